@@ -1,0 +1,50 @@
+# Everything here works from a clean checkout: the first target that needs it makes .venv.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help setup demo test test-all lint format docs bench lock clean
+
+help:  ## Show these targets.
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(READY): requirements/dev.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+setup: $(READY)  ## Make .venv with everything that development needs.
+
+demo: $(READY)  ## Run the worked example on a fresh embedded catalog, end to end.
+	$(BIN)/dml demo
+
+test: $(READY)  ## Run the tests.
+	$(BIN)/python -m pytest -n 2
+
+test-all: $(READY)  ## Run the tests, the slow suites in full.
+	DML_TEST_FULL=1 $(BIN)/python -m pytest -n 2
+
+lint: $(READY)  ## Check style, types and the direction of imports.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: $(READY)  ## Put the code into the house's format.
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(READY)  ## Write the command reference and the completions from the commands themselves.
+	$(BIN)/python -m dml.cli.reference
+
+bench: $(READY)  ## Measure, and print our figures beside the limits.
+	$(BIN)/python -m benchmarks
+
+lock: $(READY)  ## Pin the dependencies anew.
+	$(BIN)/uv pip compile --quiet --python-version 3.11 --no-emit-index-url --no-header --all-extras \
+	    --output-file requirements/dev.txt pyproject.toml requirements/dev.in
+
+clean:  ## Remove what the targets above made.
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
