@@ -1,0 +1,1 @@
+"""A DERIVA catalog without a server: ERMrest and Hatrac on the wire, in process or on loopback."""

@@ -1,0 +1,1 @@
+"""ERMrest, the relational half of DERIVA, on SQLite; ``service.Ermrest`` is the way in."""

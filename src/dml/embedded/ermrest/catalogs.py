@@ -1,0 +1,210 @@
+"""Which catalogs there are, and one consistent state of a catalog to read or to change.
+
+Below the root: ``ermrest/registry.sqlite`` gives out catalog ids, never one twice; ``ermrest/N.sqlite``
+is catalog N. A catalog exists as long as its file does.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from werkzeug.exceptions import BadRequest, Conflict, Forbidden, NotFound
+
+from dml.embedded.authn import Client
+from dml.embedded.ermrest.ledger import ModelLedger
+from dml.embedded.ermrest.model import Model
+from dml.embedded.ermrest.public import found_catalog, register_client
+from dml.embedded.ermrest.rows import integrity_conflict
+from dml.embedded.ermrest.storage import BUSY_SECONDS, State, Storage, Transaction, read_state
+from dml.embedded.ermrest.times import decode_snaptime, encode_snaptime
+
+__all__ = ["Catalog", "Catalogs", "View"]
+
+
+@dataclass(frozen=True)
+class View:
+    """A catalog as one read transaction sees it.
+
+    Attributes:
+        time: The time of the state that is read: of the snapshot, or of the last change.
+        snapshot: The snapshot's time, None for the catalog as it is.
+    """
+
+    connection: sqlite3.Connection
+    state: State
+    model: Model
+    time: int
+    snapshot: int | None
+
+    def data_etag(self, tables: set[int], kind: str) -> str:
+        """The ETag of what is read from some tables: it changes when one of them or the model does."""
+        if self.snapshot is not None:
+            return f"{encode_snaptime(self.snapshot)}-{kind}"
+        listed = ", ".join(f"{table:d}" for table in tables)
+        (time,) = self.connection.execute(f"SELECT max(time) FROM change WHERE tid IN ({listed})").fetchone()  # noqa: S608
+        return f"{self.model.version:x}.{time or 0:x}-{kind}"
+
+    def model_etag(self) -> str:
+        """The ETag of documents of the model."""
+        return f"{self.snapshot or 0:x}.{self.model.version:x}-model"
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """One catalog, opened."""
+
+    id: str
+    storage: Storage
+    ledger: ModelLedger
+    clients: set[str]
+
+    def view(self, connection: sqlite3.Connection, snapshot: str | None) -> View:
+        """What a connection in a transaction sees; 409 for a snapshot from before the catalog.
+
+        As in ERMrest an id between two changes means the state after the earlier one, and one later than all
+        changes the latest state.
+        """
+        state = read_state(connection)
+        if snapshot is None:
+            return View(connection, state, self.ledger.at(connection, state.model), state.time, None)
+        time = decode_snaptime(snapshot)
+        if time is None or time < state.created:
+            raise Conflict(f'"{snapshot[:40]}" is no snapshot of this catalog.')
+        time = min(time, state.time)
+        return View(connection, state, self.model_at(connection, time), time, time)
+
+    def model_at(self, connection: sqlite3.Connection, time: int) -> Model:
+        """The model as it was at a time."""
+        (version,) = connection.execute("SELECT max(time) FROM model_change WHERE time <= ?", (time,)).fetchone()
+        return self.ledger.at(connection, version or 0)
+
+    @contextmanager
+    def reading(self, snapshot: str | None) -> Iterator[View]:
+        """A state to read within the block."""
+        with self.storage.reading() as connection:
+            yield self.view(connection, snapshot)
+
+    @contextmanager
+    def writing(self, client: Client, *, rebuilds: bool = False) -> Iterator[tuple[Transaction, View]]:
+        """A change, kept when the block ends; 409 when a constraint is broken by it."""
+        model: Model | None = None
+        try:
+            with self.storage.writing(client.id, rebuilds=rebuilds) as transaction:
+                model = self.ledger.at(transaction.connection, transaction.state.model)
+                if client.id not in self.clients:
+                    register_client(transaction, model, client)
+                yield transaction, View(transaction.connection, transaction.state, model, transaction.time, None)
+            self.clients.add(client.id)
+        except sqlite3.IntegrityError as error:
+            if model is None:
+                raise
+            raise integrity_conflict(error, model) from None
+
+
+class Catalogs:
+    """The catalogs below one root directory."""
+
+    def __init__(self, root: Path, *, read_only: bool) -> None:
+        self._directory = root / "ermrest"
+        self._read_only = read_only
+        self._guard = threading.Lock()
+        self._opened: dict[str, Catalog] = {}
+        _ALIVE.add(self)
+
+    def after_fork(self) -> None:
+        """Make usable in a child process, where another thread may have held a lock."""
+        self._guard = threading.Lock()
+        for catalog in self._opened.values():
+            catalog.ledger.after_fork()
+            catalog.storage.after_fork()
+
+    def _path(self, number: str) -> Path:
+        return self._directory / f"{number}.sqlite"
+
+    def open(self, number: str) -> Catalog:
+        """The catalog of that id; 404 when there is none."""
+        known = self._opened.get(number)
+        if known is not None and known.storage.exists():
+            return known
+        with self._guard:
+            self._opened.pop(number, None)
+            if not number.isascii() or not number.isdigit() or not self._path(number).exists():
+                raise NotFound(f"Catalog {number[:40]} does not exist.")
+            catalog = Catalog(number, Storage(self._path(number)), ModelLedger(), set())
+            self._opened[number] = catalog
+            return catalog
+
+    def create(self, client: Client, annotations: dict[str, Any], owners: list[str], wanted: object = None) -> str:
+        """Make a new catalog and return its id.
+
+        Args:
+            client: Who makes it.
+            annotations: The catalog's annotations.
+            owners: Its owners; kept, not enforced.
+            wanted: The id it is to have, a number; None for the next one.
+
+        Raises:
+            BadRequest: The wanted id is no number (400).
+            Conflict: It is taken, or was once (409).
+        """
+        if self._read_only:
+            raise Forbidden("This service is read-only.")
+        self._directory.mkdir(parents=True, exist_ok=True)
+        number = self._claim_id(wanted)
+        unfinished = self._directory / f".{number}.{os.getpid()}.sqlite"
+        try:
+            storage = Storage.create(unfinished)
+            found_catalog(storage, client, annotations, owners)
+            storage.close()
+            unfinished.rename(self._path(number))
+        finally:
+            _remove(unfinished)
+        return number
+
+    def _claim_id(self, wanted: object) -> str:
+        if wanted is not None and not (
+            str(wanted).isascii() and str(wanted).isdigit() and 0 < int(str(wanted)) < 2**31
+        ):
+            raise BadRequest("The id of a catalog is a number here.")
+        registry = sqlite3.connect(self._directory / "registry.sqlite", timeout=BUSY_SECONDS, isolation_level=None)
+        try:
+            registry.execute("CREATE TABLE IF NOT EXISTS catalog (id INTEGER PRIMARY KEY AUTOINCREMENT)")
+            number = None if wanted is None else int(str(wanted))
+            return str(registry.execute("INSERT INTO catalog VALUES (?)", (number,)).lastrowid)
+        except sqlite3.IntegrityError:
+            raise Conflict(f"Catalog {wanted} exists already, or did once.") from None
+        finally:
+            registry.close()
+
+    def delete(self, catalog: Catalog) -> None:
+        """Remove a catalog with its file."""
+        if self._read_only:
+            raise Forbidden("This service is read-only.")
+        with self._guard:
+            self._opened.pop(catalog.id, None)
+            catalog.storage.close()
+            _remove(self._path(catalog.id))
+
+
+_ALIVE: weakref.WeakSet[Catalogs] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for catalogs in list(_ALIVE):
+        catalogs.after_fork()
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
+def _remove(path: Path) -> None:
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)

@@ -1,0 +1,172 @@
+"""Changes of keys and foreign keys: what documents ask for, checked, done in the draft and in SQLite."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from werkzeug import exceptions
+from werkzeug.exceptions import BadRequest, Conflict, Forbidden
+
+from dml.embedded.ermrest import physical
+from dml.embedded.ermrest.change import Change
+from dml.embedded.ermrest.described import Document, common_fields, constraint_name, read_list, read_object
+from dml.embedded.ermrest.model import ForeignKey, Key, Table
+
+__all__ = [
+    "add_foreign_keys", "add_key", "alter_foreign_key", "alter_key", "drop_foreign_key", "drop_key", "with_foreign_key",
+    "with_key",
+]  # fmt: skip
+
+_ACTIONS = ("NO ACTION", "RESTRICT", "CASCADE", "SET NULL")
+
+
+def with_key(change: Change, table: Table, document: Any) -> Table:
+    """A table with one more key, put into the draft; SQLite does not know of it yet."""
+    described = read_object(document, "a key")
+    names = read_list(described, "unique_columns")
+    if not names or len(set(map(str, names))) < len(names):
+        raise BadRequest('"unique_columns" must list the columns of the key, each once.')
+    columns = tuple(table.column(str(name)).rid for name in names)
+    if any(set(key.columns) == set(columns) for key in table.keys):
+        raise Conflict(f'Table "{table.name}" has a key on {", ".join(map(str, names))} already.')
+    taken = {key.name for one in change.draft.tables.values() if one.schema == table.schema for key in one.keys}
+    name = constraint_name(described, f"{table.name}_{'_'.join(map(str, names))}_key", taken)
+    changed = replace(table, keys=(*table.keys, Key(change.rid(), name, columns, **common_fields(described))))
+    change.draft.put(changed)
+    return changed
+
+
+def add_key(change: Change, table: Table, document: Any) -> Key:
+    """Add a unique key; 409 when there is one on these columns, or rows that share values."""
+    changed = with_key(change, table, document)
+    physical.follow(change.connection, changed)
+    return changed.keys[-1]
+
+
+def alter_key(change: Change, table: Table, key: Key, document: Any) -> Key:
+    """Rename a key or replace its comment and annotations."""
+    described = read_object(document, "a key")
+    changed = replace(key, **common_fields(described))
+    if described.get("names"):
+        others = {
+            one.name for each in change.draft.tables.values() if each.schema == table.schema for one in each.keys
+        } - {key.name}
+        changed = replace(changed, name=constraint_name(described, key.name, others))
+    change.draft.put(replace(table, keys=tuple(changed if one.rid == key.rid else one for one in table.keys)))
+    return changed
+
+
+def drop_key(change: Change, table: Table, key: Key) -> None:
+    """Remove a key; 409 when a foreign key needs it, or when it is the key on RID."""
+    if table.names(key.columns) == ["RID"]:
+        raise Forbidden(f'The key on RID of table "{table.name}" cannot be removed.')
+    for other, foreign_key in change.draft.referring(table):
+        if set(foreign_key.referenced) == set(key.columns):
+            raise Conflict(f'Key "{key.name}" is needed by foreign key "{foreign_key.name}" of "{other.name}".')
+    changed = replace(table, keys=tuple(one for one in table.keys if one.rid != key.rid))
+    change.draft.put(changed)
+    physical.follow(change.connection, changed)
+
+
+def _side(document: Document, key: str) -> list[dict[str, Any]]:
+    found = [read_object(one, "a foreign key column") for one in read_list(document, key)]
+    if not found:
+        raise BadRequest(f'The document of a foreign key needs "{key}".')
+    return found
+
+
+def _referenced_table(change: Change, table: Table, sides: list[dict[str, Any]]) -> Table:
+    own_schema, own_name = change.draft.qualified(table)
+    names = {(str(one.get("schema_name", own_schema)), str(one.get("table_name", own_name))) for one in sides}
+    if len(names) > 1:
+        raise BadRequest("A foreign key must refer to one table.")
+    schema, name = names.pop()
+    target = change.draft.find_table(schema, name)
+    if target is None:
+        raise Conflict(f'Referenced table "{schema}:{name}" does not exist.')
+    return target
+
+
+def _action(document: Document, key: str, present: str = "NO ACTION") -> str:
+    action = str(document.get(key) or present).upper()
+    if action == "SET DEFAULT":
+        raise exceptions.NotImplemented("SET DEFAULT is not done by this catalog; use SET NULL or CASCADE.")
+    if action not in _ACTIONS:
+        raise BadRequest(f'"{key}" must be one of {", ".join(_ACTIONS)}.')
+    return action
+
+
+def with_foreign_key(change: Change, table: Table, document: Any) -> ForeignKey:
+    """Put one more foreign key of a table into the draft; SQLite does not know of it yet."""
+    described = read_object(document, "a foreign key")
+    own, theirs = _side(described, "foreign_key_columns"), _side(described, "referenced_columns")
+    qualified = change.draft.qualified(table)
+    if any((one.get("schema_name", qualified[0]), one.get("table_name", qualified[1])) != qualified for one in own):
+        raise BadRequest("The columns of a foreign key must belong to its table.")
+    if len(own) != len(theirs):
+        raise BadRequest("Both sides of a foreign key must name as many columns.")
+    target = _referenced_table(change, table, theirs)
+    columns = tuple(table.column(str(one.get("column_name"))).rid for one in own)
+    referenced = tuple(target.column(str(one.get("column_name"))).rid for one in theirs)
+    if len(set(columns)) < len(columns) or len(set(referenced)) < len(referenced):
+        raise BadRequest("A foreign key can name each column once.")
+    if not any(set(key.columns) == set(referenced) for key in target.keys):
+        raise Conflict(f'Table "{target.name}" has no key on {", ".join(target.names(referenced))}.')
+    for one, other in zip(columns, referenced, strict=True):
+        if table.by_rid(one).type.storage != target.by_rid(other).type.storage:
+            raise Conflict(
+                f'"{table.by_rid(one).name}" and "{target.by_rid(other).name}" have types that never are equal.'
+            )
+    pairs = set(zip(columns, referenced, strict=True))
+    for present in table.foreign_keys:
+        if present.table == target.id and set(zip(present.columns, present.referenced, strict=True)) == pairs:
+            raise Conflict(f'Foreign key "{present.name}" exists already on these columns.')
+    proposed = f"{table.name}_{'_'.join(table.names(columns))}_fkey"
+    foreign_key = ForeignKey(
+        rid=change.rid(),
+        name=constraint_name(described, proposed, {one.name for one in table.foreign_keys}),
+        columns=columns,
+        table=target.id,
+        referenced=referenced,
+        on_delete=_action(described, "on_delete"),
+        on_update=_action(described, "on_update"),
+        **common_fields(described, "acls", "acl_bindings"),
+    )
+    change.draft.put(replace(table, foreign_keys=(*table.foreign_keys, foreign_key)))
+    return foreign_key
+
+
+def add_foreign_keys(change: Change, table: Table, documents: list[Any]) -> list[ForeignKey]:
+    """Add foreign keys; 409 when one is there already, or rows refer to nothing."""
+    made = [with_foreign_key(change, change.draft.tables[table.id], document) for document in documents]
+    physical.rebuild(change.connection, change.draft.tables[table.id], change.draft)
+    return made
+
+
+def alter_foreign_key(change: Change, table: Table, foreign_key: ForeignKey, document: Any) -> ForeignKey:
+    """Rename a foreign key, change its actions, comment, annotations or ACLs."""
+    described = read_object(document, "a foreign key")
+    changed = replace(
+        foreign_key,
+        on_delete=_action(described, "on_delete", foreign_key.on_delete),
+        on_update=_action(described, "on_update", foreign_key.on_update),
+        **common_fields(described, "acls", "acl_bindings"),
+    )
+    if described.get("names"):
+        others = {one.name for one in table.foreign_keys} - {foreign_key.name}
+        changed = replace(changed, name=constraint_name(described, foreign_key.name, others))
+    result = replace(
+        table, foreign_keys=tuple(changed if one.rid == foreign_key.rid else one for one in table.foreign_keys)
+    )
+    change.draft.put(result)
+    if (changed.on_delete, changed.on_update) != (foreign_key.on_delete, foreign_key.on_update):
+        physical.rebuild(change.connection, result, change.draft)
+    return changed
+
+
+def drop_foreign_key(change: Change, table: Table, foreign_key: ForeignKey) -> None:
+    """Remove a foreign key; the columns stay."""
+    changed = replace(table, foreign_keys=tuple(one for one in table.foreign_keys if one.rid != foreign_key.rid))
+    change.draft.put(changed)
+    physical.rebuild(change.connection, changed, change.draft)

@@ -1,0 +1,182 @@
+"""Inserting rows: values checked by type, defaults and system columns filled, RIDs given out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from werkzeug.exceptions import BadRequest, Conflict
+
+from dml.embedded.ermrest.bodies import Rows, check_header
+from dml.embedded.ermrest.model import SYSTEM_COLUMNS, Column, Model, Table
+from dml.embedded.ermrest.storage import Transaction
+from dml.embedded.ermrest.times import END_OF_TIME
+from dml.embedded.ermrest.values import Stored
+
+__all__ = [
+    "Named", "Written", "columns_of_keys", "complete_rows", "insert", "read_cell", "require_distinct",
+    "require_values", "store_rows",
+]  # fmt: skip
+
+Named = tuple[str, Column]
+Written = tuple[list[Named], list[Sequence[Stored]]]
+"""Output names with their columns, and the rows written."""
+
+
+def columns_of_keys(table: Table) -> set[str]:
+    """RIDs of the columns that are part of some key."""
+    return {rid for key in table.keys for rid in key.columns}
+
+
+def read_cell(row: Mapping[str, Any], name: str, column: Column, rows: Rows) -> Stored:
+    """A value of the body; a list that is absent is an empty one, anything else absent is NULL."""
+    try:
+        if rows.as_text:
+            text = row.get(name)
+            return None if text is None else column.type.from_text(text)
+        if name not in row:
+            return "[]" if column.type.is_array else None
+        return column.type.from_json(row[name])
+    except (ValueError, RecursionError) as error:
+        raise BadRequest(f'Column "{column.name}": {error}.') from None
+
+
+def require_values(table: Table, columns: Sequence[Column], values: Sequence[Stored]) -> None:
+    """409 when a column that cannot be NULL has no value."""
+    for column, value in zip(columns, values, strict=True):
+        if value is None and not column.nullok:
+            raise Conflict(f'Column "{column.name}" of table "{table.name}" cannot be NULL.')
+
+
+def require_distinct(keys: Collection[tuple[Stored, ...]]) -> None:
+    """400 when two input rows have the same key; NULL is like nothing else."""
+    whole = [key for key in keys if key and None not in key]
+    if len(set(whole)) < len(whole):
+        raise BadRequest("Multiple input rows share the same unique key information.")
+
+
+def insert(
+    transaction: Transaction,
+    model: Model,
+    table: Table,
+    rows: Rows,
+    *,
+    defaults: set[str],
+    nondefaults: set[str],
+    skip_conflicts: bool,
+) -> Written:
+    """Insert the rows of a body.
+
+    Args:
+        transaction: The write this belongs to.
+        model: The model as it is.
+        table: Where the rows go.
+        rows: What was sent.
+        defaults: Columns to fill with their default, whatever was sent.
+        nondefaults: System columns to take from what was sent.
+        skip_conflicts: Leave out rows that conflict with stored ones.
+
+    Raises:
+        BadRequest: A value does not fit its type, or two rows have the same key (400).
+        Conflict: A row conflicts with what is stored (409).
+    """
+    for name in defaults:
+        table.column(name)
+    defaulted = (defaults | set(SYSTEM_COLUMNS)) - nondefaults
+    sent = [column for column in table.columns if column.name not in defaulted]
+    if not sent:
+        raise Conflict("An insertion needs at least one column that is not filled by its default.")
+    check_header(rows, {column.name for column in table.columns}, {column.name for column in sent})
+    stored = [[read_cell(row, column.name, column, rows) for column in sent] for row in rows.rows]
+    of_keys = columns_of_keys(table)
+    positions = [index for index, column in enumerate(sent) if column.rid in of_keys]
+    require_distinct([tuple(values[index] for index in positions) for values in stored])
+    rids = _rids(transaction, model, table, [column.name for column in sent], stored)
+    made = complete_rows(transaction, table, sent, stored, rids, defaulted)
+    for values in made:
+        require_values(table, table.columns, values)
+    return [(column.name, column) for column in table.columns], store_rows(transaction, table, made, skip_conflicts)
+
+
+def _rids(
+    transaction: Transaction, model: Model, table: Table, sent: list[str], stored: list[list[Stored]]
+) -> list[Stored]:
+    """A RID for each row: what was sent if it counts, a new one otherwise."""
+    if "RID" not in sent:
+        return list(transaction.next_rids(len(stored)))
+    position = sent.index("RID")
+    rids = [values[position] for values in stored]
+    lease = model.find_table("public", "ERMrest_RID_Lease")
+    used = transaction.connection.execute(
+        "SELECT rid FROM location, json_each(?) AS given WHERE rid = given.value AND ended = ? AND tid NOT IN (?, ?)",
+        (json.dumps(rids), END_OF_TIME, table.id, lease.id if lease else table.id),
+    ).fetchone()
+    if used:
+        raise Conflict(f'RID "{used[0]}" belongs to a row of another table.')
+    return rids
+
+
+def complete_rows(
+    transaction: Transaction,
+    table: Table,
+    sent: list[Column],
+    stored: list[list[Stored]],
+    rids: list[Stored],
+    defaulted: set[str],
+) -> list[list[Stored]]:
+    """Whole rows in the order of the table's columns."""
+    system: dict[str, Stored] = {
+        "RCT": transaction.stamp, "RMT": transaction.stamp, "RCB": transaction.client, "RMB": transaction.client,
+    }  # fmt: skip
+    place = {column.rid: index for index, column in enumerate(sent)}
+    serials = {column.rid: _serial_start(transaction, table, column) for column in table.columns if _is_serial(column)}
+    made = []
+    for number, (values, rid) in enumerate(zip(stored, rids, strict=True)):
+        row: list[Stored] = []
+        for column in table.columns:
+            if column.name == "RID":
+                row.append(rid)
+            elif column.name not in defaulted:
+                row.append(values[place[column.rid]])
+            elif column.name in system:
+                row.append(system[column.name])
+            elif column.rid in serials:
+                row.append(serials[column.rid] + number)
+            else:
+                row.append(_default(column, rid))
+        made.append(row)
+    return made
+
+
+def _default(column: Column, rid: Stored) -> Stored:
+    if column.default is None:
+        return None
+    if column.type.name in ("ermrest_curie", "ermrest_uri"):
+        return str(column.default).replace("{RID}", str(rid))
+    return column.type.from_json(column.default)
+
+
+def _is_serial(column: Column) -> bool:
+    return column.type.name.startswith("serial") and not column.type.is_array
+
+
+def _serial_start(transaction: Transaction, table: Table, column: Column) -> int:
+    highest = f"SELECT max({column.stored}) FROM h{table.id:d}"  # noqa: S608
+    (number,) = transaction.connection.execute(highest).fetchone()
+    return int(number or 0) + 1
+
+
+def store_rows(
+    transaction: Transaction, table: Table, made: list[list[Stored]], skip_conflicts: bool
+) -> list[Sequence[Stored]]:
+    """Insert whole rows; the ones that were inserted."""
+    columns = ", ".join(column.stored for column in table.columns)
+    marks = ", ".join("?" * (len(table.columns) + 1))
+    sql = f"INSERT INTO t{table.id:d} (began, {columns}) VALUES ({marks})"  # noqa: S608
+    cursor = transaction.connection.cursor()
+    if not skip_conflicts:
+        cursor.executemany(sql, [(transaction.time, *values) for values in made])
+        return list(made)
+    sql += " ON CONFLICT DO NOTHING"
+    return [values for values in made if cursor.execute(sql, (transaction.time, *values)).rowcount]

@@ -1,0 +1,263 @@
+"""The model resources: ``/schema`` and below, and the annotations, comments, ACLs and bindings of each element."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from werkzeug import Request, Response
+from werkzeug.exceptions import BadRequest, Conflict, MethodNotAllowed, NotFound
+
+from dml.embedded.authn import Client
+from dml.embedded.ermrest import columns, constraints, documents, results, tables
+from dml.embedded.ermrest.bodies import read_document
+from dml.embedded.ermrest.catalogs import Catalog, View
+from dml.embedded.ermrest.change import Change
+from dml.embedded.ermrest.described import policy
+from dml.embedded.ermrest.ledger import record
+from dml.embedded.ermrest.model import Model, Root, Schema, Table
+from dml.embedded.ermrest.places import Place, find
+from dml.embedded.ermrest.times import encode_snaptime
+
+__all__ = ["FEATURES", "respond_model", "respond_status"]
+
+FEATURES = {
+    "catalog_post_input": True, "catalog_alias": False, "history_control": False, "implicit_fkey_control": False,
+    "indexing_preferences": False, "quantified_value_lists": True, "subpath_aliasing": True,
+}  # fmt: skip
+
+
+def respond_status(request: Request, catalog: Catalog, snapshot: str | None) -> Response:
+    """The document of the catalog itself, with its latest snapshot id."""
+    with catalog.reading(snapshot) as view:
+        etag = f"{view.snapshot or 0:x}.{view.state.time:x}-status"
+        status = {"id": catalog.id, "is_persistent": True, **_root(view)}
+        return results.unchanged(request, etag) or results.document(status, etag)
+
+
+def _root(view: View) -> dict[str, Any]:
+    return {
+        "snaptime": encode_snaptime(view.time),
+        "annotations": view.model.root.annotations,
+        "acls": view.model.root.acls,
+        "rights": documents.CATALOG_RIGHTS,
+        "features": FEATURES,
+    }
+
+
+def respond_model(
+    request: Request, catalog: Catalog, client: Client, segments: list[str], snapshot: str | None
+) -> Response:
+    """Answer a request for an element of the model, given by the path's segments from ``schema`` or ``acl`` on."""
+    if request.method in ("GET", "HEAD"):
+        return _read(request, catalog, segments, snapshot)
+    document = _document(request, segments)
+    with catalog.writing(client, rebuilds=True) as (transaction, view):
+        results.check_match(request, view.model_etag())
+        change = Change(transaction, view.model.draft())
+        place = find(change.draft, segments)
+        status, answer = _write(request.method, change, place, document)
+        record(transaction, change.draft)
+        version = transaction.time if change.draft.changed else view.model.version
+        etag = f"0.{version:x}-model"
+        return results.empty(status, etag) if answer is None else results.document(answer(change.draft), etag, status)
+
+
+def _document(request: Request, segments: list[str]) -> Any:
+    if request.method == "DELETE" or not request.get_data():
+        return None
+    if segments[-1] == "comment" and request.mimetype != results.JSON:
+        try:
+            return request.get_data().decode()
+        except UnicodeDecodeError:
+            raise BadRequest("The comment is not UTF-8.") from None
+    return read_document(request)
+
+
+def _read(request: Request, catalog: Catalog, segments: list[str], snapshot: str | None) -> Response:
+    with catalog.reading(snapshot) as view:
+        etag = view.model_etag()
+        place = find(view.model, segments)
+        if place.kind == "schema" and not place.elements:
+            raise NotFound(f'Schema "{place.item}" does not exist.')
+        answer = results.unchanged(request, etag)
+        if answer is not None:
+            return answer
+        if place.part == "comment":
+            return _comment(place, etag)
+        if place.part is not None:
+            return results.document(_part(place), etag)
+        shown = place.document(view.model)
+        return results.document({**_root(view), "schemas": shown} if place.kind == "schemas" else shown, etag)
+
+
+def _comment(place: Place, etag: str) -> Response:
+    comment = place.element.comment
+    if comment is None:
+        raise NotFound("There is no comment.")
+    response = Response(comment, content_type="text/plain; charset=utf-8")
+    response.set_etag(etag)
+    return response
+
+
+_FIELDS = {"annotation": "annotations", "acl": "acls", "acl_binding": "acl_bindings"}
+
+
+def _part(place: Place) -> Any:
+    found = getattr(place.element, _FIELDS[str(place.part)])
+    if place.item is None:
+        return found
+    if place.item not in found:
+        raise NotFound(f'There is no {place.part} "{place.item}".')
+    return found[place.item]
+
+
+Answer = tuple[int, Callable[[Model], Any] | None]
+
+
+def _write(method: str, change: Change, place: Place, document: Any) -> Answer:
+    if place.part == "comment":
+        return _write_comment(method, change, place, document)
+    if place.part is not None:
+        return _write_part(method, change, place, document)
+    if place.kind == "schema" and not place.elements and method != "POST":
+        raise NotFound(f'Schema "{place.item}" does not exist.')
+    writer = {"POST": _create, "PUT": _alter, "DELETE": _drop}.get(method)
+    if writer is None:
+        raise MethodNotAllowed(description=f"{method} is not allowed here.")
+    return writer(change, place, document)
+
+
+def _create(change: Change, place: Place, document: Any) -> Answer:
+    if place.kind == "schema":
+        tables.create_schema(change, {"schema_name": place.schema.name if place.schema else place.item})
+        return 201, None
+    if document is None:
+        raise BadRequest("The request needs a document.")
+    if place.kind == "schemas":
+        made = tables.create_all(change, document if isinstance(document, list) else [document])
+        places = [_shown(one) for one in made]
+        return 201, lambda model: _one_or_all(document, [show(model) for show in places])
+    if place.kind == "tables" and place.schema is not None:
+        schema = place.schema
+        created = tables.create_tables(change, [(schema, one) for one in _as_list(document)])
+        return 201, lambda model: _one_or_all(
+            document, [documents.table_document(model, model.tables[table.id]) for table in created]
+        )
+    if place.table is None:
+        raise MethodNotAllowed(description="Nothing can be created here.")
+    return _create_within(change, place, document)
+
+
+def _shown(element: Schema | Table) -> Callable[[Model], Any]:
+    """How to show a schema or table that was just made."""
+    if isinstance(element, Schema):
+        return lambda model: documents.schema_document(model, model.schemas[element.id])
+    return lambda model: documents.table_document(model, model.tables[element.id])
+
+
+def _as_list(document: Any) -> list[Any]:
+    return document if isinstance(document, list) else [document]
+
+
+def _one_or_all(document: Any, shown: list[Any]) -> Any:
+    return shown if isinstance(document, list) else shown[0]
+
+
+def _create_within(change: Change, place: Place, document: Any) -> Answer:
+    number = place.table.id if place.table is not None else 0
+    if place.kind == "columns":
+        made = [columns.add_column(change, change.draft.tables[number], one) for one in _as_list(document)]
+        return 201, lambda _: _one_or_all(document, [documents.column_document(one) for one in made])
+    if place.kind == "keys":
+        keys = [constraints.add_key(change, change.draft.tables[number], one) for one in _as_list(document)]
+        return 201, lambda model: _one_or_all(
+            document, [documents.key_document(model, model.tables[number], key) for key in keys]
+        )
+    if place.kind == "foreignkeys":
+        added = constraints.add_foreign_keys(change, change.draft.tables[number], _as_list(document))
+        return 201, lambda model: [documents.foreign_key_document(model, model.tables[number], one) for one in added]
+    raise MethodNotAllowed(description="Nothing can be created here.")
+
+
+def _alter(change: Change, place: Place, document: Any) -> Answer:
+    table = change.draft.tables[place.table.id] if place.table is not None else None
+    if place.kind == "schema":
+        schema = tables.alter_schema(change, place.element, document)
+        return 200, lambda model: documents.schema_document(model, schema)
+    if table is None:
+        raise MethodNotAllowed(description="This cannot be replaced as a whole.")
+    if place.kind == "table":
+        altered = tables.alter_table(change, table, document)
+        return 200, lambda model: documents.table_document(model, altered)
+    if place.kind == "column":
+        column = columns.alter_column(change, table, place.element, document)
+        return 200, lambda _: documents.column_document(column)
+    if place.kind == "key":
+        key = constraints.alter_key(change, table, place.element, document)
+        return 200, lambda model: documents.key_document(model, model.tables[table.id], key)
+    if place.kind == "foreignkey":
+        one = constraints.alter_foreign_key(change, table, place.element, document)
+        return 200, lambda model: documents.foreign_key_document(model, model.tables[table.id], one)
+    raise MethodNotAllowed(description="This cannot be replaced as a whole.")
+
+
+def _drop(change: Change, place: Place, _document: Any) -> Answer:
+    table = change.draft.tables[place.table.id] if place.table is not None else None
+    if place.kind == "schema":
+        tables.drop_schema(change, place.element)
+    elif place.kind == "table" and table is not None:
+        tables.drop_table(change, table)
+    elif place.kind == "column" and table is not None:
+        columns.drop_column(change, table, place.element)
+    elif place.kind == "key" and table is not None:
+        constraints.drop_key(change, table, place.element)
+    elif place.kind == "foreignkey" and table is not None:
+        for one in place.elements:
+            constraints.drop_foreign_key(change, change.draft.tables[table.id], one)  # type: ignore[arg-type]
+    else:
+        raise MethodNotAllowed(description="This cannot be deleted.")
+    return 204, None
+
+
+def _write_comment(method: str, change: Change, place: Place, document: Any) -> Answer:
+    if method == "PUT":
+        if document is not None and not isinstance(document, str):
+            raise BadRequest("A comment must be text.")
+        place.put(change.draft, comment=document or "")
+    elif method == "DELETE":
+        if place.element.comment is None:
+            raise NotFound("There is no comment.")
+        place.put(change.draft, comment=None)
+    else:
+        raise MethodNotAllowed(description=f"{method} is not allowed for a comment.")
+    return 204, None
+
+
+def _write_part(method: str, change: Change, place: Place, document: Any) -> Answer:
+    field = _FIELDS[str(place.part)]
+    present: dict[str, Any] = dict(getattr(place.element, field))
+    status = 204
+    if method == "PUT":
+        given = {place.item: document} if place.item is not None else document
+        if not isinstance(given, dict):
+            raise BadRequest(f'All of "{field}" must be replaced by an object.')
+        if place.part != "annotation":
+            given, status = policy({field: given}, field), 200
+        elif place.item is not None and place.item not in present:
+            status = 201
+        whole = place.item is None and not (isinstance(place.element, Root) and place.part == "acl")
+        present = given if whole else {**present, **given}
+    elif method == "DELETE":
+        if place.item is not None and place.item not in present:
+            raise NotFound(f'There is no {place.part} "{place.item}".')
+        present = {name: one for name, one in present.items() if place.item is not None and name != place.item}
+    else:
+        raise MethodNotAllowed(description=f"{method} is not allowed for {field}.")
+    if isinstance(place.element, Root) and place.part == "acl":
+        present = {name: [] for name in documents.CATALOG_ACLS} | present
+        if not present["owner"]:
+            raise Conflict("A catalog must keep an owner.")
+    place.put(change.draft, **{field: present})
+    shown = present.get(place.item) if place.item is not None else present
+    return (status, None) if status != 200 else (200, lambda _: shown)

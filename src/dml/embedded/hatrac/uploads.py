@@ -1,0 +1,223 @@
+"""Upload jobs: an object that arrives in chunks, in any order, over any number of connections.
+
+A job has one file, into which each chunk is written where it belongs; finishing the job only hashes
+that file and turns the job's row into a version's, whatever its size. Writers of chunks hold the
+file's lock shared and the finish holds it alone, so that no late chunk changes a finished object.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from werkzeug import Request, Response
+from werkzeug.exceptions import BadRequest, Conflict, LengthRequired, MethodNotAllowed, NotFound
+
+from dml.embedded.authn import Client
+from dml.embedded.hatrac import answers, metadata
+from dml.embedded.hatrac.directory import (
+    Directory,
+    Job,
+    Name,
+    add_version,
+    create_name,
+    current_version,
+    find_name,
+    jobs,
+    resolve_job,
+    resolve_name,
+)
+from dml.embedded.hatrac.names import Address, url_of
+from dml.embedded.hatrac.storage import CHECKSUMS, Storage, digest_of, new_id, receive
+
+_DOCUMENT_LIMIT = 1 << 20
+
+
+class Uploads:
+    """The jobs of one object store."""
+
+    def __init__(self, directory: Directory, storage: Storage) -> None:
+        self._directory = directory
+        self._storage = storage
+
+    def respond(self, request: Request, address: Address, client: Client) -> Response:
+        """Answer a request below ``;upload``."""
+        match request.method, len(address.arguments):
+            case "POST", 0:
+                return self._open(request, address, client)
+            case "GET" | "HEAD", 0:
+                name = self._object(address)
+                urls = [job.url for job in jobs(self._directory.connection(), name)]
+                return Response(json.dumps(urls) + "\n", content_type="application/json")
+            case "GET" | "HEAD", 1:
+                return Response(json.dumps(_described(self._job(address))) + "\n", content_type="application/json")
+            case "POST", 1:
+                return self._finish(address, client)
+            case "DELETE", 1:
+                return self._cancel(address)
+            case "PUT", 2:
+                return self._put_chunk(request, address)
+            case _, 0 | 1 | 2:
+                raise MethodNotAllowed(None, f"{request.method} is not possible here")
+        raise NotFound("upload jobs have no further resources")
+
+    def _open(self, request: Request, address: Address, client: Client) -> Response:
+        """Open a job; binds the name when it is free."""
+        asked = _read_document(request)
+        chunk_length, content_length = _count(asked, "chunk-length"), _count(asked, "content-length")
+        if chunk_length == 0:
+            raise BadRequest("chunk-length must be at least 1")
+        described = metadata.checked(asked)
+        job = new_id()
+        with self._storage.undecided([job], self._directory.wants), self._directory.change() as connection:
+            os.close(self._storage.create(job))
+            name = find_name(connection, address.name)
+            if name is None:
+                parents = request.args.get("parents", "").lower() == "true"
+                name = create_name(connection, address.name, is_object=True, parents=parents, owner=client.id)
+            if not name.is_object:
+                raise Conflict(f"{url_of(name.path)} is a namespace")
+            latest = current_version(connection, name)
+            answers.check_conditions(request, None if latest is None else latest.etag)
+            connection.execute(
+                "INSERT INTO job (name_id, job, file_id, chunk_length, content_length, metadata, owner)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (name.id, job, job, chunk_length, content_length, json.dumps(described), client.id),
+            )
+        return answers.created(f"{url_of(name.path)};upload/{job}")
+
+    def _put_chunk(self, request: Request, address: Address) -> Response:
+        job = self._job(address)
+        text = address.arguments[1]
+        if not (text.isascii() and text.isdigit()):
+            raise BadRequest(f"{text!r} is not the number of a chunk")
+        position = int(text)
+        if request.content_length is None:
+            raise LengthRequired("a chunk needs a Content-Length")
+        if position > job.last_position:
+            raise Conflict(f"chunk {position} is out of range: the last one is {job.last_position}")
+        # The last chunk's length is checked when the job is finished, as a real server does.
+        if position < job.last_position and request.content_length != job.chunk_length:
+            raise Conflict(
+                f"chunk {position} has {request.content_length} bytes, not the {job.chunk_length} of the job"
+            )
+        checksums = {name: value for name, value in metadata.checked(request.headers).items() if name in CHECKSUMS}
+        with self._locked(job, fcntl.LOCK_SH) as descriptor:
+            self._job(address)
+            chunk = (job.id, position)
+            if self._directory.connection().execute(_RECEIVED + " AND position = ?", chunk).fetchone():
+                # Until it is written again it must not count as received: the writing may break off.
+                with self._directory.change() as connection:
+                    connection.execute("DELETE FROM chunk WHERE job_id = ? AND position = ?", chunk)
+            receive(request.stream, request.content_length, descriptor, position * job.chunk_length, checksums)
+            os.fdatasync(descriptor)
+            with self._directory.change() as connection:
+                resolve_job(connection, resolve_name(connection, job.path), job.job)
+                connection.execute("INSERT OR REPLACE INTO chunk VALUES (?, ?, ?)", (*chunk, request.content_length))
+        return answers.no_content()
+
+    def _finish(self, address: Address, client: Client) -> Response:
+        """Check that everything is there and make it the object's latest version."""
+        job = self._job(address)
+        with self._locked(job, fcntl.LOCK_EX) as descriptor:
+            length = self._received_length(self._job(address))
+            os.ftruncate(descriptor, length)
+            for checksum in CHECKSUMS:
+                expected = job.metadata.get(checksum)
+                if expected is not None and digest_of(self._storage.path(job.file_id), checksum) != expected:
+                    raise Conflict(f"what was uploaded does not have the {checksum} that the job says")
+            self._storage.make_durable(job.file_id, descriptor)
+            with self._directory.change() as connection:
+                name = resolve_name(connection, job.path)
+                resolve_job(connection, name, job.job)
+                connection.execute("DELETE FROM job WHERE id = ?", (job.id,))
+                version = add_version(connection, name, job.file_id, length, job.metadata, client.id)
+        return answers.created(url_of(job.path, version))
+
+    def _cancel(self, address: Address) -> Response:
+        job = self._job(address)
+        with (
+            self._storage.undecided([job.file_id], self._directory.wants),
+            self._directory.change() as connection,
+        ):
+            if connection.execute("DELETE FROM job WHERE id = ?", (job.id,)).rowcount == 0:
+                raise NotFound(f"{job.url} was finished or cancelled meanwhile")
+        return answers.no_content()
+
+    def _received_length(self, job: Job) -> int:
+        """The bytes of the object that a job makes: all that it announced, or none when none came.
+
+        Raises:
+            Conflict: Some came, but not all.
+        """
+        rows = self._directory.connection().execute(_RECEIVED, (job.id,))
+        lengths = {row["position"]: row["length"] for row in rows}
+        if not lengths:
+            return 0
+        missing = job.last_position + 1 - len(lengths)
+        if missing or sum(lengths.values()) != job.content_length:
+            problem = f"{missing} chunks are missing" if missing else "the last chunk has another length"
+            raise Conflict(f"the upload is not complete: {problem}")
+        return job.content_length
+
+    @contextlib.contextmanager
+    def _locked(self, job: Job, mode: int) -> Iterator[int]:
+        try:
+            descriptor = self._storage.open(job.file_id, write=True)
+        except FileNotFoundError as error:
+            raise NotFound(f"{job.url} was cancelled meanwhile") from error
+        try:
+            fcntl.flock(descriptor, mode)
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def _object(self, address: Address) -> Name:
+        name = resolve_name(self._directory.connection(), address.name)
+        if not name.is_object:
+            raise NotFound(f"{url_of(name.path)} is a namespace, it has no upload jobs")
+        return name
+
+    def _job(self, address: Address) -> Job:
+        return resolve_job(self._directory.connection(), self._object(address), address.arguments[0])
+
+
+_RECEIVED = "SELECT position, length FROM chunk WHERE job_id = ?"
+
+
+def _described(job: Job) -> dict[str, Any]:
+    return {
+        "url": job.url,
+        "target": url_of(job.path),
+        "owner": [job.owner],
+        "chunk-length": job.chunk_length,
+        "content-length": job.content_length,
+        **job.metadata,
+    }
+
+
+def _read_document(request: Request) -> dict[str, Any]:
+    if request.mimetype != "application/json":
+        raise BadRequest("an upload job is described by a JSON object of type application/json")
+    if request.content_length is not None and request.content_length > _DOCUMENT_LIMIT:
+        raise BadRequest("this is too long for the description of an upload job")
+    try:
+        asked = json.loads(request.stream.read(_DOCUMENT_LIMIT))
+    except ValueError as error:
+        raise BadRequest(f"the body is not JSON: {error}") from error
+    if not isinstance(asked, dict):
+        raise BadRequest("an upload job is described by a JSON object")
+    return asked
+
+
+def _count(asked: dict[str, Any], field: str) -> int:
+    value = asked.get(field)
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << 62:
+        raise BadRequest(f"an upload job needs {field}, a number of bytes")
+    return value

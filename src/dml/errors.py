@@ -1,0 +1,120 @@
+"""Every error a user may meet, as one tree.
+
+::
+
+    DmlError                  1   something failed; the message says what, the hint what to do next
+    ├── UsageError            2   the request itself cannot be taken
+    │   └── UnsafePathError   2   a name that would leave its directory, or is no plain file name
+    ├── PartialError          3   some items of many failed; the rest is done
+    ├── AuthError             4   not signed in (401)
+    │   └── ForbiddenError    4   signed in, but not allowed (403)
+    ├── RetryableError        5   worth trying again: network, 5xx, a full disk
+    ├── NotFoundError         6   no such row, object, file or term
+    ├── ConflictError         7   the catalog or the workspace holds something else
+    │   ├── LockedError       7   another process is at work on it
+    │   └── IllegalTransitionError  7
+    ├── PreflightError        8   the checks say no
+    └── IntegrityError        1   bytes, checksums or records that contradict each other
+
+The number is the exit code of the command that ends with the error. Errors of other libraries are
+turned into these where they enter (``catalog``, ``workspace``, ``workflow``), once; any other
+exception that reaches the top is a defect of dml and is reported as one.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+__all__ = [
+    "AuthError",
+    "ConflictError",
+    "DmlError",
+    "ForbiddenError",
+    "IllegalTransitionError",
+    "IntegrityError",
+    "LockedError",
+    "NotFoundError",
+    "PartialError",
+    "PreflightError",
+    "RetryableError",
+    "UnsafePathError",
+    "UsageError",
+]
+
+
+class DmlError(Exception):
+    """An error meant for the user.
+
+    Args:
+        message: What happened and to which RID or file, one sentence, no trailing period needed.
+        hint: What to do next, usually the exact command; empty when there is nothing to advise.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(DmlError):
+    """The request cannot be taken as it stands: a malformed RID, options that exclude each other."""
+
+    exit_code = 2
+
+
+class UnsafePathError(UsageError):
+    """A name from a catalog, bag or manifest that must not become a path."""
+
+
+class PartialError(DmlError):
+    """Some of several items failed; what succeeded is kept."""
+
+    exit_code = 3
+
+
+class AuthError(DmlError):
+    """Not signed in: the server answered 401, or there is no credential for it."""
+
+    exit_code = 4
+
+
+class ForbiddenError(AuthError):
+    """Signed in, but without the right to do this: the server answered 403."""
+
+
+class RetryableError(DmlError):
+    """Unreachable, overloaded or out of space: the same command may succeed later."""
+
+    exit_code = 5
+
+
+class NotFoundError(DmlError):
+    """No such row, object, file, table or term."""
+
+    exit_code = 6
+
+
+class ConflictError(DmlError):
+    """What is stored differs from what the request assumed."""
+
+    exit_code = 7
+
+
+class LockedError(ConflictError):
+    """Another process holds the lock; the message names it."""
+
+
+class IllegalTransitionError(ConflictError):
+    """A status change that the lifecycle does not allow; the message names both states."""
+
+
+class PreflightError(DmlError):
+    """The checks before a run found something that would have failed later."""
+
+    exit_code = 8
+
+
+class IntegrityError(DmlError):
+    """Bytes, checksums or records that contradict each other."""

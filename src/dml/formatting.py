@@ -1,0 +1,111 @@
+"""Times, sizes, durations and statuses as people read them: pure functions that any front end may use.
+
+Sizes are binary units with three digits; times are relative; every status has a symbol and its word, so that nothing
+depends on colour.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+__all__ = ["UNKNOWN", "binary_size", "count", "duration", "home_shortened", "relative_time", "status_sign"]
+
+UNKNOWN: Final = "\N{EN DASH}"
+"""Stands where there is no value."""
+
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+
+_STATUSES: Final[dict[str, tuple[str, str]]] = {
+    "Created": ("○", "cyan"),
+    "Running": ("●", "green"),
+    "Stopped": ("◌", "yellow"),
+    "Failed": ("✖", "red"),
+    "Pending_Upload": ("◍", "yellow"),
+    "Uploaded": ("✔", "green"),
+    "Aborted": ("⊘", "bright_black"),
+}
+
+
+def binary_size(size: int | None) -> str:
+    """``1.2 GiB``, ``98 MiB``, ``512 B``; a dash when unknown."""
+    if size is None:
+        return UNKNOWN
+    number, unit = float(size), 0
+    while abs(number) >= 1024 and unit < len(_UNITS) - 1:
+        number, unit = number / 1024, unit + 1
+    if unit and round(abs(number), 0) >= 1024 and unit < len(_UNITS) - 1:
+        number, unit = number / 1024, unit + 1
+    digits = 0 if unit == 0 or abs(number) >= 99.95 or (number == int(number) and abs(number) >= 10) else 1
+    return f"{number:.{digits}f} {_UNITS[unit]}"
+
+
+def duration(seconds: float | None) -> str:
+    """``0.9 s``, ``14 s``, ``41 min``, ``2 h 4 min``, ``3 d 2 h``; a dash when unknown."""
+    if seconds is None:
+        return UNKNOWN
+    if seconds < 9.95:
+        return f"{max(seconds, 0):.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 24:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours} h" if hours else f"{days} d"
+
+
+def relative_time(instant: datetime | None, now: datetime | None = None) -> str:
+    """``just now``, ``5 min ago``, ``2 h ago``, ``yesterday``, ``12 d ago``, and the date beyond a month.
+
+    Args:
+        instant: Taken as UTC when it has no zone; None gives a dash.
+        now: The present; a time up to a minute ahead of it (another machine's clock) is ``just now``.
+    """
+    from datetime import UTC, datetime
+
+    if instant is None:
+        return UNKNOWN
+    aware = instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant
+    seconds = ((now or datetime.now(UTC)) - aware).total_seconds()
+    if seconds < -60:
+        return f"in {_rough(-seconds)}" if seconds > -30 * 86400 else f"{aware:%Y-%m-%d}"
+    if seconds < 60:
+        return "just now"
+    if seconds < 22 * 3600:
+        return f"{_rough(seconds)} ago"
+    if seconds < 36 * 3600:
+        return "yesterday"
+    return f"{_rough(seconds)} ago" if seconds < 31 * 86400 else f"{aware:%Y-%m-%d}"
+
+
+def _rough(seconds: float) -> str:
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size * (1.5 if unit == "d" else 1):
+            return f"{round(seconds / size)} {unit}"
+    return f"{round(seconds)} s"
+
+
+def count(number: int, noun: str, plural: str | None = None) -> str:
+    """``1 file``, ``2 files``, ``12,480 images``."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def status_sign(status: str) -> tuple[str, str]:
+    """The symbol and colour of a status; a dot and no colour for one that dml does not know (older catalogs)."""
+    return _STATUSES.get(status, ("·", ""))
+
+
+def home_shortened(path: Path) -> str:
+    """The path with the home directory as ``~``."""
+    try:
+        return str("~" / path.relative_to(Path.home()))
+    except (ValueError, RuntimeError):
+        return str(path)
