@@ -1,0 +1,53 @@
+"""Links to a row that people can follow: one that lasts, at a snapshot, and one to the row as it is (Chaise)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dml.catalog.rids import locate, validate_rid
+from dml.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from dml.catalog.connection import Catalog
+
+__all__ = ["Citation", "cite"]
+
+
+@dataclass(frozen=True)
+class Citation:
+    """Where a row is seen.
+
+    Attributes:
+        rid: RID.
+        table: Its table, ``schema:Table``.
+        permanent: Link to the row as it was at ``snapshot``.
+        current: Link to the row as it is whenever it is looked at.
+        snapshot: The catalog's snapshot of the permanent link.
+    """
+
+    rid: str
+    table: str
+    permanent: str
+    current: str
+    snapshot: str
+
+
+def cite(catalog: Catalog, rid: str) -> Citation:
+    """The links to a row, given by RID or as RID@SNAPSHOT; two requests.
+
+    Raises:
+        NotFoundError: The catalog does not know the RID, or its row was deleted.
+    """
+    bare, _, moment = rid.partition("@")
+    wanted = validate_rid(bare)
+    place = locate(catalog, [wanted]).get(wanted)
+    if place is None:
+        raise NotFoundError(f"No row {wanted} in {catalog.target}", hint="Check the RID, and the target: dml config.")
+    if place.deleted and not moment:
+        raise NotFoundError(
+            f"{wanted} was a row of {place.table} and is deleted", hint=f"Name a snapshot: dml cite {wanted}@SNAPSHOT."
+        )
+    snapshot = moment or catalog.target.snapshot or catalog.snaptime()
+    current = catalog.chaise_path(wanted).partition("@")[0]
+    return Citation(wanted, place.qualified_name, f"{current}@{snapshot}", current, snapshot)

@@ -1,0 +1,228 @@
+"""Fetches an object from Hatrac: verified by length and MD5, and in its place only when it is whole.
+
+The bytes collect in another file, which is renamed over the destination at the end (``placement``). A transfer
+that breaks off goes on where it stopped, in a later process too when the caller keeps that file. The
+credential goes to the catalog's host only: a redirect to a store elsewhere is followed without it, and never
+to an address inside the user's own network.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import ipaddress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from requests import RequestException, Response
+from urllib3.exceptions import HTTPError as TransportError
+
+from dml.catalog.connection import Catalog
+from dml.catalog.placement import placed
+from dml.catalog.responses import is_html, reason
+from dml.catalog.session import TIMEOUT
+from dml.catalog.stored import local_path, md5_from_base64
+from dml.errors import AuthError, DmlError, IntegrityError, UnsafePathError
+
+_PIECE = 1 << 16
+"""Bytes taken from the connection at a time, which is also the most that is lost when it breaks."""
+_READ = 1 << 20
+_REDIRECTS = 5
+_MOVED = (301, 302, 303, 307, 308)
+
+Progress = Callable[[int], None]
+
+
+def download(
+    catalog: Catalog,
+    url: str,
+    destination: Path,
+    *,
+    length: int | None,
+    md5_hex: str | None,
+    progress: Progress | None = None,
+    partial: Path | None = None,
+) -> None:
+    """Fetch an object into a file. Writes the destination, atomically, and makes no directory.
+
+    Args:
+        catalog: Whose host stores it.
+        url: The object's path or URL on that host, with or without a version.
+        destination: The file; replaced if it exists. On failure it stays as it was.
+        length: Bytes expected; more are never read. None takes what the server says.
+        md5_hex: MD5 expected, in hexadecimal. None takes what the server says, if it does.
+        progress: Told of bytes as they arrive, and of a negative number when some are fetched again.
+        partial: Where the bytes collect, on the destination's file system. It stays when the transfer fails, and a
+            call that finds it goes on from there. None for a temporary file that does not stay.
+
+    Raises:
+        NotFoundError: There is no such object, or it only refers to one elsewhere.
+        IntegrityError: Length or MD5 are not those expected.
+        UnsafePathError: The URL, or a redirect, leads where nothing may be fetched from.
+        RetryableError: The transfer broke off again and again, or the disk is full.
+    """
+    path = local_path(catalog, url)
+    with placed(destination, partial) as file:
+        _Fetch(catalog, path, file, length, md5_hex, progress or (lambda _: None)).run()
+
+
+class _Fetch:
+    """One download: what has arrived, what is expected, and when to go on."""
+
+    def __init__(
+        self, catalog: Catalog, path: str, file: BinaryIO, length: int | None, md5_hex: str | None, progress: Progress
+    ) -> None:
+        self._catalog = catalog
+        self._path = path
+        self._file = file
+        self._length = length
+        self._md5 = (md5_hex or "").lower()
+        self._progress = progress
+        self._digest = hashlib.md5(usedforsecurity=False)
+        self._have = 0
+        self._page = False
+
+    def run(self) -> None:
+        """Fetch until all is there, then verify it; what an earlier transfer left is used if it proves right."""
+        resumed = self._take_up()
+        while True:
+            try:
+                if not resumed or self._have != self._length:
+                    self._fetch()
+                self._verify()
+                return
+            except DmlError as error:
+                wrong = isinstance(error, IntegrityError)
+                if wrong or self._page:
+                    self._start_again()  # nothing wrong is kept to go on from
+                if not (wrong and resumed):
+                    raise
+                resumed = False
+
+    def _take_up(self) -> bool:
+        """Count and digest the bytes that are in the file already."""
+        size = self._file.tell()
+        if self._length is not None and size > self._length:
+            self._file.seek(0)
+            self._file.truncate()
+            return False
+        self._file.seek(0)
+        while piece := self._file.read(_READ):
+            self._digest.update(piece)
+        self._have = size
+        if size:
+            self._progress(size)
+        return size > 0
+
+    def _start_again(self) -> None:
+        self._progress(-self._have)
+        self._file.seek(0)
+        self._file.truncate()
+        self._digest = hashlib.md5(usedforsecurity=False)
+        self._have = 0
+
+    def _fetch(self) -> None:
+        attempts = self._catalog.policy.begin(self._catalog.border.host)
+        while True:
+            try:
+                with _opened(self._catalog, self._path, self._have) as response:
+                    self._take(response)
+            except (RequestException, TransportError, _BrokenOff) as error:
+                failure = error if isinstance(error, RequestException) else requests.exceptions.ChunkedEncodingError()
+                if attempts.again(f"broke off after {self._have} bytes ({reason(failure)})"):
+                    continue
+                raise self._catalog.border.unreachable(failure, self._path) from None
+            return
+
+    def _take(self, response: Response) -> None:
+        if response.status_code != 206 and self._have:
+            self._start_again()  # the server began at the beginning
+        declared = response.headers.get("Content-Length", "")
+        whole = self._have + int(declared) if declared.isdigit() else None
+        if response.status_code == 200:
+            self._md5 = self._md5 or md5_from_base64(response.headers.get("Content-MD5"))
+            self._page = is_html(response) and not response.headers.get("Content-MD5")
+        for piece in response.iter_content(_PIECE):
+            self._write(piece)
+        if whole is not None and self._have < whole:
+            raise _BrokenOff
+
+    def _write(self, piece: bytes) -> None:
+        if self._length is not None and self._have + len(piece) > self._length:
+            raise self._wrong(f"has more than the {self._length} bytes expected")
+        self._file.write(piece)
+        self._digest.update(piece)
+        self._have += len(piece)
+        self._progress(len(piece))
+
+    def _verify(self) -> None:
+        if self._length is not None and self._have != self._length:
+            raise self._wrong(f"has {self._have} bytes where {self._length} were expected")
+        if self._md5 and self._digest.hexdigest() != self._md5:
+            raise self._wrong(f"has the MD5 {self._digest.hexdigest()} where {self._md5} was expected")
+
+    def _wrong(self, what: str) -> DmlError:
+        if self._page:
+            return AuthError(
+                f"{self._catalog.border.host} answered {self._path} with a sign-in page",
+                hint=self._catalog.border.sign_in_hint(),
+            )
+        return IntegrityError(f"what was fetched from {self._path} {what}")
+
+
+class _BrokenOff(Exception):
+    """Fewer bytes came than were announced."""
+
+
+@contextmanager
+def _opened(catalog: Catalog, path: str, start: int) -> Iterator[Response]:
+    """The response with the object's bytes, from ``start`` on if the server can."""
+    headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
+    if start:
+        headers["Range"] = f"bytes={start}-"
+    done = catalog.host_exchange("GET", path, headers=headers, stream=True, accept=(*_MOVED, 416))
+    response = done.response
+    if response.status_code == 416:  # all was there already: only the end of the answer had been lost
+        response.close()
+        headers.pop("Range")
+        response = catalog.host_exchange("GET", path, headers=headers, stream=True, accept=_MOVED).response
+    if response.status_code in _MOVED:
+        with response:
+            target = urljoin(response.url, response.headers.get("Location", ""))
+        with _elsewhere(catalog, target, headers) as moved:
+            yield moved
+        return
+    with response:
+        yield response
+
+
+@contextmanager
+def _elsewhere(catalog: Catalog, url: str, headers: dict[str, str]) -> Iterator[Response]:
+    """Follow a redirect to another host: over https, with no credential, cookie or password."""
+    with requests.Session() as session:
+        session.trust_env = False
+        session.mount("https://", catalog.plain_adapter())
+        for _ in range(_REDIRECTS):
+            _refuse_inside(url)
+            with session.get(url, headers=headers, stream=True, allow_redirects=False, timeout=TIMEOUT) as response:
+                if response.status_code not in _MOVED:
+                    if response.status_code >= 300:
+                        raise catalog.border.refusal(response, urlsplit(url).path)
+                    yield response
+                    return
+                url = urljoin(url, response.headers.get("Location", ""))
+    raise DmlError(f"{catalog.border.host} sends the request round in circles")
+
+
+def _refuse_inside(url: str) -> None:
+    parts = urlsplit(url)
+    name = parts.hostname or ""
+    inside = name == "localhost" or name.endswith((".localhost", ".local", ".internal")) or "." not in name
+    with contextlib.suppress(ValueError):
+        inside = not ipaddress.ip_address(name).is_global
+    if parts.scheme != "https" or inside:
+        raise UnsafePathError(f"the server sends the request on to {parts.scheme}://{name}, which is refused")

@@ -1,0 +1,20 @@
+"""JSON as it is sent: UTF-8, compact, and nothing that a server would have to guess at."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from dml.errors import UsageError
+
+
+def encode_json(document: Any) -> bytes:
+    """The document as JSON in UTF-8.
+
+    Raises:
+        UsageError: It holds what JSON cannot say: NaN, infinity, bytes, half a surrogate pair.
+    """
+    try:
+        return json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"a value cannot be sent to the catalog: {error}") from None

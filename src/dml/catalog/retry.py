@@ -1,0 +1,122 @@
+"""When a failed request is tried again, how long to wait, and when to give up.
+
+Only requests whose repeat is harmless come here. The wait doubles from half a second to twenty,
+each drawn at random between nothing and that bound (full jitter), unless the server names one in
+``Retry-After``. One request gives up ``patience`` seconds after its first failure; all requests of one
+catalog connection together wait no longer than ``budget`` seconds, so that a command ends in bounded time
+(with the time limits of a single try, a request that nobody answers ends within about four minutes).
+"""
+
+from __future__ import annotations
+
+import email.utils
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+REPEATABLE_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
+"""HTTP statuses that say the same request may succeed later."""
+
+
+@dataclass
+class RetryPolicy:
+    """The rules, and the time that is left; shared by all threads of a connection.
+
+    Attributes:
+        attempts: How often one request is sent at most.
+        first_wait: Upper bound of the first wait, in seconds; doubles with each.
+        longest_wait: Upper bound of any wait that the server did not ask for, in seconds.
+        patience: Seconds from the first failure of one request after which it is given up.
+        budget: Seconds that all waits together may take; ``renew`` refills it.
+        time_limit: Seconds to connect, to send a block, and between two bytes of an answer; None for the session's.
+        on_wait: Told, in one line, before each wait.
+        clock, sleep, draw: Time and chance; tests put their own here.
+    """
+
+    attempts: int = 6
+    first_wait: float = 0.5
+    longest_wait: float = 20.0
+    patience: float = 120.0
+    budget: float = 300.0
+    time_limit: float | None = None
+    on_wait: Callable[[str], None] | None = None
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    draw: Callable[[float, float], float] = random.uniform
+    _waited: float = field(default=0.0, init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+
+    def renew(self) -> None:
+        """Give the next command the whole budget again."""
+        with self._lock:
+            self._waited = 0.0
+
+    def begin(self, subject: str) -> Attempts:
+        """Follow one request; ``subject`` (a host) begins the messages about it."""
+        return Attempts(self, subject)
+
+    def take(self, seconds: float) -> bool:
+        """Take a wait from the budget; False when it holds no more."""
+        with self._lock:
+            if self._waited + seconds > self.budget:
+                return False
+            self._waited += seconds
+            return True
+
+
+class Attempts:
+    """The tries of one request.
+
+    Attributes:
+        made: How many tries have been made, the current one included.
+    """
+
+    def __init__(self, policy: RetryPolicy, subject: str) -> None:
+        self.made = 1
+        self._policy = policy
+        self._subject = subject
+        self._first_failure: float | None = None
+
+    def again(self, reason: str, retry_after: float | None = None) -> bool:
+        """Wait before the next try.
+
+        Args:
+            reason: What went wrong, as in "answered 503".
+            retry_after: Seconds the server asked to wait, if it did.
+
+        Returns:
+            False when this request should be given up: too many tries, or a wait that would be too long.
+        """
+        policy = self._policy
+        now = policy.clock()
+        if self._first_failure is None:
+            self._first_failure = now
+        bound = min(policy.longest_wait, policy.first_wait * 2 ** (self.made - 1))
+        wait = policy.draw(0.0, bound) if retry_after is None else retry_after
+        if self.made >= policy.attempts or now - self._first_failure + wait > policy.patience or not policy.take(wait):
+            return False
+        self.made += 1
+        if policy.on_wait is not None:
+            policy.on_wait(
+                f"{self._subject} {reason}; trying again in {wait:.0f} s (try {self.made} of {policy.attempts})"
+            )
+        policy.sleep(wait)
+        return True
+
+
+def retry_after(header: str | None) -> float | None:
+    """Seconds that a ``Retry-After`` header (RFC 9110: seconds or a date) asks for; None if it says nothing."""
+    if not header:
+        return None
+    if header.strip().isdigit():
+        return float(header.strip())
+    try:
+        moment = email.utils.parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())

@@ -1,0 +1,29 @@
+"""Rows of a catalog: reading, inserting, updating, deleting, and reserving RIDs.
+
+A table is always ``schema:Table``. The parts are in ``reading``, ``writing`` and ``rids``; this is the one
+module that callers import, and it loads no library.
+"""
+
+from dml.catalog.reading import Row, count, read, select, stream
+from dml.catalog.rids import RowLocation, lease_rids, locate, validate_rid
+from dml.catalog.url import quote
+from dml.catalog.writing import PAGE_BYTES, PAGE_ROWS, compare_and_set, delete, insert, update
+
+__all__ = [
+    "PAGE_BYTES",
+    "PAGE_ROWS",
+    "Row",
+    "RowLocation",
+    "compare_and_set",
+    "count",
+    "delete",
+    "insert",
+    "lease_rids",
+    "locate",
+    "quote",
+    "read",
+    "select",
+    "stream",
+    "update",
+    "validate_rid",
+]

@@ -1,0 +1,247 @@
+"""The HTTP session under every deriva binding: counted, retried where harmless, credentials kept home.
+
+deriva makes a session of its own for each binding, with retries that repeat what must not be repeated
+and a cookie that it never sends to a host with a port. ``Wire`` makes the ones used here instead.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from requests import PreparedRequest, RequestException, Response
+from requests.adapters import BaseAdapter, HTTPAdapter
+from urllib3.exceptions import HTTPError as TransportError
+from urllib3.exceptions import InsecureRequestWarning
+
+from dml.catalog.responses import Border, missing_bundle, reason
+from dml.catalog.retry import REPEATABLE_STATUSES, RetryPolicy, retry_after
+from dml.catalog.traffic import CountingAdapter, Traffic
+
+TIMEOUT = (6.0, 63.0)
+"""Seconds to connect, and between two bytes of an answer, unless the policy sets a limit of its own."""
+
+_UNVERIFIED = frozenset({"localhost"})
+"""Hosts whose certificate deriva does not check; REQUESTS_CA_BUNDLE makes them checked."""
+
+_REDIRECTS = 5
+_OWN_HEADERS = frozenset({"Cookie", "Authorization"})
+
+
+class Body(Protocol):
+    """Makes a request's body anew for each try."""
+
+    def __call__(self) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A request that was answered.
+
+    Attributes:
+        response: The last answer, whatever its status.
+        attempts: How often the request was sent; above one, an earlier try may have been carried out.
+    """
+
+    response: Response
+    attempts: int
+
+
+@dataclass
+class Wire:
+    """What all sessions of one connection share.
+
+    Attributes:
+        origin: ``scheme://host[:port]``.
+        border: Makes the errors.
+        traffic: The counters.
+        policy: When to retry.
+        headers: Headers that carry the credential; sent to the origin and nowhere else.
+        transport: Makes the adapter that carries requests; None for the network.
+    """
+
+    origin: str
+    border: Border
+    traffic: Traffic
+    policy: RetryPolicy
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    transport: Callable[[], BaseAdapter] | None = None
+    _shared: CountingAdapter | None = field(default=None, init=False, repr=False)
+
+    def session(self) -> Session:
+        """A new session."""
+        return Session(self)
+
+    def adapter(self) -> CountingAdapter:
+        """The transport adapter of all sessions: one pool of connections for catalog, snapshots and objects."""
+        if self._shared is None:
+            self._shared = self.new_adapter()
+        return self._shared
+
+    def close(self) -> None:
+        """Close idle connections; the next request opens one again."""
+        if self._shared is not None:
+            self._shared.close()
+
+    def new_adapter(self) -> CountingAdapter:
+        """A transport adapter of its own that counts with the others."""
+        carrier = self.transport() if self.transport is not None else NetworkAdapter(self.policy)
+        return CountingAdapter(carrier, self.traffic)
+
+
+class NetworkAdapter(HTTPAdapter):
+    """Carries requests over the network with time limits, large blocks and no retries of its own."""
+
+    def __init__(self, policy: RetryPolicy) -> None:
+        self._policy = policy
+        super().__init__(pool_maxsize=32)
+
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
+        """Make the pool of connections; bodies go out in blocks of 256 KiB."""
+        super().init_poolmanager(connections, maxsize, block, blocksize=1 << 18, **options)
+
+    def send(self, request: PreparedRequest, *args: Any, **options: Any) -> Response:
+        """Send one request within the policy's time limit, ``TIMEOUT`` where it has none, unless told otherwise."""
+        if options.get("timeout") is None:
+            limit = self._policy.time_limit
+            options["timeout"] = TIMEOUT if limit is None else (limit, limit)
+        return super().send(request, *args, **options)
+
+
+class Session(requests.Session):
+    """A requests session with dml's rules; ``request`` serves deriva's methods, ``exchange`` ours."""
+
+    def __init__(self, wire: Wire) -> None:
+        super().__init__()
+        self._wire = wire
+        self._settings: dict[str, dict[str, Any]] = {}
+        adapter = wire.adapter()
+        self.mount("https://", adapter)
+        self.mount("http://", adapter)
+        # A callable here also keeps requests from putting a password of ~/.netrc into the request.
+        self.auth = self._sign
+        if (urlsplit(wire.origin).hostname or "") in _UNVERIFIED:
+            self.verify = False
+            warnings.simplefilter("ignore", InsecureRequestWarning)
+
+    def close(self) -> None:
+        """Nothing to close: deriva drops sessions as it pleases, and the transport belongs to the ``Wire``."""
+
+    def request(self, method: str | bytes, url: str | bytes, *args: Any, **options: Any) -> Response:
+        """As in requests, with GET and HEAD retried."""
+        verb, address = _text(method), _text(url)
+        return self._tried(
+            verb, address, lambda: super(Session, self).request(verb, address, *args, **options)
+        ).response
+
+    def merge_environment_settings(
+        self, url: str | bytes | None, proxies: Any, stream: Any, verify: Any, cert: Any
+    ) -> Any:
+        """As in requests; proxies and certificates are looked for in the environment once a host, not each time."""
+        if proxies or verify is not None or cert is not None:
+            return dict(super().merge_environment_settings(url, proxies, stream, verify, cert))
+        origin = origin_of(_text(url or ""))
+        if origin not in self._settings:
+            self._settings[origin] = dict(super().merge_environment_settings(url, {}, None, None, None))
+        found = self._settings[origin]
+        return {**found, "proxies": dict(found["proxies"]), "stream": self.stream if stream is None else stream}
+
+    def exchange(
+        self,
+        method: str,
+        url: str,
+        *,
+        body: Body | bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        repeatable: bool | None = None,
+        stream: bool = False,
+    ) -> Exchange:
+        """Send a request, again where that is harmless and useful.
+
+        Args:
+            method: The HTTP method.
+            url: The whole URL.
+            body: The body, or what makes it anew for each try.
+            headers: More headers.
+            repeatable: Whether a repeat is harmless; by default for GET and HEAD only.
+            stream: Leave the body of the answer unread.
+
+        Raises:
+            DmlError: No answer came (RetryableError), or nothing can be asked there.
+        """
+
+        def send() -> Response:
+            data = body() if callable(body) else body
+            return super(Session, self).request(
+                method, url, data=data, headers=dict(headers or {}), stream=stream, allow_redirects=False
+            )
+
+        return self._tried(method, url, send, repeatable)
+
+    def _tried(self, method: str, url: str, send: Callable[[], Response], repeatable: bool | None = None) -> Exchange:
+        wire = self._wire
+        harmless = method.upper() in ("GET", "HEAD") if repeatable is None else repeatable
+        path = urlsplit(url).path
+        attempts = wire.policy.begin(wire.border.host)
+        while True:
+            try:
+                response = self._followed(method, send())
+            except (RequestException, TransportError, OSError) as error:
+                failure = error if isinstance(error, RequestException | OSError) else OSError(type(error).__name__)
+                if harmless and _passing(failure) and attempts.again(f"failed ({reason(failure)})"):
+                    continue
+                raise wire.border.unreachable(failure, path) from failure
+            if response.status_code not in REPEATABLE_STATUSES or not harmless:
+                return Exchange(response, attempts.made)
+            asked = retry_after(response.headers.get("Retry-After"))
+            if not attempts.again(f"answered {response.status_code}", asked):
+                return Exchange(response, attempts.made)
+            response.close()
+
+    def _followed(self, method: str, response: Response) -> Response:
+        """Follow redirects of reading requests within the same origin; others are the caller's to judge."""
+        for _ in range(_REDIRECTS):
+            target = response.headers.get("Location") if response.status_code in (301, 302, 303, 307, 308) else None
+            if target is None or method.upper() not in ("GET", "HEAD"):
+                break
+            address = urljoin(response.url, target)
+            if origin_of(address) != self._wire.origin:
+                break
+            response.close()
+            streamed = not response._content_consumed  # type: ignore[attr-defined]
+            kept = {name: value for name, value in response.request.headers.items() if name not in _OWN_HEADERS}
+            response = super().request(method, address, headers=kept, stream=streamed, allow_redirects=False)
+        return response
+
+    def _sign(self, request: PreparedRequest) -> PreparedRequest:
+        if origin_of(request.url or "") == self._wire.origin:
+            for name, value in self._wire.headers.items():
+                before = request.headers.get(name) if name == "Cookie" else None
+                request.headers[name] = f"{before}; {value}" if before else value
+        return request
+
+
+def origin_of(url: str) -> str:
+    """``scheme://host[:port]`` of a URL, in lower case, without a default port."""
+    parts = urlsplit(url)
+    default = {"https": ":443", "http": ":80"}.get(parts.scheme, "")
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2].lower().removesuffix(default or ' ')}"
+
+
+def _passing(error: RequestException | OSError) -> bool:
+    permanent = (
+        requests.exceptions.SSLError,
+        requests.exceptions.InvalidURL,
+        requests.exceptions.InvalidSchema,
+        requests.exceptions.MissingSchema,
+        requests.exceptions.InvalidHeader,
+    )
+    return not isinstance(error, permanent) and missing_bundle(error) is None
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value

@@ -1,0 +1,98 @@
+"""Stored objects as Hatrac names and describes them: which URL is one of ours, is it there, with which bytes."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from dml.catalog.url import quote
+from dml.errors import NotFoundError, UnsafePathError
+
+if TYPE_CHECKING:
+    from dml.catalog.connection import Catalog
+
+_ROOT = "/hatrac/"
+
+
+@dataclass(frozen=True)
+class ObjectInfo:
+    """An object that is there.
+
+    Attributes:
+        url: Its path on the host, as asked for.
+        length: Bytes; -1 when the server does not say.
+        md5_hex: MD5 of its bytes in hexadecimal; empty when the server keeps none.
+    """
+
+    url: str
+    length: int
+    md5_hex: str
+
+
+def object_path(table: str, md5_hex: str, filename: str) -> str:
+    """Where an asset's bytes are kept: ``/hatrac/TABLE/MD5.FILENAME``, the file's name percent-encoded.
+
+    Args:
+        table: The asset table's name, without its schema.
+        md5_hex: MD5 of the bytes in hexadecimal.
+        filename: The file's name.
+    """
+    return f"{_ROOT}{quote(table)}/{md5_hex.lower()}.{quote(filename)}"
+
+
+def local_path(catalog: Catalog, url: str) -> str:
+    """The path of an object on the catalog's host, from a path or a whole URL.
+
+    Raises:
+        NotFoundError: It is a reference that names no bytes here (``tag:`` and the like).
+        UnsafePathError: It is on another host, or no plain object's path.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("", "http", "https"):
+        raise NotFoundError(f"{url[:160]!r} only refers to a file; its bytes are not in the object store")
+    if parts.netloc and parts.netloc.lower() != catalog.origin.partition("://")[2]:
+        raise UnsafePathError(f"refusing to fetch from {parts.hostname}: not the host of the catalog")
+    segments = parts.path.split("/")
+    if not parts.path.startswith(_ROOT) or ".." in segments or "." in segments or "%2e" in parts.path.lower():
+        raise UnsafePathError(f"{url[:160]!r} is not the path of an object")
+    return parts.path
+
+
+def stat(catalog: Catalog, url: str) -> ObjectInfo | None:
+    """What is stored under a URL; None when nothing is.
+
+    A name that only a failed upload touched is answered 409 by Hatrac: it holds nothing either.
+    """
+    path = local_path(catalog, url)
+    done = catalog.host_exchange("HEAD", path, headers={"Accept": "*/*"}, accept=(404, 409))
+    if done.response.status_code in (404, 409):
+        return None
+    headers = done.response.headers
+    length = headers.get("Content-Length", "")
+    return ObjectInfo(path, int(length) if length.isdigit() else -1, md5_from_base64(headers.get("Content-MD5")))
+
+
+def md5_from_base64(text: str | None) -> str:
+    """A ``Content-MD5`` header in hexadecimal; empty when it is absent or malformed."""
+    try:
+        return base64.b64decode(text or "", validate=True).hex()
+    except binascii.Error:
+        return ""
+
+
+def md5_to_base64(md5_hex: str) -> str:
+    """A hexadecimal MD5 as a ``Content-MD5`` header has it.
+
+    Raises:
+        UnsafePathError: It is not the hexadecimal form of 16 bytes.
+    """
+    try:
+        digest = bytes.fromhex(md5_hex)
+    except ValueError:
+        digest = b""
+    if len(digest) != 16:
+        raise UnsafePathError(f"{md5_hex[:60]!r} is not an MD5 in hexadecimal")
+    return base64.b64encode(digest).decode()
