@@ -1,0 +1,99 @@
+"""Assets and files by reference: making tables, finding rows, who read and wrote them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from dml.execution import asset_edges
+from dml.execution.asset_edges import Asset, AssetEdge
+from dml.execution.records import ExecutionRecord, record_of
+
+if TYPE_CHECKING:
+    from dml.catalog.model import Table
+    from dml.deriva_ml.facade import DerivaML
+    from dml.execution.datasets import DatasetHandle
+    from dml.execution.file_specs import FileSpec
+
+_FILE = "deriva-ml:File"
+
+
+def create_asset(
+    ml: DerivaML, name: str, column_defs: Sequence[Any] = (), comment: str = "", schema: str | None = None
+) -> Table:
+    """Make an asset table with its associations, unless they are there. Writes the catalog."""
+    from dml.catalog.definitions import create_asset_table
+
+    return create_asset_table(ml.catalog, ml.new_table_name(name, schema), columns=column_defs, comment=comment)
+
+
+def lookup_asset(ml: DerivaML, rid: str) -> Asset:
+    """An asset by its RID.
+
+    Raises:
+        NotFoundError: There is no such row.
+        UsageError: It is a row of something else.
+    """
+    return asset_edges.lookup_asset(ml.catalog, rid)
+
+
+def find_assets(ml: DerivaML, asset_table: str | None = None, asset_type: str | None = None) -> list[Asset]:
+    """The assets of a table, of all asset tables when None, by table and file name; two requests a table.
+
+    Args:
+        ml: Where.
+        asset_table: ``Table`` or ``schema:Table``.
+        asset_type: Only those of this type.
+    """
+    return asset_edges.find_assets(ml.catalog, asset_table, asset_type=asset_type)
+
+
+def list_assets(ml: DerivaML, asset_table: str) -> list[Asset]:
+    """The assets of a table, by file name."""
+    return asset_edges.find_assets(ml.catalog, asset_table)
+
+
+def list_asset_tables(ml: DerivaML) -> list[Table]:
+    """The asset tables of the catalog."""
+    return list(ml.catalog.schema().asset_tables())
+
+
+def list_asset_executions(ml: DerivaML, asset_rid: str, asset_role: str | None = None) -> list[ExecutionRecord]:
+    """The executions that read or wrote an asset, the oldest first.
+
+    Args:
+        ml: Where.
+        asset_rid: The asset.
+        asset_role: Only those that read it (``Input``) or wrote it (``Output``).
+    """
+    table = ml.resolve_rid(asset_rid).qualified_name
+    rows = asset_edges.consumers(ml.catalog, table, asset_rid, asset_role)
+    return sorted((record_of(ml.catalog, row) for row in rows), key=lambda one: (one.created, one.execution_rid))
+
+
+def list_execution_assets(ml: DerivaML, execution_rid: str, asset_role: str | None = None) -> list[AssetEdge]:
+    """The assets that an execution read and wrote, or only those of one role."""
+    return asset_edges.asset_edges(ml.catalog, execution_rid, asset_role)
+
+
+def add_files(
+    ml: DerivaML,
+    files: Iterable[FileSpec],
+    execution_rid: str,
+    dataset_types: str | Sequence[str] | None = None,
+    description: str = "",
+) -> DatasetHandle:
+    """Make files known by reference, as ``Execution.add_files`` does, for an execution given by RID."""
+    from dml.execution.add_files import add_files as add
+    from dml.execution.datasets import DatasetHandle
+
+    types = [dataset_types] if isinstance(dataset_types, str) else list(dataset_types or ())
+    rid = ml.lookup_execution(execution_rid).execution_rid
+    made = add(ml.catalog, rid, files, dataset_types=types, description=description)
+    return DatasetHandle(ml.catalog, made.rid, ml, rid)
+
+
+def list_files(ml: DerivaML, file_types: Sequence[str] | None = None) -> list[Asset]:
+    """The files that are known by reference, those of any of these types when given."""
+    found = asset_edges.find_assets(ml.catalog, _FILE)
+    return [one for one in found if file_types is None or set(file_types) & set(one.types)]

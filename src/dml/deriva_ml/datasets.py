@@ -1,0 +1,221 @@
+"""Datasets: finding, making and changing them, and their bags."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from dml.dataset.spec import DatasetSpec
+from dml.dataset.version import DatasetVersion, VersionPart
+from dml.execution.datasets import DatasetHandle
+from dml.execution.older_names import superseded
+
+if TYPE_CHECKING:
+    from dml.catalog.model import Table
+    from dml.dataset.bag import DatasetBag
+    from dml.dataset.lookup import VersionRow
+    from dml.deriva_ml.facade import DerivaML
+
+
+def find_datasets(
+    ml: DerivaML, deleted: bool = False, sort: bool | Callable[[DatasetHandle], Any] | None = None
+) -> list[DatasetHandle]:
+    """The datasets of the catalog; three requests.
+
+    Args:
+        ml: Where.
+        deleted: Those marked as deleted as well.
+        sort: The oldest first when None, the newest first when True, else by this key.
+    """
+    from dml.dataset.lookup import list_datasets
+
+    found = [DatasetHandle(ml.catalog, one.rid, ml) for one in list_datasets(ml.catalog, deleted=deleted)]
+    if sort is True:
+        found.reverse()
+    elif callable(sort):
+        found.sort(key=sort)
+    return found
+
+
+def lookup_dataset(ml: DerivaML, dataset: str | DatasetSpec | DatasetHandle, deleted: bool = False) -> DatasetHandle:
+    """A dataset by RID or specification.
+
+    Raises:
+        NotFoundError: There is none.
+        ConflictError: It is marked as deleted, and ``deleted`` is false.
+    """
+    from dml.dataset.lookup import find_dataset
+
+    return DatasetHandle(ml.catalog, find_dataset(ml.catalog, _rid(dataset), deleted=deleted).rid, ml)
+
+
+def create_dataset(
+    ml: DerivaML,
+    execution_rid: str | None = None,
+    version: DatasetVersion | str | None = None,
+    dataset_types: str | Sequence[str] | None = None,
+    description: str = "",
+) -> DatasetHandle:
+    """Older name of ``Execution.create_dataset``, for datasets without a producer as well. Writes the catalog."""
+    from dml.dataset.curation import create_dataset as create
+
+    superseded("DerivaML.create_dataset", "Execution.create_dataset")
+    types = [dataset_types] if isinstance(dataset_types, str) else list(dataset_types or ())
+    made = create(ml.catalog, description=description, types=types, execution=execution_rid, version=version)
+    return DatasetHandle(ml.catalog, made.rid, ml, execution_rid)
+
+
+def delete_dataset(ml: DerivaML, dataset: str | DatasetHandle, recurse: bool = False) -> list[str]:
+    """Mark a dataset as deleted, with ``recurse`` also what is nested in it. Writes the catalog; returns the RIDs.
+
+    Raises:
+        ConflictError: Another dataset holds it.
+    """
+    return DatasetHandle(ml.catalog, _rid(dataset), ml).delete(recurse)
+
+
+def add_dataset_members(
+    ml: DerivaML,
+    dataset_rid: str,
+    members: Iterable[str] | Mapping[str, Iterable[str]],
+    description: str = "",
+    execution_rid: str | None = None,
+) -> dict[str, list[str]]:
+    """Add rows to a dataset, by RID or by table; what is a member stays. Writes the catalog; returns what was added."""
+    return DatasetHandle(ml.catalog, _rid(dataset_rid), ml).add_dataset_members(members, description, execution_rid)
+
+
+def list_dataset_members(
+    ml: DerivaML,
+    dataset_rid: str,
+    recurse: bool = False,
+    limit: int | None = None,
+    version: DatasetVersion | str | None = None,
+) -> dict[str, list[dict[str, Any]]]:
+    """The rows of a dataset's members by element table, as they are or as they were in a version."""
+    return DatasetHandle(ml.catalog, _rid(dataset_rid), ml).list_dataset_members(recurse, limit, version)
+
+
+def dataset_history(ml: DerivaML, dataset_rid: str) -> list[VersionRow]:
+    """The versions of a dataset, the newest first."""
+    return DatasetHandle(ml.catalog, _rid(dataset_rid), ml).dataset_history()
+
+
+def release_dataset(
+    ml: DerivaML,
+    dataset_rid: str,
+    component: VersionPart | str = VersionPart.minor,
+    description: str = "",
+    execution_rid: str | None = None,
+) -> DatasetVersion | None:
+    """Release a dataset as it is now; without changes since the last release nothing is done. Writes the catalog."""
+    return DatasetHandle(ml.catalog, _rid(dataset_rid), ml).release(component, description, execution_rid)
+
+
+def increment_dataset_version(
+    ml: DerivaML,
+    dataset_rid: str,
+    component: VersionPart | str = VersionPart.minor,
+    description: str = "",
+    execution_rid: str | None = None,
+) -> DatasetVersion | None:
+    """Older name of ``release_dataset``, which says that something changed even where no member did."""
+    from dml.dataset.releases import mark_dev
+
+    superseded("increment_dataset_version", "release_dataset")
+    mark_dev(ml.catalog, _rid(dataset_rid), description=description, execution=execution_rid)
+    return ml.release_dataset(dataset_rid, component, description, execution_rid)
+
+
+def list_dataset_element_types(ml: DerivaML) -> list[Table]:
+    """The tables whose rows can be members of datasets."""
+    return [how.element for how in ml.catalog.schema().element_tables().values()]
+
+
+def add_dataset_element_type(ml: DerivaML, element: str | Table) -> Table:
+    """Let the rows of a table be members of datasets. Writes the catalog."""
+    from dml.catalog.definitions import add_dataset_element_type as add
+
+    name = element if isinstance(element, str) else element.qualified_name
+    return add(ml.catalog, ml.table_name(name)).element
+
+
+def download_dataset_bag(ml: DerivaML, dataset: DatasetSpec | str) -> DatasetBag:
+    """A dataset version in the workspace's cache, fetched where it is missing; change nothing in it.
+
+    ``Execution.download_dataset_bag`` gives an execution one of its own and records it as input.
+    """
+    from dml.execution.bags import cached_bag
+
+    return cached_bag(ml.place, dataset)
+
+
+def cache_dataset(ml: DerivaML, dataset: DatasetSpec | str, materialize: bool = True) -> dict[str, Any]:
+    """Have a dataset version in the cache, its files too unless ``materialize`` is false; returns ``bag_info``."""
+    from dml.execution.bags import cached_bag
+
+    given = DatasetSpec.of(dataset)
+    wanted = DatasetSpec(given.rid, given.version, materialize=materialize, exclude_tables=given.exclude_tables)
+    cached_bag(ml.place, wanted)
+    return ml.bag_info(wanted)
+
+
+def estimate_bag_size(ml: DerivaML, dataset: DatasetSpec | str) -> dict[str, Any]:
+    """What a bag of a dataset version would hold, by table, counted by the server; reads no rows.
+
+    Returns:
+        ``tables`` (name → row_count, is_asset, asset_bytes, csv_bytes, exact) and the totals ``total_rows``,
+        ``total_asset_bytes``, ``total_csv_bytes``, ``total_estimated_bytes``.
+    """
+    from dml.cache.estimate import estimate
+    from dml.dataset.lookup import resolve
+
+    found = estimate(ml.catalog, resolve(ml.catalog, DatasetSpec.of(dataset)))
+    tables = {
+        one.table: {
+            "row_count": one.rows,
+            "is_asset": one.is_asset,
+            "asset_bytes": one.asset_bytes,
+            "csv_bytes": one.csv_bytes,
+            "exact": one.exact,
+        }
+        for one in found
+    }
+    assets, texts = sum(one.asset_bytes for one in found), sum(one.csv_bytes for one in found)
+    return {
+        "tables": tables,
+        "total_rows": sum(one.rows for one in found),
+        "total_asset_bytes": assets,
+        "total_csv_bytes": texts,
+        "total_estimated_bytes": assets + texts,
+    }
+
+
+def bag_info(ml: DerivaML, dataset: DatasetSpec | str) -> dict[str, Any]:
+    """``estimate_bag_size`` with how much of the version is in the cache.
+
+    Returns:
+        As there, with ``status`` (a cache tier), ``cache_path`` and ``versions_cached``.
+    """
+    from dml.cache.index import Index
+    from dml.cache.status import status_of, versions_here
+    from dml.dataset.lookup import resolve
+    from dml.deriva_ml.storage import cache_of
+
+    spec = DatasetSpec.of(dataset)
+    source = resolve(ml.catalog, spec)
+    with Index.reading(cache_of(ml)) as index:
+        status = status_of(index, spec, source.row.text, snapshot=source.snapshot)
+        here = versions_here(index, spec.rid)
+    return {
+        **ml.estimate_bag_size(spec),
+        "status": str(status.tier),
+        "cache_path": None if status.path is None else str(status.path),
+        "versions_cached": [one.version for one in here],
+    }
+
+
+def _rid(dataset: str | DatasetSpec | DatasetHandle) -> str:
+    if isinstance(dataset, DatasetHandle):
+        return dataset.dataset_rid
+    return DatasetSpec.of(dataset).rid

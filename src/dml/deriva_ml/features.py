@@ -1,0 +1,122 @@
+"""Features: making and finding them, and the values that executions gave to rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from dml.execution.older_names import superseded
+
+if TYPE_CHECKING:
+    from dml.catalog.schema import Feature
+    from dml.dataset.bag import FeatureValue
+    from dml.deriva_ml.facade import DerivaML
+
+
+def create_feature(
+    ml: DerivaML,
+    target_table: str,
+    feature_name: str,
+    terms: Sequence[str] = (),
+    assets: Sequence[str] = (),
+    metadata: Sequence[Any] = (),
+    comment: str = "",
+    optional: Sequence[str] = (),
+) -> Feature:
+    """Make a feature of a table, unless it is there. Writes the catalog."""
+    from dml.catalog.definitions import create_feature as create
+
+    return create(
+        ml.catalog,
+        ml.table_name(target_table),
+        feature_name,
+        terms=[ml.table_name(name) for name in terms],
+        assets=[ml.table_name(name) for name in assets],
+        columns=metadata,
+        optional=optional,
+        comment=comment,
+    )
+
+
+def find_features(ml: DerivaML, table: str | None = None) -> list[Feature]:
+    """The features of a table, of all tables when None, by their table of values; no request."""
+    wanted = None if table is None else ml.table_name(table)
+    found = [one for one in ml.catalog.schema().feature_tables() if wanted in (None, one.target.qualified_name)]
+    return sorted(found, key=lambda one: one.table.qualified_name)
+
+
+def lookup_feature(ml: DerivaML, table: str, feature_name: str) -> Feature:
+    """A feature of a table.
+
+    Raises:
+        NotFoundError: There is none; those there are are named.
+    """
+    from dml.execution.features import find_feature
+
+    return find_feature(ml.catalog.schema(), table, feature_name)
+
+
+def feature_record_class(ml: DerivaML, table: str, feature_name: str) -> type[Any]:
+    """The class whose instances ``Execution.add_features`` takes for a feature."""
+    from dml.execution.features import feature_record_class as record_class
+
+    return record_class(ml.lookup_feature(table, feature_name))
+
+
+def feature_values(
+    ml: DerivaML,
+    table: str,
+    feature_name: str,
+    selector: Callable[[Sequence[FeatureValue]], FeatureValue] | str | None = None,
+) -> list[FeatureValue]:
+    """The values of a feature as the catalog has them, by the row they describe; one request.
+
+    Args:
+        ml: Where.
+        table: The described table.
+        feature_name: The feature.
+        selector: Chooses one where a row has several: ``newest``, ``first``, or a function of their list.
+
+    Raises:
+        NotFoundError: The table has no such feature.
+        UsageError: The selector's name is unknown.
+    """
+    from dml.execution.feature_values import read_values
+
+    return read_values(ml.catalog, ml.lookup_feature(table, feature_name), selector)
+
+
+def list_feature_values(
+    ml: DerivaML,
+    table: str,
+    feature_name: str,
+    selector: Callable[[Sequence[FeatureValue]], FeatureValue] | str | None = None,
+) -> list[FeatureValue]:
+    """Older name of ``feature_values``."""
+    superseded("list_feature_values", "feature_values")
+    return ml.feature_values(table, feature_name, selector)
+
+
+def add_features(ml: DerivaML, features: Iterable[Any]) -> int:
+    """Older name of ``Execution.add_features``: stages values in the execution that each names. Writes the registry.
+
+    They reach the catalog with the execution's next commit.
+
+    Returns:
+        How many were given.
+
+    Raises:
+        UsageError: One names no execution.
+        NotFoundError: This workspace does not know an execution.
+    """
+    from dml.errors import UsageError
+    from dml.execution.features import add_features as stage
+
+    superseded("DerivaML.add_features", "Execution.add_features")
+    by_execution: dict[str, list[Any]] = {}
+    for record in features:
+        rid = getattr(record, "Execution", None)
+        if not rid:
+            raise UsageError("A feature value names no execution", hint="Use Execution.add_features.")
+        by_execution.setdefault(str(rid), []).append(record)
+    return sum(stage(ml.place, rid, records) for rid, records in by_execution.items())

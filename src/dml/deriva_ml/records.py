@@ -1,0 +1,199 @@
+"""Executions of the catalog, whoever made them: finding them, their parts, where data came from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from dml.errors import NotFoundError
+from dml.execution import finding
+from dml.execution import records as execution_records
+from dml.execution.finding import DatasetRole
+from dml.execution.older_names import superseded
+from dml.execution.records import ExecutionRecord
+from dml.execution.workflow import Workflow
+
+if TYPE_CHECKING:
+    from dml.deriva_ml.facade import DerivaML
+    from dml.execution.audit import ProvenanceReport
+    from dml.execution.experiments import Experiment
+    from dml.lineage.result import LineageResult
+
+
+def lookup_execution(ml: DerivaML, execution_rid: str) -> ExecutionRecord:
+    """An execution as the catalog has it, whoever made it.
+
+    Raises:
+        NotFoundError: The catalog has none of this RID.
+    """
+    return execution_records.lookup_execution(ml.catalog, execution_rid)
+
+
+def find_executions(
+    ml: DerivaML,
+    workflow: Workflow | str | None = None,
+    workflow_type: str | None = None,
+    status: str | Sequence[str] | None = None,
+    sort: bool | Callable[[ExecutionRecord], Any] | None = None,
+    dataset: str | None = None,
+    dataset_role: DatasetRole = "any",
+) -> list[ExecutionRecord]:
+    """The executions of the catalog that fulfil all conditions, in at most three requests.
+
+    Args:
+        ml: Where.
+        workflow: Only of this workflow, given as such or by RID.
+        workflow_type: Only of workflows of this type.
+        status: Only in this status, or one of these.
+        sort: The oldest first when None, the newest first when True, else by this key.
+        dataset: Only those that have to do with this dataset.
+        dataset_role: Whether they read it (``input``), made a version of it (``output``) or either.
+    """
+    return finding.find_executions(
+        ml.catalog,
+        workflow_rid=workflow.workflow_rid if isinstance(workflow, Workflow) else workflow,
+        workflow_type=workflow_type,
+        status=status,
+        sort=sort,
+        dataset=None if dataset is None else str(getattr(dataset, "dataset_rid", dataset)),
+        dataset_role=dataset_role,
+    )
+
+
+def find_executions_consuming(ml: DerivaML, rid: str) -> list[ExecutionRecord]:
+    """The executions that read a dataset or an asset, the oldest first; one level.
+
+    Raises:
+        NotFoundError: There is no such row.
+        UsageError: It is neither.
+    """
+    return finding.find_executions_consuming(ml.catalog, rid)
+
+
+def multirun_status_summary(ml: DerivaML, workflow_rid: str) -> dict[str, Any]:
+    """How many executions of a workflow are in which status: ``{"workflow_rid", "counts", "total"}``; one request."""
+    return finding.multirun_status_summary(ml.catalog, workflow_rid)
+
+
+def lookup_lineage(ml: DerivaML, rid: str, *, depth: int | None = None, max_executions: int = 500) -> LineageResult:
+    """What produced a dataset, asset, feature value or execution, and from what; see ``dml.lineage``.
+
+    Args:
+        ml: Where.
+        rid: A RID; a dataset's may name a version, ``1-ABC@1.2.0``.
+        depth: Levels of executions behind the producer; 0 shows the producer alone, None everything.
+        max_executions: The most executions to look into.
+    """
+    from dml.lineage import lookup_lineage as lookup
+
+    return lookup(ml.catalog, rid, depth=depth, max_executions=max_executions)
+
+
+def lookup_experiment(ml: DerivaML, execution_rid: str) -> Experiment:
+    """An execution with the configuration that was kept with it, its inputs and its outputs.
+
+    Raises:
+        NotFoundError: There is no such execution.
+    """
+    from dml.execution.experiments import lookup_experiment as lookup
+
+    return lookup(ml.catalog, execution_rid)
+
+
+def find_experiments(
+    ml: DerivaML, workflow_rid: str | None = None, status: str | Sequence[str] | None = None
+) -> list[ExecutionRecord]:
+    """The executions that Hydra configurations were kept with, the oldest first; one request.
+
+    Args:
+        ml: Where.
+        workflow_rid: Only of this workflow.
+        status: Only in this status, or one of these.
+    """
+    from dml.execution.experiments import find_experiments as find
+
+    return find(ml.catalog, workflow_rid=workflow_rid, status=status)
+
+
+def audit_provenance(ml: DerivaML) -> ProvenanceReport:
+    """Where the provenance of the catalog has gaps; reads the edge tables whole and writes nothing."""
+    from dml.execution.audit import audit_provenance as audit
+
+    return audit(ml.catalog)
+
+
+def list_execution_children(ml: DerivaML, execution_rid: str, recurse: bool = False) -> list[ExecutionRecord]:
+    """The executions nested in one, by sequence; with ``recurse`` all levels, depth first, each once."""
+    return execution_records.relatives(ml.catalog, execution_rid, recurse=recurse)
+
+
+def list_execution_parents(ml: DerivaML, execution_rid: str, recurse: bool = False) -> list[ExecutionRecord]:
+    """The executions that one is nested in; with ``recurse`` all levels, each once."""
+    return execution_records.relatives(ml.catalog, execution_rid, parents=True, recurse=recurse)
+
+
+def list_nested_executions(ml: DerivaML, execution_rid: str, recurse: bool = False) -> list[ExecutionRecord]:
+    """Older name of ``list_execution_children``."""
+    superseded("list_nested_executions", "list_execution_children")
+    return ml.list_execution_children(execution_rid, recurse)
+
+
+def list_parent_executions(ml: DerivaML, execution_rid: str, recurse: bool = False) -> list[ExecutionRecord]:
+    """Older name of ``list_execution_parents``."""
+    superseded("list_parent_executions", "list_execution_parents")
+    return ml.list_execution_parents(execution_rid, recurse)
+
+
+def is_nested(ml: DerivaML, execution_rid: str) -> bool:
+    """Whether an execution is a part of another one."""
+    from dml.nesting import tree
+
+    return tree.is_nested(ml.catalog, execution_rid)
+
+
+def is_parent(ml: DerivaML, execution_rid: str) -> bool:
+    """Whether an execution has parts."""
+    from dml.nesting import tree
+
+    return tree.is_parent(ml.catalog, execution_rid)
+
+
+def add_nested_execution(ml: DerivaML, execution_rid: str, nested_execution: Any, sequence: int | None = None) -> None:
+    """Make an execution a part of another one. Writes the catalog.
+
+    Args:
+        ml: Where.
+        execution_rid: The whole.
+        nested_execution: The part: an ``Execution``, a record or a RID.
+        sequence: Its place among the parts; None when they run side by side.
+    """
+    from dml.nesting.change import add_nested_execution as add
+
+    add(ml.catalog, execution_rid, execution_records.rid_of(nested_execution), sequence=sequence)
+
+
+def unknown_provenance_execution_rid(ml: DerivaML) -> str:
+    """The execution that stands for producers nobody recorded.
+
+    Raises:
+        NotFoundError: The catalog is older than 1.51.5 and has none.
+    """
+    return _sentinel(ml, "deriva-ml:Execution")
+
+
+def unknown_provenance_file_rid(ml: DerivaML) -> str:
+    """The file that stands for inputs nobody recorded.
+
+    Raises:
+        NotFoundError: The catalog is older than 1.51.5 and has none.
+    """
+    return _sentinel(ml, "deriva-ml:File")
+
+
+def _sentinel(ml: DerivaML, table: str) -> str:
+    from dml.catalog.ml_schema import sentinels
+
+    found = sentinels(ml.catalog).get(table)
+    if found is None:
+        raise NotFoundError(f"{ml.catalog.target} has no row that stands for unknown provenance")
+    return found

@@ -1,0 +1,45 @@
+"""Names of tables and terms as Python words, and the older ``Status``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+__all__ = ["ExecAssetType", "ExecMetadataType", "MLAsset", "Status"]
+
+
+class MLAsset(StrEnum):
+    """The asset tables that every catalog with DERIVA-ML has."""
+
+    execution_metadata = "Execution_Metadata"
+    execution_asset = "Execution_Asset"
+
+
+class ExecAssetType(StrEnum):
+    """Asset types of what executions read and write."""
+
+    input_file = "Input_File"
+    output_file = "Output_File"
+    notebook_output = "Notebook_Output"
+    model_file = "Model_File"
+
+
+class ExecMetadataType(StrEnum):
+    """Asset types of the metadata kept with each execution."""
+
+    execution_config = "Execution_Config"
+    runtime_env = "Runtime_Env"
+    hydra_config = "Hydra_Config"
+    deriva_config = "Deriva_Config"
+    metrics_file = "Metrics_File"
+
+
+class Status(StrEnum):
+    """deriva-ml's statuses up to 1.30, each the one that took its place; the older name of ``ExecutionStatus``."""
+
+    created = "Created"
+    initializing = "Created"
+    pending = "Created"
+    running = "Running"
+    completed = "Stopped"
+    failed = "Failed"
+    aborted = "Aborted"

@@ -1,0 +1,103 @@
+"""Workflows: making, registering and finding them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dml.execution import terms
+from dml.execution import workflows as registered
+from dml.execution.records import ExecutionRecord
+from dml.execution.workflow import Workflow
+
+if TYPE_CHECKING:
+    from dml.deriva_ml.facade import DerivaML
+
+
+def create_workflow(
+    ml: DerivaML,
+    name: str,
+    workflow_type: str | Sequence[str],
+    description: str = "",
+    *,
+    url: str | None = None,
+    checksum: str | None = None,
+    version: str | None = None,
+    path: Path | str | None = None,
+) -> Workflow:
+    """A workflow for ``create_execution``, its types checked; registered when an execution is created.
+
+    Args:
+        ml: Where.
+        name: Its name.
+        workflow_type: Terms of Workflow_Type.
+        description: Markdown.
+        url: A link to the code; with a checksum, git is not asked.
+        checksum: Of the code.
+        version: Of the code.
+        path: The script or notebook; the calling script when None.
+
+    Raises:
+        NotFoundError: A type is no term; the nearest are named.
+    """
+    types = [workflow_type] if isinstance(workflow_type, str) else list(workflow_type)
+    names = terms.require(ml.catalog, terms.WORKFLOW_TYPE, types)
+    return Workflow(
+        name,
+        names,
+        description,
+        url=url,
+        checksum=checksum,
+        version=version,
+        path=path,
+        allow_dirty=ml.allow_dirty or os.environ.get("DERIVA_ML_ALLOW_DIRTY", "").lower() == "true",
+    )
+
+
+def add_workflow(ml: DerivaML, workflow: Workflow) -> str:
+    """The RID of a workflow, registered unless its URL or checksum is. Writes registry and catalog.
+
+    Raises:
+        ConflictError: The code has uncommitted changes.
+    """
+    return registered.add_workflow(ml.place, workflow)
+
+
+def find_workflows(ml: DerivaML, sort: bool | Callable[[Workflow], Any] | None = None) -> list[Workflow]:
+    """All registered workflows; two requests.
+
+    Args:
+        ml: Where.
+        sort: The oldest first when None, the newest first when True, else by this key.
+    """
+    found = registered.find_workflows(ml.catalog)
+    if sort is True:
+        found.reverse()
+    elif callable(sort):
+        found.sort(key=sort)
+    return found
+
+
+def lookup_workflow(ml: DerivaML, workflow_rid: str) -> Workflow:
+    """A registered workflow.
+
+    Raises:
+        NotFoundError: There is none of this RID.
+    """
+    return registered.find_workflows(ml.catalog, {"RID": workflow_rid})[0]
+
+
+def lookup_workflow_by_url(ml: DerivaML, url_or_checksum: str) -> Workflow:
+    """A registered workflow by its URL or checksum.
+
+    Raises:
+        NotFoundError: There is none.
+    """
+    return registered.lookup_workflow_by_url(ml.catalog, url_or_checksum)
+
+
+def list_workflow_executions(ml: DerivaML, workflow: Workflow | str) -> list[ExecutionRecord]:
+    """The executions of a workflow (as such, or its RID), the oldest first."""
+    return ml.find_executions(workflow=workflow)

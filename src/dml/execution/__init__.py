@@ -1,0 +1,1 @@
+"""Executions: configuration, status, creation, staging, commit and recovery."""

@@ -1,0 +1,317 @@
+"""Bringing everything an execution has staged to the catalog, once, however often it is begun.
+
+The order is: hash, look for identical content, send bytes, insert asset rows, link them, insert feature rows, confirm
+in the registry. Bytes come before rows, rows before confirmations. A commit that dies anywhere is finished by the next
+one: each step finds what was done and does the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+
+from dml.errors import AuthError, DmlError, PartialError, RetryableError
+from dml.execution import asset_rows, lifecycle, provenance, sync, transfer
+from dml.execution.asset_rows import OUTPUT, OutputFile, Placed
+from dml.execution.batch import Batch, by_table, collect, describe
+from dml.execution.creation import ensure_created
+from dml.execution.durations import elapsed, format_duration
+from dml.execution.feature_rows import insert_features
+from dml.execution.report import CommittedAsset, UploadReport
+from dml.execution.status import ExecutionStatus, effective_status, require_transition
+from dml.execution.transfer import Located
+from dml.execution.watching import ProgressCallback, Watch
+from dml.progress import SILENT, Progress
+from dml.workspace import assets, executions, inputs, intents, journal, liveness
+from dml.workspace.locks import execution_lock
+
+if TYPE_CHECKING:
+    from dml.catalog.model import Table
+    from dml.execution.workplace import Workplace
+    from dml.workspace.executions import ExecutionRow
+
+S = ExecutionStatus
+
+CHUNK_SIZE = 50_000_000
+"""Bytes of one piece of a large upload, unless told otherwise."""
+
+JOBS = 8
+"""Files that go up at the same time, unless told otherwise."""
+
+UNKNOWN_INPUT = "unknown_input"
+"""Kind of the intent to link the stand-in for inputs that nobody recorded."""
+
+ROWS_AT_ONCE = 1_000
+"""Asset rows that are inserted, linked and confirmed together."""
+
+
+@dataclass(frozen=True)
+class CommitOptions:
+    """How a commit works.
+
+    Attributes:
+        jobs: Files that go up at the same time.
+        chunk_size: Bytes of one piece of a large file.
+        wait: Seconds to wait for another process that works on the execution.
+    """
+
+    jobs: int = JOBS
+    chunk_size: int = CHUNK_SIZE
+    wait: float = 0.0
+
+
+@dataclass
+class _Outcome:
+    """What was reached so far, and what stood in the way of some files."""
+
+    report: UploadReport
+    errors: dict[str, DmlError] = field(default_factory=dict)
+
+
+def commit(
+    place: Workplace,
+    rid: str,
+    options: CommitOptions | None = None,
+    *,
+    progress: Progress = SILENT,
+    callback: ProgressCallback | None = None,
+) -> UploadReport:
+    """Bring the pending files and features of an execution to the catalog and make it Uploaded.
+
+    Writes the catalog (objects, asset rows, associations, feature rows, status, durations) and the registry. An
+    execution that is Uploaded and has nothing pending is left alone. Nothing is sent before everything staged was
+    checked. A transient failure (no connection, not signed in) leaves Pending_Upload, any other Failed; either way the
+    same call goes on where it stopped.
+
+    Args:
+        place: Where.
+        rid: The execution.
+        options: How.
+        progress: Told of each file's bytes.
+        callback: Told of the same as ``UploadProgress``.
+
+    Raises:
+        NotFoundError: A staged file is missing, or a table or term is not in the catalog; nothing was sent.
+        IllegalTransitionError: The execution is Created or Aborted.
+        LockedError: Another living process runs it or commits it.
+        PartialError: Some files could not be brought, the others are uploaded.
+        RetryableError: The server cannot be reached, or a disk is full.
+    """
+    chosen = options or CommitOptions()
+    with execution_lock(place.registry, rid, wait=chosen.wait):
+        ensure_created(place, rid)
+        row = _ready(place, rid)
+        batch = collect(place, rid)
+        if batch and not inputs.list_inputs(place.registry, rid):
+            intents.declare(place.registry, UNKNOWN_INPUT, rid, execution_rid=rid)
+        if effective_status(row.status) is S.UPLOADED and not batch:
+            return UploadReport(execution_rids=[rid])
+        began = place.registry.clock()
+        if effective_status(row.status) is not S.PENDING_UPLOAD:
+            lifecycle.change(place, rid, S.PENDING_UPLOAD, error=None)
+        watch = Watch(progress, callback)
+        try:
+            report = _carry(place, rid, batch, chosen, watch)
+        except (RetryableError, AuthError) as error:
+            _remember_error(place, rid, error)
+            raise
+        except DmlError as error:
+            error.hint = error.hint or f"See `dml exec show {rid}`; `dml exec commit {rid}` goes on where it stopped."
+            _fail(place, rid, error, elapsed(began, place.registry.clock()))
+            raise
+        took = format_duration(elapsed(began, place.registry.clock()))
+        lifecycle.change(place, rid, S.UPLOADED, upload_duration=took, error=None)
+        journal.append(
+            place.registry,
+            "commit",
+            "uploaded",
+            execution_rid=rid,
+            data=report.to_mapping() | {"assets": len(report.assets)},
+        )
+        watch.say("done", f"{rid} is uploaded")
+        return report
+
+
+def bring_files(place: Workplace, rid: str, batch: Batch, options: CommitOptions, watch: Watch) -> UploadReport:
+    """Bring files, without features and without any change of status: what creating an execution does with its
+    metadata.
+
+    Raises:
+        PartialError: Some files could not be brought.
+    """
+    outcome = _Outcome(UploadReport(execution_rids=[rid]))
+    _bring_files(place, rid, batch, options, watch, outcome, look_first=False)
+    _raise_errors(place, rid, outcome)
+    return outcome.report
+
+
+def _ready(place: Workplace, rid: str) -> ExecutionRow:
+    """The execution in a state from which it can be committed; a run of this very process is stopped first."""
+    row = executions.get_execution(place.registry, rid)
+    if row.sync_pending and row.mode == "online":
+        row = sync.push(place, rid).row  # what an interrupted command could not say any more
+    status = effective_status(row.status)
+    if status is S.RUNNING:
+        runner = liveness.liveness_of(place.registry, rid)
+        if runner is not None and lifecycle.runs_here(runner):
+            return lifecycle.stop(place, rid).row
+        lifecycle.refuse_other_runner(place, rid)
+    elif status not in (S.PENDING_UPLOAD, S.UPLOADED):
+        require_transition(row.status, S.PENDING_UPLOAD)
+    return row
+
+
+def _carry(place: Workplace, rid: str, batch: Batch, options: CommitOptions, watch: Watch) -> UploadReport:
+    outcome = _Outcome(UploadReport(execution_rids=[rid]))
+    _bring_files(place, rid, batch, options, watch, outcome)
+    _raise_errors(place, rid, outcome)
+    if batch.features:
+        watch.say("rows", f"inserting {len(batch.features)} feature rows")
+        outcome.report.features = insert_features(place, rid, batch.features)
+    _link_unknown_input(place, rid)
+    return outcome.report
+
+
+def _bring_files(
+    place: Workplace,
+    rid: str,
+    batch: Batch,
+    options: CommitOptions,
+    watch: Watch,
+    outcome: _Outcome,
+    *,
+    look_first: bool = True,
+) -> None:
+    """Hash, send, insert, link and confirm files.
+
+    Without ``look_first`` identical content is found by its URL alone, when its insert is refused: that saves a request
+    where it is rare, and misses rows of older releases that name a version of the object.
+    """
+    if not batch.works:
+        return
+    watch.say("hashing", f"looking at {len(batch.works)} files")
+    located, errors = transfer.hash_files(place, rid, batch.works, options.jobs)
+    outcome.errors |= errors
+    shared = find_shared(place, located) if look_first else {}
+    to_send = [file for file in located if file.key not in shared]
+    confirmed, errors = transfer.send_files(
+        place, rid, to_send, watch, jobs=options.jobs, chunk_size=options.chunk_size
+    )
+    outcome.errors |= errors
+    outcome.report.bytes_sent += sum(file.digest.length for file in to_send if file.key in confirmed)
+    watch.say("rows", f"inserting {len(confirmed) + len(shared)} asset rows")
+    ready = {file.key: file for file in located if file.key in confirmed or file.key in shared}
+    for table, works in by_table([file.work for file in ready.values()]):
+        for begin in range(0, len(works), ROWS_AT_ONCE):
+            page = [ready[work.key] for work in works[begin : begin + ROWS_AT_ONCE]]
+            _bring_rows(place, rid, table, page, shared, watch, outcome.report)
+
+
+def find_shared(place: Workplace, located: Sequence[Located]) -> dict[str, Placed]:
+    """Files whose content is in the catalog already, under a row whose bytes the store has."""
+    from dml.catalog.concurrency import gather
+    from dml.catalog.objects import stat
+
+    found: dict[str, Placed] = {}
+    by_key = {file.key: file for file in located}
+    for table, works in by_table([file.work for file in located]):
+        found |= asset_rows.find_identical(place.catalog, table, [_output(by_key[work.key]) for work in works])
+    checks = [(key, placed) for key, placed in found.items()]
+    there = gather([partial(stat, place.catalog, placed.url) for _, placed in checks])
+    # A row whose bytes are not there was left by another program: its bytes go up now, and the row serves.
+    return {key: placed for (key, placed), info in zip(checks, there, strict=True) if info is not None}
+
+
+def _bring_rows(
+    place: Workplace,
+    rid: str,
+    table: Table,
+    page: Sequence[Located],
+    shared: dict[str, Placed],
+    watch: Watch,
+    report: UploadReport,
+) -> None:
+    """Insert, link and confirm some files of one table."""
+    placed = {file.key: shared[file.key] for file in page if file.key in shared}
+    new = [_output(file) for file in page if file.key not in shared]
+    if new:
+        placed |= asset_rows.insert_assets(place.catalog, table, new)
+    asset_rows.link_assets(place.catalog, table, rid, OUTPUT, {placed[file.key].rid: file.work.types for file in page})
+    undescribed = {
+        placed[file.key].rid: file.work.row.description
+        for file in page
+        if placed[file.key].shared and file.work.row.description and not placed[file.key].description
+    }
+    asset_rows.describe_shared(place.catalog, table, undescribed)
+    assets.mark_uploaded(place.registry, rid, {key: (one.rid, one.url) for key, one in placed.items()})
+    for file in page:
+        one = placed[file.key]
+        if file.key in shared:
+            watch.begin(file.key, file.work.path, file.digest.length)
+            watch.finish(file.key, f"already in the catalog as {one.rid}")
+        report.assets.append(CommittedAsset(file.key, table.schema, one.rid, one.shared, file.work.path))
+        report.shared += one.shared
+    report.count(table.schema, table.name, "uploaded", len(page))
+
+
+def _output(file: Located) -> OutputFile:
+    row = file.work.row
+    return OutputFile(
+        key=file.key,
+        url=file.url,
+        filename=row.filename,
+        length=file.digest.length,
+        md5_hex=file.digest.md5_hex,
+        description=row.description,
+        metadata=row.metadata,
+        types=file.work.types,
+    )
+
+
+def _raise_errors(place: Workplace, rid: str, outcome: _Outcome) -> None:
+    """Record what stood in the way of single files, and raise it."""
+    if not outcome.errors:
+        return
+    assets.mark_failed(place.registry, rid, {key: str(error) for key, error in outcome.errors.items()})
+    first = next(iter(outcome.errors.values()))
+    if not outcome.report.assets and len(outcome.errors) == 1:
+        raise first
+    raise PartialError(
+        f"{len(outcome.report.assets)} files of {rid} are uploaded, {len(outcome.errors)} are not"
+        f" ({describe(list(outcome.errors))}): {first}",
+        hint=first.hint or f"dml exec show {rid}",
+    )
+
+
+def _link_unknown_input(place: Workplace, rid: str) -> None:
+    """Link the stand-in for unknown inputs, if this or an interrupted commit found that no input is recorded."""
+    wanted = intents.find_intents(place.registry, kind=UNKNOWN_INPUT, execution_rid=rid, unfinished=True)
+    if not wanted:
+        return
+    if not inputs.list_inputs(place.registry, rid):
+        knows_all = bool(executions.get_execution(place.registry, rid).extra.get("created_here"))
+        if provenance.link_unknown_input(place.catalog, rid, known_to_have_none=knows_all):
+            message = "no input was recorded; linked to the catalog's unknown provenance"
+            journal.append(place.registry, "note", message, execution_rid=rid)
+    intents.finish(place.registry, [intent.token for intent in wanted])
+
+
+def _remember_error(place: Workplace, rid: str, error: DmlError) -> None:
+    """Keep the reason of an interruption; when the disk is full not even that can be written, and the error itself
+    tells."""
+    import contextlib
+
+    with contextlib.suppress(DmlError):
+        executions.update_execution(place.registry, rid, error=str(error))
+        journal.append(place.registry, "error", f"the upload was interrupted: {error}", execution_rid=rid)
+
+
+def _fail(place: Workplace, rid: str, error: DmlError, seconds: float | None) -> None:
+    journal.append(place.registry, "error", f"the upload failed: {error}", execution_rid=rid)
+    try:
+        lifecycle.change(place, rid, S.FAILED, error=str(error), upload_duration=format_duration(seconds))
+    except DmlError as second:
+        # The first error is the one the user needs; that the status could not be set is in the journal.
+        journal.append(place.registry, "error", f"the status could not be set to Failed: {second}", execution_rid=rid)

@@ -1,0 +1,264 @@
+"""Creating an execution so that nothing is orphaned, and finishing a creation that was interrupted.
+
+Everything is checked first. Then, in this order: the workflow is registered; the intent is recorded and its RID leased;
+the registry row, the inputs and the metadata files are recorded; the catalog's row and its input edges are inserted;
+the
+metadata files are stored; the intent is done. From the registry row on, any later command on the execution finishes it.
+"""
+
+from __future__ import annotations
+
+import sys
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from dml.catalog.rows import insert, lease_rids, select
+from dml.catalog.schema import EXECUTION
+from dml.errors import ConflictError, NotFoundError, UsageError
+from dml.execution import sync, terms
+from dml.execution.asset_rows import INPUT, link_assets
+from dml.execution.configuration import ExecutionConfiguration
+from dml.execution.metadata import metadata_files, stage_metadata
+from dml.execution.resolving import ResolvedInputs, check_workflow_types, pinned, resolve_inputs
+from dml.execution.status import ExecutionStatus
+from dml.workspace import executions, inputs, intents, journal
+from dml.workspace.inputs import InputRecord
+from dml.workspace.intents import Intent
+from dml.workspace.locks import execution_lock
+
+if TYPE_CHECKING:
+    from dml.catalog.connection import Catalog
+    from dml.execution.workplace import Workplace
+    from dml.workspace.executions import ExecutionRow
+
+DATASET_EXECUTION = "deriva-ml:Dataset_Execution"
+_registered: WeakKeyDictionary[Catalog, dict[tuple[str, str], str]] = WeakKeyDictionary()
+"""Workflows that this process has registered or found: URL and checksum → RID. A workflow that
+is deleted meanwhile is refused by the execution's foreign key, and forgotten here then."""
+
+CREATED_HERE = "created_here"
+"""Key in ``extra``: the registry knows every input of this execution, because it was created here."""
+
+
+@dataclass(frozen=True)
+class CreateOptions:
+    """What else is known about a new execution.
+
+    Attributes:
+        hydra_directory: Hydra's output directory, whose configuration is kept.
+        lock_directory: Where the project's lock file lies, when the workflow's repository does not say.
+    """
+
+    hydra_directory: Path | None = None
+    lock_directory: Path | None = None
+
+
+def create(
+    place: Workplace, configuration: ExecutionConfiguration, options: CreateOptions | None = None
+) -> ExecutionRow:
+    """Create an execution with its workflow, inputs and metadata files.
+
+    Writes the registry (intents, row, inputs, staged metadata), the workspace (metadata files) and the catalog
+    (workflow if new, execution, input edges, metadata assets). Inputs are not fetched.
+
+    Args:
+        place: Where.
+        configuration: Inputs, workflow, description; datasets without a version are pinned to their current one.
+        options: What else is known.
+
+    Raises:
+        UsageError: There is no workflow, or an input is of the wrong kind.
+        NotFoundError: An input or a term does not exist.
+        ConflictError: The code has uncommitted changes.
+    """
+    chosen = options or CreateOptions()
+    if configuration.workflow is None:
+        raise UsageError(
+            "An execution needs a workflow", hint="Give --workflow-name and --workflow-type, or workflow=."
+        )
+    configuration = check_workflow_types(place.catalog, configuration)
+    resolved = resolve_inputs(place.catalog, configuration)
+    configuration = _with_command_line(pinned(configuration, resolved))
+    known_types = terms.all_names(place.catalog, terms.ASSET_TYPE)
+    workflow_rid, configuration, is_dirty = _workflow(place, configuration)
+    assert configuration.workflow is not None  # noqa: S101 - checked above
+    now = place.registry.clock()
+    files = metadata_files(
+        configuration.to_json(workflow_rid, indent=2),
+        at=now,
+        git_root=configuration.workflow.git_root or chosen.lock_directory,
+        hydra_directory=chosen.hydra_directory,
+    )
+    intent = intents.declare(place.registry, sync.CREATION, str(uuid.uuid4()))
+    rid = lease_rids(place.catalog, [intent.token])[intent.token]
+    with place.registry.transaction():
+        intents.record_leases(place.registry, {intent.token: rid})
+        intents.assign_execution(place.registry, intent.token, rid)
+        executions.insert_execution(
+            place.registry,
+            rid,
+            config_json=configuration.to_json(workflow_rid),
+            workflow_rid=workflow_rid,
+            description=configuration.description,
+            sync_pending=True,
+            dirty=is_dirty,
+            extra={CREATED_HERE: True, "workflow_name": configuration.workflow.name, "asset_types": known_types},
+        )
+        inputs.declare_inputs(place.registry, rid, input_records(configuration, resolved))
+        stage_metadata(place, rid, files, known_types)
+        journal.append(place.registry, "note", "created", execution_rid=rid, data={"workflow": workflow_rid})
+    return ensure_created(place, rid)
+
+
+def ensure_created(place: Workplace, rid: str) -> ExecutionRow:
+    """Finish the creation of an execution, if it was interrupted; else do nothing. Safe to repeat.
+
+    Raises:
+        NotFoundError: The workspace knows no such execution.
+        ConflictError: The leased RID is another row's.
+    """
+    row = executions.get_execution(place.registry, rid)
+    begun = intents.find_intents(place.registry, kind=sync.CREATION, execution_rid=rid, unfinished=True)
+    if not begun or row.status == ExecutionStatus.ABORTED:
+        return row
+    with execution_lock(place.registry, rid):
+        _insert_row(place, row)
+        _link_inputs(place, rid)
+        _store_metadata(place, row)
+        _finish(place, row, begun)
+    return executions.get_execution(place.registry, rid)
+
+
+def _workflow(
+    place: Workplace, configuration: ExecutionConfiguration
+) -> tuple[str, ExecutionConfiguration, bool | None]:
+    """The workflow's RID, the configuration with what was found out about its source, and whether the code was
+    dirty."""
+    from dataclasses import replace
+
+    workflow = configuration.workflow
+    assert workflow is not None  # noqa: S101 - the caller checked
+    if workflow.workflow_rid is not None:
+        found = select(place.catalog, "deriva-ml:Workflow", where={"RID": workflow.workflow_rid}, columns=["RID"])
+        if not found:
+            raise NotFoundError(f"There is no workflow {workflow.workflow_rid} in {place.target}")
+        return workflow.workflow_rid, configuration, None
+    source = workflow.locate()
+    known = _registered.setdefault(place.catalog, {})
+    rid = known.get((source.url, source.checksum))
+    if rid is None:
+        from dml.workflow.registration import register
+
+        rid = register(
+            place.catalog,
+            name=workflow.name,
+            types=workflow.workflow_type,
+            source=source,
+            description=workflow.description,
+            intents=place.registry,
+        )
+        known[source.url, source.checksum] = rid
+    return rid, replace(configuration, workflow=workflow.located(source)), source.is_dirty
+
+
+def _with_command_line(configuration: ExecutionConfiguration) -> ExecutionConfiguration:
+    from dataclasses import replace
+
+    return configuration if configuration.argv else replace(configuration, argv=list(sys.argv))
+
+
+def input_records(configuration: ExecutionConfiguration, resolved: ResolvedInputs) -> list[InputRecord]:
+    """The inputs of a configuration as the registry keeps them, in their order."""
+    records = [
+        InputRecord(
+            "dataset",
+            one.rid,
+            version=one.row.text,
+            version_rid=one.row.rid,
+            options={"materialize": one.spec.materialize},
+        )
+        for one in resolved.datasets
+    ]
+    records += [
+        InputRecord(
+            "asset", one.rid, options={"cache": one.spec.cache, "table": one.table.qualified_name, "row": one.row}
+        )
+        for one in resolved.assets
+    ]
+    records += [InputRecord("file", str(Path(one.path).absolute())) for one in configuration.local_files]
+    return records
+
+
+def _insert_row(place: Workplace, row: ExecutionRow) -> None:
+    """Insert the catalog's row under the leased RID; one that is there by an earlier try is the same."""
+    able = place.catalog.schema().capabilities
+    values: dict[str, Any] = {
+        "RID": row.rid,
+        "Workflow": row.workflow_rid,
+        "Description": row.description,
+        "Status": ExecutionStatus.CREATED,
+    }
+    if able.status_detail:
+        values["Status_Detail"] = None
+    try:
+        stored = insert(place.catalog, EXECUTION, [values], on_conflict="skip", keep_rids=True)
+    except ConflictError:
+        _registered.pop(place.catalog, None)
+        raise
+    if not stored and not select(place.catalog, EXECUTION, where={"RID": row.rid}, columns=["RID"]):
+        raise ConflictError(f"The RID {row.rid} that was reserved for this execution belongs to another row")
+
+
+def _link_inputs(place: Workplace, rid: str) -> None:
+    declared = [one for one in inputs.list_inputs(place.registry, rid) if one.state == "declared"]
+    datasets = [one for one in declared if one.kind == "dataset"]
+    if datasets:
+        link_datasets(place, rid, datasets)
+    for table in sorted({str(one.options["table"]) for one in declared if one.kind == "asset"}):
+        members = [one for one in declared if one.kind == "asset" and one.options["table"] == table]
+        link_assets(place.catalog, place.catalog.schema().table(table), rid, INPUT, {one.rid: () for one in members})
+        inputs.mark_inputs(place.registry, rid, [(one.kind, one.rid) for one in members], "linked")
+    files = [one for one in declared if one.kind == "file"]
+    if files:
+        from dml.execution.local_files import link_local_files
+
+        link_local_files(place, rid, files)
+
+
+def link_datasets(place: Workplace, rid: str, datasets: Sequence[InputRecord]) -> None:
+    """Record datasets as inputs in the catalog, with the RID of their version where the catalog has a place for it."""
+    rows: list[dict[str, Any]] = [{"Dataset": one.rid, "Execution": rid} for one in datasets]
+    if place.catalog.schema().capabilities.dataset_execution_version:
+        for values, one in zip(rows, datasets, strict=True):
+            values["Dataset_Version"] = one.version_rid
+    insert(place.catalog, DATASET_EXECUTION, rows, on_conflict="skip")
+    inputs.mark_inputs(place.registry, rid, [(one.kind, one.rid) for one in datasets], "linked")
+
+
+def _store_metadata(place: Workplace, row: ExecutionRow) -> None:
+    from dml.execution.batch import collect
+    from dml.execution.commit import CommitOptions, bring_files
+    from dml.execution.metadata import EXECUTION_METADATA
+    from dml.execution.watching import Watch
+    from dml.workspace import assets
+
+    keys = [
+        asset.key
+        for asset in assets.list_assets(place.registry, row.rid)
+        if asset.asset_table == EXECUTION_METADATA and asset.status != "uploaded" and asset.method == "written"
+    ]
+    if keys:
+        bring_files(place, row.rid, collect(place, row.rid, keys=keys), CommitOptions(), Watch())
+
+
+def _finish(place: Workplace, row: ExecutionRow, begun: Sequence[Intent]) -> None:
+    """The catalog has everything: its row's status is Created, which the registry's may have left already."""
+    with place.registry.transaction():
+        intents.finish(place.registry, [intent.token for intent in begun])
+        executions.update_execution(place.registry, row.rid, extra={sync.CATALOG_STATUS: str(ExecutionStatus.CREATED)})
+        executions.set_sync_pending(place.registry, row.rid, False, if_status=ExecutionStatus.CREATED)
+        journal.append(place.registry, "request", "the catalog has the execution", execution_rid=row.rid)

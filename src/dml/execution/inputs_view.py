@@ -1,0 +1,87 @@
+"""The inputs of an execution as its program sees them: configuration, fetched files, inputs added while it runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dml.dataset.lookup import resolve
+from dml.dataset.spec import DatasetSpec
+from dml.errors import UsageError
+from dml.execution.asset_paths import AssetFilePath
+from dml.execution.asset_rows import DIRECTION_TAGS, INPUT, link_assets
+from dml.execution.configuration import AssetSpec, ExecutionConfiguration
+from dml.execution.creation import link_datasets
+from dml.execution.fetching import fetch, input_path
+from dml.execution.resolving import resolve_assets
+from dml.workspace import inputs
+from dml.workspace.inputs import InputRecord
+
+if TYPE_CHECKING:
+    from dml.execution.workplace import Workplace
+    from dml.workspace.executions import ExecutionRow
+
+
+def configuration_of(row: ExecutionRow) -> ExecutionConfiguration:
+    """The configuration that the registry keeps; an empty one where another program kept something else."""
+    try:
+        document = json.loads(row.config_json)
+        return ExecutionConfiguration.from_mapping(document if isinstance(document, dict) else {})
+    except (ValueError, UsageError):
+        return ExecutionConfiguration(description=row.description or "")
+
+
+def asset_paths(place: Workplace, rid: str) -> dict[str, list[AssetFilePath]]:
+    """The fetched input assets by table, in the order in which they were declared."""
+    found: dict[str, list[AssetFilePath]] = {}
+    for one in inputs.list_inputs(place.registry, rid):
+        if one.kind == "asset" and one.path:
+            schema, _, table = str(one.options.get("table", "")).partition(":")
+            path = AssetFilePath.of_input(
+                Path(one.path), schema=schema, table=table, rid=one.rid, types=[DIRECTION_TAGS[INPUT]]
+            )
+            found.setdefault(table, []).append(path)
+    return found
+
+
+def download_asset(
+    place: Workplace, rid: str, asset_rid: str, directory: Path | None, *, record: bool, use_cache: bool
+) -> AssetFilePath:
+    """Fetch an asset, and record it as input before its bytes come. See ``Execution.download_asset``."""
+    asset = resolve_assets(place.catalog, [AssetSpec(asset_rid, cache=use_cache)])[0]
+    if record:
+        options = {"cache": use_cache, "table": asset.table.qualified_name, "row": asset.row}
+        inputs.declare_inputs(place.registry, rid, [InputRecord("asset", asset.rid, options=options)])
+        link_assets(place.catalog, asset.table, rid, INPUT, {asset.rid: ()})
+        inputs.mark_inputs(place.registry, rid, [("asset", asset.rid)], "linked")
+    if directory is None:
+        destination, root = input_path(place, rid, asset), place.workspace.root
+    else:
+        directory = directory.absolute()
+        destination, root = directory / input_path(place, rid, asset).name, directory.parent
+    fetched = fetch(place, asset, destination, root=root)
+    if record:
+        inputs.mark_inputs(place.registry, rid, [("asset", asset.rid)], "fetched", path=str(fetched.path))
+    types = [DIRECTION_TAGS[INPUT]] if record else []
+    return AssetFilePath.of_input(
+        fetched.path, schema=asset.table.schema, table=asset.table.name, rid=asset.rid, types=types
+    )
+
+
+def add_input_dataset(place: Workplace, rid: str, spec: DatasetSpec, *, link: bool = True) -> DatasetSpec:
+    """Record a dataset as input of an execution, in registry and catalog; returns it pinned to its version.
+
+    Args:
+        place: Where.
+        rid: The execution.
+        spec: The dataset; without a version its current one.
+        link: Write the catalog's edge; a dry run does not.
+    """
+    found = resolve(place.catalog, spec)
+    options = {"materialize": spec.materialize}
+    record = InputRecord("dataset", found.rid, version=found.row.text, version_rid=found.row.rid, options=options)
+    inputs.declare_inputs(place.registry, rid, [record])
+    if link:
+        link_datasets(place, rid, [record])
+    return DatasetSpec(found.rid, found.row.version)

@@ -1,0 +1,57 @@
+"""The methods of ``Execution`` about its parts and what it is a part of; each takes the execution first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dml.execution import records
+from dml.execution.older_names import superseded
+from dml.execution.records import ExecutionRecord
+from dml.nesting import change, tree
+
+if TYPE_CHECKING:
+    from dml.execution.execution import Execution
+
+
+def add_nested_execution(execution: Execution, nested_execution: Any, sequence: int | None = None) -> None:
+    """Make another execution (as such, its record or its RID) a part of this one. Writes the catalog.
+
+    Args:
+        execution: The whole.
+        nested_execution: The part.
+        sequence: Its place among the parts; None when they run side by side.
+    """
+    child = records.rid_of(nested_execution)
+    change.add_nested_execution(execution.place.catalog, execution.execution_rid, child, sequence=sequence)
+
+
+def list_execution_children(execution: Execution, recurse: bool = False) -> list[ExecutionRecord]:
+    """The executions nested in it, by sequence; with ``recurse`` all levels, depth first, each once."""
+    return records.relatives(execution.place.catalog, execution.execution_rid, recurse=recurse)
+
+
+def list_execution_parents(execution: Execution, recurse: bool = False) -> list[ExecutionRecord]:
+    """The executions it is nested in; with ``recurse`` all levels, each once."""
+    return records.relatives(execution.place.catalog, execution.execution_rid, parents=True, recurse=recurse)
+
+
+def list_nested_executions(execution: Execution, recurse: bool = False) -> list[ExecutionRecord]:
+    """Older name of ``list_execution_children``."""
+    superseded("list_nested_executions", "list_execution_children")
+    return execution.list_execution_children(recurse)
+
+
+def list_parent_executions(execution: Execution, recurse: bool = False) -> list[ExecutionRecord]:
+    """Older name of ``list_execution_parents``."""
+    superseded("list_parent_executions", "list_execution_parents")
+    return execution.list_execution_parents(recurse)
+
+
+def is_nested(execution: Execution) -> bool:
+    """Whether it is a part of another execution."""
+    return tree.is_nested(execution.place.catalog, execution.execution_rid)
+
+
+def is_parent(execution: Execution) -> bool:
+    """Whether others are parts of it."""
+    return tree.is_parent(execution.place.catalog, execution.execution_rid)

@@ -1,0 +1,47 @@
+"""Files of this machine as inputs: rows of ``File`` that hold a reference (a tag URI, RFC 4151) and no bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dml.execution import terms
+from dml.execution.asset_rows import INPUT, OutputFile, insert_assets, link_assets
+from dml.execution.file_specs import local_reference
+from dml.execution.hashing import digest
+from dml.execution.provenance import FILE
+from dml.workspace import inputs, uploads
+from dml.workspace.inputs import InputRecord
+
+if TYPE_CHECKING:
+    from dml.execution.workplace import Workplace
+
+
+def link_local_files(place: Workplace, rid: str, files: Sequence[InputRecord]) -> None:
+    """Make each file a row of ``File``, unless it is one, and link it as input. Writes the catalog; may be repeated.
+
+    The reference names host, path and the day the file was last changed, so that the same state of a file is one row.
+
+    Raises:
+        NotFoundError: A file is gone.
+    """
+    table = place.catalog.schema().table(FILE)
+    types = terms.available(place.catalog, terms.ASSET_TYPE, ["File"])
+    rows = [_row(place, one.rid) for one in files]
+    placed = insert_assets(place.catalog, table, rows)
+    link_assets(place.catalog, table, rid, INPUT, {one.rid: types for one in placed.values()})
+    inputs.mark_inputs(place.registry, rid, [(one.kind, one.rid) for one in files], "linked")
+
+
+def _row(place: Workplace, name: str) -> OutputFile:
+    path = Path(name)
+    seen = digest(path.parent, path)
+    uploads.remember_digest(place.registry, path, seen.identity, seen.md5_hex)
+    return OutputFile(
+        key=name,
+        url=local_reference(path, seen.identity.mtime_ns, seen.md5_hex),
+        filename=path.name,
+        length=seen.length,
+        md5_hex=seen.md5_hex,
+    )

@@ -1,0 +1,68 @@
+"""Committing several executions: which ones, one after the other, a failure of one leaving the others alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from dml.errors import DmlError
+from dml.execution.commit import CommitOptions, commit
+from dml.execution.listing import ExecutionSummary, list_local
+from dml.execution.report import UploadReport, merge
+from dml.execution.status import ExecutionStatus, effective_status
+from dml.execution.watching import ProgressCallback
+from dml.progress import SILENT, Progress
+
+if TYPE_CHECKING:
+    from dml.execution.workplace import Workplace
+
+S = ExecutionStatus
+
+
+def committable(place: Workplace) -> list[ExecutionSummary]:
+    """The executions with pending work that no living process runs and that were neither aborted nor only created."""
+    return [
+        one
+        for one in list_local(place)
+        if (one.pending or effective_status(one.status) is S.PENDING_UPLOAD)
+        and effective_status(one.status) not in (S.ABORTED, S.CREATED, None)
+        and one.life not in ("running", "elsewhere")
+    ]
+
+
+def commit_several(
+    place: Workplace,
+    rids: Sequence[str] | None,
+    *,
+    options: CommitOptions | None = None,
+    clean: bool = False,
+    progress: Progress = SILENT,
+    callback: ProgressCallback | None = None,
+    failed: Callable[[str, DmlError], None] | None = None,
+) -> UploadReport:
+    """Commit executions; what goes wrong with one is a line of the report's ``errors``.
+
+    Args:
+        place: Where.
+        rids: Which; those of ``committable`` when None, the oldest first.
+        options: How.
+        clean: Remove local files that the catalog has confirmed.
+        progress: Told of each file's bytes.
+        callback: Told of the same as ``UploadProgress``.
+        failed: Told of each execution that could not be committed, and why.
+    """
+    wanted = [one.rid for one in reversed(committable(place))] if rids is None else list(dict.fromkeys(rids))
+    reports: list[UploadReport] = []
+    for rid in wanted:
+        try:
+            report = commit(place, rid, options, progress=progress, callback=callback)
+            if clean:
+                from dml.execution.cleaning import clean as remove_files
+
+                remove_files(place, rid)
+            reports.append(report)
+        except DmlError as error:
+            if failed is not None:
+                failed(rid, error)
+            reports.append(UploadReport(execution_rids=[rid], total_failed=1, errors=[f"execution {rid}: {error}"]))
+    return merge(reports)

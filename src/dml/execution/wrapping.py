@@ -1,0 +1,171 @@
+"""Running any program as an execution: inputs given, output kept as a log, what it wrote staged, its exit code
+recorded.
+
+The program finds its inputs under ``DML_INPUTS`` (``Table/RID/filename``), and whatever it leaves under
+``DML_OUTPUTS`` as
+``Table/path`` becomes an output of that table, ``path`` turned into one name as ``staging.tree`` says.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from dml.errors import DmlError, NotFoundError, UsageError
+from dml.execution import lifecycle, terms
+from dml.execution.environment import redact_arguments
+from dml.execution.metadata import EXECUTION_METADATA, ML_SCHEMA
+from dml.execution.placing import Method
+from dml.execution.staging import Staging, asset_table, stage, tree
+from dml.execution.status import ExecutionStatus, effective_status
+from dml.safe_text import safe
+from dml.workspace import executions, journal
+from dml.workspace.files import make_directory
+from dml.workspace.liveness import Heartbeat
+
+if TYPE_CHECKING:
+    from dml.execution.workplace import Workplace
+
+LOG_NAME = "run.log"
+"""Name of the asset that keeps what the program printed."""
+
+_GRACE = 30.0
+"""Seconds that a program gets to end after a signal was passed on to it."""
+
+
+def run_command(place: Workplace, rid: str, command: Sequence[str], echo: Callable[[bytes], object]) -> int:
+    """Run a program as a Created execution and stage what it leaves behind; the execution ends Stopped or Failed.
+
+    Inputs have been fetched. A signal that ends this process is passed on to the program, and the execution is Failed
+    with everything staged that the program had written.
+
+    Args:
+        place: Where.
+        rid: The execution.
+        command: The program and its arguments.
+        echo: Given the program's output as it comes.
+
+    Returns:
+        The program's exit code; 128 + N when signal N ended it.
+
+    Raises:
+        NotFoundError: There is no such program; the execution is Failed.
+        DmlError: What it wrote cannot be staged; the execution is Failed, the files stay where they are.
+    """
+    outputs = place.workspace.execution_directory(rid) / "outputs"
+    make_directory(place.workspace.root, outputs)
+    log = place.workspace.execution_directory(rid) / LOG_NAME
+    lifecycle.start(place, rid)
+    shown = shlex.join(redact_arguments(command))
+    journal.append(place.registry, "note", f"running {shown}", execution_rid=rid)
+    with Heartbeat(place.registry, rid, command=shown):
+        try:
+            code = _run(place, rid, command, outputs, log, echo)
+            _stage_outputs(place, rid, outputs, log)
+        except BaseException as error:
+            _fail(place, rid, f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
+            with contextlib.suppress(DmlError):
+                _stage_outputs(place, rid, outputs, log)
+            raise
+        if code == 0:
+            lifecycle.stop(place, rid)
+        else:
+            lifecycle.fail(place, rid, f"the command ended with exit code {code}")
+    return code
+
+
+def _run(
+    place: Workplace, rid: str, command: Sequence[str], outputs: Path, log: Path, echo: Callable[[bytes], object]
+) -> int:
+    environment = {
+        **os.environ,
+        "DML_EXECUTION_RID": rid,
+        "DML_INPUTS": str(place.workspace.execution_directory(rid) / "downloaded-assets"),
+        "DML_OUTPUTS": str(outputs),
+        "DML_HOST": place.target.host,
+        "DML_CATALOG": place.target.catalog_id,
+        "DML_WORKSPACE": str(place.workspace.root),
+    }
+    try:
+        child = subprocess.Popen(
+            list(command), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment, start_new_session=True
+        )
+    except FileNotFoundError as error:
+        raise NotFoundError(f"There is no program {safe(command[0])}") from error
+    except OSError as error:
+        raise UsageError(f"{safe(command[0])} cannot be run: {error.strerror}") from error
+    assert child.stdout is not None  # noqa: S101 - it is a pipe
+    reader = threading.Thread(target=_copy, args=(child.stdout, log, echo), name=f"output-{rid}")
+    reader.start()
+    try:
+        code = child.wait()
+    except BaseException as error:
+        _pass_on(child, error)
+        raise
+    finally:
+        reader.join()
+    return code if code >= 0 else 128 - code
+
+
+def _copy(stream: IO[bytes], log: Path, echo: Callable[[bytes], object]) -> None:
+    """Keep the output and show it; a reader that went away stops the showing, not the program."""
+    shows = True
+    with stream, log.open("wb") as kept:
+        while block := os.read(stream.fileno(), 1 << 16):
+            kept.write(block)
+            kept.flush()
+            if shows:
+                try:
+                    echo(block)
+                except OSError:
+                    shows = False
+
+
+def _pass_on(child: subprocess.Popen[bytes], error: BaseException) -> None:
+    """Give the program the signal that ended us, and after a while no choice."""
+    number = getattr(error, "number", signal.SIGINT)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, number)
+    try:
+        child.wait(_GRACE)
+    except BaseException:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+
+
+def _stage_outputs(place: Workplace, rid: str, outputs: Path, log: Path) -> None:
+    tables = place.catalog.schema().tables.values()
+    for folder in sorted(path for path in outputs.iterdir() if path.is_dir()):
+        table = asset_table(tables, folder.name)
+        types = terms.available(place.catalog, terms.ASSET_TYPE, [table.name])
+        files = [Staging(path, name, types, method=Method.MOVE) for path, name in tree(folder)]
+        if files:
+            stage(place, rid, table, files)
+    stray = sorted(path.name for path in outputs.iterdir() if path.is_file())
+    if stray:
+        raise UsageError(
+            f"{safe(stray[0])} lies directly in the outputs directory, so its table is not known",
+            hint=f"Write it as TABLE/{safe(stray[0])}; stage it by hand with `dml exec stage {rid}`.",
+        )
+    if log.is_file() and log.stat().st_size:
+        table = place.catalog.schema().table(f"{ML_SCHEMA}:{EXECUTION_METADATA}")
+        stage(
+            place, rid, table, [Staging(log, LOG_NAME, (), description="What the command printed", method=Method.MOVE)]
+        )
+
+
+def _fail(place: Workplace, rid: str, message: str) -> None:
+    """Mark it Failed, if it still runs; when that cannot be written either, the error that led here is the one to
+    tell."""
+    with contextlib.suppress(DmlError):
+        row = executions.get_execution(place.registry, rid)
+        if effective_status(row.status) is ExecutionStatus.RUNNING:
+            lifecycle.fail(place, rid, message)

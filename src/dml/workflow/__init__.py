@@ -1,0 +1,1 @@
+"""Where the code of an execution came from: git, notebook, container, environment; and its registration."""

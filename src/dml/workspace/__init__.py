@@ -1,0 +1,1 @@
+"""The workspace: layout on disk, registry, locks, liveness and journal of one target."""

@@ -1,0 +1,167 @@
+"""Where everything of a workspace lies on disk: the layout that deriva-ml and dml share.
+
+Pure paths: nothing here looks at the disk or creates anything, so a command that only reads leaves no trace. Every name
+that becomes part of a path passes ``safe_file_name`` first. Creating and opening is in ``files``.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from dml.target import Target
+from dml.workspace.files import check_inside
+from dml.workspace.names import safe_file_name
+
+__all__ = ["Workspace", "asset_key", "check_inside", "find", "safe_file_name", "split_asset_key"]
+
+_REPLACED = re.compile(r'[/\\:<>"|?*]')
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The local directory of one target.
+
+    Attributes:
+        root: The working directory, absolute.
+        target: The catalog whose executions live here; a snapshot has a registry of its own.
+    """
+
+    root: Path
+    target: Target
+
+    @property
+    def working_directory(self) -> Path:
+        """``catalogs/<host>__<catalog>/working``, the registry's directory."""
+        catalog = self.target.catalog_id + (f"@{self.target.snapshot}" if self.target.snapshot else "")
+        name = _REPLACED.sub("_", f"{self.target.host}__{catalog}")
+        return self.root / "catalogs" / safe_file_name(name) / "working"
+
+    @property
+    def registry_path(self) -> Path:
+        """The SQLite registry."""
+        return self.working_directory / "main.db"
+
+    @property
+    def locks_directory(self) -> Path:
+        """dml's lock files, one an execution; beside the registry, so that cleaning an execution keeps them."""
+        return self.working_directory / "dml-locks"
+
+    def lock_path(self, rid: str) -> Path:
+        """The lock file of one execution."""
+        return self.locks_directory / f"{safe_file_name(rid)}.lock"
+
+    @property
+    def executions_directory(self) -> Path:
+        """All execution directories."""
+        return self.root / "deriva-ml" / "execution"
+
+    def execution_directory(self, rid: str) -> Path:
+        """Everything of one execution that is kept as files."""
+        return self.executions_directory / safe_file_name(rid)
+
+    def assets_directory(self, rid: str) -> Path:
+        """The staged outputs of one execution, by table."""
+        return self.execution_directory(rid) / "assets"
+
+    def staged_path(self, rid: str, table: str, filename: str) -> Path:
+        """One staged output: a file, or a symbolic link to its source."""
+        return self.assets_directory(rid) / safe_file_name(table) / safe_file_name(filename)
+
+    def types_file(self, rid: str, schema: str, table: str) -> Path:
+        """JSON lines ``{filename: [asset types]}`` of one asset table; a later line replaces an earlier one."""
+        directory = self.execution_directory(rid) / "asset-type" / safe_file_name(schema)
+        return directory / safe_file_name(f"{table}.jsonl")
+
+    def downloaded_directory(self, rid: str, table: str, asset_rid: str) -> Path:
+        """Where one input asset of an execution is placed under its own file name."""
+        root = self.execution_directory(rid) / "downloaded-assets"
+        return root / safe_file_name(table) / safe_file_name(asset_rid)
+
+    def downloaded_path(self, rid: str, table: str, asset_rid: str, filename: str) -> Path:
+        """One input asset of an execution."""
+        return self.downloaded_directory(rid, table, asset_rid) / safe_file_name(filename)
+
+    def table_path(self, schema: str, table: str) -> Path:
+        """A table kept as CSV for the user; nothing uploads it."""
+        directory = self.root / "deriva-ml" / "table" / safe_file_name(schema) / safe_file_name(table)
+        return directory / safe_file_name(f"{table}.csv")
+
+    def upload_directory(self, rid: str) -> Path:
+        """deriva-ml's transient commit bag of an execution; dml removes it, never needs it."""
+        return self.root / "upload" / safe_file_name(rid)
+
+    @property
+    def cache_directory(self) -> Path:
+        """The workspace's cache of bags and assets, unless the settings name another."""
+        return self.root / "cache"
+
+    @property
+    def bags_directory(self) -> Path:
+        """Extracted dataset bags."""
+        return self.cache_directory / "bags"
+
+    def bag_directory(self, checksum: str, dataset_rid: str) -> Path:
+        """One extracted bag."""
+        return self.bags_directory / safe_file_name(checksum) / safe_file_name(f"Dataset_{dataset_rid}")
+
+    @property
+    def bag_index_path(self) -> Path:
+        """The SQLite index of the bags."""
+        return self.cache_directory / "index.sqlite"
+
+    def cached_asset_path(self, rid: str, md5_hex: str, filename: str) -> Path:
+        """One cached asset."""
+        return self.cache_directory / "assets" / safe_file_name(f"{rid}_{md5_hex}") / safe_file_name(filename)
+
+    @property
+    def databases_directory(self) -> Path:
+        """deriva-ml's SQLite mirrors of bags."""
+        return self.root / "databases"
+
+    @property
+    def schema_cache_path(self) -> Path:
+        """deriva-ml's copy of the catalog's schema."""
+        return self.root / "schema-cache.json"
+
+    @property
+    def hydra_directory(self) -> Path:
+        """Output directories of single Hydra runs."""
+        return self.root / "hydra"
+
+    @property
+    def sweep_directory(self) -> Path:
+        """Output directories of Hydra sweeps."""
+        return self.root / "hydra-sweep"
+
+
+def find(target: Target, explicit: Path | str | None = None) -> Workspace:
+    """The workspace of a target: the directory that was named, else ``~/.deriva-ml/HOST/ID``. Creates nothing.
+
+    Args:
+        target: The catalog.
+        explicit: A directory from an option or setting, used exactly; ``~`` is expanded, a relative one is made
+            absolute.
+    """
+    root = target.default_workspace if explicit is None else Path(explicit).expanduser()
+    return Workspace(root.absolute(), target)
+
+
+def asset_key(table: str, filename: str) -> str:
+    """The registry's key of a staged file, ``Table/filename``.
+
+    Raises:
+        UnsafePathError: One of the two cannot be a file name.
+    """
+    return f"{safe_file_name(table)}/{safe_file_name(filename)}"
+
+
+def split_asset_key(key: str) -> tuple[str, str]:
+    """Table and file name of a staged file's key.
+
+    Raises:
+        UnsafePathError: The key, which another program may have written, is not of that form.
+    """
+    table, _, filename = key.partition("/")
+    return safe_file_name(table), safe_file_name(filename)
