@@ -1,0 +1,92 @@
+"""``DerivaMLConfig``: which catalog a configuration means, with the fields that deriva-ml's has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dml.deriva_ml import DerivaML
+
+__all__ = ["DerivaMLConfig", "open_catalog"]
+
+
+@dataclass
+class DerivaMLConfig:
+    """A catalog and its workspace; the group ``deriva_ml`` of a configuration.
+
+    Attributes:
+        hostname: The server; ``local`` is the embedded one. None takes host and catalog from dml's settings.
+        catalog_id: Number or alias.
+        domain_schemas, project_name, ml_schema, logging_level, deriva_logging_level, s3_bucket, use_minid, mode:
+            Accepted for deriva-ml's sake.
+        default_schema: The domain schema of tables named without one.
+        cache_dir: Directory of the cache; ``<workspace>/cache`` when None.
+        working_dir: The workspace; ``~/.deriva-ml/HOST/CATALOG`` when None.
+        hydra_runtime_output_dir: Hydra's output directory; that of the running job when None.
+        credential: As deriva takes it; its credential file when None.
+        clean_execution_dir: Whether local files are removed once the catalog has confirmed them.
+    """
+
+    hostname: str | None = None
+    catalog_id: Any = 1
+    domain_schemas: Any = None
+    default_schema: str | None = None
+    project_name: str | None = None
+    cache_dir: Any = None
+    working_dir: Any = None
+    hydra_runtime_output_dir: Any = None
+    ml_schema: str = "deriva-ml"
+    logging_level: Any = None
+    deriva_logging_level: Any = None
+    credential: Any = None
+    s3_bucket: str | None = None
+    use_minid: bool | None = None
+    clean_execution_dir: bool = False
+    mode: Any = None
+
+
+def open_catalog(config: DerivaMLConfig, ml_class: type[DerivaML] | None = None) -> DerivaML:
+    """The Python API on the catalog that a configuration means; costs no request.
+
+    Args:
+        config: Which catalog; without a host name, the one that dml's settings choose.
+        ml_class: A subclass of ``DerivaML`` to make.
+
+    Raises:
+        UsageError: No catalog has been chosen, or its name is malformed.
+    """
+    from dml.deriva_ml import DerivaML
+
+    kind = ml_class or DerivaML
+    hydra = config.hydra_runtime_output_dir or _hydra_directory()
+    if config.hostname is not None:
+        host, catalog = config.hostname, str(config.catalog_id)
+        working, cache, schema = config.working_dir, config.cache_dir, config.default_schema
+    else:
+        from dml.settings import resolve
+
+        settings = resolve()
+        target = settings.target
+        host = target.host
+        catalog = target.catalog_id + (f"@{target.snapshot}" if target.snapshot else "")
+        working = config.working_dir or settings.get("workspace")
+        cache = config.cache_dir or settings.get("cache")
+        schema = config.default_schema or settings.get("default_schema")
+    return kind(
+        host,
+        catalog,
+        default_schema=schema,
+        cache_dir=cache,
+        working_dir=working,
+        hydra_runtime_output_dir=hydra,
+        credential=config.credential,
+        clean_execution_dir=bool(config.clean_execution_dir),
+    )
+
+
+def _hydra_directory() -> str | None:
+    """Where the running Hydra job writes; None outside of one."""
+    from hydra.core.hydra_config import HydraConfig
+
+    return str(HydraConfig.get().runtime.output_dir) if HydraConfig.initialized() else None

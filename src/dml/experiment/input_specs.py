@@ -1,0 +1,54 @@
+"""How configuration modules name inputs: the Hydra twins of dataset and asset specifications."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hydra_zen import hydrated_dataclass
+
+from dml.dataset.spec import DatasetSpec
+from dml.execution.configuration import AssetSpec, LocalFile
+
+__all__ = ["AssetRID", "AssetSpecConfig", "DatasetSpecConfig", "LocalFileConfig"]
+
+
+class AssetRID(str):
+    """The RID of an asset, with a description for readers of the configuration."""
+
+    description: str
+
+    def __new__(cls, rid: str, description: str = "") -> AssetRID:
+        """A text that knows what it stands for."""
+        made = super().__new__(cls, rid)
+        made.description = description
+        return made
+
+
+@hydrated_dataclass(DatasetSpec)
+class DatasetSpecConfig:
+    """A dataset in a configuration; the fields are those of ``DatasetSpec``."""
+
+    rid: str
+    version: Any = None
+    materialize: bool = True
+    description: str = ""
+    exclude_tables: Any = None
+    timeout: Any = None
+    fetch_concurrency: int = 8
+    reachability_concurrency: int = 8
+
+
+@hydrated_dataclass(AssetSpec)
+class AssetSpecConfig:
+    """An asset in a configuration; the fields are those of ``AssetSpec``."""
+
+    rid: str
+    cache: bool = False
+
+
+@hydrated_dataclass(LocalFile)
+class LocalFileConfig:
+    """A file of this machine in a configuration; the fields are those of ``LocalFile``."""
+
+    path: str
+    cache: bool = False

@@ -1,0 +1,226 @@
+"""Starting the project's own process: dml's runner for dml's projects, deriva-ml's for deriva-ml's."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from dml.errors import DmlError
+from dml.experiment.composition import Composition
+from dml.experiment.project import Project
+from dml.experiment.worker_process import clean_environment
+from dml.safe_text import safe
+
+__all__ = [
+    "JobRequest",
+    "Launched",
+    "NotebookRequest",
+    "hydra_places",
+    "run_dml_project",
+    "run_notebook_file",
+    "run_theirs",
+]
+
+SAVED = "DERIVA_ML_SAVE_EXECUTION_RID"
+"""Environment variable of deriva-ml: the file in which a run writes which execution it is."""
+
+
+@dataclass(frozen=True)
+class Launched:
+    """How the project's process ended.
+
+    Attributes:
+        code: Its exit code; negative for a signal.
+        execution: RID of the execution that it made; None when it made none or several.
+    """
+
+    code: int
+    execution: str | None = None
+
+
+@dataclass(frozen=True)
+class JobRequest:
+    """What ``run_jobs`` is to run; see there.
+
+    Attributes:
+        overrides: Of a single job.
+        jobs: Of a sweep: place → overrides; None for a single job.
+        hydra_overrides: Of Hydra's own settings.
+        parent: RID of the sweep's parent.
+        flags: Flags of Hydra's command line.
+        allow_dirty: Whether uncommitted changes are accepted.
+        shows: Whether what it prints is the result; it is talk, on standard error, otherwise.
+    """
+
+    overrides: Sequence[str] = ()
+    jobs: Mapping[int, Sequence[str]] | None = None
+    hydra_overrides: Sequence[str] = ()
+    parent: str | None = None
+    flags: Sequence[str] = ()
+    allow_dirty: bool = False
+    shows: bool = False
+
+
+@dataclass(frozen=True)
+class NotebookRequest:
+    """A notebook to run.
+
+    Attributes:
+        path: The notebook, absolute.
+        config_name: Its configuration.
+        overrides: Hydra's overrides.
+        parameters: Papermill's parameters.
+        kernel: Name of the kernel; the notebook's own when None.
+        log_output: Whether what cells print is shown while it runs.
+        inspect: Only print its parameters.
+        allow_dirty: Whether uncommitted changes are accepted.
+    """
+
+    path: Path
+    config_name: str
+    overrides: Sequence[str] = ()
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    kernel: str | None = None
+    log_output: bool = False
+    inspect: bool = False
+    allow_dirty: bool = False
+
+
+def hydra_places(workspace: Path, now: datetime) -> list[str]:
+    """Where Hydra writes: below the workspace, as deriva-ml has it."""
+    stamp = now.strftime("%Y-%m-%d_%H-%M-%S")
+    return [
+        f"hydra.run.dir={_quoted(workspace / 'hydra' / stamp)}",
+        f"hydra.sweep.dir={_quoted(workspace / 'hydra-sweep' / stamp)}",
+        "hydra.output_subdir=hydra-config",
+    ]
+
+
+def run_dml_project(project: Project, config_name: str, request: JobRequest) -> Launched:
+    """Run jobs by ``dml.experiment.run_jobs`` in the project's interpreter, which must have dml.
+
+    Raises:
+        DmlError: The interpreter cannot be started.
+    """
+    document: dict[str, Any] = {
+        "config_directory": str(project.config_directory),
+        "config_name": config_name,
+        "overrides": list(request.overrides),
+        "hydra_overrides": list(request.hydra_overrides),
+        "parent": request.parent,
+        "flags": list(request.flags),
+        "jobs": None,
+    }
+    if request.jobs is not None:
+        document["jobs"] = [
+            {"sequence": sequence, "overrides": list(overrides)} for sequence, overrides in sorted(request.jobs.items())
+        ]
+    with tempfile.TemporaryDirectory(prefix="dml-run-") as folder:
+        path = Path(folder) / "request.json"
+        path.write_text(json.dumps(document), encoding="utf-8")
+        command = [str(project.interpreter), "-m", "dml.experiment.run_jobs", str(path)]
+        return _run(command, project.root, Path(folder) / "execution.json", request)
+
+
+def run_theirs(
+    composition: Composition, arguments: Sequence[str], *, allow_dirty: bool = False, shows: bool = False
+) -> Launched:
+    """Run a project written for deriva-ml by deriva-ml's own runner, in the project's environment.
+
+    Args:
+        composition: What was composed there.
+        arguments: Overrides and flags, passed on.
+        allow_dirty: Whether uncommitted changes are accepted.
+        shows: As in ``JobRequest``.
+    """
+    project = composition.project
+    script = project.interpreter.with_name("deriva-ml-run")
+    runner = [str(script)] if os.access(script, os.X_OK) else [str(project.interpreter), "-m", "deriva_ml.run_model"]
+    command = [
+        *runner,
+        "--config-dir",
+        str(project.config_directory),
+        "--config-name",
+        composition.request.config_name,
+        *(["--multirun"] if composition.request.multirun else []),
+        *(["--allow-dirty"] if allow_dirty else []),
+        *arguments,
+    ]
+    with tempfile.TemporaryDirectory(prefix="dml-run-") as folder:
+        return _run(
+            command, project.root, Path(folder) / "execution.json", JobRequest(allow_dirty=allow_dirty, shows=shows)
+        )
+
+
+def run_notebook_file(project: Project, notebook: NotebookRequest) -> Launched:
+    """Run or inspect a notebook by ``dml.experiment.notebook_job`` in the project's interpreter.
+
+    Raises:
+        DmlError: The interpreter cannot be started.
+    """
+    from dml.experiment.notebook_run import CONFIG_DIRECTORY, CONFIG_NAME, NOTEBOOK, OVERRIDES
+
+    with tempfile.TemporaryDirectory(prefix="dml-notebook-") as folder:
+        path = Path(folder) / "request.json"
+        document = {
+            "notebook": str(notebook.path),
+            "output": str(Path(folder) / notebook.path.name),
+            "parameters": dict(notebook.parameters),
+            "kernel": notebook.kernel,
+            "log_output": notebook.log_output,
+            "inspect": notebook.inspect,
+        }
+        path.write_text(json.dumps(document), encoding="utf-8")
+        told = {
+            NOTEBOOK: str(notebook.path),
+            OVERRIDES: json.dumps(list(notebook.overrides)),
+            CONFIG_DIRECTORY: str(project.config_directory),
+            CONFIG_NAME: notebook.config_name,
+        }
+        command = [str(project.interpreter), "-m", "dml.experiment.notebook_job", str(path)]
+        request = JobRequest(allow_dirty=notebook.allow_dirty, shows=notebook.inspect)
+        return _run(command, project.root, Path(folder) / "execution.json", request, told)
+
+
+def _run(
+    command: Sequence[str], cwd: Path, saved: Path, request: JobRequest, told: Mapping[str, str] | None = None
+) -> Launched:
+    environment = {**clean_environment(), **(told or {}), SAVED: str(saved), "PYTHONUNBUFFERED": "1"}
+    if request.allow_dirty:
+        environment["DERIVA_ML_ALLOW_DIRTY"] = "true"
+    try:
+        process = subprocess.Popen(command, cwd=cwd, env=environment, stdout=None if request.shows else 2)
+    except OSError as error:
+        raise DmlError(f"{safe(command[0])} cannot be started: {error.strerror}") from error
+    try:
+        code = process.wait()
+    except BaseException:
+        # Ctrl-C reached the process as well; it marks its execution and ends.
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        process.wait()
+        raise
+    return Launched(code, _saved_rid(saved))
+
+
+def _saved_rid(path: Path) -> str | None:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    rid = document.get("execution_rid") if isinstance(document, dict) else None
+    return str(rid) if rid else None
+
+
+def _quoted(path: Path) -> str:
+    """A path as a value of Hydra's grammar."""
+    text = str(path).replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{text}'"

@@ -1,0 +1,224 @@
+"""Running a composed experiment: one execution, or a sweep with its parent, in the project's own process."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dml.errors import UsageError
+from dml.experiment.launch import JobRequest, Launched, hydra_places, run_dml_project, run_theirs
+from dml.experiment.sweep_end import JobState
+from dml.experiment.sweep_parent import PARENT
+
+if TYPE_CHECKING:
+    from dml.deriva_ml import DerivaML
+    from dml.execution.workflow import Workflow
+    from dml.experiment.composition import Composition
+    from dml.experiment.sweep import Sweep
+    from dml.target import Target
+
+__all__ = ["Outcome", "Site", "is_dry_run", "resume", "run", "show", "status_of"]
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where a run works.
+
+    Attributes:
+        target: The catalog.
+        workspace: Its workspace.
+        cache: The cache's directory; the workspace's own when None.
+        allow_dirty: Whether uncommitted changes are accepted.
+    """
+
+    target: Target
+    workspace: Path
+    cache: Path | None = None
+    allow_dirty: bool = False
+
+    def open(self) -> DerivaML:
+        """The Python API there."""
+        from dml.deriva_ml import DerivaML
+
+        at = f"@{self.target.snapshot}" if self.target.snapshot else ""
+        return DerivaML(
+            self.target.host,
+            self.target.catalog_id + at,
+            working_dir=self.workspace,
+            cache_dir=self.cache,
+            allow_dirty=self.allow_dirty,
+        )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        code: Exit code of the project's process; negative for a signal.
+        execution: RID of the execution; None for a sweep or when none was made.
+        parent: RID of the sweep's parent.
+        status: Status of the execution or of the parent.
+        jobs: How each job of a sweep stands.
+        dry_run: Whether nothing was to be written.
+    """
+
+    code: int
+    execution: str | None = None
+    parent: str | None = None
+    status: str | None = None
+    jobs: tuple[JobState, ...] = ()
+    dry_run: bool = False
+
+    @property
+    def went_well(self) -> bool:
+        """Whether everything is done."""
+        return self.code == 0 and all(job.done for job in self.jobs)
+
+
+def is_dry_run(composition: Composition) -> bool:
+    """Whether the configuration asks for a dry run."""
+    return any(config.get("dry_run") is True for config in composition.configs)
+
+
+def show(composition: Composition, flags: Sequence[str]) -> int:
+    """Have Hydra print what it composes or knows; returns its exit code."""
+    if composition.api == "deriva_ml":
+        arguments = [*composition.request.overrides, *flags]
+        return run_theirs(composition, arguments, shows=True).code
+    request = JobRequest(overrides=composition.overrides, flags=flags, shows=True)
+    return run_dml_project(composition.project, composition.request.config_name, request).code
+
+
+def run(composition: Composition, site: Site) -> Outcome:
+    """Run what was composed. Writes registry, workspace and catalog; a dry run writes no catalog.
+
+    Args:
+        composition: Every job of it composed.
+        site: Where.
+
+    Raises:
+        DmlError: The parent of a sweep cannot be made, or the project's interpreter cannot be started.
+    """
+    dry = is_dry_run(composition)
+    if composition.api == "deriva_ml":
+        launched = run_theirs(composition, composition.request.overrides, allow_dirty=site.allow_dirty)
+        return Outcome(launched.code, launched.execution, status=status_of(site, launched.execution), dry_run=dry)
+    places = hydra_places(site.workspace, datetime.now())  # noqa: DTZ005 - a directory's name, in local time as Hydra's
+    if not composition.is_sweep:
+        request = JobRequest(overrides=(*composition.overrides, *places), allow_dirty=site.allow_dirty)
+        launched = run_dml_project(composition.project, composition.request.config_name, request)
+        return Outcome(launched.code, launched.execution, status=status_of(site, launched.execution), dry_run=dry)
+    if dry:
+        return Outcome(_run_jobs(composition, site, places, None, range(len(composition.jobs))).code, dry_run=True)
+    return _run_sweep(composition, site, places)
+
+
+def resume(composition: Composition, site: Site, parent: str) -> Outcome:
+    """Run the jobs of a sweep that are not done, and end its parent.
+
+    Args:
+        composition: Any composition of the project; says where it is.
+        site: Where.
+        parent: RID of the sweep's parent.
+
+    Raises:
+        NotFoundError: The workspace knows no such execution.
+        ConflictError: It is no sweep of ``dml run``.
+        LockedError: It, or one of its jobs, is still running.
+    """
+    from dml.experiment.sweep import end_sweep, jobs_left, resume_sweep
+
+    ml = site.open()
+    try:
+        sweep = resume_sweep(ml, parent)
+        left = jobs_left(ml, sweep)
+        code = 0
+        if left:
+            places = hydra_places(site.workspace, datetime.now())  # noqa: DTZ005
+            request = JobRequest(
+                jobs={number: sweep.jobs[number] for number in left},
+                hydra_overrides=(*sweep.hydra_overrides, *places),
+                parent=parent,
+                allow_dirty=site.allow_dirty,
+            )
+            code = run_dml_project(composition.project, sweep.config_name, request).code
+        _, states = end_sweep(sweep)
+        return Outcome(code, parent=parent, status=sweep.parent.status, jobs=tuple(states))
+    finally:
+        ml.place.close()
+
+
+def _run_sweep(composition: Composition, site: Site, places: Sequence[str]) -> Outcome:
+    from dml.experiment.sweep import begin_sweep, end_sweep, parent_configuration
+
+    ml = site.open()
+    config = composition.jobs[0].config
+    description = str(config.get("description") or composition.sweep_name or "Sweep")
+    workflow = _workflow(config.get("workflow"), composition, allow_dirty=site.allow_dirty)
+    sweep: Sweep = begin_sweep(ml, parent_configuration(composition, workflow, description), composition)
+    rid = sweep.parent.execution_rid
+    code = 1
+    try:
+        code = _run_jobs(composition, site, places, rid, range(len(composition.jobs))).code
+    finally:
+        _, states = end_sweep(sweep)
+        ml.place.close()
+    return Outcome(code, parent=rid, status=status_of(site, rid), jobs=tuple(states))
+
+
+def _run_jobs(
+    composition: Composition, site: Site, places: Sequence[str], parent: str | None, numbers: Sequence[int]
+) -> Launched:
+    name = composition.request.config_name
+    if composition.sweeper.endswith("BasicSweeper"):
+        request = JobRequest(
+            jobs={number: composition.jobs[number].overrides for number in numbers},
+            hydra_overrides=(*composition.hydra_overrides, *places),
+            parent=parent,
+            allow_dirty=site.allow_dirty,
+        )
+        return run_dml_project(composition.project, name, request)
+    told = [f"++hydra.job.env_set.{PARENT}={parent}"] if parent else []
+    request = JobRequest(
+        overrides=(*composition.overrides, *places, *told), flags=["--multirun"], allow_dirty=site.allow_dirty
+    )
+    return run_dml_project(composition.project, name, request)
+
+
+def _workflow(node: Any, composition: Composition, *, allow_dirty: bool) -> Workflow:
+    """The workflow of a sweep's parent: that of its jobs.
+
+    Raises:
+        UsageError: The configuration names none.
+    """
+    from dml.execution.workflow import Workflow
+
+    if not isinstance(node, dict) or not node.get("name"):
+        raise UsageError("The configuration names no workflow", hint="Add one to the group workflow.")
+    return Workflow(
+        str(node["name"]),
+        node.get("workflow_type") or [],
+        str(node.get("description") or ""),
+        url=node.get("url"),
+        checksum=node.get("checksum"),
+        version=node.get("version"),
+        workflow_rid=node.get("workflow_rid"),
+        path=node.get("path") or (composition.function.file if composition.function else None),
+        allow_dirty=allow_dirty or bool(node.get("allow_dirty")),
+    )
+
+
+def status_of(site: Site, rid: str | None) -> str | None:
+    """The status of an execution, as the registry has it; None when it knows none."""
+    if rid is None:
+        return None
+    from dml.execution.workplace import Workplace
+    from dml.workspace.executions import find_execution
+
+    with Workplace.reading(site.target, site.workspace) as place:
+        row = find_execution(place.registry, rid)
+        return None if row is None else row.status

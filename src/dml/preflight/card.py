@@ -1,0 +1,79 @@
+"""The card of a run: what will run, on what, and how much has to come for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from dml.errors import DmlError
+from dml.preflight.look import Look
+from dml.preflight.results import Card
+
+__all__ = ["card_of"]
+
+
+def card_of(look: Look) -> Card:
+    """The card; what could not be found out is left empty. Asks nothing that no check has asked."""
+    subject = look.subject
+    composition = subject.composition
+    function = composition.function if composition else None
+    values: dict[str, Any] = {
+        "experiment": subject.name,
+        "target": str(subject.target or ""),
+        "description": subject.description,
+        "jobs": composition.job_count or 1 if composition else 1,
+        "function": function.target if function else "",
+        "parameters": _parameters(look),
+    }
+    values |= _code(look) | _inputs(look)
+    if look.catalog is not None and look.catalog.identity.known:
+        try:
+            identity = look.catalog.identity()
+            values["identity"] = identity.display_name if identity else ""
+        except DmlError:
+            values["identity"] = ""
+    return Card(**values)
+
+
+def _parameters(look: Look) -> Mapping[str, object]:
+    composition = look.subject.composition
+    jobs = [job for job in composition.jobs if job.composed] if composition else []
+    if not jobs or composition is None:
+        return {}
+    node = jobs[0].config.get(composition.function.key if composition.function else "model_config")
+    if not isinstance(node, Mapping):
+        return {}
+    return {
+        str(key): value
+        for key, value in node.items()
+        if not str(key).startswith("_") and key not in ("ml_instance", "execution", "dry_run")
+    }
+
+
+def _code(look: Look) -> dict[str, str]:
+    if look.code is None:
+        return {}
+    try:
+        facts = look.code()
+    except DmlError:
+        return {}
+    return {"commit": facts.short_commit, "branch": facts.branch, "version": facts.version or ""}
+
+
+def _inputs(look: Look) -> dict[str, Any]:
+    from dml.preflight.checks.cache import inputs_to_fetch
+
+    if look.catalog is None:
+        return {"datasets": {str(one): str(look.tiers.dataset(one).tier) for one in look.subject.datasets}}
+    if not look.catalog.details.known:
+        return {}
+    try:
+        found = inputs_to_fetch(look)
+    except DmlError:
+        return {}
+    assets = {one.rid for one in look.assets}
+    return {
+        "datasets": {one.name: str(one.tier) for one in found if one.name not in assets},
+        "assets": {one.name: str(one.tier) for one in found if one.name in assets},
+        "bytes_to_fetch": sum(one.bytes for one in found),
+    }

@@ -1,0 +1,183 @@
+"""The cache: how much of each input is here, how much is to be fetched, whether the disk and the workspace take it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from dml.cache.tiers import Tier
+from dml.experiment.inputs import InputDataset
+from dml.formatting import binary_size
+from dml.preflight.checks.datasets import version_of
+from dml.preflight.dataset_sizes import exact_size
+from dml.preflight.look import Look
+from dml.preflight.results import Result, failed, ok, skipped, warning
+
+GROUP = "cache"
+
+_SPARE: Final = 64 << 20
+"""Bytes that must stay free besides what is fetched, as the cache has it."""
+
+_NETWORK_FILE_SYSTEMS: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "9p", "fuse.sshfs", "lustre"})
+"""File systems on which SQLite's WAL mode is not safe between machines (sqlite.org/wal.html)."""
+
+
+@dataclass(frozen=True)
+class ToFetch:
+    """An input and what of it is not here.
+
+    Attributes:
+        name: ``RID@VERSION`` of a dataset, RID of an asset.
+        tier: How much of it is here.
+        bytes: Bytes to fetch.
+        text: What is missing, for people.
+    """
+
+    name: str
+    tier: Tier
+    bytes: int
+    text: str
+
+
+def check(look: Look) -> Iterator[Result]:
+    """Report tiers, bytes to fetch and free space."""
+    yield from _workspace(look)
+    if not look.datasets and not look.assets:
+        return
+    if look.catalog is None:
+        yield from _offline(look)
+        return
+    inputs = inputs_to_fetch(look)
+    cold = [one for one in inputs if one.tier is not Tier.MATERIALIZED]
+    for one in cold:
+        if one.tier is Tier.INCOMPLETE:
+            yield warning(
+                GROUP, "tier", f"{one.name} {one.tier}: {one.text}", f"dml cache warm {one.name}", subject=one.name
+            )
+    total = sum(one.bytes for one in inputs)
+    here = len(inputs) - len(cold)
+    if cold:
+        yield ok(GROUP, "fetch", f"{here} of {len(inputs)} inputs are here, {binary_size(total)} to fetch")
+    elif inputs:
+        yield ok(GROUP, "fetch", f"all {len(inputs)} inputs are here")
+    yield from _disk(look, total)
+
+
+def inputs_to_fetch(look: Look) -> list[ToFetch]:
+    """Every input that exists, with what is to be fetched of it.
+
+    Raises:
+        DmlError: The catalog could not be asked.
+    """
+    assert look.catalog is not None  # noqa: S101 - the caller asked
+    rows = look.catalog.rows()
+    details = look.catalog.details()
+    found = [_dataset(look, one) for one in look.datasets if one.rid in rows.datasets]
+    for asset in look.assets:
+        row = rows.assets.get(asset.rid)
+        if row is not None:
+            length = int(row.row.get("Length") or 0)
+            cold = asset.rid in details.objects
+            tier = Tier.NOT_CACHED if cold else Tier.MATERIALIZED
+            found.append(ToFetch(asset.rid, tier, length if cold else 0, binary_size(length)))
+    return found
+
+
+def _dataset(look: Look, dataset: InputDataset) -> ToFetch:
+    assert look.catalog is not None  # noqa: S101 - the caller asked
+    row = look.catalog.rows().datasets[dataset.rid]
+    version = version_of(dataset, row)
+    name = f"{dataset.rid}@{version.text}" if version else dataset.rid
+    state = look.tiers.dataset(dataset)
+    if state.missing is not None:
+        tier = Tier.MATERIALIZED if not dataset.materialize and state.tier is not Tier.NOT_CACHED else state.tier
+        missing, size = state.missing or 0, state.missing_bytes or 0
+        text = f"{missing:,} of {state.files or 0:,} assets missing, {binary_size(size)} to fetch"
+        return ToFetch(name, tier, size if dataset.materialize else 0, text)
+    if not dataset.materialize:
+        return ToFetch(name, state.tier, 0, "its rows only")
+    if look.exact and version is not None:
+        size_of = exact_size(look.catalog.catalog, dataset, version)
+    else:
+        size_of = look.catalog.details().sizes.get(dataset.rid)
+    return ToFetch(name, state.tier, size_of.bytes, f"{size_of.files:,} files, {binary_size(size_of.bytes)}")
+
+
+def _offline(look: Look) -> Iterator[Result]:
+    if look.tiers.cache is None:
+        yield skipped(GROUP, "tier", look.without_catalog)
+        return
+    for dataset in look.datasets:
+        state = look.tiers.dataset(dataset)
+        if state.tier is Tier.MATERIALIZED:
+            yield ok(GROUP, "tier", f"{dataset} {state.tier}", subject=str(dataset))
+        else:
+            yield warning(GROUP, "tier", f"{dataset} {state.tier}", f"dml cache warm {dataset}", subject=str(dataset))
+    if look.assets:
+        yield skipped(GROUP, "assets", f"assets: {look.without_catalog}")
+
+
+def _disk(look: Look, total: int) -> Iterator[Result]:
+    if look.tiers.cache is None or not total:
+        return
+    free = free_bytes(look.tiers.cache.root)
+    if free is None:
+        yield skipped(GROUP, "disk", f"how much is free at {look.tiers.cache.root} could not be told")
+    elif free < total + _SPARE:
+        yield failed(
+            GROUP,
+            "disk",
+            f"{binary_size(total)} are to be fetched and {binary_size(free)} are free at {look.tiers.cache.root}",
+            "dml cache clear, or set another cache with `dml config set cache DIR`",
+        )
+
+
+def free_bytes(place: Path) -> int | None:
+    """Free bytes where a directory is or would be; None when the system does not tell."""
+    for folder in (place, *place.parents):
+        try:
+            return shutil.disk_usage(folder).free
+        except OSError:
+            continue
+    return None
+
+
+def _workspace(look: Look) -> Iterator[Result]:
+    """Whether the registry can live where it would."""
+    if look.workspace is None:
+        return
+    root = look.workspace.root
+    there = next((folder for folder in (root, *root.parents) if folder.exists()), root)
+    if not is_writable(there):
+        yield failed(GROUP, "workspace", f"{root} cannot be written", "give --workspace DIR")
+    kind = file_system_of(there)
+    if kind in _NETWORK_FILE_SYSTEMS:
+        yield warning(
+            GROUP,
+            "workspace",
+            f"{root} is on {kind}, where SQLite's write-ahead log is not safe between machines",
+            "give --workspace DIR on a local disk",
+        )
+
+
+def is_writable(place: Path) -> bool:
+    """Whether files can be made in a directory that is there."""
+    return os.access(place, os.W_OK | os.X_OK)
+
+
+def file_system_of(place: Path, mounts: Path = Path("/proc/mounts")) -> str:
+    """The type of the file system that holds a directory, as the kernel names it; empty when it cannot be told."""
+    try:
+        lines = [line.split() for line in mounts.read_text(encoding="utf-8").splitlines()]
+    except (OSError, ValueError):
+        return ""
+    target = place.resolve()
+    best, kind = -1, ""
+    for fields in lines:
+        if len(fields) >= 3 and target.is_relative_to(fields[1].replace("\\040", " ")) and len(fields[1]) > best:
+            best, kind = len(fields[1]), fields[2]
+    return kind

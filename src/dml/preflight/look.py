@@ -1,0 +1,73 @@
+"""What every check is given, and the one interface of checks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dml.experiment.inputs import InputAsset, InputDataset
+from dml.preflight.results import Result
+
+if TYPE_CHECKING:
+    from dml.preflight.cache_tiers import CacheTiers
+    from dml.preflight.code_facts import CodeFacts
+    from dml.preflight.facts import CatalogFacts
+    from dml.preflight.once import Once
+    from dml.preflight.subject import Subject
+    from dml.workspace.layout import Workspace
+
+__all__ = ["Check", "Look"]
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a check may look at.
+
+    Attributes:
+        subject: What is examined.
+        catalog: What the catalog says; None when it is not asked.
+        without_catalog: Why it is not asked; empty when it is.
+        tiers: The cache.
+        workspace: Where the run would work; None without a target.
+        code: What git says about the code, found once; None outside of a project.
+        offline: Whether no network is to be used.
+        exact: Whether sizes are read at the snapshots.
+    """
+
+    subject: Subject
+    catalog: CatalogFacts | None
+    without_catalog: str
+    tiers: CacheTiers
+    workspace: Workspace | None
+    code: Once[CodeFacts] | None = None
+    offline: bool = False
+    exact: bool = False
+
+    @property
+    def datasets(self) -> tuple[InputDataset, ...]:
+        """The datasets that are named, those named only by RID among them.
+
+        Raises:
+            DmlError: The catalog could not be asked what those are.
+        """
+        if not self.subject.either or self.catalog is None:
+            return self.subject.datasets
+        assets = self.catalog.rows().assets
+        return (*self.subject.datasets, *(InputDataset(rid) for rid in self.subject.either if rid not in assets))
+
+    @property
+    def assets(self) -> tuple[InputAsset, ...]:
+        """The assets that are named, likewise.
+
+        Raises:
+            DmlError: The catalog could not be asked what those are.
+        """
+        if not self.subject.either or self.catalog is None:
+            return self.subject.assets
+        assets = self.catalog.rows().assets
+        return (*self.subject.assets, *(InputAsset(rid) for rid in self.subject.either if rid in assets))
+
+
+Check = Callable[[Look], Iterable[Result]]
+"""A group of checks: yields its results. It raises nothing but the catalog's ``DmlError``: it could not look then."""
