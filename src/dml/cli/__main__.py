@@ -1,0 +1,146 @@
+"""The outermost frame of ``dml``: runs the command and turns every way of ending into words and an exit code.
+
+Whatever happens below, the user sees one line that says what happened and, where there is one, what to do next;
+with ``--json`` one ``dml.error/1`` document on standard output. A traceback is shown only with ``--debug``; for an
+exception that is a defect of dml it is kept in a crash log.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from types import FrameType
+
+__all__ = ["main"]
+
+COMPLETE_VARIABLE = "_DML_COMPLETE"
+
+
+class Signalled(BaseException):
+    """A signal asked the process to end; unwinds like KeyboardInterrupt."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run ``dml`` with ``argv`` (the process's own arguments by default).
+
+    Returns:
+        The exit code, one of ``exit_codes.EXIT_CODES``.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    with _signals():
+        try:
+            _prepare_streams()
+            return _run(arguments)
+        except KeyboardInterrupt:
+            _say("interrupted")
+            return 128 + signal.SIGINT
+        except Signalled as error:
+            return 128 + error.number
+        except BrokenPipeError:
+            _abandon_stdout()
+            return 128 + signal.SIGPIPE
+
+
+def _run(arguments: list[str]) -> int:
+    from dml.cli.invocation import Invocation, enter
+
+    invocation = Invocation(debug=bool(os.environ.get("DML_DEBUG")))
+    enter(invocation)
+    try:
+        if COMPLETE_VARIABLE in os.environ:
+            from dml.cli.completing import answer
+
+            return answer(os.environ[COMPLETE_VARIABLE])
+        code = _invoke(arguments, invocation)
+        sys.stdout.flush()  # here, so that a full disk is told like any other error
+        return code
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        if isinstance(error, OSError):
+            _abandon_full_stdout()
+        from dml.cli.failure import report
+
+        wants_json = invocation.json or "--json" in arguments[: _end_of_options(arguments)]
+        return report(error, json=wants_json, debug=invocation.debug)
+
+
+def _invoke(arguments: list[str], invocation: object) -> int:
+    from typer import Exit
+
+    from dml.cli.commands import root
+
+    command = root()
+    try:
+        with command.make_context("dml", arguments, obj=invocation) as context:
+            command.invoke(context)
+    except Exit as ending:
+        return ending.exit_code
+    return 0
+
+
+def _end_of_options(arguments: list[str]) -> int:
+    """Where a literal ``--`` ends what is ours; a wrapped program's own ``--json`` is not meant for us."""
+    return arguments.index("--") if "--" in arguments else len(arguments)
+
+
+def _prepare_streams() -> None:
+    """Make both streams usable: closed ones lead nowhere, and no character can fail to be written."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+@contextmanager
+def _signals() -> Iterator[None]:
+    """Turn SIGTERM and SIGHUP into ``Signalled`` for the time of a command, unless they are ignored (nohup)."""
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        raise Signalled(number)
+
+    previous = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is signal.SIG_DFL:
+                previous[number] = signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _abandon_stdout() -> None:
+    """Point standard output at nothing, so that the interpreter's own last flush does not complain."""
+    with suppress(OSError, ValueError, AttributeError):
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, sys.stdout.fileno())
+        os.close(nothing)
+
+
+def _abandon_full_stdout() -> None:
+    """Point standard output at nothing when what is left in it cannot be written."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        _abandon_stdout()
+
+
+def _say(text: str) -> None:
+    with suppress(OSError, ValueError):
+        print(text, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

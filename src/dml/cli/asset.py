@@ -1,0 +1,213 @@
+"""``dml asset``: the files that a catalog knows, who made and read them, and their bytes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from typer import Argument, Option
+
+from dml.cli.formatting import UNKNOWN, binary_size, count
+from dml.cli.frame import command, current, group
+from dml.cli.opening import open_catalog
+from dml.cli.output import Cell, Column, Console
+from dml.cli.paging import DEFAULT_LIMIT, Limit, say_cut
+
+if TYPE_CHECKING:
+    from dml.execution.asset_lookup import AssetRow, AssetUse
+
+app = group("asset", "Assets: the files of a catalog; list, show, download, who used them.")
+
+Rid = Annotated[str, Argument(metavar="RID", help="The asset.")]
+Role = Annotated[str | None, Option("--role", metavar="ROLE", help="Input or Output.")]
+
+
+@command(
+    app,
+    "list",
+    examples=[
+        ("dml asset list", "The asset tables of the catalog."),
+        ("dml asset list Execution_Asset --type Model_File", "The models, the newest first."),
+        ("dml asset list --execution 6A2 --role Output --json", "What an execution made, in whatever table."),
+    ],
+)
+def list_(
+    table: Annotated[str | None, Argument(metavar="TABLE", help="Only of this table.")] = None,
+    asset_type: Annotated[str | None, Option("--type", metavar="TERM", help="Only of this Asset_Type.")] = None,
+    execution: Annotated[
+        str | None, Option("--execution", metavar="RID", help="Only what this execution read or made.")
+    ] = None,
+    role: Role = None,
+    limit: Limit = DEFAULT_LIMIT,
+) -> None:
+    """List assets, the newest first; without a table and a condition, the asset tables.
+
+    Each table costs two requests, however many rows it has.
+    """
+    from dml.catalog.rids import validate_rid
+    from dml.execution.asset_lookup import list_assets
+
+    console, catalog = current().console, open_catalog()
+    chosen = _role(role)
+    if table is None and asset_type is None and execution is None and chosen is None:
+        tables = [
+            {"table": one.qualified_name, "comment": one.comment, "columns": [c.name for c in one.metadata_columns]}
+            for one in catalog.schema().asset_tables()
+        ]
+        payload: dict[str, Any] = {"tables": tables}
+        columns = [Column("table", whole=True), Column("own columns"), Column("what for")]
+        lines = [(one["table"], ", ".join(one["columns"]), one["comment"]) for one in tables]
+        console.emit("asset.list", payload, lambda: console.table(columns, lines))
+        return
+    wanted = None if execution is None else validate_rid(execution)
+    found, more = list_assets(
+        catalog, table=table, asset_type=asset_type, execution=wanted, role=chosen, limit=limit or None
+    )
+    if asset_type is not None and not found:
+        from dml.catalog.vocabulary import find_term
+
+        find_term(catalog, "deriva-ml:Asset_Type", asset_type)  # a type that is none is an error, with the nearest
+    payload = {"assets": [one.to_mapping() for one in found], "more": more}
+    console.emit("asset.list", payload, lambda: _print_list(console, found, more))
+
+
+@command(app, "show", examples=[("dml asset show 2-MODEL", "Its file, types, links, who made and who read it.")])
+def show(rid: Rid) -> None:
+    """Show an asset: its file, types, links, and the executions that made and read it."""
+    from dml.execution.asset_lookup import find_asset, uses_of_asset
+
+    console, catalog = current().console, open_catalog()
+    found = find_asset(catalog, rid)
+    uses = uses_of_asset(catalog, rid)
+    link = catalog.chaise_path(rid)
+    payload = {"asset": found.to_mapping(), "link": link, "executions": [vars(one) for one in uses]}
+
+    def render() -> None:
+        facts: list[tuple[str, object]] = [
+            ("file", found.filename or UNKNOWN),
+            ("table", found.table),
+            ("types", ", ".join(found.types) or UNKNOWN),
+            ("size", binary_size(found.length)),
+            ("MD5", found.md5 or UNKNOWN),
+            ("description", found.description or UNKNOWN),
+            *((name, UNKNOWN if value is None else value) for name, value in found.metadata.items()),
+            ("link", link),
+        ]
+        console.print(Cell(found.rid, "bold"))
+        console.table([Column("", whole=True), Column("")], facts)
+        _print_uses(console, uses)
+
+    console.emit("asset.show", payload, render)
+
+
+@command(
+    app,
+    "executions",
+    examples=[
+        ("dml asset executions 2-MODEL", "Who made it and who read it."),
+        ("dml asset executions 2-MODEL --role Input", "Who read it."),
+    ],
+)
+def executions(rid: Rid, role: Role = None) -> None:
+    """List the executions that made or read an asset, the oldest first."""
+    from dml.execution.asset_lookup import uses_of_asset
+
+    console = current().console
+    uses = uses_of_asset(open_catalog(), rid, _role(role))
+    payload = {"rid": rid, "executions": [vars(one) for one in uses]}
+    console.emit("asset.executions", payload, lambda: _print_uses(console, uses))
+
+
+@command(
+    app,
+    "download",
+    examples=[
+        ("dml asset download 2-MODEL", "Its file, verified, into this directory."),
+        ("dml asset download --execution 6A2 --output results", "All that an execution made."),
+    ],
+)
+def download(
+    rids: Annotated[list[str] | None, Argument(metavar="[RID]...", help="The assets.")] = None,
+    execution: Annotated[
+        str | None, Option("--execution", metavar="RID", help="All outputs of this execution.")
+    ] = None,
+    output: Annotated[Path, Option("--output", "-o", metavar="DIR", help="Where to.")] = Path(),
+) -> None:
+    """Download assets, verified by length and MD5. A file that is there and right is not fetched again."""
+    from dml.catalog.rids import validate_rid
+    from dml.cli.progress import showing
+    from dml.errors import UsageError
+    from dml.execution.asset_lookup import download_assets, find_asset, list_assets
+
+    if not rids and execution is None:
+        raise UsageError("Which assets?", hint="Name RIDs, or --execution RID for all it made.")
+    settings, console, catalog = current().settings, current().console, open_catalog()
+    found = [find_asset(catalog, rid) for rid in dict.fromkeys(rids or ())]
+    if execution is not None:
+        from dml.execution.records import lookup_execution
+
+        wanted = lookup_execution(catalog, validate_rid(execution)).execution_rid
+        made, _ = list_assets(catalog, execution=wanted, role="Output")
+        found += [one for one in made if one.rid not in {other.rid for other in found}]
+    with showing(settings.get("progress"), console) as progress:
+        done = download_assets(catalog, found, output, progress=progress, jobs=settings.get("jobs"))
+    files = [
+        {"rid": one.rid, "path": path, "bytes": one.length, "md5": one.md5, "fetched": came} for one, path, came in done
+    ]
+
+    def render() -> None:
+        for one, path, came in done:
+            console.print(f"{one.rid}  {path}  {binary_size(one.length)}{'' if came else '  was there'}")
+        fresh = sum(came for *_, came in done)
+        console.say(f"{count(fresh, 'file')} fetched and verified" if fresh else "nothing to do")
+
+    console.emit("asset.download", {"files": files}, render)
+
+
+def _role(role: str | None) -> str | None:
+    from dml.errors import UsageError
+
+    if role is None or role.capitalize() in ("Input", "Output"):
+        return role and role.capitalize()
+    raise UsageError(f"{role!r} is no role of an asset", hint="Use Input or Output.")
+
+
+def _print_list(console: Console, found: list[AssetRow], more: bool) -> None:
+    columns = [
+        Column("RID", whole=True),
+        Column("file"),
+        Column("table"),
+        Column("types"),
+        Column("size", right=True),
+        Column("description"),
+    ]
+    rows = [
+        (
+            one.rid,
+            one.filename,
+            one.table.partition(":")[2],
+            ", ".join(one.types),
+            binary_size(one.length),
+            one.description,
+        )
+        for one in found
+    ]
+    console.table(columns, rows)
+    say_cut(console, len(found), more, "asset")
+
+
+def _print_uses(console: Console, uses: list[AssetUse]) -> None:
+    from dml.cli.formatting import relative_time, status_cell
+    from dml.workspace.times import read_time
+
+    if not uses:
+        console.say("no execution made or read it")
+        return
+    columns = [Column("RID", whole=True), Column("role", whole=True), Column("status"), Column("when"), Column("what")]
+    console.table(
+        columns,
+        [
+            (one.rid, one.role, status_cell(one.status), relative_time(read_time(one.created)), one.description)
+            for one in uses
+        ],
+    )

@@ -1,0 +1,56 @@
+"""``dml bump``: the next version tag."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from typer import Argument, Option
+
+from dml.cli.frame import command, current, single
+
+app = single("bump")
+
+
+class Part(StrEnum):
+    """Which number is raised."""
+
+    major = "major"
+    minor = "minor"
+    patch = "patch"
+
+
+@command(
+    app,
+    "bump",
+    examples=[
+        ("dml bump patch", "v0.3.1 → v0.3.2, on this machine only."),
+        ("dml bump minor --push", "v0.3.2 → v0.4.0, pushed to the remote."),
+        ("dml bump major --dry-run", "Say what the tag would be."),
+    ],
+)
+def bump(
+    part: Annotated[Part, Argument(metavar="PART", help="major, minor or patch.")],
+    push: Annotated[bool, Option("--push", help="Push the tag as well.")] = False,
+    dry_run: Annotated[bool, Option("--dry-run", help="Only say what the tag would be.")] = False,
+    allow_dirty: Annotated[bool, Option("--allow-dirty", help="Accept uncommitted changes.")] = False,
+) -> None:
+    """Tag the commit of the project here with the next version; nothing is pushed unless told."""
+    from pathlib import Path
+
+    from dml.experiment.version_tags import bump as make_tag
+
+    made = make_tag(Path.cwd(), str(part), push=push, dry_run=dry_run, allow_dirty=allow_dirty)
+    console = current().console
+
+    def render() -> None:
+        before = f"{made.previous} → " if made.previous else ""
+        if made.existed:
+            console.print(f"nothing to do: {made.commit[:7]} is {made.tag}")
+        elif dry_run:
+            console.print(f"{before}{made.tag} would be made at {made.commit[:7]}")
+        else:
+            then = "pushed" if made.pushed else f"git push {made.remote or 'REMOTE'} {made.tag}"
+            console.print(f"{before}{made.tag} at {made.commit[:7]}.   {then}")
+
+    console.emit("bump", made, render)

@@ -1,0 +1,276 @@
+"""``dml catalog``: choose, prepare, show and serve catalogs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from typer import Argument, Option
+
+from dml.cli import catalog_view as view
+from dml.cli.frame import command, current, group
+from dml.cli.opening import open_catalog
+from dml.errors import AuthError, NotFoundError, RetryableError, UsageError
+from dml.target import EMBEDDED_HOST, Target
+
+app = group("catalog", "Choose, prepare, show and serve catalogs.")
+
+
+def _complete_catalog(incomplete: str) -> list[str]:
+    from dml.catalog.administration import list_embedded_catalogs
+
+    return [str(one) for one in list_embedded_catalogs() if str(one).startswith(incomplete)]
+
+
+Which = Annotated[
+    str,
+    Argument(metavar="CATALOG", help="HOST/NUMBER, a catalog's URL, or NUMBER.", autocompletion=_complete_catalog),
+]
+Yes = Annotated[bool, Option("--yes", "-y", help="Do not ask.")]
+
+
+@command(
+    app,
+    "init",
+    examples=[
+        ("dml catalog init", "Prepare the chosen catalog; without one, an embedded catalog is made and chosen."),
+        ("dml catalog init --json", "What was made, for a program."),
+    ],
+)
+def init(
+    project: Annotated[
+        str, Option("--project", metavar="NAME", help="What the compact URIs of terms begin with.")
+    ] = "deriva-ml",
+) -> None:
+    """Create the `deriva-ml` schema with its terms; what is there already is left alone.
+
+    An embedded catalog that does not exist yet is created first. Where none has been chosen at all, a new embedded one
+    is created and becomes the default.
+    """
+    from dml.catalog.administration import create_catalog, list_embedded_catalogs
+    from dml.catalog.ml_schema import initialise
+
+    invocation = current()
+    settings = invocation.settings
+    unchosen = settings.get("host") is None and settings.get("catalog") is None
+    target = _create(EMBEDDED_HOST, use=True) if unchosen else invocation.target
+    absent = not unchosen and target.is_embedded and target.live not in list_embedded_catalogs()
+    if absent:
+        create_catalog(target.host, target.catalog_id)
+    made = unchosen or absent
+    report = initialise(open_catalog(target), project_name=project)
+    payload = {"target": str(target), "created": made, **view.init_payload(report)}
+    console = invocation.console
+    console.emit("catalog.init", payload, lambda: view.print_init(console, target, report, made=made, chosen=unchosen))
+
+
+@command(
+    app,
+    "create",
+    examples=[
+        ("dml catalog create --use", "A new, empty embedded catalog that becomes the default."),
+        ("dml catalog create --init --use", "The same, ready for executions."),
+    ],
+)
+def create(
+    initialise: Annotated[bool, Option("--init", help="Also create the `deriva-ml` schema.")] = False,
+    use: Annotated[bool, Option("--use", help="Make it the default target.")] = False,
+) -> None:
+    """Create a catalog: an embedded one, or one on the server given by --host.
+
+    It gets a new number. On a server one needs the right to create catalogs.
+    """
+    invocation = current()
+    host = invocation.overrides.get("host", EMBEDDED_HOST)
+    target = _create(host, use=use)
+    if initialise:
+        from dml.catalog.ml_schema import initialise as prepare
+
+        prepare(open_catalog(target))
+    payload = {"target": str(target), "initialised": initialise, "default": use}
+    invocation.console.emit("catalog.create", payload, lambda: view.print_created(invocation.console, target, use))
+
+
+def _create(host: str, *, use: bool) -> Target:
+    from dml.catalog.administration import create_catalog
+
+    target = create_catalog(host)
+    if use:
+        _choose(target)
+    return target
+
+
+@command(
+    app,
+    "show",
+    examples=[
+        ("dml catalog show", "The release of its schema, what it can, and counts."),
+        ("dml catalog show --json", "The same for a program."),
+    ],
+)
+def show() -> None:
+    """Show a catalog: who you are there, the release of its schema, what it can, and counts."""
+    from dml.catalog.ml_schema import describe
+
+    console = current().console
+    catalog = open_catalog()
+    found, identity = describe(catalog), catalog.whoami()
+    payload = view.description_payload(catalog.target, found, identity)
+    console.emit("catalog.show", payload, lambda: view.print_description(console, catalog.target, found, identity))
+
+
+@command(
+    app,
+    "use",
+    examples=[
+        ("dml catalog use local/1", "Speak to the embedded catalog 1 from now on."),
+        ("dml catalog use https://data.example.org/ermrest/catalog/7", "Choose by the URL in a browser."),
+    ],
+)
+def use(which: Which) -> None:
+    """Choose the default target: written into the user's profile.
+
+    The catalog is asked whether it is there; one that cannot be reached now is chosen with a warning.
+    """
+    invocation = current()
+    console = invocation.console
+    target = _parsed(which)
+    try:
+        open_catalog(target).get_json("/")
+    except (AuthError, RetryableError) as error:
+        console.warn(f"{target} was chosen but could not be asked: {error.message}", hint=error.hint)
+    profile = _choose(target)
+    payload = {"target": str(target), "profile": profile}
+    console.emit("catalog.use", payload, lambda: console.print(f"The default target is {target}."))
+    _warn_if_hidden(target)
+
+
+def _choose(target: Target) -> object:
+    from dml.settings import unset_profile, write_profile
+
+    profile = write_profile("catalog", str(target))  # one line with the host in it: nobody ever sees half a change
+    unset_profile("host")
+    return profile
+
+
+def _warn_if_hidden(target: Target) -> None:
+    """Say so when the environment or a project file stands before the profile."""
+    from dml.settings import resolve
+
+    settings = resolve()
+    if settings.has_target and settings.target != target:
+        origin = settings.origin("catalog")
+        current().console.warn(f"here {origin} says otherwise: {settings.target}", hint="`dml config show` shows all.")
+
+
+@command(
+    app,
+    "list",
+    examples=[
+        ("dml catalog list", "The embedded catalogs of this machine; the default one is marked."),
+        ("dml catalog list --json", "The same for a program."),
+    ],
+)
+def list_() -> None:
+    """List the embedded catalogs of this machine."""
+    from dml.catalog.administration import list_embedded_catalogs
+
+    invocation = current()
+    chosen = invocation.settings.target if invocation.settings.has_target else None
+    found = list_embedded_catalogs()
+    payload = {"catalogs": [{"target": str(one), "default": one == chosen} for one in found]}
+    invocation.console.emit("catalog.list", payload, lambda: view.print_list(invocation.console, found, chosen))
+
+
+@command(
+    app,
+    "delete",
+    examples=[
+        ("dml catalog delete local/2 --yes", "Delete an embedded catalog with its history, without being asked.")
+    ],
+)
+def delete(which: Which, yes: Yes = False) -> None:
+    """Delete an embedded catalog with all its rows and history. The workspace stays.
+
+    Refused while executions of its workspace wait to be uploaded.
+    """
+    from dml.catalog.administration import delete_catalog, list_embedded_catalogs
+    from dml.cli.prompts import confirm
+
+    target = _parsed(which)
+    if not target.is_embedded:
+        raise UsageError(f"{target} is on a server; only embedded catalogs are deleted here", hint="dml catalog list")
+    if target not in list_embedded_catalogs():
+        raise NotFoundError(f"there is no embedded catalog {target.catalog_id}", hint="dml catalog list")
+    _refuse_with_unsent_work(target)
+    confirm(f"Delete {target} with all its rows and history?", yes=yes)
+    delete_catalog(target)
+    console = current().console
+    console.emit("catalog.delete", {"target": str(target)}, lambda: console.print(f"{target} is deleted."))
+
+
+def _refuse_with_unsent_work(target: Target) -> None:
+    from dml.cli.overview import waiting_in
+    from dml.errors import ConflictError
+
+    waiting = waiting_in(target)
+    if waiting:
+        raise ConflictError(
+            f"{target} is the only place where {', '.join(waiting)} can be uploaded to",
+            hint=f"dml exec commit --all --catalog {target}, or dml exec abort {waiting[0]} --catalog {target}",
+        )
+
+
+@command(
+    app,
+    "serve",
+    examples=[
+        ("dml catalog serve --port 8080", "Serve the embedded catalogs to other programs on this machine."),
+        ("dml catalog serve --tls --read-only", "Over https, for clients that insist on it; nobody can write."),
+    ],
+)
+def serve(
+    port: Annotated[int, Option("--port", min=0, max=65535, help="0 for any free one.")] = 0,
+    read_only: Annotated[bool, Option("--read-only", help="Refuse whatever writes.")] = False,
+    tls: Annotated[bool, Option("--tls", help="Serve https with a certificate of this machine.")] = False,
+    interface: Annotated[
+        str, Option("--host-interface", metavar="ADDRESS", help="Interface to listen on; not loopback only on purpose.")
+    ] = "127.0.0.1",
+) -> None:
+    """Serve the embedded catalogs on loopback until interrupted.
+
+    Prints the URL and `token=…`; clients send the token as the cookie `webauthn` or as a bearer token. Being stopped by
+    Ctrl-C or SIGTERM is its proper end: exit 0.
+    """
+    import secrets
+
+    from dml.directories import embedded_directory
+    from dml.embedded.application import Application
+    from dml.embedded.serve import is_loopback
+    from dml.embedded.serve import serve as run
+    from dml.embedded.tls import ensure_tls_files
+
+    console = current().console
+    remote = not is_loopback(interface)
+    if remote:
+        console.warn(
+            f"{interface} can be reached from other machines; whoever learns the token owns the catalogs",
+            hint="Prefer the loopback interface and an SSH tunnel.",
+        )
+    token = secrets.token_hex(16)
+    files = ensure_tls_files() if tls else None
+    application = Application(embedded_directory(), token=token, read_only=read_only)
+    run(
+        application,
+        host=interface,
+        port=port,
+        tls=files,
+        on_ready=lambda url: view.print_serving(console, url, token, files, read_only=read_only),
+        allow_remote=remote,
+    )
+
+
+def _parsed(text: str) -> Target:
+    """A target as typed; a bare number is on ``--host``, or embedded."""
+    if "/" in text:
+        return Target.parse(text)
+    return Target.parse(f"{current().overrides.get('host', EMBEDDED_HOST)}/{text}")

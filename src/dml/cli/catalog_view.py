@@ -1,0 +1,124 @@
+"""How catalogs are shown: payloads for programs, lines and tables for people."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from dml.cli.formatting import count
+from dml.cli.output import Cell, Column, Console
+
+if TYPE_CHECKING:
+    from dml.catalog.connection import Identity
+    from dml.catalog.ml_schema import CatalogDescription, InitReport
+    from dml.embedded.tls import TlsFiles
+    from dml.target import Target
+
+PLAIN = [Column("", whole=True), Column("")]
+
+
+def init_payload(report: InitReport) -> dict[str, Any]:
+    """What ``catalog init`` made, as JSON values."""
+    return {
+        "tables": list(report.tables),
+        "terms": {vocabulary: list(names) for vocabulary, names in report.terms.items()},
+        "sentinels": dict(report.sentinels),
+    }
+
+
+def print_init(console: Console, target: Target, report: InitReport, *, made: bool, chosen: bool) -> None:
+    """Say what was made, or that there was nothing to do."""
+    if made:
+        console.print(f"{target} created{'; it is the default target now' if chosen else ''}.")
+    terms = sum(len(names) for names in report.terms.values())
+    if not (report.tables or terms or report.sentinels):
+        console.print(f"{target} is prepared already; nothing to do.")
+        return
+    parts = [count(len(report.tables), "table"), count(terms, "term"), count(len(report.sentinels), "stand-in row")]
+    console.print(f"{target} is prepared: {', '.join(parts)} made.")
+
+
+def print_created(console: Console, target: Target, default: bool) -> None:
+    """Say the new catalog's name."""
+    console.print(f"{target} created{'; it is the default target now' if default else ''}.")
+    if not default:
+        console.say(f"`dml catalog use {target}` chooses it.")
+
+
+def description_payload(target: Target, found: CatalogDescription, identity: Identity | None) -> dict[str, Any]:
+    """A catalog as JSON values."""
+    return {
+        "target": str(target),
+        "url": target.url,
+        "snaptime": found.snaptime,
+        "identity": asdict(identity) if identity else None,
+        "ml_schema": found.capabilities.version or None,
+        "capabilities": asdict(found.capabilities),
+        "domain_schemas": found.domain_schemas,
+        "executions": found.executions,
+        "datasets": found.datasets,
+        "workflows": found.workflows,
+        "assets": dict(found.assets),
+        "features": found.features,
+        "vocabularies": found.vocabularies,
+    }
+
+
+def print_description(console: Console, target: Target, found: CatalogDescription, identity: Identity | None) -> None:
+    """One screen about a catalog."""
+    release = found.capabilities.version
+    rows: list[tuple[object, object]] = [
+        ("catalog", Cell(f"{target.host} / {target.catalog_id}", "bold")),
+        ("snapshot", target.snapshot or f"{found.snaptime} (the latest)"),
+        ("you", identity.display_name if identity else Cell("not signed in", "yellow")),
+        ("deriva-ml", f"schema as of {release}" if release else Cell("no schema; dml catalog init makes it", "yellow")),
+        ("schemas", ", ".join(found.domain_schemas) or "no domain schema"),
+        ("holds", _holds(found)),
+    ]
+    rows += [("assets", f"{name}: {count(number, 'file')}") for name, number in sorted(found.assets.items())]
+    console.table(PLAIN, rows)
+
+
+def _holds(found: CatalogDescription) -> str:
+    vocabularies = count(found.vocabularies, "vocabulary", "vocabularies")
+    return ", ".join(
+        [
+            count(found.executions, "execution"),
+            count(found.datasets, "dataset"),
+            count(found.workflows, "workflow"),
+            count(found.features, "feature"),
+            vocabularies,
+        ]
+    )
+
+
+def print_list(console: Console, found: Sequence[Target], chosen: Target | None) -> None:
+    """One line a catalog, the default marked."""
+    if not found:
+        console.print("no embedded catalogs")
+        console.say("`dml catalog init` makes one, `dml demo` fills one.")
+        return
+    rows = [(str(one), Cell("● default", "green") if one == chosen else "") for one in found]
+    console.table([Column("catalog", whole=True), Column("", whole=True)], rows)
+
+
+def print_serving(console: Console, url: str, token: str, files: TlsFiles | None, *, read_only: bool) -> None:
+    """Say where the catalogs are served, at once: readers wait for these lines."""
+    payload = {
+        "url": url,
+        "token": token,
+        "read_only": read_only,
+        "authority": files.authority if files else None,
+    }
+
+    def render() -> None:
+        console.print(url)
+        console.print(f"token={token}")
+        console.say("Send the token as cookie `webauthn` or as bearer token. Ctrl-C stops.")
+        if files is not None:
+            console.say(files.how_to_trust)
+
+    console.emit("catalog.serve", payload, render)
+    sys.stdout.flush()

@@ -1,0 +1,121 @@
+"""Every command of ``dml``, with the module that holds it, and the lazy root that loads them one at a time.
+
+A module is imported only when its command is run, completed into, or its own help is shown: ``dml --help`` reads
+this table alone.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Final, NamedTuple
+
+from typer.main import get_command as build
+
+from dml.cli.exit_codes import SHORT
+from dml.cli.frame import Command, Group
+from dml.cli.invocation import current
+from dml.cli.options import version_option
+from dml.cli.typer_internals import Context, HelpFormatter, get_current_context
+
+
+class Entry(NamedTuple):
+    """A top-level command.
+
+    Attributes:
+        name: The word after ``dml``.
+        module: The module whose ``app`` (a ``frame.group`` or ``frame.single``) holds it.
+        help: One line, shown by ``dml --help``.
+    """
+
+    name: str
+    module: str
+    help: str
+
+
+COMMANDS: Final[dict[str, Entry]] = {
+    entry.name: entry
+    for entry in (
+        Entry("demo", "dml.cli.demo", "Run a worked example end to end on an embedded catalog."),
+        Entry("preflight", "dml.cli.preflight", "Check an experiment before it runs."),
+        Entry("run", "dml.cli.run", "Run an experiment with provenance."),
+        Entry("run-notebook", "dml.cli.notebook", "Run a notebook with provenance."),
+        Entry("init", "dml.cli.init", "Write a small working project."),
+        Entry("bump", "dml.cli.bump", "Tag the project's next version."),
+        Entry("tui", "dml.cli.tui", "The dashboard: what runs, failed and waits, live."),
+        Entry("exec", "dml.cli.execution", "Executions: create, start, stage, commit, show, list."),
+        Entry("lineage", "dml.cli.lineage", "What produced an artifact, and from what."),
+        Entry("nested", "dml.cli.nested", "Parents and children: how a sweep or a pipeline went."),
+        Entry("compare", "dml.cli.compare", "Executions side by side: what differs, and their metrics."),
+        Entry("dataset", "dml.cli.dataset", "Datasets: find, make, change, split and release them."),
+        Entry("cache", "dml.cli.cache", "Datasets and assets on this machine: fetch, verify, pin, clear."),
+        Entry("workflow", "dml.cli.workflow", "Workflows: the code that executions run; list, show, describe."),
+        Entry("asset", "dml.cli.asset", "Assets: the files of a catalog; list, show, download, who used them."),
+        Entry("feature", "dml.cli.feature", "Features: values that executions give rows; list, read, define, add."),
+        Entry("metrics", "dml.cli.metrics", "What executions measured: a table, a plot, a drawing."),
+        Entry("cite", "dml.cli.cite", "The permanent link to a row, and the current one."),
+        Entry("catalog", "dml.cli.catalog", "Choose, prepare, show and serve catalogs."),
+        Entry("vocab", "dml.cli.vocab", "List and add the terms of controlled vocabularies."),
+        Entry("mcp", "dml.cli.mcp", "Serve assistants: executions, lineage and the rest as MCP tools."),
+        Entry("config", "dml.cli.config", "Show and change settings, each with its origin."),
+        Entry("doctor", "dml.cli.doctor", "Check this machine, the workspace and the server."),
+        Entry("completion", "dml.cli.completion", "Print the completion script for bash, zsh or fish."),
+        Entry("version", "dml.cli.version", "Show the versions of dml and what it stands on."),
+    )
+}
+
+HELP: Final = """\
+Carries machine-learning experiments on DERIVA catalogs from plan to provenance.
+
+`dml` alone shows where you are and what needs you."""
+
+
+class Root(Group):
+    """``dml`` itself: its commands come from ``COMMANDS``, each loaded on first use."""
+
+    def list_commands(self, ctx: Context) -> list[str]:  # noqa: ARG002
+        """The names in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Context, cmd_name: str) -> Command | Group | None:  # noqa: ARG002
+        """Load the module of ``cmd_name`` and build its command."""
+        if cmd_name not in COMMANDS:
+            return None
+        if cmd_name not in self.commands:
+            self.commands[cmd_name] = load(COMMANDS[cmd_name])
+        return self.commands[cmd_name]  # type: ignore[return-value]
+
+    def visible(self, ctx: Context) -> list[tuple[str, str]]:  # noqa: ARG002
+        """Names and one-line helps for completion; no module is imported."""
+        return [(entry.name, entry.help) for entry in COMMANDS.values()]
+
+    def format_epilog(self, ctx: Context, formatter: HelpFormatter) -> None:  # noqa: ARG002
+        """Write the exit codes in short."""
+        with formatter.section("Exit codes"):
+            formatter.write_text(SHORT)
+
+
+def load(entry: Entry) -> Command | Group:
+    """Import the entry's module and build its command."""
+    command = build(import_module(entry.module).app)
+    command.name = entry.name
+    return command  # type: ignore[return-value]
+
+
+def root() -> Root:
+    """The root command; cheap, made anew for each invocation."""
+    return Root(
+        name="dml",
+        help=HELP,
+        callback=_overview,
+        invoke_without_command=True,
+        params=[version_option()],
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
+    )
+
+
+def _overview() -> None:
+    if get_current_context().invoked_subcommand is None:
+        from dml.cli.overview import overview
+
+        overview(current())

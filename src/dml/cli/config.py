@@ -1,0 +1,149 @@
+"""``dml config``: every setting with its origin, and the user's profile."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Argument
+
+from dml.cli.default_command import group_with_default
+from dml.cli.frame import command, current
+from dml.cli.output import Cell, Column
+
+if TYPE_CHECKING:
+    from dml.settings import Settings
+
+app = group_with_default("config", "Show and change settings, each with its origin.")
+
+
+def _complete_key(incomplete: str) -> list[tuple[str, str]]:
+    from dml.settings import SETTINGS
+
+    return [(name, setting.help) for name, setting in SETTINGS.items() if name.startswith(incomplete)]
+
+
+Key = Annotated[str, Argument(metavar="KEY", help="The setting's name.", autocompletion=_complete_key)]
+
+
+@command(
+    app,
+    "show",
+    examples=[
+        ("dml config", "Every setting, its value and where it came from."),
+        ("dml config --json", "The same for a program."),
+    ],
+)
+def show() -> None:
+    """Show every setting with its origin: flag, environment, project file, profile or default."""
+    from dml.settings import SETTINGS, profile_path
+
+    invocation = current()
+    settings, console = invocation.settings, invocation.console
+    payload = {
+        "settings": [
+            {"name": one.name, "value": one.value, "origin": one.origin, "variable": SETTINGS[one.name].variable}
+            for one in settings.values.values()
+        ],
+        "target": str(settings.target) if settings.has_target else None,
+        "profile": profile_path(),
+        "unknown": settings.unknown,
+    }
+
+    def render() -> None:
+        rows = [(one.name, _shown(one.value), _place(one.origin)) for one in settings.values.values()]
+        console.table([Column("setting", whole=True), Column("value"), Column("from")], rows)
+        _warn_of_unknown(settings)
+
+    console.emit("config.show", payload, render)
+
+
+@command(
+    app,
+    "get",
+    examples=[
+        ("dml config get jobs", "The value alone, for a script."),
+        ("dml config get host -v", "With its origin on standard error."),
+    ],
+)
+def get(key: Key) -> None:
+    """Print one value; nothing when it is not set."""
+    from dml.settings import known_name
+
+    invocation = current()
+    found = invocation.settings.values[known_name(key)]
+
+    def render() -> None:
+        if found.value is not None:
+            invocation.console.print(found.value)
+        invocation.console.say(f"from {_place(found.origin)}", level=1)
+
+    payload = {"name": found.name, "value": found.value, "origin": found.origin}
+    invocation.console.emit("config.get", payload, render)
+
+
+@command(
+    app,
+    "set",
+    examples=[
+        ("dml config set jobs 8", "Transfer eight files at the same time, from now on."),
+        ("dml config set cache /tmp/dml-cache", "Keep downloads in another place."),
+    ],
+)
+def set_value(key: Key, value: Annotated[str, Argument(metavar="VALUE", help="Its new value.")]) -> None:
+    """Write a value into the user's profile; its other lines stay as they are."""
+    from dml.cli.formatting import home_shortened
+    from dml.settings import write_profile
+
+    invocation = current()
+    path = write_profile(key, value)
+    console = invocation.console
+    payload = {"name": key, "value": value, "profile": path}
+    console.emit("config.set", payload, lambda: console.print(f"{key} = {value} in {home_shortened(path)}"))
+
+
+@command(app, "unset", examples=[("dml config unset jobs", "Go back to what the project or the default says.")])
+def unset(key: Key) -> None:
+    """Remove a value from the user's profile."""
+    from dml.cli.formatting import home_shortened
+    from dml.settings import profile_path, unset_profile
+
+    console = current().console
+    removed = unset_profile(key)
+    payload = {"name": key, "removed": removed, "profile": profile_path()}
+    said = f"{key} removed from {home_shortened(profile_path())}" if removed else f"{key} is not set; nothing to do"
+    console.emit("config.unset", payload, lambda: console.print(said))
+
+
+@command(app, "path", examples=[("dml config path", "The file that `dml config set` writes.")])
+def path() -> None:
+    """Print the path of the user's profile, which need not exist."""
+    from dml.settings import profile_path
+
+    console = current().console
+    console.emit("config.path", {"profile": profile_path()}, lambda: console.print(profile_path()))
+
+
+def _shown(value: object) -> object:
+    from dml.cli.formatting import UNKNOWN
+
+    return Cell(UNKNOWN, "bright_black") if value is None else value
+
+
+def _place(origin: str) -> str:
+    """An origin as short as it can be: relative to the working directory, or with the home directory as ``~``."""
+    from dml.cli.formatting import home_shortened
+
+    if not origin.startswith("/"):
+        return origin
+    try:
+        return min(os.path.relpath(origin), str(home_shortened(Path(origin))), key=len)
+    except OSError:  # the working directory has been removed
+        return origin
+
+
+def _warn_of_unknown(settings: Settings) -> None:
+    for entry in settings.unknown:
+        place, _, key = entry.rpartition(" ")
+        current().console.warn(f"nobody reads `{key}` ({_place(place)})", hint="`dml config show` lists the settings.")

@@ -1,0 +1,50 @@
+"""A group of commands that is a command itself: ``dml lineage RID`` is short for ``dml lineage show RID``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from dml.cli.frame import Group, group
+from dml.cli.options import global_options
+
+__all__ = ["group_with_default"]
+
+DEFAULT = "show"
+
+
+class DefaultGroup(Group):
+    """A group whose command ``show`` is meant when the first word is none of its commands."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the default command in front where no other is named; ``--help`` alone is about the group."""
+        if self._means_default(ctx, args):
+            args = [DEFAULT, *args]
+        return super().parse_args(ctx, args)
+
+    def _means_default(self, ctx: Any, args: list[str]) -> bool:
+        word = _first_word(args)
+        if word is None:
+            return not ctx.resilient_parsing and not {"-h", "--help"} & set(args)
+        takes_words = any(one.param_type_name == "argument" for one in self.commands[DEFAULT].params)
+        return takes_words and word not in self.commands
+
+
+def _first_word(args: list[str]) -> str | None:
+    """The first argument that is neither an option nor the value of one that every command takes."""
+    valued = {name for one in global_options() if not one.is_flag and not one.count for name in one.opts}
+    words = iter(args)
+    for argument in words:
+        if argument in valued:
+            next(words, None)
+        elif not argument.startswith("-"):
+            return argument
+    return None
+
+
+def group_with_default(name: str, help_text: str) -> typer.Typer:
+    """As ``frame.group``, with the group's command ``show`` as the one that is meant without a word."""
+    app = group(name, help_text)
+    app.info.cls = DefaultGroup
+    return app

@@ -1,0 +1,63 @@
+"""``dml doctor``: what may be wrong with this machine, the workspace and the server, and what mends it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from typer import Exit, Option
+
+from dml.cli.formatting import count
+from dml.cli.frame import command, current, single
+from dml.cli.output import Cell, Column, Console
+
+app = single("doctor")
+
+STYLES: Final = {"ok": "green", "warning": "yellow", "failed": "red", "skipped": "bright_black"}
+
+
+@command(
+    app,
+    "doctor",
+    examples=[
+        ("dml doctor --offline", "Only what can be seen from here, no request."),
+        ("dml doctor --json", "The findings for a program; exit 1 when something failed."),
+    ],
+)
+def doctor(
+    offline: Annotated[bool, Option("--offline", help="Ask no server.")] = False,
+) -> None:
+    """Check versions, settings, directories, registry, credentials, server, clock, disk and git.
+
+    Shows no secret: of credentials only whether they are there. Creates nothing. Exit 0 when nothing failed, else 1.
+    """
+    from dml.cli.doctor_checks import Finding, examine
+
+    invocation = current()
+    console = invocation.console
+    findings = examine(invocation, offline=offline)
+    failed = sum(one.state == "failed" for one in findings)
+
+    def rows(findings: list[Finding]) -> list[tuple[object, ...]]:
+        found: list[tuple[object, ...]] = []
+        for one in findings:
+            found.append((one.subject, Cell(one.state, STYLES[one.state]), one.message))
+            if one.fix:
+                found.append(("", "", Cell(f"fix: {one.fix}", "cyan")))
+        return found
+
+    def render() -> None:
+        columns = [Column("", whole=True), Column("", whole=True), Column("")]
+        console.table(columns, rows(findings))
+        _sum_up(console, failed, sum(one.state == "warning" for one in findings))
+
+    console.emit("doctor", {"findings": findings, "failed": failed}, render)
+    if failed:
+        raise Exit(1)
+
+
+def _sum_up(console: Console, failed: int, warnings: int) -> None:
+    console.print()
+    if not failed and not warnings:
+        console.print("Everything is in order.")
+    else:
+        console.print(f"{failed} failed, {count(warnings, 'warning')}.")

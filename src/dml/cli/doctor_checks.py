@@ -1,0 +1,266 @@
+"""The checks of ``dml doctor``: each looks at one thing, changes nothing and never raises.
+
+Only the last ones speak to a server: at most two requests to the host of the target, each sent once.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Final, Literal
+
+from dml import directories
+from dml._version import __version__
+from dml.cli.formatting import binary_size, duration, home_shortened
+from dml.cli.invocation import Invocation
+from dml.errors import DmlError
+
+if TYPE_CHECKING:
+    from dml.catalog.connection import Catalog
+    from dml.settings import Settings
+
+__all__ = ["Finding", "examine", "file_system", "judge_clock", "judge_disk", "judge_file_system"]
+
+NETWORK_FILE_SYSTEMS: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "9p", "fuse.sshfs", "lustre"})
+"""File systems on which SQLite's WAL mode is not safe between machines (sqlite.org/wal.html)."""
+
+LOW_DISK: Final = 2 * 1024**3
+ALLOWED_SKEW: Final = 30.0
+
+State = Literal["ok", "warning", "failed", "skipped"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check saw.
+
+    Attributes:
+        subject: What was looked at, a word or two.
+        state: ``failed`` makes the command exit 1.
+        message: What was seen.
+        fix: What to do, empty when nothing is needed.
+    """
+
+    subject: str
+    state: State
+    message: str
+    fix: str = ""
+
+
+def examine(invocation: Invocation, *, offline: bool) -> list[Finding]:
+    """Run all checks; one that needs what an earlier one found missing is skipped."""
+    findings = list(_program())
+    try:
+        settings = invocation.settings
+        target = settings.target if settings.has_target else None
+    except DmlError as error:
+        findings.append(Finding("settings", "failed", error.message, error.hint))
+        return [*findings, *_directories()]
+    findings.extend(_settings(settings))
+    findings.extend(_directories())
+    findings.append(_git())
+    if target is None:
+        hint = "dml demo, or dml catalog use HOST/NUMBER"
+        return [*findings, Finding("target", "warning", "no catalog has been chosen", hint)]
+    findings.append(Finding("target", "ok", f"{target} ({settings.origin('catalog')})"))
+    findings.extend(_workspace(settings))
+    findings.append(_credential(target.host))
+    if offline:
+        return [*findings, Finding("server", "skipped", "not asked (--offline)")]
+    return [*findings, *_server(invocation)]
+
+
+def _program() -> Iterator[Finding]:
+    from dml.cli.version import installed
+
+    versions = installed()
+    missing = [name for name, version in versions.items() if version is None]
+    known = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
+    yield Finding("dml", "ok", f"{__version__} · Python {platform.python_version()} · {platform.system()}")
+    if missing:
+        yield Finding("packages", "failed", f"missing: {', '.join(missing)}", "pip install --upgrade deriva-dml")
+    else:
+        yield Finding("packages", "ok", known)
+    encoding = (sys.stdout.encoding or "").lower().replace("-", "")
+    if encoding != "utf8":
+        yield Finding("terminal", "warning", f"standard output is {encoding or 'unknown'}, not UTF-8", "LC_ALL=C.UTF-8")
+
+
+def _settings(settings: Settings) -> Iterator[Finding]:
+    if settings.unknown:
+        yield Finding("settings", "warning", "nobody reads " + ", ".join(settings.unknown), "dml config show")
+    else:
+        given = [one for one in settings.values.values() if one.origin != "default" and one.value is not None]
+        yield Finding("settings", "ok", f"{len(given)} set, the others default (dml config show)")
+
+
+def _directories() -> Iterator[Finding]:
+    places = {
+        "config": directories.config_directory(),
+        "cache": directories.cache_directory(),
+        "state": directories.state_directory(),
+        "data": directories.data_directory(),
+    }
+    for name, path in places.items():
+        yield _writable(name, path)
+
+
+def _writable(subject: str, path: Path) -> Finding:
+    existing = _nearest(path)
+    shown = home_shortened(path)
+    if not existing.is_dir():
+        return Finding(subject, "failed", f"{home_shortened(existing)} is not a directory", f"mv {existing} elsewhere")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        return Finding(subject, "failed", f"{shown} cannot be written", f"chmod u+rwx {existing}")
+    return Finding(subject, "ok", shown if existing == path else f"{shown} (made when needed)")
+
+
+def _nearest(path: Path) -> Path:
+    """The path itself or the nearest of its parents that exists."""
+    for place in (path, *path.parents):
+        if os.path.lexists(place):
+            return place
+    return Path("/")
+
+
+def _git() -> Finding:
+    import subprocess
+
+    program = shutil.which("git")
+    fix = "install git: executions record the commit of their code"
+    if program is None:
+        return Finding("git", "warning", "not found", fix)
+    try:
+        said = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=10, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return Finding("git", "warning", f"{program} does not run", fix)
+    return Finding("git", "ok", said.strip().removeprefix("git version "))
+
+
+def _workspace(settings: Settings) -> Iterator[Finding]:
+    root = settings.workspace
+    yield _writable("workspace", root)
+    nearest = _nearest(root)
+    try:
+        yield judge_disk(shutil.disk_usage(nearest).free)
+    except OSError as error:
+        yield Finding("disk", "warning", f"cannot be measured: {error.strerror}")
+    yield judge_file_system(file_system(nearest))
+    yield _registry(settings)
+
+
+def judge_disk(free: int) -> Finding:
+    """Whether ``free`` bytes are enough to work with."""
+    if free < LOW_DISK:
+        return Finding("disk", "warning", f"{binary_size(free)} free", "free some space; uploads need none, inputs do")
+    return Finding("disk", "ok", f"{binary_size(free)} free")
+
+
+def judge_file_system(kind: str | None) -> Finding:
+    """Whether a registry in WAL mode is safe on this kind of file system."""
+    if kind is None:
+        return Finding("file system", "skipped", "its kind cannot be told here")
+    if kind in NETWORK_FILE_SYSTEMS:
+        fix = "keep the workspace on a local disk: --workspace DIR, or dml config set workspace DIR"
+        return Finding("file system", "warning", f"{kind}: SQLite's WAL mode is not safe between machines on it", fix)
+    return Finding("file system", "ok", f"{kind}, fit for the registry")
+
+
+def file_system(path: Path, mounts: Path = Path("/proc/self/mounts")) -> str | None:
+    """The kind of file system ``path`` is on; None where the system does not tell."""
+    try:
+        lines = mounts.read_text(encoding="utf-8", errors="replace").splitlines()
+        resolved = path.resolve()
+    except OSError:
+        return None
+    best: tuple[int, str] | None = None
+    for line in lines:
+        fields = line.split()
+        point = Path(fields[1].replace("\\040", " "))
+        if resolved.is_relative_to(point) and (best is None or len(point.parts) >= best[0]):
+            best = (len(point.parts), fields[2])
+    return best[1] if best else None
+
+
+def _registry(settings: Settings) -> Finding:
+    from dml.workspace.layout import Workspace
+    from dml.workspace.registry import Registry
+    from dml.workspace.schema import diagnose
+
+    try:
+        with Registry.reading(Workspace(settings.workspace, settings.target)) as registry:
+            if not registry.exists:
+                return Finding("registry", "ok", "none yet (made by the first execution)")
+            found = registry.read(diagnose)
+    except DmlError as error:
+        return Finding("registry", "failed", error.message, error.hint)
+    if found.state == "unknown":
+        return Finding("registry", "warning", f"of an unknown release: {found.reason}", "update dml")
+    if found.state == "older":
+        return Finding("registry", "ok", "of an older release; brought forward by the first write")
+    return Finding("registry", "ok", "current")
+
+
+def _credential(host: str) -> Finding:
+    if host == "local":
+        return Finding("credential", "ok", "none is needed for the embedded catalog")
+    from dml.catalog.credentials import sign_in_hint, stored_credential
+
+    try:
+        found = stored_credential(host)
+    except DmlError as error:
+        return Finding("credential", "failed", error.message, error.hint)
+    if not found:
+        return Finding("credential", "warning", f"none for {host}", sign_in_hint(host))
+    return Finding("credential", "ok", f"present ({', '.join(sorted(found))})")
+
+
+def _server(invocation: Invocation) -> Iterator[Finding]:
+    from dml.catalog.connection import connect
+    from dml.catalog.retry import RetryPolicy
+
+    try:
+        catalog = connect(invocation.target, policy=RetryPolicy(attempts=1))
+        yield from _answers(catalog)
+    except DmlError as error:
+        yield Finding("server", "failed", error.message, error.hint)
+
+
+def _answers(catalog: Catalog) -> Iterator[Finding]:
+    from dml.catalog.credentials import sign_in_hint
+
+    begun = monotonic()
+    done = catalog.exchange("GET", "/")
+    took = monotonic() - begun
+    with done.response as response:
+        date = response.headers.get("Date")
+    yield Finding("server", "ok", f"answered in {duration(took)} ({round(took * 1000)} ms)")
+    if date:
+        yield judge_clock(date, datetime.now(UTC))
+    identity = catalog.whoami()
+    if identity is None:
+        hint = sign_in_hint(catalog.target.host)
+        yield Finding("identity", "warning", "not signed in; reading may still be allowed", hint)
+    else:
+        yield Finding("identity", "ok", identity.display_name)
+
+
+def judge_clock(date: str, now: datetime) -> Finding:
+    """How far this machine's clock is from the server's ``Date`` header (whole seconds)."""
+    try:
+        skew = (now - parsedate_to_datetime(date)).total_seconds()
+    except (TypeError, ValueError):
+        return Finding("clock", "skipped", "the server's date cannot be read")
+    if abs(skew) > ALLOWED_SKEW:
+        way = "ahead of" if skew > 0 else "behind"
+        message = f"{duration(abs(skew))} {way} the server"
+        return Finding("clock", "warning", message, "let the system set its clock (NTP)")
+    return Finding("clock", "ok", "agrees with the server's")

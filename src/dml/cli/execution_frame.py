@@ -1,0 +1,83 @@
+"""What the commands of ``dml exec`` share: the group, the argument RID, opening the workspace, saying what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Argument
+
+from dml.cli.completing import complete_execution
+from dml.cli.frame import current, group
+
+if TYPE_CHECKING:
+    from dml.execution.lifecycle import Transition
+    from dml.execution.workplace import Workplace
+
+__all__ = ["Rid", "Rids", "announce", "app", "looking", "working"]
+
+app = group("exec", "Executions: create, start, stage, commit, show, list.")
+
+Rid = Annotated[str, Argument(metavar="RID", help="The execution.", autocompletion=complete_execution)]
+Rids = Annotated[
+    list[str] | None, Argument(metavar="[RID]...", help="The executions.", autocompletion=complete_execution)
+]
+
+
+@contextmanager
+def looking() -> Iterator[Workplace]:
+    """The workspace for reading only: nothing is created or changed."""
+    from dml.execution.workplace import Workplace
+
+    invocation = current()
+    with Workplace.reading(invocation.target, invocation.workspace) as place:
+        yield place
+
+
+@contextmanager
+def working(*, push: bool = True, but: str = "") -> Iterator[Workplace]:
+    """The workspace for working in it and with its catalog, on which earlier statuses are pushed at the end.
+
+    Args:
+        push: Tell the catalog the statuses that earlier commands could not tell it.
+        but: An execution that the command itself takes care of.
+    """
+    from dml.execution.workplace import Workplace
+
+    invocation = current()
+    settings = invocation.settings
+    with Workplace.writing(
+        invocation.target, invocation.workspace, on_wait=invocation.console.say, cache=settings.get("cache")
+    ) as place:
+        yield place
+        if push:
+            push_others(place, but)
+
+
+def push_others(place: Workplace, but: str) -> None:
+    """Push what waits; say what could not be pushed. A command that worked does not fail for it."""
+    from dml.execution.sync import push_all
+
+    for rid, problem in push_all(place, but=[but]):
+        current().console.warn(f"{rid}: the catalog was not told its status: {problem.message}", hint="dml exec sync")
+
+
+def announce(command: str, result: Transition, text: str, **more: object) -> None:
+    """Print what a change of status came to, and warn when the catalog was not told."""
+    console = current().console
+    row = result.row
+    payload = {
+        "rid": row.rid,
+        "status": row.status,
+        "changed": result.changed,
+        "sync_pending": row.sync_pending,
+        "duration": row.duration,
+        **more,
+    }
+    if result.problem is not None:
+        console.warn(
+            f"the catalog was not told: {result.problem.message}",
+            hint="It is told by the next command that writes there, or by `dml exec sync`.",
+        )
+    console.emit(f"exec.{command}", payload, lambda: console.print(text if result.changed else f"{text} nothing to do"))

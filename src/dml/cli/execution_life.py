@@ -1,0 +1,330 @@
+"""``dml exec create|start|stop|fail|abort|list|show|log``: the life of an execution."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Option
+
+from dml.cli.execution_frame import Rid, announce, app, looking, working
+from dml.cli.frame import command, current
+
+if TYPE_CHECKING:
+    from dml.execution.configuration import ExecutionConfiguration
+    from dml.execution.workflow import Workflow
+
+
+@command(
+    app,
+    "create",
+    examples=[
+        (
+            "dml exec create --workflow-name Train --workflow-type Training --script train.py --dataset 1-ABC@1.2.0",
+            "From a script in a git repository.",
+        ),
+        (
+            "dml exec create --workflow-name Train --workflow-type Training --workflow-url https://example.org/train.py"
+            " --workflow-checksum 9f86d081 --json",
+            "From code that is elsewhere; the RID for a program.",
+        ),
+        (
+            "dml exec create --workflow-name Train --workflow-type Training --json",
+            "Without a script: the repository around this directory is what is recorded, if there is one.",
+        ),
+        ("dml exec create --config run.yaml", "Everything from a file."),
+    ],
+)
+def create(
+    script: Annotated[str | None, Option("--script", metavar="FILE", help="The script or notebook that runs.")] = None,
+    module: Annotated[str | None, Option("--module", metavar="NAME", help="The module that runs.")] = None,
+    workflow_name: Annotated[
+        str | None, Option("--workflow-name", metavar="NAME", help="Name of the workflow.")
+    ] = None,
+    workflow_type: Annotated[
+        list[str] | None, Option("--workflow-type", metavar="TERM", help="Term of Workflow_Type; may be repeated.")
+    ] = None,
+    workflow: Annotated[str | None, Option("--workflow", metavar="RID", help="A registered workflow.")] = None,
+    workflow_url: Annotated[str | None, Option("--workflow-url", metavar="URL", help="Link to the code.")] = None,
+    workflow_checksum: Annotated[
+        str | None, Option("--workflow-checksum", metavar="HASH", help="Checksum of the code.")
+    ] = None,
+    workflow_version: Annotated[
+        str | None, Option("--workflow-version", metavar="VERSION", help="Version of the code.")
+    ] = None,
+    workflow_description: Annotated[
+        str, Option("--workflow-description", metavar="TEXT", help="What the workflow does.")
+    ] = "",
+    description: Annotated[str, Option("--description", "-d", metavar="TEXT", help="Why this run is done.")] = "",
+    dataset: Annotated[
+        list[str] | None, Option("--dataset", metavar="RID[@VERSION]", help="An input dataset; may be repeated.")
+    ] = None,
+    asset: Annotated[
+        list[str] | None, Option("--asset", metavar="RID[:cache]", help="An input asset; may be repeated.")
+    ] = None,
+    config: Annotated[Path | None, Option("--config", metavar="FILE", help="A configuration, JSON or YAML.")] = None,
+    hydra: Annotated[Path | None, Option("--hydra-output", metavar="DIR", help="Hydra's output directory.")] = None,
+    allow_dirty: Annotated[bool, Option("--allow-dirty", help="Accept uncommitted changes, and record them.")] = False,
+) -> None:
+    """Create an execution: checked, registered in the catalog and here, with its inputs; nothing is fetched yet."""
+    from dml.execution.creation import CreateOptions
+    from dml.execution.creation import create as create_execution
+
+    named = named_workflow(
+        script=script,
+        module=module,
+        name=workflow_name,
+        types=workflow_type,
+        rid=workflow,
+        url=workflow_url,
+        checksum=workflow_checksum,
+        version=workflow_version,
+        description=workflow_description,
+        allow_dirty=allow_dirty,
+    )
+    configuration = configuration_from(config, named, description, dataset, asset)
+    with working() as place:
+        row = create_execution(place, configuration, CreateOptions(hydra_directory=hydra))
+        directory = place.workspace.execution_directory(row.rid)
+    console = current().console
+    payload = {
+        "rid": row.rid,
+        "status": row.status,
+        "workflow": row.workflow_rid,
+        "description": row.description,
+        "dirty": row.dirty,
+        "directory": directory,
+    }
+
+    def render() -> None:
+        console.print(f"{row.rid} Created: workflow {row.workflow_rid}.   dml exec start {row.rid}")
+
+    if row.dirty:
+        hint = "" if script or module else "Name the script with --script, in a git repository."
+        console.warn("the code as it runs is in no commit; the execution says so", hint=hint)
+    console.emit("exec.create", payload, render)
+
+
+@command(app, "start", examples=[("dml exec start 4VP", "Fetch its inputs and mark it Running.")])
+def start(rid: Rid) -> None:
+    """Fetch the inputs of an execution and mark it Running."""
+    from dml.catalog.rids import validate_rid
+    from dml.cli.progress import showing
+    from dml.execution import lifecycle
+    from dml.execution.creation import ensure_created
+    from dml.execution.fetching import fetch_inputs
+    from dml.execution.status import ExecutionStatus, require_transition
+    from dml.workspace.executions import get_execution
+
+    wanted = validate_rid(rid)
+    settings = current().settings
+    with working(but=wanted) as place:
+        require_transition(get_execution(place.registry, wanted).status, ExecutionStatus.RUNNING)
+        ensure_created(place, wanted)
+        with showing(settings.get("progress"), current().console) as progress:
+            fetched = fetch_inputs(place, wanted, progress=progress, jobs=settings.get("jobs"))
+        result = lifecycle.start(place, wanted)
+        inputs = [{"rid": one.asset.rid, "path": one.path, "cached": one.from_cache} for one in fetched]
+        outputs = place.workspace.assets_directory(wanted)
+    announce("start", result, f"{wanted} Running.", inputs=inputs, outputs=outputs)
+
+
+@command(app, "stop", examples=[("dml exec stop 4VP", "The run is over and went well.")])
+def stop(rid: Rid) -> None:
+    """Mark a running execution Stopped, with its duration; its outputs wait for the commit."""
+    from dml.catalog.rids import validate_rid
+    from dml.execution import lifecycle
+
+    wanted = validate_rid(rid)
+    with working(but=wanted) as place:
+        result = lifecycle.stop(place, wanted)
+    announce("stop", result, f"{wanted} Stopped.   dml exec commit {wanted}")
+
+
+@command(app, "fail", examples=[('dml exec fail 4VP --message "loss is NaN"', "The run is over and went wrong.")])
+def fail(
+    rid: Rid, message: Annotated[str, Option("--message", "-m", metavar="TEXT", help="What went wrong.")] = "failed"
+) -> None:
+    """Mark a running execution Failed, with a message; what it staged can still be committed."""
+    from dml.catalog.rids import validate_rid
+    from dml.execution import lifecycle
+
+    wanted = validate_rid(rid)
+    with working(but=wanted) as place:
+        result = lifecycle.fail(place, wanted, message)
+    announce("fail", result, f"{wanted} Failed.", error=result.row.error)
+
+
+@command(app, "abort", examples=[('dml exec abort 4VP --reason "wrong dataset"', "Give it up; staged files stay.")])
+def abort(
+    rid: Rid, reason: Annotated[str, Option("--reason", metavar="TEXT", help="Why it is given up.")] = ""
+) -> None:
+    """Give an execution up for good; its staged files stay until `dml exec gc`."""
+    from dml.catalog.rids import validate_rid
+    from dml.execution import lifecycle
+
+    wanted = validate_rid(rid)
+    with working(but=wanted) as place:
+        result = lifecycle.abort(place, wanted, reason)
+    announce("abort", result, f"{wanted} Aborted.", reason=result.row.reason)
+
+
+@command(
+    app,
+    "list",
+    examples=[
+        ("dml exec list", "The executions of this workspace."),
+        ("dml exec list --pending --json", "Those that wait to be uploaded, for a program."),
+        ("dml exec list --status Failed --since 2026-01-31", "What failed lately."),
+        ("dml exec list --workflow Train", "The runs of one workflow, by its name or RID."),
+    ],
+)
+def list_(
+    status: Annotated[
+        list[str] | None, Option("--status", metavar="STATUS", help="Only in this status; may be repeated.")
+    ] = None,
+    since: Annotated[
+        str | None, Option("--since", metavar="TIME", help="Only with activity since then: 2026-01-31, or 12h, 7d.")
+    ] = None,
+    pending: Annotated[bool, Option("--pending", help="Only with outputs that are not uploaded.")] = False,
+    workflow: Annotated[
+        str | None, Option("--workflow", metavar="NAME|RID", help="Only of this workflow; `dml workflow show` has all.")
+    ] = None,
+) -> None:
+    """List the executions of the workspace, the latest first."""
+    from dml.cli.execution_view import print_list
+    from dml.cli.moments import moment
+    from dml.execution.listing import list_local
+
+    console = current().console
+    instant = None if since is None else moment(since)
+    with looking() as place:
+        found = list_local(place, statuses=status, since=instant, pending=True if pending else None)
+    if workflow is not None:
+        found = [one for one in found if workflow in (one.workflow_name, one.row.workflow_rid)]
+    console.emit("exec.list", {"executions": [one.to_mapping() for one in found]}, lambda: print_list(console, found))
+
+
+@command(app, "show", examples=[("dml exec show 4VP", "One screen: state, inputs, outputs, what to do next.")])
+def show(rid: Rid) -> None:
+    """Show one execution: state, workflow, inputs, outputs, what is pending and the next command."""
+    from dml.catalog.rids import validate_rid
+    from dml.cli.execution_view import print_details
+    from dml.execution.listing import details_of
+
+    console = current().console
+    with looking() as place:
+        details = details_of(place, validate_rid(rid))
+    console.emit("exec.show", {"execution": details.to_mapping()}, lambda: print_details(console, details))
+
+
+@command(
+    app,
+    "log",
+    examples=[("dml exec log 4VP", "What was done to it, and when."), ("dml exec log 4VP --follow", "And what comes.")],
+)
+def log(
+    rid: Rid,
+    follow: Annotated[bool, Option("--follow", "-f", help="Go on until the execution is over.")] = False,
+    number: Annotated[int | None, Option("--last", "-n", metavar="N", min=1, help="The last N entries.")] = None,
+) -> None:
+    """Show the journal of an execution: transitions, requests that changed something, errors."""
+    from functools import partial
+
+    from dml.catalog.rids import validate_rid
+    from dml.cli.execution_view import print_entries
+    from dml.execution.listing import details_of
+    from dml.workspace import journal
+    from dml.workspace.executions import CLOSED_STATUSES, get_execution
+
+    console = current().console
+    wanted = validate_rid(rid)
+    with looking() as place:
+        details_of(place, wanted)  # says what to do when there is none
+        if not follow:
+            entries = journal.entries(place.registry, wanted, limit=number)
+            payload = {"rid": wanted, "entries": [_entry(one) for one in entries]}
+            console.emit("exec.log", payload, lambda: print_entries(console, entries))
+            return
+
+        def over() -> bool:
+            return get_execution(place.registry, wanted).status in CLOSED_STATUSES
+
+        for one in journal.follow(place.registry, wanted, stop=over):
+            console.record("exec.log", "entry", _entry(one), partial(print_entries, console, [one]))
+        final = get_execution(place.registry, wanted).status
+        console.record("exec.log", "result", {"rid": wanted, "status": final})
+
+
+def _entry(entry: object) -> dict[str, object]:
+    names = ("sequence", "at", "pid", "host", "kind", "message", "data")
+    return {name: getattr(entry, name) for name in names}
+
+
+def named_workflow(
+    *,
+    script: str | None = None,
+    module: str | None = None,
+    name: str | None = None,
+    types: list[str] | None = None,
+    rid: str | None = None,
+    url: str | None = None,
+    checksum: str | None = None,
+    version: str | None = None,
+    description: str = "",
+    allow_dirty: bool = False,
+) -> Workflow | None:
+    """The workflow that options name; None when they name none.
+
+    Raises:
+        UsageError: The options contradict each other, or say too little.
+    """
+    from dml.catalog.rids import validate_rid
+    from dml.errors import UsageError
+    from dml.execution.workflow import Workflow
+
+    if rid is not None:
+        if name or types or url or checksum:
+            raise UsageError("--workflow names a registered workflow; the other options about it do not go with it")
+        return Workflow("registered", workflow_rid=validate_rid(rid))
+    if name is None:
+        if types or url or checksum or script or module:
+            raise UsageError("The workflow has no name", hint="Give --workflow-name NAME.")
+        return None
+    if not types:
+        raise UsageError("The workflow has no type", hint="Give --workflow-type TERM; `dml vocab list Workflow_Type`.")
+    return Workflow(
+        name,
+        types,
+        description,
+        url=url,
+        checksum=checksum,
+        version=version,
+        path=script,
+        module=module,
+        allow_dirty=allow_dirty,
+        project=Path.cwd(),
+    )
+
+
+def configuration_from(
+    path: Path | None,
+    workflow: Workflow | None,
+    description: str,
+    datasets: list[str] | None,
+    assets: list[str] | None,
+) -> ExecutionConfiguration:
+    """The configuration of the file, to which options add and which they override."""
+    from dataclasses import replace
+
+    from dml.dataset.spec import DatasetSpec
+    from dml.execution.configuration import AssetSpec, ExecutionConfiguration, load_configuration
+
+    base = ExecutionConfiguration() if path is None else load_configuration(path)
+    return replace(
+        base,
+        workflow=workflow or base.workflow,
+        description=description or base.description,
+        datasets=[*base.datasets, *map(DatasetSpec.parse, datasets or [])],
+        assets=[*base.assets, *map(AssetSpec.parse, assets or [])],
+    )

@@ -1,0 +1,356 @@
+"""``dml exec stage|unstage|stage-features|commit``: what an execution produces, and bringing it to the catalog."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from typer import Argument, Exit, Option
+
+from dml.cli.execution_frame import Rid, Rids, app, push_others, working
+from dml.cli.frame import command, current
+
+if TYPE_CHECKING:
+    from dml.catalog.model import Table
+    from dml.errors import DmlError
+    from dml.execution.commit import CommitOptions
+    from dml.execution.staging import Staging
+    from dml.execution.workplace import Workplace
+
+
+@command(
+    app,
+    "stage",
+    examples=[
+        ("dml exec stage 4VP model.pt --table Execution_Asset --type Model_File", "One output."),
+        ("dml exec stage 4VP masks/ --table Image --type Mask --meta Subject=2-SUB1 --copy", "A whole directory."),
+    ],
+)
+def stage(
+    rid: Rid,
+    files: Annotated[list[Path], Argument(metavar="FILE...", help="Files, or directories with all below them.")],
+    table: Annotated[str, Option("--table", "-t", metavar="TABLE", help="The asset table.")] = "Execution_Asset",
+    types: Annotated[
+        list[str] | None, Option("--type", metavar="TERM", help="Term of Asset_Type; may be repeated.")
+    ] = None,
+    meta: Annotated[
+        list[str] | None, Option("--meta", metavar="COLUMN=VALUE", help="A column of the table; may be repeated.")
+    ] = None,
+    description: Annotated[str | None, Option("--description", "-d", metavar="TEXT", help="What it is.")] = None,
+    name: Annotated[str | None, Option("--as", metavar="NAME", help="Another name, for one file.")] = None,
+    copy: Annotated[bool, Option("--copy", help="Take the bytes as they are now.")] = False,
+    link: Annotated[bool, Option("--link", help="Make a hard link.")] = False,
+    move: Annotated[bool, Option("--move", help="Move the file into the workspace.")] = False,
+) -> None:
+    """Register files as outputs of an execution; they go up with the commit. Asks no server."""
+    from dml.catalog.rids import validate_rid
+    from dml.execution.offline import known_table, known_types
+    from dml.execution.staging import check_metadata
+    from dml.execution.staging import stage as stage_files
+
+    wanted = validate_rid(rid)
+    console = current().console
+    with working(push=False) as place:
+        asset_table = known_table(place, table)
+        metadata = _metadata(asset_table, meta or [])
+        check_metadata(asset_table, metadata)
+        names = known_types(place, wanted, types if types is not None else [asset_table.name])
+        staged = stage_files(
+            place, wanted, asset_table, _stagings(files, name, names, metadata, description, copy, link, move)
+        )
+    payload = {
+        "rid": wanted,
+        "files": [
+            {
+                "key": row.key,
+                "source": row.source,
+                "method": row.method,
+                "bytes": row.identity.size if row.identity else None,
+            }
+            for row in staged
+        ],
+    }
+    text = staged[0].key if len(staged) == 1 else f"{len(staged)} files"
+    console.emit("exec.stage", payload, lambda: console.print(f"{wanted}: staged {text}"))
+
+
+@command(
+    app,
+    "unstage",
+    examples=[
+        ("dml exec unstage 4VP Execution_Asset/model.pt", "Forget a staged file; its source stays."),
+        ("dml exec unstage 4VP --features", "Forget the staged feature values."),
+    ],
+)
+def unstage(
+    rid: Rid,
+    keys: Annotated[list[str] | None, Argument(metavar="[TABLE/NAME]...", help="The staged files.")] = None,
+    features: Annotated[bool, Option("--features", help="Forget all feature values that are not uploaded.")] = False,
+) -> None:
+    """Forget staged files or feature values that are not uploaded; the files they came from stay."""
+    from dml.catalog.rids import validate_rid
+    from dml.errors import UsageError
+    from dml.execution.staging import unstage as unstage_file
+    from dml.workspace.executions import get_execution
+    from dml.workspace.features import unstage_features
+
+    if not keys and not features:
+        raise UsageError(
+            "What is to be forgotten?", hint="Name TABLE/NAME as `dml exec show` lists them, or --features."
+        )
+    wanted = validate_rid(rid)
+    console = current().console
+    with working(push=False) as place:
+        get_execution(place.registry, wanted)
+        forgotten = [unstage_file(place, wanted, key).key for key in keys or []]
+        rows = unstage_features(place.registry, wanted) if features else 0
+    payload = {"rid": wanted, "files": forgotten, "feature_rows": rows}
+    console.emit(
+        "exec.unstage", payload, lambda: console.print(f"{wanted}: forgot {len(forgotten)} files, {rows} feature rows")
+    )
+
+
+@command(
+    app,
+    "stage-features",
+    examples=[
+        ("dml exec stage-features 4VP labels.csv --feature Image.Quality", "Values from a CSV or JSON Lines file.")
+    ],
+)
+def stage_features(
+    rid: Rid,
+    file: Annotated[Path, Argument(metavar="FILE", help="CSV with a header, or JSON Lines.")],
+    feature: Annotated[str, Option("--feature", metavar="TABLE.NAME", help="The feature.")],
+) -> None:
+    """Stage feature values from a file, all or none, checked against columns and vocabularies."""
+    from dml.catalog.rids import validate_rid
+    from dml.errors import UsageError
+    from dml.execution.feature_files import read_records
+    from dml.execution.features import find_feature, stage_records
+
+    target, dot, name = feature.partition(".")
+    if not dot:
+        raise UsageError(f"{feature!r} is no feature", hint="Write TABLE.NAME, as in Image.Quality.")
+    wanted = validate_rid(rid)
+    console = current().console
+    with working(push=False) as place:
+        found = find_feature(place.catalog.schema(), target, name)
+        number = stage_records(place, wanted, found, read_records(file, found))
+    payload = {"rid": wanted, "feature": f"{found.target.name}.{found.name}", "records": number}
+    console.emit("exec.stage-features", payload, lambda: console.print(f"{wanted}: staged {number} feature rows"))
+
+
+@command(
+    app,
+    "commit",
+    examples=[
+        ("dml exec commit 4VP", "Upload everything it staged."),
+        ("dml exec commit 4VP --dry-run", "Say what would be done."),
+        ("dml exec commit --all --yes --json", "Whatever waits in this workspace."),
+    ],
+)
+def commit(
+    rids: Rids = None,
+    everything: Annotated[bool, Option("--all", help="All that wait and are neither alive nor aborted.")] = False,
+    dry_run: Annotated[bool, Option("--dry-run", help="Say what would be done; send nothing.")] = False,
+    plan_file: Annotated[Path | None, Option("--plan", metavar="FILE", help="Write the plan to a file.")] = None,
+    apply_file: Annotated[Path | None, Option("--apply", metavar="FILE", help="Commit what a plan says.")] = None,
+    clean: Annotated[bool, Option("--clean", help="Remove local files the catalog has confirmed.")] = False,
+    jobs: Annotated[int | None, Option("--jobs", metavar="N", min=1, help="Files at the same time.")] = None,
+    chunk_size: Annotated[
+        int | None, Option("--chunk-size", metavar="BYTES", min=1, help="Bytes of one piece of a large file.")
+    ] = None,
+    timeout: Annotated[float | None, Option("--timeout", metavar="SECONDS", help="Wait for an answer.")] = None,
+    max_retries: Annotated[
+        int | None, Option("--max-retries", metavar="N", min=0, help="Repeats of a request.")
+    ] = None,
+    retry_delay: Annotated[
+        float | None, Option("--retry-delay", metavar="SECONDS", help="Before the first repeat; doubled each time.")
+    ] = None,
+    yes: Annotated[bool, Option("--yes", "-y", help="Ask nothing.")] = False,
+) -> None:
+    """Bring staged files and feature values to the catalog; a commit that was interrupted goes on."""
+    from dml.catalog.rids import validate_rid
+    from dml.errors import UsageError
+
+    wanted = [validate_rid(rid) for rid in rids or []]
+    for given, flag in ((wanted, "RID"), (everything, "--all"), (apply_file, "--apply")):
+        if given and sum(map(bool, (wanted, everything, apply_file))) > 1:
+            raise UsageError(f"{flag} does not go with the other ways to say what is committed")
+    if not (wanted or everything or apply_file):
+        raise UsageError("What is to be committed?", hint="Name the RID, or give --all.")
+    with working_with(timeout, max_retries, retry_delay) as place:
+        if dry_run or plan_file is not None:
+            _plan(place, wanted or _all(place), plan_file)
+            return
+        chosen = [_applied(place, apply_file)] if apply_file is not None else wanted or _all(place)
+        if everything and chosen:
+            _ask(chosen, yes=yes)
+        _commit(place, chosen, _options(jobs, chunk_size), clean=clean)
+        push_others(place, "")
+
+
+def working_with(timeout: float | None, max_retries: int | None, retry_delay: float | None) -> Any:
+    """``working`` on a connection that waits and repeats as the options say."""
+    from contextlib import contextmanager
+
+    @contextmanager
+    def opened() -> Any:
+        from dml.catalog.connection import connect
+        from dml.cli.retrying import retry_policy
+        from dml.execution.workplace import Workplace
+
+        invocation = current()
+        policy = retry_policy(invocation.settings, timeout=timeout, max_retries=max_retries, retry_delay=retry_delay)
+        catalog = connect(invocation.target, on_wait=invocation.console.say, policy=policy)
+        with Workplace.writing(
+            invocation.target, invocation.workspace, catalog=catalog, cache=invocation.settings.get("cache")
+        ) as place:
+            yield place
+
+    return opened()
+
+
+def _commit(place: Workplace, rids: list[str], options: CommitOptions, *, clean: bool) -> None:
+    """Commit one execution, whose error is the command's; or several, whose errors are lines of the report."""
+    import time
+
+    from dml.cli.execution_view import print_report
+    from dml.cli.progress import showing
+    from dml.errors import PartialError
+    from dml.execution.pending import commit_several
+    from dml.workspace.executions import find_execution
+
+    console = current().console
+    began = time.monotonic()
+    problems: list[tuple[str, DmlError]] = []
+    with showing(current().settings.get("progress"), console) as progress:
+        report = commit_several(
+            place,
+            rids,
+            options=options,
+            clean=clean,
+            progress=progress,
+            failed=lambda rid, error: problems.append((rid, error)),
+        )
+    if len(rids) == 1 and problems:
+        raise problems[0][1]
+    rows = [find_execution(place.registry, rid) for rid in rids]
+    statuses = {row.rid: row.status for row in rows if row is not None}
+    payload = {**report.to_mapping(), "statuses": statuses}
+    shown = [f"{rid} {status}" for rid, status in statuses.items()]
+    console.emit("exec.commit", payload, lambda: print_report(console, report, shown, time.monotonic() - began))
+    if problems:
+        raise Exit(PartialError.exit_code if len(problems) < len(rids) else problems[0][1].exit_code)
+
+
+def _plan(place: Workplace, rids: list[str], path: Path | None) -> None:
+    import json
+
+    from dml.cli.formatting import binary_size, count
+    from dml.errors import UsageError
+    from dml.execution.plan import plan
+
+    console = current().console
+    plans = [plan(place, rid) for rid in rids]
+    documents = [one.to_mapping() for one in plans]
+    if path is not None:
+        if len(plans) != 1:
+            raise UsageError("A plan is kept of one execution", hint="Name one RID.")
+        path.write_text(json.dumps({"schema": "dml.exec.plan/1", **documents[0]}, indent=2) + "\n")
+
+    def render() -> None:
+        for one in plans:
+            console.print(
+                f"{one.rid} {one.status}: {count(len(one.files), 'file')}, {binary_size(one.bytes_to_send)} to send"
+            )
+            for file in one.files:
+                what = "upload" if file.shared_with is None else f"already in the catalog as {file.shared_with}"
+                console.print(f"  {file.key}  {binary_size(file.bytes)}  {what}")
+            for table, rows in one.features.items():
+                console.print(f"  {table}  {count(rows, 'feature row')}")
+        console.print("Nothing was sent." if plans else "nothing to do")
+
+    console.emit("exec.plan", {"plans": documents}, render)
+
+
+def _applied(place: Workplace, path: Path) -> str:
+    import json
+
+    from dml.errors import UsageError
+    from dml.execution.plan import refuse_changed
+
+    try:
+        document = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} cannot be read as a plan: {error}") from error
+    return refuse_changed(place, document if isinstance(document, dict) else {})
+
+
+def _all(place: Workplace) -> list[str]:
+    from dml.execution.pending import committable
+
+    return [one.rid for one in reversed(committable(place))]
+
+
+def _ask(rids: list[str], *, yes: bool) -> None:
+    import sys
+
+    from dml.cli.prompts import confirm
+
+    if sys.stdin.isatty():
+        confirm(f"Commit {', '.join(rids)}?", yes=yes)
+
+
+def _options(jobs: int | None, chunk_size: int | None) -> CommitOptions:
+    from dml.execution.commit import CommitOptions
+
+    settings = current().settings
+    return CommitOptions(jobs=jobs or settings.get("jobs"), chunk_size=chunk_size or settings.get("chunk_size"))
+
+
+def _stagings(
+    files: list[Path],
+    name: str | None,
+    types: list[str],
+    metadata: dict[str, Any],
+    description: str | None,
+    copy: bool,
+    link: bool,
+    move: bool,
+) -> list[Staging]:
+    from dml.errors import NotFoundError, UsageError
+    from dml.execution.placing import Method
+    from dml.execution.staging import Staging, tree
+    from dml.safe_text import safe
+
+    if copy + link + move > 1:
+        raise UsageError("--copy, --link and --move exclude each other")
+    if name is not None and (len(files) != 1 or files[0].is_dir()):
+        raise UsageError("--as names one file", hint="Stage the files one by one.")
+    method = Method.COPY if copy else Method.LINK if link else Method.MOVE if move else Method.SYMLINK
+    found: list[tuple[Path, str]] = []
+    for file in files:
+        if file.is_dir():
+            found += tree(file)
+        elif file.exists():
+            found.append((file, name or file.name))
+        else:
+            raise NotFoundError(f"There is no file {safe(file)}")
+    if not found:
+        raise NotFoundError(f"There are no files in {safe(files[0])}")
+    return [Staging(path, as_name, types, metadata, description, method) for path, as_name in found]
+
+
+def _metadata(table: Table, given: list[str]) -> dict[str, Any]:
+    from dml.errors import UsageError
+    from dml.execution.feature_files import converted
+
+    values: dict[str, Any] = {}
+    for pair in given:
+        name, equals, text = pair.partition("=")
+        if not equals:
+            raise UsageError(f"--meta {pair!r} has no value", hint="Write --meta COLUMN=VALUE.")
+        column = table.column(name)
+        values[name] = text if column is None else converted(column, text)
+    return values

@@ -1,0 +1,139 @@
+"""``dml exec resume|sync|gc``: going on after an interruption, and tidying up afterwards."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from typer import Exit, Option
+
+from dml.cli.execution_frame import Rid, Rids, app, push_others, working
+from dml.cli.frame import command, current
+
+
+@command(
+    app,
+    "resume",
+    examples=[
+        ("dml exec resume 4W8", "Find out what is left, and make it ready to go on."),
+        ("dml exec resume 4W8 --commit", "And go on to upload it."),
+    ],
+)
+def resume(rid: Rid, commit: Annotated[bool, Option("--commit", help="Upload what is pending.")] = False) -> None:
+    """Bring registry and catalog to agree about an execution, and a run that died to Pending_Upload."""
+    from dml.catalog.rids import validate_rid
+    from dml.cli.formatting import binary_size, count
+    from dml.cli.progress import showing
+    from dml.execution.commit import CommitOptions
+    from dml.execution.commit import commit as commit_execution
+    from dml.execution.resume import resume as resume_execution
+    from dml.workspace.executions import get_execution
+
+    wanted = validate_rid(rid)
+    invocation = current()
+    console = invocation.console
+    report = None
+    with working(but=wanted) as place:
+        found = resume_execution(place, wanted)
+        if commit:
+            options = CommitOptions(invocation.settings.get("jobs"), invocation.settings.get("chunk_size"))
+            with showing(invocation.settings.get("progress"), console) as progress:
+                report = commit_execution(place, wanted, options, progress=progress)
+        row = get_execution(place.registry, wanted)
+    payload = {
+        "rid": wanted,
+        "status": row.status,
+        "outcome": found.outcome,
+        "actions": found.actions,
+        "pending": {"files": found.pending.files, "bytes": found.pending.bytes, "features": found.pending.features},
+        "commit": report.to_mapping() if report is not None else None,
+    }
+
+    def render() -> None:
+        for action in found.actions or ("nothing to do",):
+            console.print(f"{wanted}: {action}")
+        if report is not None:
+            console.print(f"{wanted} {row.status}: {count(report.total_uploaded, 'file')} uploaded")
+        elif found.pending:
+            size = binary_size(found.pending.bytes)
+            console.print(f"{count(found.pending.files, 'file')}, {size} pending.   dml exec commit {wanted}")
+
+    console.emit("exec.resume", payload, render)
+
+
+@command(app, "sync", examples=[("dml exec sync", "Tell the catalog what it could not be told before.")])
+def sync() -> None:
+    """Tell the catalog every status that earlier commands could not tell it."""
+    from dml.execution.sync import creation_unfinished, push_all
+    from dml.workspace.executions import list_executions
+
+    console = current().console
+    with working(push=False) as place:
+        waiting = [row.rid for row in list_executions(place.registry, sync_pending=True)]
+        problems = push_all(place)
+        unfinished = [rid for rid in waiting if creation_unfinished(place, rid)]
+    failed = dict(problems)
+    told = [rid for rid in waiting if rid not in failed and rid not in unfinished]
+    payload = {
+        "told": told,
+        "unfinished": unfinished,
+        "failed": [{"rid": rid, "error": error.message} for rid, error in problems],
+    }
+    console.emit("exec.sync", payload, lambda: console.print(f"told: {', '.join(told)}" if told else "nothing to do"))
+    for rid in unfinished:
+        console.warn(f"{rid}: its creation was interrupted", hint=f"dml exec resume {rid}, or dml exec abort {rid}")
+    for rid, error in problems:
+        console.warn(f"{rid}: {error.message}", hint=error.hint)
+    if problems:
+        raise Exit(3 if told else problems[0][1].exit_code)
+
+
+@command(
+    app,
+    "gc",
+    examples=[
+        ("dml exec gc --dry-run", "Which local files can go."),
+        ("dml exec gc 4VP --confirm 4VP", "Discard what an aborted execution never uploaded."),
+    ],
+)
+def gc(
+    rids: Rids = None,
+    dry_run: Annotated[bool, Option("--dry-run", help="Only say what would be removed.")] = False,
+    yes: Annotated[bool, Option("--yes", "-y", help="Ask nothing.")] = False,
+    confirm: Annotated[
+        str | None,
+        Option("--confirm", metavar="RID", help="Discard outputs of this execution that were never uploaded."),
+    ] = None,
+) -> None:
+    """Remove the local files of executions that are over, once the catalog has confirmed every one of them."""
+    from dml.catalog.rids import validate_rid
+    from dml.cli.formatting import binary_size
+    from dml.cli.prompts import confirm as ask
+    from dml.cli.prompts import confirm_rid
+    from dml.execution.collecting import candidates, collect
+
+    console = current().console
+    with working(push=False) as place:
+        found = candidates(place, [validate_rid(rid) for rid in rids] if rids else None)
+        removed: list[dict[str, object]] = []
+        if not dry_run and found:
+            for one in found:
+                if one.discards:
+                    confirm_rid(
+                        f"{one.rid} has {one.discards} outputs that were never uploaded.", one.rid, given=confirm
+                    )
+            if not all(one.discards for one in found):
+                ask(f"Remove the local files of {', '.join(one.rid for one in found)}?", yes=yes)
+            removed = [{"rid": one.rid, "bytes": collect(place, one)} for one in found]
+        push_others(place, "") if not dry_run else None
+    listed = [{"rid": one.rid, "status": one.status, "bytes": one.bytes, "discards": one.discards} for one in found]
+
+    def render() -> None:
+        for one in found:
+            lost = f", {one.discards} outputs never uploaded" if one.discards else ""
+            console.print(f"{one.rid} {one.status}: {binary_size(one.bytes)}{lost}")
+        if not found:
+            console.print("nothing to do")
+        elif dry_run:
+            console.print("Nothing was removed.")
+
+    console.emit("exec.gc", {"candidates": listed, "removed": removed}, render)

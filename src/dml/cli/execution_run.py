@@ -1,0 +1,116 @@
+"""``dml exec run``: any program as an execution, from creation to upload."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Annotated
+
+from typer import Argument, Exit, Option
+
+from dml.cli.execution_frame import app, working
+from dml.cli.execution_life import configuration_from, named_workflow
+from dml.cli.frame import command, current
+
+
+@command(
+    app,
+    "run",
+    examples=[
+        (
+            "dml exec run --workflow-name Train --workflow-type Training --script train.py -- python train.py",
+            "Run it with its inputs, keep what it prints, upload what it leaves in $DML_OUTPUTS/TABLE/.",
+        )
+    ],
+)
+def run(
+    program: Annotated[list[str], Argument(metavar="-- COMMAND [ARG]...", help="The program and its arguments.")],
+    script: Annotated[str | None, Option("--script", metavar="FILE", help="The script or notebook that runs.")] = None,
+    workflow_name: Annotated[
+        str | None, Option("--workflow-name", metavar="NAME", help="Name of the workflow.")
+    ] = None,
+    workflow_type: Annotated[
+        list[str] | None, Option("--workflow-type", metavar="TERM", help="Term of Workflow_Type; may be repeated.")
+    ] = None,
+    workflow: Annotated[str | None, Option("--workflow", metavar="RID", help="A registered workflow.")] = None,
+    workflow_url: Annotated[str | None, Option("--workflow-url", metavar="URL", help="Link to the code.")] = None,
+    workflow_checksum: Annotated[
+        str | None, Option("--workflow-checksum", metavar="HASH", help="Checksum of the code.")
+    ] = None,
+    description: Annotated[str, Option("--description", "-d", metavar="TEXT", help="Why this run is done.")] = "",
+    dataset: Annotated[
+        list[str] | None, Option("--dataset", metavar="RID[@VERSION]", help="An input dataset; may be repeated.")
+    ] = None,
+    asset: Annotated[
+        list[str] | None, Option("--asset", metavar="RID[:cache]", help="An input asset; may be repeated.")
+    ] = None,
+    allow_dirty: Annotated[bool, Option("--allow-dirty", help="Accept uncommitted changes, and record them.")] = False,
+    no_commit: Annotated[bool, Option("--no-commit", help="Leave the outputs staged.")] = False,
+) -> None:
+    """Run a program as an execution: inputs fetched, output kept as a log, what it wrote uploaded."""
+    from dataclasses import replace
+
+    from dml.cli.progress import showing
+    from dml.execution.commit import CommitOptions, commit
+    from dml.execution.creation import create
+    from dml.execution.fetching import fetch_inputs
+    from dml.execution.lifecycle import report_progress
+    from dml.execution.wrapping import run_command
+    from dml.workspace.executions import get_execution
+
+    invocation = current()
+    settings, console = invocation.settings, invocation.console
+    named = named_workflow(
+        script=script,
+        name=workflow_name,
+        types=workflow_type,
+        rid=workflow,
+        url=workflow_url,
+        checksum=workflow_checksum,
+        allow_dirty=allow_dirty,
+    )
+    configuration = replace(configuration_from(None, named, description, dataset, asset), argv=list(program))
+    report, problem = None, None
+    with working() as place:
+        rid = create(place, configuration).rid
+        console.say(f"{rid} Created")
+        with showing(settings.get("progress"), console) as progress:
+            fetch_inputs(place, rid, progress=progress, jobs=settings.get("jobs"))
+        child_exit = run_command(place, rid, program, _echo(json=invocation.json))
+        if not no_commit:
+            from dml.errors import DmlError
+
+            options = CommitOptions(settings.get("jobs"), settings.get("chunk_size"))
+            try:
+                with showing(settings.get("progress"), console) as progress:
+                    report = commit(place, rid, options, progress=progress)
+            except DmlError as error:
+                problem = error
+            else:
+                if child_exit != 0:
+                    # Uploaded is about the files; that the program failed must stay visible beside it.
+                    report_progress(place, rid, f"the command ended with exit code {child_exit}")
+        status = get_execution(place.registry, rid).status
+    payload = {
+        "rid": rid,
+        "status": status,
+        "child_exit": child_exit,
+        "commit": report.to_mapping() if report is not None else None,
+        "error": problem.message if problem is not None else None,
+    }
+    console.emit("exec.run", payload, lambda: console.print(f"{rid} {status}: the command ended with {child_exit}"))
+    if problem is not None:
+        console.warn(problem.message, hint=problem.hint or f"dml exec commit {rid}")
+    if child_exit != 0 or problem is not None:
+        raise Exit(1)
+
+
+def _echo(*, json: bool) -> Callable[[bytes], None]:
+    """Where the program's output is shown: standard output, unless that is for a program."""
+    stream = sys.stderr if json else sys.stdout
+
+    def write(block: bytes) -> None:
+        stream.write(block.decode(errors="replace"))
+        stream.flush()
+
+    return write

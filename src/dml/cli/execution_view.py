@@ -1,0 +1,151 @@
+"""How executions look on a terminal: the list, the one screen of ``show``, a line of the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from dml.cli.formatting import UNKNOWN, binary_size, count, liveness_cell, relative_time, status_cell
+from dml.cli.output import Cell, Column, Console
+
+if TYPE_CHECKING:
+    from dml.execution.listing import ExecutionDetails, ExecutionSummary
+    from dml.execution.report import UploadReport
+    from dml.workspace.assets import AssetRow
+    from dml.workspace.inputs import InputRecord
+    from dml.workspace.journal import JournalEntry
+
+_SHOWN_FILES = 12
+
+_LIST = (
+    Column("RID", whole=True),
+    Column("status", whole=True),
+    Column("workflow"),
+    Column("inputs", right=True),
+    Column("outputs"),
+    Column("when"),
+    Column("what"),
+)
+
+
+def print_list(console: Console, found: Sequence[ExecutionSummary]) -> None:
+    """The list, or a sentence when there is nothing in it."""
+    if not found:
+        console.say("No executions here.   dml exec create --help")
+        return
+    console.table(_LIST, [_line(one) for one in found])
+
+
+def print_details(console: Console, details: ExecutionDetails) -> None:
+    """One execution on one screen."""
+    one = details.summary
+    row = one.row
+    facts: list[tuple[str, object]] = [("status", _status(one))]
+    if row.sync_pending:
+        facts.append(("", Cell("the catalog was not told yet   dml exec sync", "yellow")))
+    if one.liveness is not None and one.life:
+        facts.append(("process", one.liveness.reason))
+    facts += [
+        ("workflow", _workflow(details)),
+        ("description", row.description or UNKNOWN),
+        ("created", relative_time(row.created_at)),
+        ("duration", row.duration or UNKNOWN),
+    ]
+    facts += [(name, text) for name, text in (("detail", row.status_detail), ("reason", row.reason)) if text]
+    if row.error:
+        facts.append(("error", Cell(row.error, "red")))
+    if row.dirty:
+        facts.append(("code", Cell("had changes that are in no commit", "yellow")))
+    facts.append(("directory", details.directory))
+    console.print(Cell(row.rid, "bold"))
+    console.table([Column("", whole=True), Column("")], facts)
+    _print_inputs(console, details.inputs)
+    _print_outputs(console, details)
+    print_entries(console, details.journal)
+    if one.next_command:
+        console.print(Cell("next  "), Cell(one.next_command, "bold"))
+
+
+def print_entries(console: Console, entries: Iterable[JournalEntry]) -> None:
+    """Lines of the journal."""
+    for entry in entries:
+        at = UNKNOWN if entry.at is None else entry.at.strftime("%Y-%m-%d %H:%M:%S")
+        console.print(f"{at}  {entry.kind:<10}  {entry.message}")
+
+
+def print_report(console: Console, report: UploadReport, statuses: Sequence[str], seconds: float) -> None:
+    """What a commit did, one line an execution and one an error."""
+    from dml.cli.formatting import duration
+
+    if report.nothing_done:
+        console.print(f"{', '.join(report.execution_rids) or 'No execution'}: nothing to do")
+        return
+    new = report.total_uploaded - report.shared
+    parts = [f"{count(new, 'file')} new", f"{report.shared} shared", count(report.features, "feature row")]
+    sent = f"{binary_size(report.bytes_sent)} in {duration(seconds)}"
+    console.print(f"{', '.join(statuses)}: {', '.join(parts)}, {sent}.")
+    for error in report.errors:
+        console.warn(error)
+
+
+def _line(one: ExecutionSummary) -> list[object]:
+    row = one.row
+    remark = Cell(one.remark, "red" if row.error else "")
+    return [
+        row.rid,
+        _status(one),
+        one.workflow_name or row.workflow_rid or UNKNOWN,
+        one.input_count,
+        _outputs(one),
+        relative_time(row.last_activity),
+        remark,
+    ]
+
+
+def _status(one: ExecutionSummary) -> Cell:
+    return liveness_cell(one.status, one.life) if one.life in ("dead", "elsewhere") else status_cell(one.status)
+
+
+def _outputs(one: ExecutionSummary) -> str:
+    parts = [str(one.uploaded)] if one.uploaded or not one.pending else []
+    if one.pending.files:
+        parts.append(f"{one.pending.files} waiting")
+    if one.pending.features:
+        parts.append(count(one.pending.features, "feature row"))
+    return ", ".join(parts)
+
+
+def _workflow(details: ExecutionDetails) -> str:
+    workflow = details.configuration.get("workflow")
+    url = workflow.get("url") if isinstance(workflow, dict) else None
+    parts = [details.summary.workflow_name, details.summary.row.workflow_rid, url]
+    return "  ".join(str(part) for part in parts if part) or UNKNOWN
+
+
+def _print_inputs(console: Console, inputs: Sequence[InputRecord]) -> None:
+    if not inputs:
+        return
+    console.print(Cell("inputs", "bold"))
+    rows = [
+        (one.kind, f"{one.rid}@{one.version}" if one.version else one.rid, one.state, one.path or "") for one in inputs
+    ]
+    console.table([Column("", whole=True), Column("", whole=True), Column(""), Column("")], rows)
+
+
+def _print_outputs(console: Console, details: ExecutionDetails) -> None:
+    pending = details.summary.pending
+    if details.assets:
+        waiting = f"  {pending.files} waiting, {binary_size(pending.bytes)}" if pending.files else ""
+        console.print(Cell("outputs", "bold"), Cell(waiting))
+        columns = [Column(""), Column(""), Column("", whole=True, right=True), Column("", whole=True)]
+        console.table(columns, [_output(row) for row in details.assets[:_SHOWN_FILES]])
+        if len(details.assets) > _SHOWN_FILES:
+            console.print(f"  and {len(details.assets) - _SHOWN_FILES} more; all with --json")
+    if details.features:
+        console.print(Cell("features", "bold"), f"  {len(details.features)}, {pending.features} waiting")
+
+
+def _output(row: AssetRow) -> tuple[object, ...]:
+    size = binary_size(row.identity.size) if row.identity else UNKNOWN
+    outcome = row.rid if row.status == "uploaded" else row.error or row.status
+    return row.key, ", ".join(row.asset_types), size, outcome

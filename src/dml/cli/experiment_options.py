@@ -1,0 +1,112 @@
+"""What the commands on experiments share: their options, and the way from a command line to a composed experiment."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Argument, Option
+
+from dml.cli.frame import current
+
+if TYPE_CHECKING:
+    from dml.experiment.composition import Composition
+    from dml.target import Target
+    from dml.workspace.layout import Workspace
+
+Overrides = Annotated[
+    list[str] | None,
+    Argument(
+        metavar="[OVERRIDES]...", help="Hydra's: group=option, a.b=value, +experiment=NAME, +multirun=NAME, ~key."
+    ),
+]
+ConfigDir = Annotated[
+    Path | None, Option("--config-dir", "-c", metavar="DIR", help="The package of configurations (src/configs).")
+]
+ConfigName = Annotated[str, Option("--config-name", metavar="NAME", help="The main configuration.")]
+Multirun = Annotated[bool, Option("--multirun", "-m", help="Run every combination of the values given.")]
+AllowDirty = Annotated[bool, Option("--allow-dirty", help="Accept uncommitted changes.")]
+Timeout = Annotated[
+    float, Option("--timeout", metavar="SECONDS", help="How long the configuration may take to compose.")
+]
+Python = Annotated[
+    Path | None, Option("--python", metavar="FILE", help="The interpreter (the project's .venv, else python).")
+]
+
+DEFAULT_CONFIG_NAME = "deriva_model"
+DEFAULT_TIMEOUT = 60.0
+
+_RID = re.compile(r"[0-9A-Z]{1,4}(-[0-9A-Z]{1,4})*(@[0-9][^=\s]*)?")
+
+
+def sort_words(words: list[str]) -> tuple[list[str], list[str]]:
+    """Overrides and RIDs among the words of a command line.
+
+    Raises:
+        UsageError: A word is neither.
+    """
+    from dml.errors import UsageError
+
+    overrides, rids = [], []
+    for word in words:
+        if "=" in word or word.startswith(("~", "+")):
+            overrides.append(word)
+        elif _RID.fullmatch(word):
+            rids.append(word)
+        else:
+            raise UsageError(f"{word!r} is neither an override nor a RID", hint=f"Did you mean +experiment={word}?")
+    return overrides, rids
+
+
+def target_overrides() -> list[str]:
+    """``--host`` and ``--catalog`` as overrides of the group ``deriva_ml``."""
+    settings = current().settings
+    names = (("host", "deriva_ml.hostname"), ("catalog", "deriva_ml.catalog_id"))
+    return [f"{key}={settings.get(name)}" for name, key in names if settings.origin(name) == "flag"]
+
+
+def composed(
+    overrides: list[str],
+    *,
+    config_dir: Path | None,
+    config_name: str,
+    multirun: bool,
+    timeout: float,
+    python: Path | None,
+    others: bool,
+    packages: bool = True,
+) -> Composition:
+    """Compose an experiment of the project here."""
+    from dml.experiment.composition import ComposeRequest, compose
+    from dml.experiment.project import find_project
+
+    project = find_project(config_dir, interpreter=python)
+    request = ComposeRequest(
+        config_name=config_name,
+        overrides=(*overrides, *target_overrides()),
+        multirun=multirun,
+        others=others,
+        packages=packages,
+    )
+    return compose(project, request, timeout=timeout)
+
+
+def default_target() -> Target | None:
+    """The catalog that the settings choose; None when they choose none."""
+    settings = current().settings
+    return settings.target if settings.has_target else None
+
+
+def workspace_of(target: Target | None, composition: Composition | None) -> Workspace | None:
+    """Where the run works: what the configuration says, what the settings say for this target, else its default."""
+    from dml.workspace import layout
+
+    if target is None:
+        return None
+    node = next((config.get("deriva_ml") for config in composition.configs), None) if composition else None
+    chosen = node.get("working_dir") if isinstance(node, dict) else None
+    settings = current().settings
+    if chosen is None and (settings.origin("workspace") == "flag" or default_target() == target):
+        chosen = settings.get("workspace")
+    return layout.find(target, chosen)

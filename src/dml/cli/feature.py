@@ -1,0 +1,272 @@
+"""``dml feature``: what executions say about rows of the catalog."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from typer import Argument, Option
+
+from dml.cli.formatting import UNKNOWN, count
+from dml.cli.frame import command, current, group
+from dml.cli.opening import open_catalog
+from dml.cli.output import Cell, Column
+from dml.cli.paging import DEFAULT_LIMIT, Limit, say_cut
+
+if TYPE_CHECKING:
+    from dml.catalog.connection import Catalog
+    from dml.catalog.schema import Feature
+
+app = group("feature", "Features: values that executions give rows; list, show, read, define, add.")
+
+Name = Annotated[str, Argument(metavar="TABLE.NAME", help="As in Image.Quality.")]
+
+
+@command(
+    app,
+    "list",
+    examples=[
+        ("dml feature list", "The features of the catalog with their columns."),
+        ("dml feature list --table Image --json", "Those of one table, for a program."),
+    ],
+)
+def list_(
+    table: Annotated[str | None, Option("--table", metavar="TABLE", help="Only of this table.")] = None,
+) -> None:
+    """List features with their columns; nothing but the catalog's model is read."""
+    from dml.execution.feature_tables import describe_feature
+
+    console = current().console
+    schema = open_catalog().schema()
+    wanted = None if table is None else schema.table(table).qualified_name
+    features = [one for one in schema.feature_tables() if wanted in (None, one.target.qualified_name)]
+    found = sorted((describe_feature(one) for one in features), key=lambda one: (one["target"], one["name"]))
+
+    def render() -> None:
+        columns = [Column("feature", whole=True), Column("columns"), Column("what for")]
+        rows = [(_spelled(one), ", ".join(map(_column, one["columns"])), one["comment"]) for one in found]
+        console.table(columns, rows)
+        console.say(count(len(found), "feature"))
+
+    console.emit("feature.list", {"features": found}, render)
+
+
+@command(app, "show", examples=[("dml feature show Image.Quality", "Its columns, vocabularies and values so far.")])
+def show(feature: Name) -> None:
+    """Show a feature: its columns with their types and vocabularies, and how many values executions gave."""
+    from dml.catalog.rows import read
+    from dml.catalog.url import table_path
+    from dml.execution.feature_tables import describe_feature
+
+    console, catalog = current().console, open_catalog()
+    found = describe_feature(_find(catalog, feature))
+    path = f"/attributegroup/{table_path(found['table'])}/Execution;values:=cnt(RID),last:=max(RCT)@sort(last::desc::)"
+    given = [
+        {"execution": row["Execution"], "values": row["values"], "last": row["last"]} for row in read(catalog, path)
+    ]
+    total = sum(int(one["values"]) for one in given)
+
+    def render() -> None:
+        console.print(Cell(_spelled(found), "bold"), f"  {found['comment'] or ''}")
+        columns = [Column("column", whole=True), Column("type", whole=True), Column(""), Column("holds")]
+        console.table(
+            columns,
+            [
+                (
+                    one["name"],
+                    one["type"],
+                    "optional" if one["optional"] else "required",
+                    _holds(one),
+                )
+                for one in found["columns"]
+            ],
+        )
+        console.print(f" {count(total, 'value')} of {count(len(given), 'execution')}, in {found['table']}")
+
+    console.emit("feature.show", {"feature": found, "values": total, "executions": given}, render)
+
+
+@command(
+    app,
+    "values",
+    examples=[
+        ("dml feature values Image.Quality --selector newest", "One value a row, the latest."),
+        ("dml feature values Image.Quality --execution 6A2 --execution 6A4", "What two runs said; the server chooses."),
+        ("dml feature values Image.Quality --limit 0 --output values.csv", "All of them into a file."),
+    ],
+)
+def values(
+    feature: Name,
+    selector: Annotated[
+        str, Option("--selector", metavar="WHICH", help="newest or first of each row, or all.")
+    ] = "all",
+    execution: Annotated[
+        list[str] | None, Option("--execution", metavar="RID", help="Only values it gave; may be repeated.")
+    ] = None,
+    output: Annotated[
+        Path | None, Option("--output", "-o", metavar="FILE", help="Into a .csv, .json, .jsonl or .parquet file.")
+    ] = None,
+    csv: Annotated[bool, Option("--csv", help="Print CSV.")] = False,
+    limit: Limit = DEFAULT_LIMIT,
+) -> None:
+    """Show the values of a feature as the catalog has them now."""
+    from dml.catalog.rids import validate_rid
+    from dml.execution.feature_tables import as_csv, read_value_table, write_values
+
+    console, catalog = current().console, open_catalog()
+    found = _find(catalog, feature)
+    wanted = [validate_rid(rid) for rid in execution or ()]
+    table = read_value_table(catalog, found, selector=selector, executions=wanted, limit=limit or None)
+    if output is not None:
+        write_values(table, output)
+    payload = {
+        "feature": f"{found.target.name}.{found.name}",
+        "selector": selector,
+        "columns": list(table.columns),
+        "values": list(table.rows),
+        "more": table.more,
+    }
+
+    def render() -> None:
+        if output is not None:
+            console.say(f"{output} written: {count(len(table.rows), 'value')}")
+        elif csv:
+            for line in as_csv(table.columns, table.rows).splitlines():
+                console.print(line)
+        else:
+            rows = [[UNKNOWN if row[name] is None else row[name] for name in table.columns] for row in table.rows]
+            console.table([Column(name, whole=name == found.target_column) for name in table.columns], rows)
+        say_cut(console, len(table.rows), table.more, "" if output is not None or csv else "value")
+
+    console.emit("feature.values", payload, render)
+
+
+@command(
+    app,
+    "create",
+    examples=[
+        ("dml feature create Image.Review --terms Workflow_Type --column Score:float8", "A term and a number."),
+        ("dml feature create Image.Overlay --asset Execution_Asset", "A file for each row."),
+    ],
+)
+def create(
+    feature: Name,
+    terms: Annotated[
+        list[str] | None, Option("--terms", metavar="VOCABULARY", help="A column for a term; may be repeated.")
+    ] = None,
+    asset: Annotated[
+        list[str] | None, Option("--asset", metavar="TABLE", help="A column for an asset; may be repeated.")
+    ] = None,
+    column: Annotated[
+        list[str] | None, Option("--column", metavar="NAME:TYPE", help="A plain column, as Score:float8.")
+    ] = None,
+    optional: Annotated[
+        list[str] | None, Option("--optional", metavar="COLUMN", help="May be left out; may be repeated.")
+    ] = None,
+    description: Annotated[str, Option("--description", "-d", metavar="TEXT", help="What the values mean.")] = "",
+) -> None:
+    """Define a feature of a table: the columns of its values. One that is there and the same is left alone."""
+    from dml.catalog.definitions import create_feature
+    from dml.catalog.documents import ColumnDefinition
+    from dml.errors import UsageError
+    from dml.execution.feature_tables import describe_feature
+
+    console, catalog = current().console, open_catalog()
+    target, name = _parts(feature)
+    schema = catalog.schema()
+    described = schema.table(target)
+    before = any(one.name == name and one.target == described for one in schema.feature_tables())
+    may_lack = set(optional or ())
+    columns = []
+    for text in column or ():
+        column_name, colon, kind = text.partition(":")
+        if not (column_name and colon and kind):
+            raise UsageError(f"{text!r} is no column", hint="Write NAME:TYPE, as in Score:float8.")
+        columns.append(ColumnDefinition(column_name, kind, column_name in may_lack))
+    made = create_feature(
+        catalog,
+        described.qualified_name,
+        name,
+        terms=[schema.table(one).qualified_name for one in terms or ()],
+        assets=[schema.table(one).qualified_name for one in asset or ()],
+        columns=columns,
+        optional=sorted(may_lack),
+        comment=description,
+    )
+    document = describe_feature(made)
+    said = f"{feature} is there already; nothing to do." if before else f"{feature} made: {document['table']}."
+    console.emit("feature.create", {"feature": document, "created": not before}, lambda: console.print(said))
+
+
+@command(
+    app,
+    "add",
+    examples=[("dml feature add Image.Quality --csv labels.csv", "Values from a file, in an execution of their own.")],
+)
+def add(
+    feature: Name,
+    csv: Annotated[Path, Option("--csv", metavar="FILE", help="CSV with a header, or JSON Lines.")],
+    workflow_name: Annotated[
+        str, Option("--workflow-name", metavar="NAME", help="Of the workflow that is recorded.")
+    ] = "Add feature values",
+    workflow_type: Annotated[
+        list[str] | None, Option("--workflow-type", metavar="TERM", help="Its types; may be repeated.")
+    ] = None,
+    workflow: Annotated[str | None, Option("--workflow", metavar="RID", help="A registered workflow.")] = None,
+    description: Annotated[str, Option("--description", "-d", metavar="TEXT", help="Where they are from.")] = "",
+) -> None:
+    """Add values to a feature: checked as a whole, then brought in by an execution made for them.
+
+    The header names the described table (its RIDs) and the feature's columns.
+    """
+    from dml.cli.execution_frame import working
+    from dml.cli.execution_life import named_workflow
+    from dml.cli.progress import showing
+    from dml.execution.feature_files import read_records
+    from dml.execution.feature_loading import load_values
+
+    invocation = current()
+    types = workflow_type or ["Feature_Creation"]
+    named = (
+        named_workflow(rid=workflow)
+        if workflow is not None
+        else named_workflow(name=workflow_name, types=types, allow_dirty=True)
+    )
+    assert named is not None  # noqa: S101 - a name or a RID was given
+    with working() as place, showing(invocation.settings.get("progress"), invocation.console) as progress:
+        found = _find(place.catalog, feature)
+        records = read_records(csv, found)
+        text = description or f"Values of {found.target.name}.{found.name} from {csv.name}"
+        done = load_values(place, found, records, named, description=text, progress=progress)
+    said = f"{done.rid} {done.status}: {count(done.inserted, 'value')} of {feature}.   dml feature values {feature}"
+    payload = {"feature": f"{found.target.name}.{found.name}", **vars(done)}
+    invocation.console.emit("feature.add", payload, lambda: invocation.console.print(said))
+
+
+def _parts(text: str) -> tuple[str, str]:
+    from dml.errors import UsageError
+
+    target, dot, name = text.rpartition(".")
+    if not (target and dot and name):
+        raise UsageError(f"{text!r} is no feature", hint="Write TABLE.NAME, as in Image.Quality.")
+    return target, name
+
+
+def _find(catalog: Catalog, text: str) -> Feature:
+    from dml.execution.features import find_feature
+
+    return find_feature(catalog.schema(), *_parts(text))
+
+
+def _spelled(one: dict[str, Any]) -> str:
+    return f"{one['target'].partition(':')[2]}.{one['name']}"
+
+
+def _column(one: dict[str, Any]) -> str:
+    return f"{one['name']} ({_holds(one)})"
+
+
+def _holds(one: dict[str, Any]) -> str:
+    if one["terms_of"]:
+        return f"a term of {one['terms_of'].partition(':')[2]}"
+    return f"an asset of {one['asset_of'].partition(':')[2]}" if one["asset_of"] else str(one["type"])

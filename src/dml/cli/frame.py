@@ -1,0 +1,214 @@
+"""How a command group is written; the command classes that give every command the same manners.
+
+A group is one module with an ``app``, entered in the table of ``commands``::
+
+    from dml.cli.frame import command, current, group
+
+    app = group("exec", "Executions: create, start, stage, commit, show, list.")
+
+    @command(app, "list", examples=[("dml exec list --json", "All executions, for a program.")])
+    def list_executions(pending: Annotated[bool, Option("--pending", help="Only what waits.")] = False) -> None:
+        \"\"\"List the executions of the workspace.\"\"\"
+        invocation = current()                        # settings, target, workspace, console
+        found = registry_function(invocation.workspace)   # import domain rooms inside the function
+        invocation.console.emit("exec.list", {"executions": found}, lambda: render(found))
+
+``console.emit(noun_verb, payload, render)`` prints the JSON document with ``--json`` and calls ``render`` otherwise.
+A command ends well by returning, and badly by raising a ``DmlError``; ``raise typer.Exit(3)`` gives another code after
+something has been printed. Every command has at least one example: the documentation prints it and a test runs it.
+A command that stands alone (``dml lineage RID``) uses ``single()`` instead of ``group()``. Arguments that are RIDs take
+``autocompletion=complete_execution`` (or another function of ``completing``). At module level a command module imports
+nothing heavier than the standard library, typer and this package.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from dml.cli.invocation import Invocation, current
+from dml.cli.options import global_options, is_global
+from dml.cli.typer_internals import CompletionItem, Context, HelpFormatter, Parameter
+
+__all__ = ["Command", "Example", "Group", "Invocation", "command", "current", "group", "single"]
+
+_Function = TypeVar("_Function", bound=Callable[..., None])
+
+
+class Example(NamedTuple):
+    """A line to type, and what it does."""
+
+    line: str
+    explanation: str
+
+
+def group(name: str, help_text: str) -> typer.Typer:
+    """A Typer application for a group of commands; ``dml NAME`` alone shows its help, with exit code 2."""
+    app = typer.Typer(name=name, cls=Group, help=help_text, **_MANNERS)
+    app.callback()(_nothing)
+    return app
+
+
+def single(name: str) -> typer.Typer:
+    """A Typer application that is one command, to be filled with one ``command``."""
+    return typer.Typer(name=name, **_MANNERS)
+
+
+_MANNERS: dict[str, Any] = {
+    "add_completion": False,
+    "rich_markup_mode": None,
+    "pretty_exceptions_enable": False,
+}
+
+
+def _nothing() -> None:
+    pass
+
+
+def command(
+    app: typer.Typer, name: str, *, examples: Sequence[tuple[str, str]], **settings: Any
+) -> Callable[[_Function], _Function]:
+    """Register a function as the command ``name`` of ``app``; its docstring is the help.
+
+    Args:
+        app: From ``group`` or ``single``.
+        name: The word to type.
+        examples: Lines and explanations, at least one.
+        settings: Further arguments of ``Typer.command``, such as ``context_settings`` or ``hidden``.
+    """
+
+    def register(function: _Function) -> _Function:
+        function.dml_examples = tuple(Example(*entry) for entry in examples)  # type: ignore[attr-defined]
+        app.command(name, cls=Command, **settings)(function)
+        return function
+
+    return register
+
+
+class Command(TyperCommand):
+    """A command of dml: the global options, plain help, examples."""
+
+    @property
+    def examples(self) -> tuple[Example, ...]:
+        """The lines shown under *Examples*."""
+        return getattr(self.callback, "dml_examples", ())
+
+    def get_params(self, ctx: Context) -> list[Parameter]:
+        """The command's own parameters, then the global ones, then ``--help``."""
+        return _with_global_options(super().get_params(ctx))
+
+    def get_help_option_names(self, ctx: Context) -> list[str]:
+        """The help options in a stable order."""
+        return list(ctx.help_option_names)
+
+    def invoke(self, ctx: Context) -> Any:
+        """Run the command, with the log of the rooms below in its place."""
+        from dml.cli.logs import configure
+
+        configure(debug=current().debug)
+        return super().invoke(ctx)
+
+    def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
+        """Write the arguments and options, those of every command last."""
+        _write_own_parameters(self, ctx, formatter)
+        _write_global_options(self, ctx, formatter)
+
+    def format_epilog(self, ctx: Context, formatter: HelpFormatter) -> None:  # noqa: ARG002
+        """Write the examples with their explanations."""
+        if self.examples:
+            with formatter.section("Examples"):
+                for example in self.examples:
+                    formatter.write(f"  {example.line}\n")
+                    with formatter.indentation():
+                        formatter.write_text(example.explanation)
+
+
+class Group(TyperGroup):
+    """A group of commands of dml."""
+
+    def get_params(self, ctx: Context) -> list[Parameter]:
+        """The group's own parameters, then the global ones, then ``--help``."""
+        return _with_global_options(super().get_params(ctx))
+
+    def get_help_option_names(self, ctx: Context) -> list[str]:
+        """The help options in a stable order."""
+        return list(ctx.help_option_names)
+
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        """Parse the line; one without any word shows what could be typed."""
+        if not args and not self.invoke_without_command and not ctx.resilient_parsing:
+            typer.echo(ctx.get_help(), err=True)
+            raise typer.Exit(2)
+        return super().parse_args(ctx, args)
+
+    def visible(self, ctx: Context) -> list[tuple[str, str]]:
+        """Names and one-line helps of the commands that are not hidden."""
+        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        return [(name, first_line(one.help)) for name, one in found if one is not None and not one.hidden]
+
+    def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
+        """Write the commands before the options of every command."""
+        _write_own_parameters(self, ctx, formatter)
+        write_columns(formatter, "Commands", self.visible(ctx))
+        _write_global_options(self, ctx, formatter)
+
+    def format_epilog(self, ctx: Context, formatter: HelpFormatter) -> None:
+        """Write the first example of each command."""
+        commands = (self.get_command(ctx, name) for name in self.list_commands(ctx))
+        lines = [one.examples[0] for one in commands if isinstance(one, Command) and one.examples]
+        if lines:
+            with formatter.section("Examples"):
+                for example in lines:
+                    formatter.write(f"  {example.line}\n")
+
+    def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """Find the command; an unknown word suggests the nearest."""
+        name = args[0]
+        if not name.startswith("-") and not ctx.resilient_parsing and self.get_command(ctx, name) is None:
+            from dml.cli.usage import unknown_command
+
+            raise unknown_command(self, ctx, name)
+        return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: Context, incomplete: str) -> list[CompletionItem]:
+        """Complete commands from names alone, so that no module is imported for it."""
+        commands = [CompletionItem(name, help=text) for name, text in self.visible(ctx) if name.startswith(incomplete)]
+        return [*commands, *super(TyperGroup, self).shell_complete(ctx, incomplete)]
+
+
+def _with_global_options(own: list[Parameter]) -> list[Parameter]:
+    return [*(p for p in own if p.name != "help"), *global_options(), *(p for p in own if p.name == "help")]
+
+
+def _records(command: Command | Group, ctx: Context) -> Iterator[tuple[Parameter, tuple[str, str]]]:
+    for parameter in command.get_params(ctx):
+        record = parameter.get_help_record(ctx)
+        if record is not None:
+            yield parameter, record
+
+
+def _write_own_parameters(command: Command | Group, ctx: Context, formatter: HelpFormatter) -> None:
+    own = [(parameter, record) for parameter, record in _records(command, ctx) if not is_global(parameter)]
+    for kind, heading in (("argument", "Arguments"), ("option", "Options")):
+        write_columns(formatter, heading, [record for one, record in own if one.param_type_name == kind])
+
+
+def _write_global_options(command: Command | Group, ctx: Context, formatter: HelpFormatter) -> None:
+    everywhere = [record for parameter, record in _records(command, ctx) if is_global(parameter)]
+    write_columns(formatter, "Options of every command", everywhere)
+
+
+def first_line(text: str | None) -> str:
+    """The first paragraph of a help text, on one line."""
+    return " ".join(inspect.cleandoc(text or "").partition("\n\n")[0].split())
+
+
+def write_columns(formatter: HelpFormatter, heading: str, rows: Sequence[tuple[str, str]]) -> None:
+    """Write a section of two columns, or nothing when there are no rows."""
+    if rows:
+        with formatter.section(heading):
+            formatter.write_dl(list(rows))

@@ -1,0 +1,42 @@
+"""``dml init``: a small project that works, to begin from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument
+
+from dml.cli.frame import command, current, single
+
+app = single("init")
+
+
+@command(
+    app,
+    "init",
+    examples=[
+        ("dml init retina", "A project on a new embedded catalog."),
+        ("dml init retina --catalog data.example.org/7", "A project on a catalog that is there."),
+    ],
+)
+def init(directory: Annotated[Path, Argument(metavar="DIR", help="Its directory; made when it is not there.")]) -> None:
+    """Write a small working project: configurations, a model, a test.
+
+    It runs on a new embedded catalog unless --catalog names another. Files that are there are never replaced.
+    """
+    from dml.experiment.starting import start_project
+
+    invocation = current()
+    given = {"host", "catalog"} & invocation.overrides.keys()
+    started = start_project(directory, invocation.target if given else None)
+    console = invocation.console
+
+    def render() -> None:
+        console.print(f"{started.root}: {len(started.files)} files, on catalog {started.target}")
+        console.print()
+        console.print(f"  cd {directory}")
+        console.print("  dml preflight +experiment=quick --allow-dirty")
+        console.print("  dml run +experiment=quick --allow-dirty")
+
+    console.emit("init", started, render)

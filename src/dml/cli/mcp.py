@@ -1,0 +1,75 @@
+"""``dml mcp``: the server for assistants. The command only starts it; the two never import each other."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Annotated
+
+from typer import Option
+
+from dml.cli.frame import command, current, single
+
+app = single("mcp")
+
+
+@command(
+    app,
+    "mcp",
+    examples=[
+        ("dml mcp --list", "The tools and resources it has."),
+        ("dml mcp --http --port 8765", "By HTTP on this machine only; says address and token."),
+    ],
+)
+def mcp(
+    http: Annotated[bool, Option("--http", help="Serve streamable HTTP on loopback.")] = False,
+    port: Annotated[int, Option("--port", metavar="N", min=0, max=65535, help="Of --http; 0 takes a free one.")] = 0,
+    list_: Annotated[bool, Option("--list", help="List tools and resources, and end.")] = False,
+) -> None:
+    """Serve assistants over the Model Context Protocol: executions, datasets, lineage and the rest as tools.
+
+    Each tool names host and catalog and gives the JSON of the command that it runs. Needs the extra `mcp`.
+    """
+    from dml.errors import UsageError
+
+    invocation = current()
+    console = invocation.console
+    workspace = invocation.overrides.get("workspace")
+    try:
+        # The layers of the house forbid that the two front ends know each other; starting one is no more than its name.
+        server = import_module("dml.mcp.server")
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in ("mcp", "mcp_types", "anyio", "uvicorn", "starlette"):
+            raise
+        raise UsageError(
+            "the Model Context Protocol's SDK is not installed", hint="pip install 'deriva-dml[mcp]'"
+        ) from error
+    if list_:
+        found = server.contents()
+        console.emit("mcp.list", found, lambda: _print(found))
+    elif http:
+        server.serve_http(port, workspace, announce=_announce)
+    else:
+        server.serve_stdio(workspace)
+
+
+def _announce(address: str, token: str) -> None:
+    import sys
+
+    console = current().console
+    payload = {"url": address, "token": token}
+
+    def render() -> None:
+        console.print(address)
+        console.print(f"token={token}")
+
+    console.emit("mcp", payload, render)
+    sys.stdout.flush()
+
+
+def _print(found: dict[str, list[dict[str, str]]]) -> None:
+    from dml.cli.output import Column
+
+    console = current().console
+    columns = [Column("", whole=True), Column("")]
+    console.table(columns, [(one["name"], one["description"]) for one in found["tools"]])
+    console.table(columns, [(one["uri"], one["description"]) for one in found["resources"]])

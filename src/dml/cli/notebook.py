@@ -1,0 +1,165 @@
+"""``dml run-notebook``: a notebook as an execution, with what it was and what it showed kept as outputs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer import Argument, Option
+
+from dml.cli.experiment_options import DEFAULT_TIMEOUT, AllowDirty, ConfigDir, Python, Timeout
+from dml.cli.frame import command, current, single
+
+if TYPE_CHECKING:
+    from dml.experiment.composition import Composition
+
+app = single("run-notebook")
+
+
+@command(
+    app,
+    "run-notebook",
+    examples=[
+        ("dml run-notebook notebooks/roc_analysis.ipynb", "Check, ask, run, commit."),
+        ("dml run-notebook roc.ipynb -p threshold 0.4 assets=roc_quick --yes", "With a parameter and an override."),
+        ("dml run-notebook roc.ipynb --inspect", "The parameters that it has."),
+    ],
+)
+def run_notebook(
+    words: Annotated[
+        list[str], Argument(metavar="NOTEBOOK [OVERRIDES]...", help="The notebook, and overrides of its configuration.")
+    ],
+    parameter: Annotated[
+        list[str] | None,
+        Option("--parameter", "-p", metavar="NAME VALUE", help="A parameter (or NAME=VALUE); may be repeated."),
+    ] = None,
+    file: Annotated[
+        Path | None, Option("--file", "-f", metavar="FILE", help="Parameters, JSON or YAML; -p goes before them.")
+    ] = None,
+    kernel: Annotated[str | None, Option("--kernel", "-k", metavar="NAME", help="The kernel.")] = None,
+    log_output: Annotated[bool, Option("--log-output", help="Show what cells print while they run.")] = False,
+    inspect: Annotated[bool, Option("--inspect", help="Print the notebook's parameters, and leave.")] = False,
+    list_configs: Annotated[bool, Option("--list-configs", help="List what there is to choose, and leave.")] = False,
+    cfg: Annotated[
+        str | None, Option("--cfg", metavar="job|hydra|all", help="Print the configuration, and leave.")
+    ] = None,
+    info: Annotated[str | None, Option("--info", metavar="WHAT", help="Print what Hydra knows, and leave.")] = None,
+    config_dir: ConfigDir = None,
+    config_name: Annotated[
+        str | None, Option("--config-name", metavar="NAME", help="Its configuration (the notebook's name).")
+    ] = None,
+    yes: Annotated[bool, Option("--yes", "-y", help="Do not ask.")] = False,
+    allow_dirty: AllowDirty = False,
+    timeout: Timeout = DEFAULT_TIMEOUT,
+    python: Python = None,
+) -> None:
+    """Run a notebook of the project here as an execution.
+
+    Checks its configuration as `dml preflight` does, asks once, runs it with papermill in the project's environment,
+    and commits the executed notebook and its Markdown export with the outputs. The notebook calls `run_notebook()`
+    first.
+    """
+    from dml.cli.experiment_options import composed
+    from dml.cli.run import ask, site_of
+    from dml.cli.run_view import configs_document, exit_code, outcome_document, render_configs, render_outcome
+    from dml.errors import NotFoundError
+    from dml.experiment import running
+    from dml.experiment.launch import NotebookRequest, run_notebook_file
+
+    notebook, overrides, given = _sorted(words, parameter or [])
+    if not notebook.is_file():
+        raise NotFoundError(f"There is no notebook {notebook}", hint="Name it by its path.")
+    name = config_name or notebook.stem
+    showing = list_configs or inspect or cfg is not None or info is not None
+    composition: Composition = composed(
+        overrides,
+        config_dir=config_dir,
+        config_name=name,
+        multirun=False,
+        timeout=timeout,
+        python=python,
+        others=False,
+        packages=not showing,
+    )
+    console = current().console
+    if list_configs:
+        console.emit(
+            "run_notebook.list_configs", configs_document(composition), lambda: render_configs(console, composition)
+        )
+        return
+    if cfg is not None or info is not None:
+        flags = [*(["--cfg", cfg] if cfg else []), *(["--info", info] if info else [])]
+        raise typer.Exit(running.show(composition, flags))
+    request = NotebookRequest(
+        path=notebook.absolute(),
+        config_name=name,
+        overrides=composition.overrides,
+        parameters=_parameters(file, given),
+        kernel=kernel,
+        log_output=log_output,
+        inspect=inspect,
+        allow_dirty=allow_dirty,
+    )
+    if inspect:
+        raise typer.Exit(run_notebook_file(composition.project, request).code)
+    ask(composition, yes=yes, allow_dirty=allow_dirty, checked=True)
+    site = site_of(composition, allow_dirty)
+    launched = run_notebook_file(composition.project, request)
+    outcome = running.Outcome(
+        launched.code,
+        launched.execution,
+        status=running.status_of(site, launched.execution),
+        dry_run=running.is_dry_run(composition),
+    )
+    console.emit("run_notebook", outcome_document(outcome), lambda: render_outcome(console, outcome))
+    if not outcome.went_well:
+        raise typer.Exit(exit_code(outcome))
+
+
+def _sorted(words: list[str], names: list[str]) -> tuple[Path, list[str], list[tuple[str, str]]]:
+    """The notebook, the overrides and the parameters among the words of the command line.
+
+    The parser gives an option one word, so the VALUE of ``-p NAME VALUE`` comes among the others: they are taken in
+    order. A value that looks like an override is written ``-p NAME=VALUE``.
+
+    Raises:
+        UsageError: No word names a notebook, or names and values do not go together.
+    """
+    from dml.errors import UsageError
+
+    notebooks = [word for word in words if word.endswith(".ipynb")]
+    if len(notebooks) != 1:
+        raise UsageError("name one notebook, a file that ends in .ipynb", hint="dml run-notebook NOTEBOOK.ipynb")
+    rest = [word for word in words if word not in notebooks]
+    overrides = [word for word in rest if "=" in word or word.startswith(("+", "~"))]
+    values = [word for word in rest if word not in overrides]
+    bare = [name for name in names if "=" not in name]
+    if len(bare) != len(values):
+        raise UsageError(
+            f"{len(bare)} parameters and {len(values)} values were given", hint="Write -p NAME VALUE, or -p NAME=VALUE."
+        )
+    pairs = [(name.partition("=")[0], name.partition("=")[2]) for name in names if "=" in name]
+    return Path(notebooks[0]), overrides, [*pairs, *zip(bare, values, strict=True)]
+
+
+def _parameters(file: Path | None, given: list[tuple[str, str]]) -> dict[str, Any]:
+    """The parameters of a file, then those of the command line, each read as YAML reads a value.
+
+    Raises:
+        UsageError: The file cannot be read, or holds no mapping.
+    """
+    import yaml
+
+    from dml.errors import UsageError
+
+    found: dict[str, Any] = {}
+    if file is not None:
+        try:
+            document = yaml.safe_load(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError, yaml.YAMLError) as error:
+            raise UsageError(f"{file} cannot be read: {error}", hint="Name a JSON or YAML file.") from error
+        if not isinstance(document, dict):
+            raise UsageError(f"{file} holds no parameters", hint="Its top level is a mapping.")
+        found.update(document)
+    return {**found, **{name: yaml.safe_load(value) for name, value in given}}

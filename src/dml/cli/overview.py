@@ -1,0 +1,212 @@
+"""``dml`` alone: where am I, and what needs me.
+
+Reads settings, the registry and the disk; asks no server and creates nothing.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dml._version import __version__
+from dml.cli.formatting import binary_size, count, home_shortened
+from dml.cli.invocation import Invocation
+from dml.cli.output import Cell, Column, Console
+from dml.errors import DmlError
+
+if TYPE_CHECKING:
+    from dml.cache.survey import Totals
+    from dml.target import Target
+    from dml.workspace.layout import Workspace
+    from dml.workspace.liveness import Liveness
+
+__all__ = ["Overview", "look", "overview", "waiting_in"]
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What waits in one workspace; executions by RID, the latest first.
+
+    Attributes:
+        target: The catalog, None when none has been chosen.
+        workspace: Its directory, None without a target.
+        free: Bytes free on the workspace's disk, None when it cannot be told.
+        pending: Not running, with staged outputs that are not in the catalog.
+        dead: ``Running``, but the process is gone.
+        running: ``Running`` and alive, on another host, or not watched; with the last progress message.
+        unsynced: With a status that the catalog has not been told.
+        total: All executions of the workspace.
+        cache: What the cache holds, None when there is none.
+    """
+
+    target: str | None
+    workspace: Path | None
+    free: int | None
+    pending: tuple[str, ...] = ()
+    dead: tuple[str, ...] = ()
+    running: tuple[tuple[str, str], ...] = ()
+    unsynced: tuple[str, ...] = ()
+    total: int = 0
+    cache: Totals | None = None
+
+
+def overview(invocation: Invocation) -> None:
+    """Print the overview."""
+    found = look(invocation)
+    console = invocation.console
+    payload = {
+        "version": __version__,
+        "target": found.target,
+        "workspace": found.workspace,
+        "free_bytes": found.free,
+        "executions": found.total,
+        "pending": found.pending,
+        "dead": found.dead,
+        "running": [{"rid": rid, "detail": detail} for rid, detail in found.running],
+        "sync_pending": found.unsynced,
+        "cache": None if found.cache is None else asdict(found.cache),
+    }
+    console.emit("overview", payload, lambda: _render(found, console))
+
+
+def look(invocation: Invocation) -> Overview:
+    """Read what the overview shows.
+
+    Raises:
+        UsageError: A settings file is malformed.
+        IntegrityError: The registry is damaged.
+    """
+    if not invocation.settings.has_target:
+        return Overview(None, None, None)
+    from dml.workspace.layout import Workspace
+
+    root = invocation.workspace
+    empty = Overview(str(invocation.target), root, _free(root))
+    workspace = Workspace(root, invocation.target)
+    return replace(_with_executions(empty, workspace), cache=_cache(workspace, invocation.settings.get("cache")))
+
+
+def _cache(workspace: Workspace, directory: Path | None) -> Totals | None:
+    """What the cache's index says; a damaged one is the business of ``dml cache``."""
+    if not ((directory or workspace.cache_directory) / "index.sqlite").exists():
+        return None  # what is not there need not be imported either
+    from dml.cache.index import Index
+    from dml.cache.layout import Cache
+    from dml.cache.survey import totals
+
+    try:
+        with Index.reading(Cache.of(workspace, directory)) as index:
+            found = totals(index)
+    except DmlError:
+        return None
+    return found if found.bags or found.assets else None
+
+
+def _with_executions(found: Overview, workspace: Workspace) -> Overview:
+    from dml.workspace.executions import list_executions
+    from dml.workspace.liveness import list_liveness
+    from dml.workspace.registry import Registry
+
+    with Registry.reading(workspace) as registry:
+        if not registry.exists:
+            return found
+        rows = list_executions(registry)
+        waiting = list_executions(registry, pending=True)
+        alive = list_liveness(registry)
+    dead = tuple(row.rid for row in rows if row.status == "Running" and _state(alive.get(row.rid)) == "dead")
+    running = [row for row in rows if row.status == "Running" and row.rid not in dead]
+    return replace(
+        found,
+        total=len(rows),
+        dead=dead,
+        running=tuple((row.rid, row.status_detail or "") for row in running),
+        pending=tuple(row.rid for row in waiting if row.status not in ("Running", "Aborted")),
+        unsynced=tuple(row.rid for row in rows if row.sync_pending),
+    )
+
+
+def waiting_in(target: Target) -> tuple[str, ...]:
+    """Executions of a target's default workspace that wait to be uploaded or may still run."""
+    from dml.workspace.layout import Workspace
+
+    found = _with_executions(Overview(None, None, None), Workspace(target.default_workspace, target))
+    return (*found.pending, *found.dead, *(rid for rid, _ in found.running))
+
+
+def _state(liveness: Liveness | None) -> str:
+    """``unknown`` for an execution that nothing watches, such as one that deriva-ml runs."""
+    return liveness.state if liveness is not None else "unknown"
+
+
+def _free(directory: Path) -> int | None:
+    """Bytes free where ``directory`` is or will be."""
+    for place in (directory, *directory.parents):
+        try:
+            return shutil.disk_usage(place).free
+        except OSError:
+            continue
+    return None
+
+
+def _render(found: Overview, console: Console) -> None:
+    if found.target is None:
+        console.print(f"dml {__version__} · no catalog has been chosen")
+        console.print()
+        _rows(
+            console,
+            [
+                ("try the worked example, nothing needed", "dml demo"),
+                ("choose a catalog you have", "dml catalog use HOST/NUMBER"),
+                ("check this machine", "dml doctor"),
+            ],
+        )
+    else:
+        free = f" ({binary_size(found.free)} free)" if found.free is not None else ""
+        target = " / catalog ".join(found.target.split("/", 1))
+        console.print(f"dml {__version__} · {target} · workspace {home_shortened(found.workspace or Path())}{free}")
+        console.print()
+        lines = list(_lines(found))
+        if lines:
+            console.table([Column(""), Column(""), Column("", whole=True)], lines, indent=2)
+        elif found.total and found.cache is None:
+            console.print(f"  nothing waits; {count(found.total, 'execution')} here      dml exec list")
+        else:
+            console.print("  no executions here yet      dml demo, or dml exec create --help")
+    console.print()
+    console.print("dml tui for the dashboard · dml COMMAND --help")
+
+
+def _rows(console: Console, rows: list[tuple[str, str]]) -> None:
+    console.table([Column(""), Column("", whole=True)], rows, indent=2)
+
+
+def _lines(found: Overview) -> list[tuple[object, object, object]]:
+    lines: list[tuple[object, object, object]] = []
+    if found.pending:
+        waits = "execution waits" if len(found.pending) == 1 else "executions wait"
+        what = Cell(f"{len(found.pending)} {waits} to be uploaded", "yellow")
+        lines.append((what, _some(found.pending), "dml exec commit --all"))
+    if found.dead:
+        whose = "execution lost its process" if len(found.dead) == 1 else "executions lost their process"
+        what = Cell(f"{len(found.dead)} {whose}", "red")
+        lines.append((what, _some(found.dead), f"dml exec resume {found.dead[0]} --commit"))
+    if found.running:
+        what = Cell(f"{len(found.running)} {'is' if len(found.running) == 1 else 'are'} running", "green")
+        detail = found.running[0][1] if len(found.running) == 1 else ""
+        lines.append((what, _some(tuple(rid for rid, _ in found.running)), detail or "dml exec list"))
+    if found.unsynced:
+        what = Cell(f"{count(len(found.unsynced), 'status', 'statuses')} not yet in the catalog", "yellow")
+        lines.append((what, _some(found.unsynced), "dml exec sync"))
+    if found.cache is not None:
+        if not lines:
+            lines.append(("nothing waits", count(found.total, "execution"), "dml exec list"))
+        missing = f", {found.cache.incomplete} incomplete" if found.cache.incomplete else ""
+        held = f"cache {binary_size(found.cache.bytes)} in {count(found.cache.bags, 'dataset')}{missing}"
+        lines.append((held, count(found.cache.assets, "asset") if found.cache.assets else "", "dml cache list"))
+    return lines
+
+
+def _some(rids: tuple[str, ...]) -> str:
+    return ", ".join(rids[:4]) + (f" and {len(rids) - 4} more" if len(rids) > 4 else "")

@@ -1,0 +1,26 @@
+"""``--limit`` of the list commands, and the line that says when a list was cut."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Final
+
+from typer import Option
+
+from dml.cli.formatting import count
+
+if TYPE_CHECKING:
+    from dml.cli.output import Console
+
+__all__ = ["DEFAULT_LIMIT", "Limit", "say_cut"]
+
+DEFAULT_LIMIT: Final = 100
+
+Limit = Annotated[int, Option("--limit", metavar="N", min=0, help="The most rows; 0 for all.")]
+
+
+def say_cut(console: Console, shown: int, more: bool, noun: str = "") -> None:
+    """Say how many rows there are, or that there are more than those shown."""
+    if more:
+        console.say(f"the first {shown:,} are shown; --limit 0 shows all")
+    elif noun:
+        console.say(count(shown, noun))

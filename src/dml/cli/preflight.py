@@ -1,0 +1,151 @@
+"""``dml preflight``: everything that would have failed an hour later."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from typer import Option
+
+from dml.cli.experiment_options import (
+    DEFAULT_CONFIG_NAME,
+    DEFAULT_TIMEOUT,
+    AllowDirty,
+    ConfigDir,
+    ConfigName,
+    Multirun,
+    Overrides,
+    Python,
+    Timeout,
+)
+from dml.cli.frame import command, current, single
+
+if TYPE_CHECKING:
+    from dml.preflight.look import Look
+    from dml.preflight.preflight import Options
+    from dml.preflight.subject import Subject
+
+app = single("preflight")
+
+Only = Annotated[
+    list[str] | None, Option("--only", metavar="GROUP", help="Only this group of checks; may be repeated.")
+]
+Skip = Annotated[list[str] | None, Option("--skip", metavar="GROUP", help="Not this group; may be repeated.")]
+
+
+@command(
+    app,
+    "preflight",
+    examples=[
+        ("dml preflight +experiment=cifar10_quick", "An experiment of the project here."),
+        ("dml preflight +multirun=lr_sweep --offline", "Every job of a sweep, without asking the catalog."),
+        ("dml preflight --config run.yaml", "A configuration file."),
+        ("dml preflight 1-ABC@1.4.0 2-GHI", "Inputs by their RIDs."),
+        ("dml preflight +experiment=cifar10_quick --fix", "Then fetch what is missing into the cache."),
+    ],
+)
+def preflight(
+    overrides: Overrides = None,
+    config_dir: ConfigDir = None,
+    config_name: ConfigName = DEFAULT_CONFIG_NAME,
+    multirun: Multirun = False,
+    config: Annotated[
+        Path | None, Option("--config", metavar="FILE", help="A configuration, JSON or YAML, instead of a project.")
+    ] = None,
+    dataset: Annotated[
+        list[str] | None, Option("--dataset", metavar="RID[@VERSION]", help="An input dataset; may be repeated.")
+    ] = None,
+    asset: Annotated[
+        list[str] | None, Option("--asset", metavar="RID", help="An input asset; may be repeated.")
+    ] = None,
+    only: Only = None,
+    skip: Skip = None,
+    offline: Annotated[bool, Option("--offline", help="Ask no server.")] = False,
+    exact: Annotated[bool, Option("--exact", help="Read sizes at the datasets' snapshots; slower.")] = False,
+    mend: Annotated[bool, Option("--fix", help="Fetch missing inputs into the cache.")] = False,
+    allow_dirty: AllowDirty = False,
+    timeout: Timeout = DEFAULT_TIMEOUT,
+    python: Python = None,
+) -> None:
+    """Check an experiment before it runs; nothing is written, and every check runs even when others fail.
+
+    Looks at the configuration, the catalog, every input with its version and bytes, vocabulary, cache and disk, the
+    code in git and the environment. Exits 8 when something would fail.
+    """
+    from dml.cli.experiment_options import composed, default_target, sort_words
+    from dml.cli.preflight_view import document, render
+    from dml.errors import UsageError
+    from dml.preflight.fixing import fix
+    from dml.preflight.preflight import Options, selected_groups
+    from dml.preflight.preflight import preflight as run
+    from dml.preflight.subject import subject_of_composition
+
+    options = Options(offline=offline, exact=exact, groups=selected_groups(only or (), skip or ()))
+    words, direct = sort_words(overrides or [])
+    if config is not None or direct or dataset or asset:
+        if words or multirun:
+            raise UsageError(
+                "overrides belong to a project, and inputs were given directly", hint="Give the one or the other."
+            )
+        subject = _direct(config, direct, dataset or [], asset or [], allow_dirty)
+    else:
+        composition = composed(
+            words,
+            config_dir=config_dir,
+            config_name=config_name,
+            multirun=multirun,
+            timeout=timeout,
+            python=python,
+            others=True,
+        )
+        subject = subject_of_composition(composition, default_target=default_target(), allow_dirty=allow_dirty)
+    look = opened(subject, options)
+    report = run(look, options)
+    mended: list[str] = []
+    invocation = current()
+    if mend and not offline:
+        with invocation.showing() as progress:
+            mended = fix(look, progress=progress)
+        if mended:
+            look = opened(subject, options)
+            report = run(look, options)
+    invocation.console.emit("preflight", document(report, mended), lambda: render(invocation.console, report, mended))
+    if not report.passed:
+        raise typer.Exit(8)
+
+
+def opened(subject: Subject, options: Options) -> Look:
+    """What the checks are given for a subject: its catalog, workspace and cache."""
+    from dml.cli.experiment_options import default_target, workspace_of
+    from dml.cli.opening import open_catalog
+    from dml.preflight.preflight import look_at
+
+    catalog = open_catalog(subject.target) if subject.target is not None and not options.offline else None
+    workspace = workspace_of(subject.target, subject.composition)
+    cache = current().settings.get("cache") if subject.target == default_target() else None
+    return look_at(subject, catalog, workspace, cache=cache, options=options)
+
+
+def _direct(config: Path | None, rids: list[str], datasets: list[str], assets: list[str], allow_dirty: bool) -> Subject:
+    from dml.cli.experiment_options import default_target
+    from dml.dataset.spec import DatasetSpec
+    from dml.execution.configuration import AssetSpec, ExecutionConfiguration, load_configuration
+    from dml.preflight.subject import subject_of_configuration
+
+    base = load_configuration(config) if config is not None else ExecutionConfiguration()
+    named = [DatasetSpec.parse(one) for one in [*datasets, *(rid for rid in rids if "@" in rid)]]
+    configuration = ExecutionConfiguration(
+        workflow=base.workflow,
+        description=base.description,
+        datasets=[*base.datasets, *named],
+        assets=[*base.assets, *(AssetSpec.parse(one) for one in assets)],
+    )
+    return subject_of_configuration(
+        configuration,
+        default_target(),
+        name=str(config) if config is not None else "inputs",
+        either=[rid for rid in rids if "@" not in rid],
+        needs_workflow=config is not None,
+        allow_dirty=allow_dirty,
+    )

@@ -1,0 +1,121 @@
+"""The preflight's report on the screen, and as a document."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from dml.formatting import binary_size, count, duration
+
+if TYPE_CHECKING:
+    from dml.cli.output import Console
+    from dml.preflight.results import Card, Report, Result
+
+__all__ = ["document", "print_card", "render"]
+
+STYLES: Final = {"ok": "green", "warning": "yellow", "failed": "red", "skipped": "bright_black"}
+_FINE: Final = 6
+"""Results of one group that found all well, above which they are counted instead of listed."""
+
+
+def document(report: Report, mended: Sequence[str] = ()) -> dict[str, Any]:
+    """The fields of ``dml.preflight/1``."""
+    from dml.preflight.results import State
+
+    return {
+        "passed": report.passed,
+        "counts": {str(state): report.count(state) for state in State},
+        "results": [
+            {
+                "group": one.group,
+                "check": one.check,
+                "state": str(one.state),
+                "message": one.message,
+                "fix": one.fix or None,
+                "subject": one.subject or None,
+            }
+            for one in report.results
+        ],
+        "card": report.card,
+        "fixed": list(mended),
+        "requests": report.requests,
+        "seconds": round(report.seconds, 3),
+    }
+
+
+def render(console: Console, report: Report, mended: Sequence[str] = ()) -> None:
+    """Print the report for people."""
+    from dml.preflight.results import GROUPS, State
+
+    card = report.card
+    checks = count(len(report.results), "check")
+    where = f" · {card.target.replace('/', ' / ')}" if card.target else ""
+    console.print(
+        f"Preflight  {card.experiment}{where} · {checks} in {duration(report.seconds)},"
+        f" {count(report.requests, 'request')}"
+    )
+    console.print()
+    for group in GROUPS:
+        _render_group(console, group, report.of(group))
+    for line in mended:
+        console.print(f" fixed: {line}")
+    print_card(console, card)
+    console.print()
+    failures, warnings = report.count(State.FAILED), report.count(State.WARNING)
+    parts = [f"{failures} failed"] * bool(failures) + [count(warnings, "warning")] * bool(warnings)
+    console.print(f"{', '.join(parts) or 'All is well'}." + ("" if mended else " Nothing was written."))
+
+
+def _render_group(console: Console, group: str, results: Sequence[Result]) -> None:
+    from dml.preflight.results import State
+
+    fine = [one for one in results if one.state is State.OK]
+    others = [one for one in results if one.state is not State.OK]
+    listed = [*others, *fine] if console.verbosity > 0 or len(fine) <= _FINE else [*others, *fine[: _FINE - 1]]
+    left = len(results) - len(listed)
+    title = group
+    for one in listed:
+        _line(console, title, str(one.state), one.message)
+        if one.fix:
+            console.print(" " * 26, "fix: ", one.fix)
+        title = ""
+    if left:
+        _line(console, title, "ok", f"and {left} more")
+
+
+def _line(console: Console, title: str, state: str, message: str) -> None:
+    from dml.cli.output import Cell, terminal_width
+    from dml.cli.tables import fold
+    from dml.safe_text import safe
+
+    width = max(terminal_width() - 26, 30)
+    for position, text in enumerate(fold(safe(message), width)):
+        head = f" {title:<15} " if not position else " " * 17
+        word = Cell(f"{state:<8}", STYLES.get(state, "")) if not position else Cell(" " * 8)
+        console.print(head, word, " ", text)
+
+
+def print_card(console: Console, card: Card) -> None:
+    """Print what will run, in short; nothing when nothing is known about it."""
+    rows = [
+        ("experiment", card.experiment + (f", {card.jobs} jobs" if card.jobs != 1 else "")),
+        ("code", " @ ".join(part for part in (card.branch, card.commit) if part)),
+        ("version", card.version),
+        ("calls", card.function),
+        ("parameters", ", ".join(f"{key}={value}" for key, value in card.parameters.items())),
+        ("datasets", _tiers(card.datasets)),
+        ("assets", _tiers(card.assets)),
+        ("to fetch", binary_size(card.bytes_to_fetch) if card.bytes_to_fetch is not None else ""),
+    ]
+    if not card.commit and not card.function and not card.datasets and not card.assets:
+        return
+    console.print()
+    for name, value in rows:
+        if value:
+            _line(console, name, "", value)
+
+
+def _tiers(inputs: Any) -> str:
+    shown = [f"{name} {tier}" for name, tier in list(inputs.items())[:_FINE]]
+    more = len(inputs) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")

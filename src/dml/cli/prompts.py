@@ -1,0 +1,66 @@
+"""Questions before something that cannot be undone; where there is no terminal the answer must be a flag.
+
+Danger has degrees: ``confirm`` asks yes or no and ``--yes`` answers it; what would discard outputs that were never
+uploaded wants the RID itself, typed or as ``--confirm RID``.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from dml.errors import DmlError, UsageError
+from dml.safe_text import safe
+
+__all__ = ["confirm", "confirm_rid"]
+
+
+def confirm(question: str, *, yes: bool, flag: str = "--yes") -> None:
+    """Go on only when the user agrees.
+
+    Args:
+        question: One sentence ending in a question mark.
+        yes: Whether the flag was given, which answers without asking.
+        flag: How the flag is spelt, for the message.
+
+    Raises:
+        UsageError: There is nobody to ask.
+        DmlError: The answer is no.
+    """
+    if yes:
+        return
+    answer = _ask(f"{question} [y/N] ", flag)
+    if answer.strip().lower() not in ("y", "yes"):
+        raise DmlError("not confirmed; nothing was done")
+
+
+def confirm_rid(what: str, rid: str, *, given: str | None) -> None:
+    """Go on only when the user has named the RID whose unsent outputs would be lost.
+
+    Args:
+        what: What will happen, one sentence.
+        rid: The RID that must be typed.
+        given: The value of ``--confirm``, None when it was not given.
+
+    Raises:
+        UsageError: There is nobody to ask, or ``--confirm`` names something else.
+        DmlError: Something else was typed.
+    """
+    flag = f"--confirm {rid}"
+    if given is not None:
+        if given != rid:
+            raise UsageError(f"--confirm {safe(given)} does not match {rid}", hint=f"To go on, give {flag}.")
+        return
+    if _ask(f"{what}\nType {rid} to go on: ", flag).strip() != rid:
+        raise DmlError("not confirmed; nothing was done")
+
+
+def _ask(text: str, flag: str) -> str:
+    if not (sys.stdin and sys.stdin.isatty() and sys.stderr.isatty()):
+        question = safe(text.partition("\n")[0].removesuffix("[y/N] ").strip())
+        raise UsageError(f"this needs a confirmation and there is no terminal: {question}", hint=f"Give {flag}.")
+    sys.stderr.write("\n".join(safe(line) for line in text.split("\n")))
+    sys.stderr.flush()
+    answer = sys.stdin.readline()
+    if not answer:
+        raise DmlError("not confirmed; nothing was done")
+    return answer

@@ -1,0 +1,164 @@
+"""``dml run``: an experiment with provenance, after the checks and one question."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from typer import Option
+
+from dml.cli.experiment_options import (
+    DEFAULT_CONFIG_NAME,
+    DEFAULT_TIMEOUT,
+    AllowDirty,
+    ConfigDir,
+    ConfigName,
+    Multirun,
+    Overrides,
+    Python,
+    Timeout,
+)
+from dml.cli.frame import command, current, single
+
+if TYPE_CHECKING:
+    from dml.experiment.composition import Composition
+    from dml.experiment.running import Site
+
+app = single("run")
+
+
+@command(
+    app,
+    "run",
+    examples=[
+        ("dml run +experiment=cifar10_quick", "Check, ask, run, commit."),
+        ("dml run +experiment=cifar10_quick dry_run=true", "Fetch and load, but write nothing to the catalog."),
+        ("dml run +multirun=lr_sweep --yes", "Every job of a sweep, nested in one parent."),
+        ("dml run --resume 6A0", "The jobs of a sweep that are not done."),
+        ("dml run --list-configs", "What there is to choose."),
+    ],
+)
+def run(
+    overrides: Overrides = None,
+    config_dir: ConfigDir = None,
+    config_name: ConfigName = DEFAULT_CONFIG_NAME,
+    multirun: Multirun = False,
+    yes: Annotated[bool, Option("--yes", "-y", help="Do not ask.")] = False,
+    resume: Annotated[
+        str | None, Option("--resume", metavar="PARENT", help="Run the jobs of this sweep that are not done.")
+    ] = None,
+    no_preflight: Annotated[bool, Option("--no-preflight", help="Leave the checks out.")] = False,
+    list_configs: Annotated[bool, Option("--list-configs", help="List what there is to choose, and leave.")] = False,
+    cfg: Annotated[
+        str | None, Option("--cfg", metavar="job|hydra|all", help="Print the configuration, and leave.")
+    ] = None,
+    info: Annotated[
+        str | None,
+        Option("--info", metavar="WHAT", help="Print what Hydra knows (all, defaults, plugins …), and leave."),
+    ] = None,
+    resolve: Annotated[bool, Option("--resolve", help="With --cfg: resolve interpolations.")] = False,
+    package: Annotated[str | None, Option("--package", metavar="NAME", help="With --cfg: only this part.")] = None,
+    allow_dirty: AllowDirty = False,
+    timeout: Timeout = DEFAULT_TIMEOUT,
+    python: Python = None,
+) -> None:
+    """Run an experiment of the project here, with provenance.
+
+    Checks it as `dml preflight` does, shows what will run, asks once, and runs it in the project's own environment.
+    Outputs are committed when the model returns; when it raises, the execution is Failed and keeps what it staged. A
+    project written for deriva-ml is run by deriva-ml's own runner.
+    """
+    from dml.cli.experiment_options import composed, sort_words
+    from dml.cli.run_view import configs_document, exit_code, outcome_document, render_configs, render_outcome
+    from dml.errors import UsageError
+    from dml.experiment import running
+
+    words, rids = sort_words(overrides or [])
+    if rids:
+        raise UsageError(f"{rids[0]} is not an override", hint=f"dml preflight {rids[0]} checks inputs by their RIDs.")
+    showing = list_configs or cfg is not None or info is not None
+    composition = composed(
+        words,
+        config_dir=config_dir,
+        config_name=config_name,
+        multirun=multirun,
+        timeout=timeout,
+        python=python,
+        others=not showing and not no_preflight,
+        packages=not showing,
+    )
+    console = current().console
+    if list_configs:
+        listing = configs_document(composition)
+        console.emit("run.list_configs", listing, lambda: render_configs(console, composition))
+        return
+    if showing:
+        raise typer.Exit(running.show(composition, _hydra_flags(cfg, info, resolve, package)))
+    if resume is not None:
+        if words or multirun:
+            raise UsageError("a sweep is resumed as it was begun", hint=f"dml run --resume {resume}")
+        outcome = running.resume(composition, site_of(composition, allow_dirty), resume)
+    else:
+        ask(composition, yes=yes, allow_dirty=allow_dirty, checked=not no_preflight)
+        outcome = running.run(composition, site_of(composition, allow_dirty))
+    console.emit("run", outcome_document(outcome), lambda: render_outcome(console, outcome))
+    if not outcome.went_well:
+        raise typer.Exit(exit_code(outcome))
+
+
+def ask(composition: Composition, *, yes: bool, allow_dirty: bool, checked: bool) -> None:
+    """Check what will run, show it, and go on only when it is well and wanted.
+
+    Raises:
+        PreflightError: Something would fail.
+        UsageError: The configuration does not compose, or there is nobody to ask.
+        DmlError: The answer is no.
+    """
+    from dml.cli.experiment_options import default_target
+    from dml.cli.preflight import opened
+    from dml.cli.preflight_view import render
+    from dml.cli.prompts import confirm
+    from dml.errors import PreflightError, UsageError
+    from dml.experiment.running import is_dry_run
+    from dml.preflight.preflight import Options, preflight
+    from dml.preflight.subject import subject_of_composition
+
+    if checked:
+        subject = subject_of_composition(composition, default_target=default_target(), allow_dirty=allow_dirty)
+        report = preflight(opened(subject, Options()))
+        render(current().console, report)
+        if not report.passed:
+            raise PreflightError("the checks before the run found what would fail", hint="Mend it, then run again.")
+    problems = [*composition.problems, *(job.problem for job in composition.jobs if job.problem)]
+    if problems:
+        place = problems[0].place(composition.project)
+        raise UsageError(f"{place}: {problems[0].message}" if place else problems[0].message, hint=problems[0].hint)
+    if not is_dry_run(composition):
+        jobs = f"{composition.job_count} jobs" if composition.is_sweep else "it"
+        confirm(f"Run {jobs} now?", yes=yes)
+
+
+def site_of(composition: Composition, allow_dirty: bool) -> Site:
+    """Where the run works.
+
+    Raises:
+        UsageError: No catalog is named.
+    """
+    from dml.cli.experiment_options import default_target, workspace_of
+    from dml.errors import UsageError
+    from dml.experiment.running import Site
+    from dml.preflight.subject import subject_of_composition
+
+    subject = subject_of_composition(composition, default_target=default_target())
+    workspace = workspace_of(subject.target, composition)
+    if subject.target is None or workspace is None:
+        raise UsageError(subject.target_problem or "no catalog has been chosen", hint=subject.target_fix)
+    cache = current().settings.get("cache") if subject.target == default_target() else None
+    return Site(subject.target, workspace.root, cache, allow_dirty)
+
+
+def _hydra_flags(cfg: str | None, info: str | None, resolve: bool, package: str | None) -> list[str]:
+    flags = ["--cfg", cfg] if cfg is not None else []
+    flags += ["--info", info] if info is not None else []
+    flags += ["--resolve"] if resolve else []
+    return flags + (["--package", package] if package is not None else [])

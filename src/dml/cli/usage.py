@@ -1,0 +1,53 @@
+"""What is said about a command line that cannot be taken: Typer's errors turned into ours, with a suggestion."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+from typer import TyperException
+
+from dml.cli.typer_internals import Context
+from dml.errors import DmlError, UsageError
+
+
+def translate(error: TyperException) -> DmlError:
+    """The same error in dml's words, with the next thing to type as its hint."""
+    context: Context | None = getattr(error, "ctx", None)
+    help_line = f"`{context.command_path} --help` shows what it takes." if context else ""
+    option = getattr(error, "option_name", None)
+    if option is not None and hasattr(error, "possibilities"):
+        near = list(error.possibilities or ())
+        hint = f"Did you mean {_alternatives(near)}?" if near else help_line
+        where = f"`{context.command_path}` has" if context else "there is"
+        return UsageError(f"{where} no option `{option}`", hint=hint)
+    message = error.format_message().rstrip(".").replace("'", "`")
+    return UsageError(message[:1].lower() + message[1:], hint=help_line)
+
+
+def unknown_command(group: Any, context: Context, name: str) -> UsageError:
+    """The error for a word that is no command of ``group``."""
+    known = [command for command, _ in group.visible(context)]
+    path = context.command_path
+    near = [f"{path} {word}" for word in difflib.get_close_matches(name, known, n=3, cutoff=0.6)]
+    suggestions = list(dict.fromkeys([*_elsewhere(name), *near]))[:4]
+    hint = f"Did you mean {_alternatives(suggestions)}?" if suggestions else f"`{path} --help` lists the commands."
+    return UsageError(f"`{path}` has no command `{name}`", hint=hint)
+
+
+def _elsewhere(name: str) -> list[str]:
+    """Commands of other groups with exactly this name; their modules are loaded only for this answer."""
+    from dml.cli.commands import root
+
+    top = root()
+    base = Context(top, info_name="dml")
+    found = []
+    for entry, _ in top.visible(base):
+        candidate = top.get_command(base, entry)
+        if candidate is not None and name in getattr(candidate, "commands", {}):
+            found.append(f"dml {entry} {name}")
+    return found
+
+
+def _alternatives(words: list[str]) -> str:
+    return " or ".join(f"`{word}`" for word in words)

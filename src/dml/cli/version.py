@@ -1,0 +1,48 @@
+"""``dml version``: the versions of dml, of Python and of what it stands on; imports none of it."""
+
+from __future__ import annotations
+
+import platform
+
+from dml._version import __version__
+from dml.cli.frame import command, current, single
+from dml.cli.output import Column
+
+app = single("version")
+
+STANDS_ON = ("deriva", "bdbag", "typer", "rich", "textual", "pydantic", "werkzeug", "cheroot", "GitPython")
+
+
+def installed(names: tuple[str, ...] = STANDS_ON) -> dict[str, str | None]:
+    """Versions of installed distributions; None for one that is missing."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found: dict[str, str | None] = {}
+    for name in names:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+@command(
+    app,
+    "version",
+    examples=[
+        ("dml version", "Versions to put into a report."),
+        ("dml version --json", "The same for a program."),
+    ],
+)
+def show_version() -> None:
+    """Show the versions of dml and what it stands on."""
+    versions = installed()
+    payload = {"dml": __version__, "python": platform.python_version(), "platform": platform.platform()}
+
+    def render() -> None:
+        console.print(f"dml {__version__}")
+        rows = [("Python", payload["python"]), *((name, value or "missing") for name, value in versions.items())]
+        console.table([Column("", whole=True), Column("", whole=True)], rows)
+
+    console = current().console
+    console.emit("version", {**payload, "packages": versions}, render)

@@ -1,0 +1,125 @@
+"""``dml vocab``: the terms of controlled vocabularies."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Argument, Option
+
+from dml.cli.formatting import UNKNOWN, count
+from dml.cli.frame import command, current, group
+from dml.cli.opening import open_catalog
+from dml.cli.output import Cell, Column, Console
+
+if TYPE_CHECKING:
+    from dml.catalog.vocabulary import Term
+
+app = group("vocab", "List and add the terms of controlled vocabularies.")
+
+Table = Annotated[str, Argument(metavar="VOCABULARY", help="As in Workflow_Type or deriva-ml:Workflow_Type.")]
+Name = Annotated[str, Argument(metavar="TERM", help="The term's name or a synonym.")]
+
+
+@command(
+    app,
+    "list",
+    examples=[
+        ("dml vocab list", "The vocabularies of the catalog."),
+        ("dml vocab list Workflow_Type", "The terms of one."),
+    ],
+)
+def list_(
+    table: Annotated[str | None, Argument(metavar="VOCABULARY", help="List its terms; else the vocabularies.")] = None,
+) -> None:
+    """List the vocabularies of the catalog, or the terms of one."""
+    from dml.catalog.vocabulary import terms
+
+    console = current().console
+    catalog = open_catalog()
+    if table is None:
+        found = catalog.schema().vocabularies()
+        rows = [{"table": one.qualified_name, "comment": one.comment or ""} for one in found]
+        columns = [Column("vocabulary", whole=True), Column("what for")]
+        lines = [(row["table"], row["comment"]) for row in rows]
+        console.emit("vocab.list", {"vocabularies": rows}, lambda: console.table(columns, lines))
+        return
+    known = terms(catalog, table)
+    payload = {"vocabulary": catalog.schema().table(table).qualified_name, "terms": [asdict(one) for one in known]}
+    console.emit("vocab.list", payload, lambda: _print_terms(console, known))
+
+
+@command(
+    app,
+    "show",
+    examples=[("dml vocab show Workflow_Type Training", "Its description, synonyms and URI.")],
+)
+def show(table: Table, name: Name) -> None:
+    """Show one term, found by its name or a synonym."""
+    from dml.catalog.vocabulary import find_term
+
+    console = current().console
+    term = find_term(open_catalog(), table, name)
+    rows = [
+        ("name", Cell(term.name, "bold")),
+        ("description", term.description or UNKNOWN),
+        ("synonyms", ", ".join(term.synonyms) or UNKNOWN),
+        ("id", term.id),
+        ("URI", term.uri),
+        ("RID", term.rid),
+    ]
+    columns = [Column("", whole=True), Column("")]
+    console.emit("vocab.show", {"term": asdict(term)}, lambda: console.table(columns, rows))
+
+
+@command(
+    app,
+    "add",
+    examples=[
+        ('dml vocab add Workflow_Type Pruning -d "Makes a model smaller"', "Add a term; nothing when it is there."),
+        ('dml vocab add Asset_Type Mask -d "A segmentation" --synonym Label_Map', "With another name."),
+    ],
+)
+def add(
+    table: Table,
+    name: Annotated[str, Argument(metavar="TERM", help="The new term's name.")],
+    description: Annotated[str, Option("--description", "-d", metavar="TEXT", help="What it means.")],
+    synonym: Annotated[
+        list[str] | None, Option("--synonym", metavar="NAME", help="Another name; may be repeated.")
+    ] = None,
+) -> None:
+    """Add a term to a vocabulary. One that is there is left as it is."""
+    from dml.catalog.vocabulary import add_terms, find_term
+
+    console = current().console
+    catalog = open_catalog()
+    added = add_terms(catalog, table, {name: description}, {name: synonym or []})
+    term = added[0] if added else find_term(catalog, table, name)
+    said = f"{name} added to {table} as {term.rid}." if added else f"{table} has {name} already; nothing to do."
+    console.emit("vocab.add", {"term": asdict(term), "added": bool(added)}, lambda: console.print(said))
+
+
+@command(
+    app,
+    "synonym",
+    examples=[("dml vocab synonym Workflow_Type Training Fitting", "Let `Fitting` find the term `Training`.")],
+)
+def synonym(
+    table: Table, name: Name, other: Annotated[str, Argument(metavar="SYNONYM", help="The other name.")]
+) -> None:
+    """Give a term another name under which it is found."""
+    from dml.catalog.vocabulary import add_synonym, find_term
+
+    console = current().console
+    catalog = open_catalog()
+    before = find_term(catalog, table, name)
+    term = add_synonym(catalog, table, name, other)
+    known = other in before.synonyms or other == before.name
+    said = f"{term.name} has {other} already; nothing to do." if known else f"{other} now finds {term.name}."
+    console.emit("vocab.synonym", {"term": asdict(term), "added": not known}, lambda: console.print(said))
+
+
+def _print_terms(console: Console, known: list[Term]) -> None:
+    rows = [(one.name, one.description, ", ".join(one.synonyms)) for one in known]
+    console.table([Column("term", whole=True), Column("description"), Column("synonyms")], rows)
+    console.say(count(len(known), "term"))

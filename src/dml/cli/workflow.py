@@ -1,0 +1,171 @@
+"""``dml workflow``: the code that executions run, as the catalog knows it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Argument, Option
+
+from dml.cli.formatting import UNKNOWN
+from dml.cli.frame import command, current, group
+from dml.cli.opening import open_catalog
+from dml.cli.output import Cell, Column, Console
+from dml.cli.paging import DEFAULT_LIMIT, Limit, say_cut
+
+if TYPE_CHECKING:
+    from dml.workflow.lookup import WorkflowRow
+
+app = group("workflow", "Workflows: the code that executions run; list, show, describe.")
+
+Wanted = Annotated[str, Argument(metavar="WORKFLOW", help="Its RID, URL or checksum.")]
+
+
+@command(
+    app,
+    "list",
+    examples=[
+        ("dml workflow list", "The workflows of the catalog, the newest first."),
+        ("dml workflow list --type Training --json", "Those of one type, for a program."),
+    ],
+)
+def list_(
+    workflow_type: Annotated[str | None, Option("--type", metavar="TERM", help="Only of this type.")] = None,
+    limit: Limit = DEFAULT_LIMIT,
+) -> None:
+    """List the workflows of the catalog with their types, the newest first."""
+    from dml.workflow.lookup import list_workflows
+
+    console = current().console
+    catalog = open_catalog()
+    found, more = list_workflows(catalog, workflow_type=workflow_type, limit=limit or None)
+    if workflow_type is not None and not found:
+        from dml.catalog.vocabulary import find_term
+
+        term = find_term(catalog, "deriva-ml:Workflow_Type", workflow_type).name
+        if term != workflow_type:
+            found, more = list_workflows(catalog, workflow_type=term, limit=limit or None)
+    payload = {"workflows": [one.to_mapping() for one in found], "more": more}
+    console.emit("workflow.list", payload, lambda: _print_list(console, found, more))
+
+
+@command(
+    app,
+    "show",
+    examples=[("dml workflow show 1-WF", "Its source, types, and how its executions went.")],
+)
+def show(workflow: Wanted, limit: Limit = 10) -> None:
+    """Show a workflow: its source link, types, and its executions, the newest first."""
+    from dml.catalog.paging import page
+    from dml.catalog.schema import EXECUTION
+    from dml.catalog.url import condition, table_path
+    from dml.workflow.lookup import count_by_status, find_workflow
+
+    console, catalog = current().console, open_catalog()
+    found = find_workflow(catalog, workflow)
+    counts = count_by_status(catalog, found.rid)
+    path = f"/entity/{table_path(EXECUTION)}/{condition('Workflow', [found.rid])}"
+    rows, more = page(catalog, path, sort=("RCT::desc::", "RID"), limit=limit or None)
+    runs = [{name: row.get(column) for name, column in _RUN.items()} for row in rows]
+    link = catalog.chaise_path(found.rid)
+    payload = {"workflow": found.to_mapping(), "link": link, "counts": counts, "executions": runs, "more": more}
+
+    def render() -> None:
+        _print_workflow(console, found, link)
+        total = ", ".join(f"{number} {status}" for status, number in sorted(counts.items()))
+        console.print(f" executions  {total or 'none'}")
+        _print_runs(console, runs)
+        say_cut(console, len(runs), more)
+
+    console.emit("workflow.show", payload, render)
+
+
+@command(
+    app,
+    "set",
+    examples=[
+        ('dml workflow set 1-WF -d "Trains the classifier"', "Say what it does."),
+        ("dml workflow set 1-WF --add-type Training --remove-type Testing", "Change its types."),
+    ],
+)
+def set_(
+    workflow: Wanted,
+    description: Annotated[
+        str | None, Option("--description", "-d", metavar="TEXT", help="What it does, in Markdown.")
+    ] = None,
+    add_type: Annotated[
+        list[str] | None, Option("--add-type", metavar="TERM", help="A term of Workflow_Type; may be repeated.")
+    ] = None,
+    remove_type: Annotated[
+        list[str] | None, Option("--remove-type", metavar="TERM", help="A type it is not; may be repeated.")
+    ] = None,
+) -> None:
+    """Change the description or the types of a workflow. What is so already is left as it is."""
+    from dml.catalog.vocabulary import find_term
+    from dml.errors import UsageError
+    from dml.workflow import lookup
+
+    if description is None and not add_type and not remove_type:
+        raise UsageError("There is nothing to set", hint="Give --description, --add-type or --remove-type.")
+    console, catalog = current().console, open_catalog()
+    found = lookup.find_workflow(catalog, workflow)
+    for name in (*(add_type or ()), *(remove_type or ())):
+        find_term(catalog, "deriva-ml:Workflow_Type", name)  # all are known before anything is written
+    changed = [f"type {name} added" for name in add_type or () if lookup.add_workflow_type(catalog, found.rid, name)]
+    changed += [
+        f"type {name} removed" for name in remove_type or () if lookup.remove_workflow_type(catalog, found.rid, name)
+    ]
+    if description is not None and description != found.description:
+        lookup.set_workflow_description(catalog, found.rid, description)
+        changed.append("description written")
+    after = lookup.find_workflow(catalog, found.rid) if changed else found
+    said = f"{found.rid}: {', '.join(changed)}." if changed else f"{found.rid} is so already; nothing to do."
+    payload = {"workflow": after.to_mapping(), "changed": changed}
+    console.emit("workflow.set", payload, lambda: console.print(said))
+
+
+_RUN = {
+    "rid": "RID",
+    "status": "Status",
+    "detail": "Status_Detail",
+    "description": "Description",
+    "created": "RCT",
+}
+
+
+def _print_list(console: Console, found: list[WorkflowRow], more: bool) -> None:
+    columns = [Column("RID", whole=True), Column("name"), Column("types"), Column("version"), Column("source")]
+    rows = [(one.rid, one.name, ", ".join(one.types), one.version or UNKNOWN, one.url or UNKNOWN) for one in found]
+    console.table(columns, rows)
+    say_cut(console, len(found), more, "workflow")
+
+
+def _print_workflow(console: Console, found: WorkflowRow, link: str) -> None:
+    facts = [
+        ("name", Cell(found.name or UNKNOWN, "bold")),
+        ("types", ", ".join(found.types) or UNKNOWN),
+        ("description", found.description or UNKNOWN),
+        ("source", found.url or UNKNOWN),
+        ("checksum", found.checksum or UNKNOWN),
+        ("version", found.version or UNKNOWN),
+        ("link", link),
+    ]
+    console.print(Cell(found.rid, "bold"))
+    console.table([Column("", whole=True), Column("")], facts)
+
+
+def _print_runs(console: Console, runs: list[dict[str, object]]) -> None:
+    from dml.cli.formatting import relative_time, status_cell
+    from dml.workspace.times import read_time
+
+    if runs:
+        columns = [Column("RID", whole=True), Column("status", whole=True), Column("when"), Column("what")]
+        rows = [
+            (
+                one["rid"],
+                status_cell(str(one["status"]) if one["status"] else None),
+                relative_time(read_time(str(one["created"]))),
+                one["detail"] or one["description"] or "",
+            )
+            for one in runs
+        ]
+        console.table(columns, rows)

@@ -1,0 +1,76 @@
+"""The last step: the trained model comes back from the catalog and is tried on images it has not seen."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from dml.dataset.download import download_dataset_bag
+from dml.demo.network import Network
+from dml.demo.step import Step
+from dml.demo.train import labelled_images
+from dml.errors import DmlError
+from dml.execution.status import ExecutionStatus
+
+if TYPE_CHECKING:
+    from dml.deriva_ml import DerivaML
+    from dml.execution.execution import Execution
+
+__all__ = ["PREDICTIONS", "STEP", "accuracy_of", "create", "evaluate"]
+
+STEP: Final = Step("Evaluate digit classifier", "Testing", "Predicts the digits of held-out images.", __file__)
+
+PREDICTIONS: Final = "predictions.csv"
+EXPECTED: Final = 0.9
+"""An accuracy below this means that something is broken."""
+
+
+def create(ml: DerivaML, testing: str) -> Execution:
+    """The execution: its first input is the testing dataset, ``RID@VERSION``; the model is fetched as it runs."""
+    return ml.create_execution(
+        workflow=STEP.workflow(ml), datasets=[testing], description="Predict the digits of the held-out images"
+    )
+
+
+def evaluate(ml: DerivaML, execution: Execution, model: str) -> None:
+    """Fetch the model by its RID, predict, and stage the predictions and the accuracy; then upload both.
+
+    Raises:
+        DmlError: The accuracy is below what this model always reaches.
+    """
+    if execution.status == ExecutionStatus.CREATED:
+        with execution:
+            network = Network.load(execution.download_asset(model))
+            bag = download_dataset_bag(ml.catalog, execution.datasets[0], execution.working_dir / "bags")
+            images, digits, rids = labelled_images(bag)
+            predicted = network.predict(images)
+            path = execution.asset_file_path(
+                "Execution_Asset",
+                PREDICTIONS,
+                asset_types=["Output_File"],
+                description="The digit predicted for each image",
+            )
+            _write(path, [*zip(rids, digits.tolist(), predicted.tolist(), strict=True)])
+            accuracy = accuracy_of(path)
+            execution.metrics_file("evaluation.jsonl").write_text(json.dumps({"accuracy": accuracy}) + "\n")
+            execution.update_status("Running", f"accuracy {accuracy:.3f} on {len(rids)} images")
+            if accuracy < EXPECTED:
+                raise DmlError(f"the classifier reached an accuracy of {accuracy:.3f} only")
+    execution.commit_output_assets()
+
+
+def accuracy_of(path: Path) -> float:
+    """The share of correct predictions in a file of predictions."""
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    correct: int = sum(row["Digit"] == row["Predicted"] for row in rows)
+    return correct / len(rows)
+
+
+def _write(path: Path, rows: list[tuple[str, int, int]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["Image", "Digit", "Predicted"])
+        writer.writerows(rows)

@@ -1,0 +1,114 @@
+"""One execution of the example: its workflow, and what is left of earlier runs of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dml import __version__
+from dml.catalog.rows import read, select
+from dml.catalog.url import quote
+from dml.errors import NotFoundError
+from dml.execution.execution import Execution
+from dml.execution.status import ExecutionStatus
+from dml.workflow.blob import hash_of_file
+from dml.workspace.executions import find_execution, list_executions
+
+if TYPE_CHECKING:
+    from dml.deriva_ml import DerivaML
+    from dml.execution.workflow import Workflow
+
+__all__ = ["Step", "outputs_of"]
+
+_TO_DO = (ExecutionStatus.CREATED, ExecutionStatus.STOPPED, ExecutionStatus.PENDING_UPLOAD, ExecutionStatus.UPLOADED)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of the example.
+
+    Attributes:
+        name: The workflow's name.
+        workflow_type: A term of ``Workflow_Type``.
+        description: What the workflow does.
+        module: The file with its code, which the workflow's checksum is of; an installed package has no repository.
+        resumable: Whether an interrupted run is taken up as it is; otherwise it is given up and begun again.
+    """
+
+    name: str
+    workflow_type: str
+    description: str
+    module: str
+    resumable: bool = False
+
+    @property
+    def url(self) -> str:
+        """What identifies the workflow."""
+        return f"tag:deriva-dml,2026:demo/{Path(self.module).stem}"
+
+    def workflow(self, ml: DerivaML) -> Workflow:
+        """The workflow, for ``create_execution``."""
+        path = Path(self.module)
+        return ml.create_workflow(
+            self.name,
+            self.workflow_type,
+            self.description,
+            url=self.url,
+            checksum=hash_of_file(path),
+            version=__version__,
+            path=path,
+        )
+
+    def find(self, ml: DerivaML) -> Execution | None:
+        """The execution of this step that is done or can be finished, the newest first; None when there is none.
+
+        One that was interrupted while it ran, or failed, is given up (Aborted) unless the step is resumable.
+
+        Raises:
+            LockedError: Another living process runs it.
+        """
+        workflows = [row["RID"] for row in select(ml.catalog, "deriva-ml:Workflow", where={"URL": self.url})]
+        if not workflows:
+            return None
+        rows = select(
+            ml.catalog, "deriva-ml:Execution", where={"Workflow": workflows}, columns=["RID", "Status"], sort=["RCT"]
+        )
+        known = {str(row["RID"]) for row in rows}
+        # An execution whose creation was cut short is in the registry only, and newer than the others.
+        begun = [row.rid for row in list_executions(ml.place.registry) if row.workflow_rid in workflows]
+        there = [str(row["RID"]) for row in reversed(rows) if row["Status"] != ExecutionStatus.ABORTED]
+        for rid in [*(rid for rid in begun if rid not in known), *there]:
+            execution = self._take_up(ml, rid)
+            if self._can_go_on(execution):
+                return execution
+        return None
+
+    def _can_go_on(self, execution: Execution) -> bool:
+        return execution.status in _TO_DO or (self.resumable and execution.status == ExecutionStatus.FAILED)
+
+    def _take_up(self, ml: DerivaML, rid: str) -> Execution:
+        if find_execution(ml.place.registry, rid) is None:
+            return ml.resume_execution(rid)
+        execution = Execution(ml.place, rid)
+        if execution.status not in (*_TO_DO, ExecutionStatus.ABORTED):
+            if self.resumable:
+                return ml.resume_execution(rid)
+            execution.abort("interrupted; the example begins this step again")
+        return execution
+
+
+def outputs_of(ml: DerivaML, execution: Execution, table: str = "Execution_Asset") -> dict[str, str]:
+    """RIDs of an execution's outputs in an asset table, by file name; one request."""
+    asset = ml.catalog.schema().table(table)
+    link = ml.catalog.schema().asset_execution_table(asset)
+    if link is None:
+        raise NotFoundError(f"{table} has no association with executions")
+    where = f"Execution={quote(execution.execution_rid)}/Asset_Role=Output"
+    path = f"/attribute/{_quoted(link.qualified_name)}/{where}/A:={_quoted(asset.qualified_name)}/RID,Filename"
+    return {str(row["Filename"]): str(row["RID"]) for row in read(ml.catalog, path)}
+
+
+def _quoted(table: str) -> str:
+    schema, _, name = table.partition(":")
+    return f"{quote(schema)}:{quote(name)}"

@@ -1,0 +1,121 @@
+"""The server: tools and resources behind standard input and output, or behind HTTP on loopback with a token."""
+
+from __future__ import annotations
+
+import functools
+import json
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import anyio
+from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver.exceptions import ResourceError, ToolError
+from mcp.types import ToolAnnotations
+
+from dml._version import __version__
+from dml.mcp.commands import CommandError, Runner
+from dml.mcp.resources import resources
+from dml.mcp.tools import READING, WRITING, Document, Tools
+
+__all__ = ["build", "contents", "serve_http", "serve_stdio"]
+
+INSTRUCTIONS = """\
+Executions of machine-learning experiments on DERIVA catalogs. Every tool names host and catalog; host "local" is the
+embedded catalog. Validate before you create; create, start, do the work, let the user's program stage its outputs with
+`dml exec stage RID FILE`, then stop and commit. Errors carry a hint that says what to do next."""
+
+LOOPBACK = "127.0.0.1"
+
+
+def build(runner: Runner | None = None) -> MCPServer[Any]:
+    """The server with all tools and resources, not yet serving."""
+    server: MCPServer[Any] = MCPServer("dml", version=__version__, instructions=INSTRUCTIONS, log_level="WARNING")
+    tools = Tools(runner or Runner())
+    for name in (*READING, *WRITING):
+        annotations = ToolAnnotations(
+            read_only_hint=name in READING,
+            destructive_hint=name == "abort_execution",
+            idempotent_hint=name not in ("create_execution",),
+            open_world_hint=True,
+        )
+        server.add_tool(_failing_as(ToolError, getattr(tools, name)), name=name, annotations=annotations)
+    for template, read in resources(tools).items():
+        name = template.partition("/ml/")[2]
+        server.resource(template, name=name, description=read.__doc__, mime_type="application/json")(_as_text(read))
+    return server
+
+
+def contents() -> dict[str, list[dict[str, str]]]:
+    """The tools by name and the resources by address, each with its one-line description."""
+
+    def described(function: Callable[..., Any]) -> str:
+        return " ".join((function.__doc__ or "").split())
+
+    tools = Tools(Runner())
+    return {
+        "tools": [{"name": name, "description": described(getattr(tools, name))} for name in (*READING, *WRITING)],
+        "resources": [{"uri": uri, "description": described(read)} for uri, read in resources(tools).items()],
+    }
+
+
+def serve_stdio(workspace: str | None = None) -> None:
+    """Serve one client on standard input and output, to its end."""
+    build(Runner(workspace)).run("stdio")
+
+
+def serve_http(port: int, workspace: str | None = None, *, announce: Callable[[str, str], None]) -> None:
+    """Serve clients by streamable HTTP on loopback, until interrupted.
+
+    Args:
+        port: The port; 0 takes a free one.
+        workspace: The workspace of all commands.
+        announce: Told the address and the token that every request must bear.
+    """
+    import socket
+
+    import uvicorn
+
+    listener = socket.create_server((LOOPBACK, port))
+    token = secrets.token_hex(16)
+    application = build(Runner(workspace)).streamable_http_app(host=LOOPBACK)
+    server = uvicorn.Server(uvicorn.Config(_guarded(application, token), log_level="warning"))
+    announce(f"http://{LOOPBACK}:{listener.getsockname()[1]}/mcp", token)
+    anyio.run(server.serve, [listener])
+
+
+def _failing_as(kind: type[Exception], tool: Callable[..., Awaitable[Document]]) -> Callable[..., Awaitable[Document]]:
+    @functools.wraps(tool)
+    async def told(*arguments: Any, **named: Any) -> Document:
+        try:
+            return await tool(*arguments, **named)
+        except CommandError as error:
+            raise kind(error.told) from error
+
+    return told
+
+
+def _as_text(read: Callable[..., Awaitable[Document]]) -> Callable[..., Awaitable[str]]:
+    failing = _failing_as(ResourceError, read)
+
+    @functools.wraps(read)
+    async def text(*arguments: Any, **named: Any) -> str:
+        return json.dumps(await failing(*arguments, **named))
+
+    return text
+
+
+def _guarded(application: Any, token: str) -> Any:
+    """The application for requests that bear the token: another user of the machine can reach loopback as well."""
+    expected = f"Bearer {token}".encode()
+
+    async def guarded(scope: Any, receive: Any, send: Any) -> None:
+        given = dict(scope.get("headers") or ()).get(b"authorization", b"")
+        if scope["type"] == "http" and not secrets.compare_digest(given, expected):
+            headers = [(b"www-authenticate", b"Bearer"), (b"content-length", b"0")]
+            await send({"type": "http.response.start", "status": 401, "headers": headers})
+            await send({"type": "http.response.body", "body": b""})
+            return
+        await application(scope, receive, send)
+
+    return guarded

@@ -1,0 +1,91 @@
+"""Looking over the cache for the dashboard: its entries, what they take, and what is free. Only reads, in a thread."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from dml.workspace.connection import Fingerprint, fingerprint
+
+if TYPE_CHECKING:
+    from dml.cache.survey import CachedItem
+    from dml.workspace.layout import Workspace
+
+
+@dataclass(frozen=True)
+class CacheState:
+    """What the cache holds.
+
+    Attributes:
+        items: Its entries.
+        free: Bytes free on its disk; None when it cannot be told.
+        root: Its directory.
+    """
+
+    items: tuple[CachedItem, ...]
+    free: int | None
+    root: Path
+
+    @property
+    def bytes(self) -> int:
+        """What all entries take, as far as it is known."""
+        return sum(item.bytes or 0 for item in self.items)
+
+
+class CacheReader(Protocol):
+    """What the screen needs; tests hand in their own."""
+
+    def read(self) -> CacheState | None:
+        """The cache, or None when it is as it was at the last call."""
+
+
+class CacheDesk:
+    """Reads one cache again and again.
+
+    Args:
+        workspace: Whose cache.
+        directory: Where it is; None for the workspace's own.
+    """
+
+    def __init__(self, workspace: Workspace, directory: Path | None) -> None:
+        self._workspace = workspace
+        self._directory = directory
+        self._seen: tuple[Fingerprint, Fingerprint, int] | None = None
+
+    def read(self) -> CacheState | None:
+        """The cache, or None when neither its index, nor its bags, nor the registry changed since the last call.
+
+        Raises:
+            DmlError: It cannot be read.
+        """
+        from dml.cache.index import Index
+        from dml.cache.layout import Cache
+        from dml.cache.survey import survey
+        from dml.cache.usage import usage_of
+
+        cache = Cache.of(self._workspace, self._directory)
+        seen = self._look(cache.root)
+        if seen == self._seen:
+            return None
+        with Index.reading(cache) as index:
+            items = survey(index, usage_of(self._workspace, cache), workspace_root=self._workspace.root)
+        self._seen = seen
+        return CacheState(tuple(items), _free(cache.root), cache.root)
+
+    def _look(self, root: Path) -> tuple[Fingerprint, Fingerprint, int]:
+        try:
+            entries = sum(1 for _ in (root / "bags").iterdir())
+        except OSError:
+            entries = 0
+        return fingerprint(root / "index.sqlite"), fingerprint(self._workspace.registry_path), entries
+
+
+def _free(directory: Path) -> int | None:
+    for place in (directory, *directory.parents):
+        try:
+            return shutil.disk_usage(place).free
+        except OSError:
+            continue
+    return None

@@ -1,0 +1,200 @@
+"""What all screens share: the bar on top, the choice of screens, the body, the command line and the footer.
+
+A screen says what is selected (``subjects``) and shows snapshots (``show_state``); keys come from the table of actions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.screen import Screen
+from textual.timer import Timer
+from textual.widgets import Footer
+
+from dml.tui.actions import BY_NAME, Subject, actions_of
+from dml.tui.screens.dialogs import shown_key
+from dml.tui.widgets.choices import Choices
+from dml.tui.widgets.command_line import CommandLine
+from dml.tui.widgets.status_bar import StatusBar
+
+if TYPE_CHECKING:
+    from dml.tui.app import Dashboard
+
+
+SETTLE = 0.05
+"""Seconds after which a cursor that does not move is followed by everything else."""
+
+
+class DashboardScreen(Screen[None]):
+    """A screen of the dashboard.
+
+    Class attributes:
+        name_in_table: As the actions' ``screens`` name it.
+        title_shown: In the choice of screens.
+    """
+
+    name_in_table: ClassVar[str] = ""
+    title_shown: ClassVar[str] = ""
+
+    def __init_subclass__(cls) -> None:
+        # Read by Textual when the class is made, so it must be there before.
+        own = cls.__dict__.get("BINDINGS", [])
+        cls.BINDINGS = [*own, *bindings_of(cls.name_in_table)]
+        super().__init_subclass__()
+
+    _composed = False
+    _settling: Timer | None = None
+    _offered: tuple[str, ...] = ()
+
+    def on_mount(self) -> None:
+        """Everything on the screen is there now."""
+        self._composed = True
+        self.on_screen_resume()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether its parts are there: not before they are composed, and not while the application ends."""
+        return self._composed and bool(self.query(StatusBar)) and bool(self.query("#command-text"))
+
+    @property
+    def dashboard(self) -> Dashboard:
+        """The application."""
+        return self.app  # type: ignore[return-value]
+
+    def compose(self) -> ComposeResult:
+        """The frame around the body."""
+        yield StatusBar(self.dashboard.target_name, id="status-bar")
+        yield Choices("  ", id="screens")
+        yield from self.compose_body()
+        yield CommandLine(id="command-line")
+        yield Footer(show_command_palette=False, compact=True)
+
+    def compose_body(self) -> ComposeResult:
+        """The screen's own part."""
+        yield from ()
+
+    def subjects(self) -> Sequence[Subject]:
+        """What actions would work on now: everything marked, else what is under the cursor."""
+        return ()
+
+    def show_state(self) -> None:
+        """Show the application's present snapshots."""
+
+    def extra_keys(self) -> Sequence[tuple[str, str]]:
+        """Keys that are no actions, for the help."""
+        return ()
+
+    def typed(self, text: str) -> None:
+        """What was typed after ``/``."""
+
+    def show_command(self) -> None:
+        """Show the command that belongs to what is selected."""
+        subjects = self.subjects()
+        text = ""
+        if subjects and subjects[0].summary is not None:
+            text = subjects[0].summary.next_command
+        elif subjects:
+            text = f"dml lineage {subjects[0].rid}"
+        self.say_command(text)
+
+    def say_command(self, text: str) -> None:
+        """Show a command, unless the line is being typed in."""
+        line = self.query_one(CommandLine) if self.is_ready else None
+        if line is not None and not line.kind:
+            line.show(f"$ {text}" if text else "")
+
+    def on_screen_resume(self) -> None:
+        """Show what is known now; snapshots that came meanwhile were not shown here."""
+        if not self.is_ready:
+            return
+        self.dashboard.show_frame(self)
+        self.dashboard.guarded(self.show_state, self.title_shown)
+
+    async def _dispatch_message(self, message: Message) -> None:
+        """Handle a message; a handler that fails is said, where Textual would end the screen with all that is on it."""
+        try:
+            await super()._dispatch_message(message)
+        except Exception as error:
+            self.dashboard.crashed(error, self.title_shown)
+
+    def settle(self) -> None:
+        """Follow the cursor once it rests: while one holds a key down, only the cursor moves."""
+        if self._settling is not None:
+            self._settling.stop()
+        self._settling = self.set_timer(SETTLE, self.settled)
+
+    def settled(self) -> None:
+        """The cursor rests on something: show its command, and the actions that apply to it."""
+        self.offer_actions()
+        self.show_command()
+
+    def offer_actions(self) -> None:
+        """Let the footer be drawn anew, which is slow, only when other actions apply than before."""
+        subjects = self.subjects()
+        names = tuple(
+            action.name
+            for action in actions_of(self.name_in_table)
+            if not action.needs_subject or any(action.applies(one) for one in subjects)
+        )
+        if names != self._offered:
+            self._offered = names
+            self.refresh_bindings()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Whether an action of the table makes sense now; the footer leaves out what does not."""
+        if action != "app.perform" and action != "perform":
+            return True
+        found = BY_NAME[str(parameters[0])]
+        if not found.needs_subject:
+            return True
+        return any(found.applies(subject) for subject in self.subjects())
+
+    def on_choices_chosen(self, event: Choices.Chosen) -> None:
+        """A screen was clicked."""
+        if event.choices.id == "screens":
+            self.app.switch_mode(event.name)
+
+    def action_perform(self, name: str) -> None:
+        """Do an action of the table."""
+        self.dashboard.perform(BY_NAME[name], self.subjects())
+
+    def on_command_line_typed(self, event: CommandLine.Typed) -> None:
+        """Filter as one types; go when it is complete."""
+        if event.kind == "/":
+            self.typed(event.text)
+            if event.complete:
+                self.focus_body()
+        elif event.complete:
+            self.focus_body()
+            self.dashboard.go_to(event.text)
+
+    def on_command_line_left(self, event: CommandLine.Left) -> None:
+        """Escape takes a filter away."""
+        if event.kind == "/":
+            self.typed("")
+        self.focus_body()
+
+    def focus_body(self) -> None:
+        """Put the focus where the keys of the screen work."""
+
+
+def bindings_of(screen: str) -> list[BindingType]:
+    """Key bindings of a screen, from the table."""
+    return [
+        Binding(
+            action.key,
+            f"perform('{action.name}')",
+            action.title,
+            tooltip=action.help,
+            key_display=shown_key(action.key),
+            show=action.name not in _NOT_IN_FOOTER,
+        )
+        for action in actions_of(screen)
+    ]
+
+
+_NOT_IN_FOOTER = frozenset({"refresh", "theme", "sync"})
