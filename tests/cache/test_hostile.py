@@ -1,0 +1,437 @@
+"""What others may put into a bag, a cache or on the wire is refused or repaired, and nothing outside is touched."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from dml.cache import records
+from dml.cache.bags import WarmBag, warm_bag
+from dml.cache.index import Index
+from dml.cache.layout import Cache, key_of
+from dml.cache.linking import Linked, link_file, link_tree
+from dml.cache.locks import entry_lock
+from dml.cache.tiers import Tier
+from dml.catalog import download
+from dml.catalog.rows import update
+from dml.dataset.bag_export import export_bag
+from dml.dataset.lookup import resolve
+from dml.dataset.releases import mark_dev, release
+from dml.errors import DmlError, IntegrityError, LockedError, RetryableError, UnsafePathError
+
+from .gallery import Gallery, contents, objects_fetched
+
+
+@pytest.fixture
+def rows_only(gallery: Gallery, index: Index) -> WarmBag:
+    return warm_bag(index, gallery.catalog, gallery.dataset, metadata_only=True)
+
+
+def rewrite(bag: Path, name: str, old: str, new: str) -> None:
+    path = bag / name
+    path.chmod(0o644)
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+def outside_of(root: Path) -> set[str]:
+    return {str(path) for path in root.parent.rglob("*") if not path.is_relative_to(root)}
+
+
+HOSTILE = [
+    "../../../../escaped",
+    "data/../../../escaped",
+    "/tmp/escaped",
+    "data/%2e%2e/%2e%2e/escaped",
+    "data/%252e%252e/escaped",
+    "data/..%2f..%2fescaped",
+    "data\\..\\escaped",
+    "data/a%00b",
+    "data/" + "x" * 300,
+]
+
+
+@pytest.mark.parametrize("path", HOSTILE)
+def test_a_path_that_leaves_the_bag_is_refused_before_a_byte_is_asked_for(
+    gallery: Gallery, rows_only: WarmBag, index: Index, path: str
+) -> None:
+    line = (rows_only.path / "fetch.txt").read_text().split("\n")[0]
+    rewrite(rows_only.path, "fetch.txt", line.split("\t")[2], path)
+    before = outside_of(index.cache.root)
+    gallery.catalog.traffic.reset()
+    with pytest.raises(UnsafePathError, match="not safe"):
+        warm_bag(index, gallery.catalog, f"{gallery.dataset}@1.1.0")
+    assert gallery.catalog.traffic.requests == 0
+    assert outside_of(index.cache.root) == before
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://evil.example.org/hatrac/Image/a.png",
+        "file:///etc/passwd",
+        "http://169.254.169.254/latest/meta-data",
+        "https://local@evil.example.org/hatrac/a.png",
+        "ftp://local/hatrac/a.png",
+    ],
+)
+def test_an_address_elsewhere_is_refused_before_a_byte_is_asked_for(
+    gallery: Gallery, rows_only: WarmBag, index: Index, address: str
+) -> None:
+    line = (rows_only.path / "fetch.txt").read_text().split("\n")[0]
+    rewrite(rows_only.path, "fetch.txt", line.split("\t")[0], address)
+    gallery.catalog.traffic.reset()
+    with pytest.raises(UnsafePathError, match="no object of"):
+        warm_bag(index, gallery.catalog, f"{gallery.dataset}@1.1.0")
+    assert gallery.catalog.traffic.requests == 0
+
+
+def test_a_length_or_checksum_changed_in_the_bag_changes_nothing(
+    gallery: Gallery, rows_only: WarmBag, index: Index
+) -> None:
+    rewrite(rows_only.path, "fetch.txt", "\t2000\t", "\t9999999999\t")
+    for line in (rows_only.path / "manifest-md5.txt").read_text().split("\n"):
+        if "data/asset" in line:
+            rewrite(rows_only.path, "manifest-md5.txt", line.split()[0], "0" * 32)
+    done = warm_bag(index, gallery.catalog, f"{gallery.dataset}@1.1.0")
+    assert contents(done.path) == gallery.content
+
+
+def test_an_entry_taken_out_of_fetch_txt_is_named(gallery: Gallery, rows_only: WarmBag, index: Index) -> None:
+    line = (rows_only.path / "fetch.txt").read_text().split("\n")[0]
+    rewrite(rows_only.path, "fetch.txt", line + "\n", "")
+    with pytest.raises(IntegrityError, match=r"fetch\.txt does not say where it is") as raised:
+        warm_bag(index, gallery.catalog, f"{gallery.dataset}@1.1.0")
+    assert "--repair" in raised.value.hint
+
+
+def test_bytes_of_another_checksum_never_come_to_their_place(gallery: Gallery, index: Index) -> None:
+    catalog = gallery.catalog
+    wrong = {"RID": gallery.images[0], "MD5": "0" * 32}
+    update(catalog, gallery.image_table, [wrong], columns=["MD5"])
+    mark_dev(catalog, gallery.dataset)
+    release(catalog, gallery.dataset)
+    with pytest.raises(IntegrityError, match="MD5"):
+        warm_bag(index, catalog, gallery.dataset)
+    record = records.find_bag(index, gallery.dataset, "1.2.0")
+    assert record is not None
+    assert (record.tier, record.missing) == (Tier.INCOMPLETE, 1)
+    bag = index.cache.bag_directory(record.key, gallery.dataset)
+    assert set(contents(bag)) == set(gallery.images[1:])
+
+
+def test_more_bytes_than_announced_are_not_taken(gallery: Gallery, index: Index) -> None:
+    short = {"RID": gallery.images[0], "Length": 10}
+    update(gallery.catalog, gallery.image_table, [short], columns=["Length"])
+    mark_dev(gallery.catalog, gallery.dataset)
+    release(gallery.catalog, gallery.dataset)
+    with pytest.raises(IntegrityError, match="more than the 10 bytes"):
+        warm_bag(index, gallery.catalog, gallery.dataset)
+
+
+@pytest.mark.parametrize("where", ["", "data", "data/asset", "data/asset/Image"])
+def test_a_link_planted_for_a_directory_is_not_followed(
+    gallery: Gallery, rows_only: WarmBag, index: Index, tmp_path: Path, where: str
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    planted = rows_only.path / where if where else rows_only.path
+    if planted.exists():
+        planted.rename(tmp_path / "moved")
+        outside.rmdir()
+        (tmp_path / "moved").rename(outside)
+    planted.parent.mkdir(parents=True, exist_ok=True)
+    planted.symlink_to(outside)
+    before = sorted(path.name for path in outside.rglob("*"))
+    with pytest.raises(UnsafePathError, match="symbolic link"):
+        warm_bag(index, gallery.catalog, f"{gallery.dataset}@1.1.0")
+    assert sorted(path.name for path in outside.rglob("*")) == before
+
+
+def test_a_link_planted_for_a_partial_file_is_not_written_through(
+    gallery: Gallery, rows_only: WarmBag, index: Index, tmp_path: Path
+) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    entry = index.cache.entry_directory(rows_only.record.key)
+    for make in (lambda place: place.symlink_to(victim), lambda place: place.hardlink_to(victim)):
+        for file in records.bag_files(index, rows_only.record.key):
+            partial = index.cache.partial_path(entry, file.path)
+            partial.parent.mkdir(exist_ok=True)
+            make(partial)
+        with pytest.raises(DmlError, match=r"symbolic link|not a file of its own|files could not be fetched"):
+            warm_bag(index, gallery.catalog, f"{gallery.dataset}@1.1.0")
+        assert victim.read_text() == "mine"
+        for path in (entry / ".partial").iterdir():
+            path.unlink()
+
+
+def test_a_link_in_place_of_a_file_is_replaced_and_its_target_left_alone(
+    gallery: Gallery, rows_only: WarmBag, index: Index, tmp_path: Path
+) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    place = rows_only.path / records.bag_files(index, rows_only.record.key)[0].path
+    place.parent.mkdir(parents=True)
+    place.symlink_to(victim)
+    done = warm_bag(index, gallery.catalog, f"{gallery.dataset}@1.1.0")
+    assert contents(done.path) == gallery.content
+    assert not place.is_symlink()
+    assert victim.read_text() == "mine"
+
+
+def test_a_cut_connection_is_continued_where_it_broke(
+    gallery: Gallery, rows_only: WarmBag, index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrived: list[int] = []
+    real = download._Fetch._write
+    budget = [3000]
+
+    def cut(self: object, piece: bytes) -> None:
+        if budget[0] <= 0:
+            raise RetryableError("the network is gone")
+        part = piece[: budget[0]]
+        budget[0] -= len(part)
+        arrived.append(len(part))
+        real(self, part)  # type: ignore[arg-type]
+        if len(part) < len(piece):
+            raise RetryableError("the network is gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(download._Fetch, "_write", cut)
+        with pytest.raises(RetryableError, match="the network is gone"):
+            warm_bag(index, gallery.catalog, f"{gallery.dataset}@1.1.0", jobs=1)
+        record = records.bag_records(index)[0]
+        assert (record.tier, record.missing_bytes) == (Tier.INCOMPLETE, 8000)
+        budget[0] = 1 << 30
+        done = warm_bag(index, gallery.catalog, f"{gallery.dataset}@1.1.0", jobs=1)
+    assert contents(done.path) == gallery.content
+    assert sum(arrived) == 5 * 2000
+    assert done.fetched.bytes == 7000
+
+
+def test_a_partial_file_that_was_changed_is_fetched_anew(gallery: Gallery, rows_only: WarmBag, index: Index) -> None:
+    entry = index.cache.entry_directory(rows_only.record.key)
+    for number, file in enumerate(records.bag_files(index, rows_only.record.key)):
+        partial = index.cache.partial_path(entry, file.path)
+        partial.parent.mkdir(exist_ok=True)
+        partial.write_bytes(b"wrong" * (100, 400, 900, 1, 0)[number])
+    done = warm_bag(index, gallery.catalog, f"{gallery.dataset}@1.1.0")
+    assert contents(done.path) == gallery.content
+    assert not (entry / ".partial").exists()
+
+
+def test_the_disk_full_is_said_and_continued(
+    gallery: Gallery, rows_only: WarmBag, index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import errno
+
+    def full(self: object, piece: bytes) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(download._Fetch, "_write", full)
+        with pytest.raises(RetryableError, match="No space left"):
+            warm_bag(index, gallery.catalog, f"{gallery.dataset}@1.1.0")
+    assert contents(warm_bag(index, gallery.catalog, f"{gallery.dataset}@1.1.0").path) == gallery.content
+
+
+def test_threads_and_processes_at_once_fetch_once(gallery: Gallery, cache: Cache) -> None:
+    def one(_: int) -> int:
+        with Index.writing(cache) as index:
+            return warm_bag(index, gallery.catalog, f"{gallery.dataset}@1.1.0").fetched.files
+
+    with ThreadPoolExecutor(4) as pool:
+        fetched = list(pool.map(one, range(4)))
+    assert sorted(fetched) == [0, 0, 0, 5]
+    assert len(objects_fetched(gallery.catalog)) == 5
+
+
+def test_two_processes_at_once_fetch_once(gallery: Gallery, cache: Cache) -> None:
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from dml.cache.bags import warm_bag; from dml.cache.index import Index; from dml.cache.layout import Cache\n"
+        "from dml.catalog.connection import connect; from dml.target import Target\n"
+        "cache = Cache(Path(sys.argv[1]), Target.parse(sys.argv[2]))\n"
+        "index = Index.writing(cache)\n"
+        "print(warm_bag(index, connect(cache.target), sys.argv[3]).fetched.files); index.close()\n"
+    )
+    if not gallery.catalog.target.is_embedded:
+        pytest.fail("the processes read deriva's credential file; run this on the embedded catalog")
+    words = [sys.executable, "-c", program, str(cache.root), str(cache.target), f"{gallery.dataset}@1.1.0"]
+    children = [subprocess.Popen(words, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    fetched = [int(child.communicate(timeout=120)[0]) for child in children]
+    assert sorted(fetched) == [0, 0, 5]
+
+
+def test_a_held_entry_is_waited_for_and_its_holder_named(gallery: Gallery, index: Index) -> None:
+    done = warm_bag(index, gallery.catalog, gallery.dataset)
+    now, waited = [0.0], []
+
+    def pause(seconds: float) -> None:
+        waited.append(seconds)
+        now[0] += seconds
+
+    with (
+        entry_lock(index.cache, done.record.key),
+        pytest.raises(LockedError, match=r"worked on by process \d+"),
+        entry_lock(index.cache, done.record.key, wait=5, pause=pause, monotonic=lambda: now[0]),
+    ):
+        pass
+    assert 5 <= sum(waited) < 6
+
+
+def test_a_lock_file_that_was_removed_does_not_let_two_in(cache: Cache) -> None:
+    with entry_lock(cache, "one"):
+        cache.lock_path("one").unlink()
+        with entry_lock(cache, "one", wait=0):
+            pass  # the name is another file by now, and whoever comes next finds that one
+    with entry_lock(cache, "one", wait=0), pytest.raises(LockedError), entry_lock(cache, "one", wait=0):
+        pass
+
+
+def test_a_linked_file_is_read_only_and_whole(tmp_path: Path) -> None:
+    source, place = tmp_path / "source", tmp_path / "place"
+    source.write_bytes(b"bytes")
+    place.write_bytes(b"old")
+    how = link_file(source, place)
+    assert how in (Linked.HARD_LINK, Linked.REFLINK)
+    assert place.read_bytes() == b"bytes"
+    assert place.stat().st_mode & 0o222 == 0
+    assert link_file(source, place) == how
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["place", "source"]
+
+
+def test_across_file_systems_a_file_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import errno
+
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    source, place = tmp_path / "source", tmp_path / "place"
+    source.write_bytes(b"bytes")
+    monkeypatch.setattr(os, "link", refused)
+    assert link_file(source, place) in (Linked.COPY, Linked.REFLINK)
+    assert place.read_bytes() == b"bytes"
+    assert place.stat().st_mode & 0o222 == 0
+    assert place.stat().st_ino != source.stat().st_ino
+
+
+def test_links_and_devices_are_not_linked_to(tmp_path: Path) -> None:
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "link").symlink_to("/etc/hostname")
+    with pytest.raises(UnsafePathError, match="symbolic link"):
+        link_file(tmp_path / "tree" / "link", tmp_path / "place")
+    with pytest.raises(UnsafePathError, match="symbolic link"):
+        link_tree(tmp_path / "tree", tmp_path / "copy")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UnsafePathError, match="not a regular file"):
+        link_file(tmp_path / "pipe", tmp_path / "place")
+    assert not (tmp_path / "copy").exists()
+    assert not (tmp_path / "place").exists()
+
+
+@pytest.fixture
+def foreign(gallery: Gallery, cache: Cache) -> str:
+    """A bag as deriva-ml keeps it: its own key, two tables, no row of dml's."""
+    source = resolve(gallery.catalog, f"{gallery.dataset}@1.0.0")
+    key = f"0123456789abcdef_{source.snapshot}"
+    export_bag(gallery.catalog, source, cache.bag_directory(key, gallery.dataset))
+    with closing(sqlite3.connect(cache.index_path)) as connection:
+        connection.executescript(
+            "CREATE TABLE schema_meta (version INTEGER PRIMARY KEY,"
+            " recorded_at TEXT NOT NULL DEFAULT (datetime('now')));"
+            "INSERT INTO schema_meta (version) VALUES (1);"
+            "CREATE TABLE bags (checksum TEXT PRIMARY KEY, profile_id TEXT, built_at TEXT NOT NULL,"
+            " anchor_summary_json TEXT, size_bytes INTEGER);"
+            'CREATE TABLE bag_anchor_rids (checksum TEXT NOT NULL, "table" TEXT NOT NULL, rid TEXT NOT NULL,'
+            ' PRIMARY KEY (checksum, "table", rid),'
+            " FOREIGN KEY (checksum) REFERENCES bags (checksum) ON DELETE CASCADE);"
+        )
+        connection.execute(
+            "INSERT INTO bags VALUES (?, NULL, '2026-05-01T10:00:00+00:00', '{\"version\": \"1.0.0\"}', 4321)", (key,)
+        )
+        connection.execute("INSERT INTO bag_anchor_rids VALUES (?, 'Dataset', ?)", (key, gallery.dataset))
+        connection.commit()
+    return key
+
+
+def test_a_bag_of_the_other_program_is_listed_and_used(gallery: Gallery, foreign: str, cache: Cache) -> None:
+    with Index.reading(cache) as view:
+        (record,) = records.bag_records(view)
+        assert (record.key, record.version, record.origin, record.tier) == (foreign, "1.0.0", "deriva-ml", None)
+        assert record.size_bytes == 4321
+    with Index.writing(cache) as index:
+        gallery.catalog.traffic.reset()
+        done = warm_bag(index, gallery.catalog, f"{gallery.dataset}@1.0.0")
+        assert (done.made, done.fetched.files, done.record.key) == (False, 4, foreign)
+        assert gallery.catalog.traffic.requests == 4
+        assert done.record.tier is Tier.MATERIALIZED
+        narrow = {"rid": gallery.dataset, "version": "1.0.0", "exclude_tables": ["Subject"]}
+        from dml.dataset.spec import DatasetSpec
+
+        assert warm_bag(index, gallery.catalog, DatasetSpec.of(narrow)).record.key != foreign
+
+
+def test_the_other_program_finds_ours_and_may_delete_them(gallery: Gallery, index: Index) -> None:
+    done = warm_bag(index, gallery.catalog, f"{gallery.dataset}@1.0.0")
+    with closing(sqlite3.connect(index.cache.index_path)) as theirs:
+        theirs.execute("PRAGMA foreign_keys = ON")
+        rows = theirs.execute(
+            "SELECT b.checksum, json_extract(b.anchor_summary_json, '$.version'), b.size_bytes FROM bags AS b"
+            " JOIN bag_anchor_rids AS r ON r.checksum = b.checksum WHERE r.\"table\" = 'Dataset' AND r.rid = ?",
+            (gallery.dataset,),
+        ).fetchall()
+        assert rows == [(done.record.key, "1.0.0", done.record.bytes_here)]
+        assert (index.cache.bags_directory / rows[0][0] / f"Dataset_{gallery.dataset}").is_dir()
+        theirs.execute("DELETE FROM bags WHERE checksum = ?", (done.record.key,))
+        theirs.commit()
+        assert theirs.execute("SELECT count(*) FROM dml_files").fetchone() == (0,)
+    assert records.bag_records(index) == []
+
+
+def test_an_index_of_a_newer_release_is_left_alone(cache: Cache) -> None:
+    with Index.writing(cache) as index, index.transaction() as connection:
+        connection.execute("INSERT INTO schema_meta (version) VALUES (9)")
+    with pytest.raises(DmlError, match="newer release"):
+        Index.writing(cache)
+    with Index.reading(cache) as view:
+        assert records.bag_records(view) == []
+
+
+def test_looking_leaves_no_trace(gallery: Gallery, cache: Cache, index: Index) -> None:
+    warm_bag(index, gallery.catalog, gallery.dataset)
+    index.close()
+    before = {path: path.stat().st_mtime_ns for path in cache.root.rglob("*")}
+    with Index.reading(cache) as view:
+        assert len(records.bag_records(view)) == 1
+    assert {path: path.stat().st_mtime_ns for path in cache.root.rglob("*")} == before
+    nothing = Cache(cache.root.parent / "none", cache.target)
+    with Index.reading(nothing) as view:
+        assert records.bag_records(view) == []
+    assert not nothing.root.exists()
+
+
+def test_keys_are_the_same_everywhere_and_differ_in_every_part(cache: Cache) -> None:
+    from dml.target import Target
+
+    target = Target("data.example.org", "7")
+    first = key_of(target, "1-ABC", "1.0.0", "2-ABCD", ["b", "a", "a"])
+    assert first == "dml-6f8be49b2346269464d36d7221005bcd_2-ABCD"
+    others = {
+        key_of(Target("data.example.org", "8"), "1-ABC", "1.0.0", "2-ABCD", ["a", "b"]),
+        key_of(target, "1-ABD", "1.0.0", "2-ABCD", ["a", "b"]),
+        key_of(target, "1-ABC", "1.0.1", "2-ABCD", ["a", "b"]),
+        key_of(target, "1-ABC", "1.0.0", "2-ABCE", ["a", "b"]),
+        key_of(target, "1-ABC", "1.0.0", "2-ABCD", ["a"]),
+    }
+    assert first == key_of(target, "1-ABC", "1.0.0", "2-ABCD", ["a", "b"])
+    assert len(others | {first}) == 6

@@ -1,0 +1,22 @@
+"""What every test has: a home directory of its own, so that nothing of the user's is read or written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytest_plugins = ["targets", "experiments"]
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home directory; HOME and the XDG variables point into it, settings of the shell are gone."""
+    directory = tmp_path / "home"
+    directory.mkdir()
+    monkeypatch.setenv("HOME", str(directory))
+    for name in ("CONFIG", "CACHE", "STATE", "DATA"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(directory / name.lower()))
+    for name in ("DML_HOST", "DML_CATALOG", "DML_WORKSPACE", "DERIVA_ML_ALLOW_DIRTY", "DERIVA_ML_WORKFLOW_URL"):
+        monkeypatch.delenv(name, raising=False)
+    return directory

@@ -1,0 +1,3 @@
+from deriva_ml.dataset.aux_classes import DatasetSpec, DatasetSpecConfig
+
+__all__ = ["DatasetSpec", "DatasetSpecConfig"]

@@ -1,0 +1,105 @@
+"""``dml run-notebook``: a notebook as an execution, its executed form and Markdown export among its outputs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.runner import run
+from dml.catalog.connection import Catalog
+from dml.catalog.rows import select
+from experiments import RetinaProject
+from preflight.world import World, make_world
+
+
+@pytest.fixture
+def world(catalog: Catalog, domain: str, tmp_path: Path) -> World:
+    """A catalog with inputs."""
+    folder = tmp_path / "files"
+    folder.mkdir()
+    return make_world(catalog, domain, folder)
+
+
+def notebook(*cells: str) -> str:
+    """A notebook whose first cell holds its parameters."""
+    made: list[dict[str, Any]] = []
+    for number, source in enumerate(cells):
+        tags = {"tags": ["parameters"]} if not number else {}
+        made.append(
+            {
+                "cell_type": "code",
+                "id": f"c{number}",
+                "metadata": tags,
+                "source": source,
+                "outputs": [],
+                "execution_count": None,
+            }
+        )
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    return json.dumps({"cells": made, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5})
+
+
+BEGIN = "from dml.experiment import run_notebook\nml, execution, config = run_notebook(workflow_type='Training')"
+WRITE = (
+    "execution.asset_file_path('Execution_Asset', 'roc.json', asset_types='Output_File')"
+    ".write_text(str([threshold, config.threshold]))\nprint('area', threshold)"
+)
+
+
+@pytest.fixture
+def retina(make_project: Callable[..., RetinaProject], world: World, monkeypatch: pytest.MonkeyPatch) -> RetinaProject:
+    """A good project with a notebook, entered."""
+    project = make_project("dml", dataset=world.dataset, asset=world.asset)
+    project.write("notebooks/roc.ipynb", notebook("threshold = 0.5", BEGIN, WRITE))
+    project.commit()
+    monkeypatch.chdir(project.root)
+    return project
+
+
+def outputs(catalog: Catalog, execution: str) -> dict[str, dict[str, Any]]:
+    """The output files of an execution by name."""
+    edges = select(
+        catalog, "deriva-ml:Execution_Asset_Execution", where={"Execution": execution, "Asset_Role": "Output"}
+    )
+    rows = select(catalog, "deriva-ml:Execution_Asset", where={"RID": [edge["Execution_Asset"] for edge in edges]})
+    return {str(row["Filename"]): row for row in rows}
+
+
+def test_a_notebook_is_an_execution(retina: RetinaProject, world: World) -> None:
+    result = run("run-notebook", "notebooks/roc.ipynb", "-p", "threshold", "0.4", "threshold=0.7", "--yes", "--json")
+    assert result.code == 0, result.stdout + result.stderr
+    document = json.loads(result.stdout.splitlines()[-1])
+    assert document["status"] == "Uploaded"
+    assert set(outputs(world.catalog, document["execution"])) == {"roc.ipynb", "roc.md", "roc.json"}
+    row = select(world.catalog, "deriva-ml:Execution", where={"RID": document["execution"]})[0]
+    workflow = select(world.catalog, "deriva-ml:Workflow", where={"RID": row["Workflow"]})[0]
+    assert str(workflow["URL"]).endswith("notebooks/roc.ipynb")
+    assert row["Description"] == "ROC curves"
+
+
+def test_a_cell_that_raises_fails_the_execution(retina: RetinaProject, world: World) -> None:
+    retina.write("notebooks/roc.ipynb", notebook("threshold = 0.5", BEGIN, WRITE, "raise ValueError('no area')"))
+    retina.commit()
+    result = run("run-notebook", "notebooks/roc.ipynb", "--yes", "--json")
+    assert result.code == 1
+    document = json.loads(result.stdout.splitlines()[-1])
+    assert document["status"] == "Failed"
+    row = select(world.catalog, "deriva-ml:Execution", where={"RID": document["execution"]})[0]
+    assert "ValueError: no area" in str(row["Status_Detail"])
+
+
+def test_the_parameters_of_a_notebook(retina: RetinaProject, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run("run-notebook", "notebooks/roc.ipynb", "--inspect").code == 0
+    assert json.loads(capfd.readouterr().out)["threshold"]["default"] == "0.5"
+
+
+def test_what_cannot_be_run(retina: RetinaProject, tmp_path: Path) -> None:
+    assert run("run-notebook", "notebooks/none.ipynb").code == 6
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("- 1\n")
+    assert run("run-notebook", "notebooks/roc.ipynb", "--file", str(bad), "--yes").code == 2
+    assert run("run-notebook", "notebooks/roc.ipynb", "assets=none_such", "--yes").code == 8

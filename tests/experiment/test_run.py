@@ -1,0 +1,257 @@
+"""``dml run``: single runs, dry runs, failures, sweeps with their parent, and resuming."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cli.runner import Result, run
+from dml.catalog.connection import Catalog
+from dml.catalog.rows import select
+from dml.execution.workplace import Workplace
+from dml.workspace.executions import get_execution
+from experiments import RetinaProject
+from preflight.world import World, make_world
+from targets import Place
+
+EXECUTION = "deriva-ml:Execution"
+NESTING = "deriva-ml:Execution_Execution"
+
+
+@pytest.fixture
+def world(catalog: Catalog, domain: str, tmp_path: Path) -> World:
+    """A catalog with inputs."""
+    folder = tmp_path / "files"
+    folder.mkdir()
+    return make_world(catalog, domain, folder)
+
+
+@pytest.fixture
+def retina(
+    make_project: Callable[..., RetinaProject], world: World, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> RetinaProject:
+    """A good project on the test's catalog, entered."""
+    project = make_project("dml", dataset=world.dataset, asset=world.asset)
+    monkeypatch.chdir(project.root)
+    return project
+
+
+def succeeded(result: Result) -> Result:
+    """The result of a command that went well."""
+    assert result.code == 0, result.stdout + result.stderr
+    return result
+
+
+def executions(catalog: Catalog) -> dict[str, dict[str, object]]:
+    """The executions that tests made, by RID."""
+    rows = select(catalog, EXECUTION, sort=("RCT", "RID"))
+    return {str(row["RID"]): row for row in rows if row.get("Workflow") and "Unknown" not in str(row["Description"])}
+
+
+def children(catalog: Catalog, parent: str) -> dict[int, list[str]]:
+    """The children of a sweep by their place."""
+    found: dict[int, list[str]] = {}
+    for row in select(catalog, NESTING, where={"Execution": parent}, sort=("RID",)):
+        found.setdefault(int(row["Sequence"]), []).append(str(row["Nested_Execution"]))
+    return found
+
+
+def test_a_run_makes_one_execution_with_its_provenance(retina: RetinaProject, world: World) -> None:
+    before = set(executions(world.catalog))
+    result = succeeded(run("run", "+experiment=retina_quick", "--yes", "--json"))
+    document = json.loads(result.stdout.splitlines()[-1])
+    rid = document["execution"]
+    assert set(executions(world.catalog)) - before == {rid}
+    row = executions(world.catalog)[rid]
+    assert row["Status"] == "Uploaded"
+    assert row["Description"] == "Quick look at the retina images [overrides: +experiment=retina_quick]"
+    workflow = select(world.catalog, "deriva-ml:Workflow", where={"RID": row["Workflow"]})[0]
+    assert workflow["Name"] == "Retina classifier"
+    assert str(workflow["URL"]).endswith("src/models/retina_net.py")
+    assert workflow["Version"] == "0.3.1"
+    inputs = select(world.catalog, "deriva-ml:Dataset_Execution", where={"Execution": rid})
+    assert [one["Dataset"] for one in inputs] == [world.dataset]
+    edges = select(world.catalog, "deriva-ml:Execution_Asset_Execution", where={"Execution": rid})
+    roles = {(one["Execution_Asset"] == world.asset, one["Asset_Role"]) for one in edges}
+    assert roles == {(True, "Input"), (False, "Output")}
+    metadata = select(world.catalog, "deriva-ml:Execution_Metadata_Execution", where={"Execution": rid})
+    names = [
+        one["Filename"]
+        for one in select(
+            world.catalog,
+            "deriva-ml:Execution_Metadata",
+            where={"RID": [one["Execution_Metadata"] for one in metadata]},
+        )
+    ]
+    assert any(name.startswith("hydra-") and name.endswith("config.yaml") for name in names)
+    assert retina.git("status", "--porcelain") == ""
+
+
+def test_without_a_terminal_a_run_needs_yes(retina: RetinaProject, world: World) -> None:
+    before = set(executions(world.catalog))
+    result = run("run", "+experiment=retina_quick")
+    assert result.code == 2
+    assert "--yes" in result.stderr
+    assert set(executions(world.catalog)) == before
+
+
+def test_the_checks_stop_a_run(retina: RetinaProject, world: World) -> None:
+    before = set(executions(world.catalog))
+    result = run("run", "workflow.workflow_type=[Nonsense]", "--yes")
+    assert result.code == 8
+    assert 'no term "Nonsense"' in result.stdout
+    assert set(executions(world.catalog)) == before
+
+
+def test_what_does_not_compose_is_not_run_without_checks_either(retina: RetinaProject) -> None:
+    result = run("run", "datasets=none_such", "--yes", "--no-preflight")
+    assert result.code == 2
+    assert "datasets/none_such" in result.stderr
+
+
+def test_a_dry_run_writes_nothing_to_the_catalog(retina: RetinaProject, world: World) -> None:
+    before = world.catalog.snaptime()
+    result = succeeded(run("run", "+experiment=retina_quick", "dry_run=true"))
+    assert world.catalog.snaptime() == before
+    assert "Dry run: nothing was written" in result.stdout
+
+
+def test_a_model_that_raises_fails_its_execution_and_keeps_its_outputs(
+    retina: RetinaProject, world: World, place: Place
+) -> None:
+    result = run("run", "model_config.learning_rate=0.5", "model_config.fail_at=0.5", "--yes", "--json")
+    assert result.code == 1
+    document = json.loads(result.stdout.splitlines()[-1])
+    assert document["status"] == "Failed"
+    row = executions(world.catalog)[document["execution"]]
+    assert row["Status"] == "Failed"
+    assert "NaN loss at learning rate 0.5" in str(row["Status_Detail"])
+    with Workplace.reading(place.target) as workplace:
+        staged = workplace.workspace.staged_path(document["execution"], "Execution_Asset", "weights.json")
+        assert json.loads(staged.read_text())["learning_rate"] == 0.5
+
+
+def test_a_sweep_has_one_parent_and_the_right_children(retina: RetinaProject, world: World) -> None:
+    result = succeeded(run("run", "+multirun=lr_sweep", "--yes", "--json"))
+    document = json.loads(result.stdout.splitlines()[-1])
+    parent = document["parent"]
+    rows = executions(world.catalog)
+    assert rows[parent]["Status"] == "Uploaded"
+    assert str(rows[parent]["Description"]).startswith("# Learning rates")
+    found = children(world.catalog, parent)
+    assert sorted(found) == [0, 1, 2, 3]
+    assert all(rows[rid]["Status"] == "Uploaded" for rids in found.values() for rid in rids)
+    assert str(rows[found[2][0]]["Description"]).startswith("[Job 2] ")
+    assert "model_config.learning_rate=0.01" in str(rows[found[2][0]]["Description"])
+
+
+def test_a_failed_job_fails_the_parent_and_is_run_again_on_resume(
+    retina: RetinaProject, world: World, place: Place
+) -> None:
+    marker = retina.root / "fails"
+    marker.touch()
+    retina.edit(
+        "src/models/retina_net.py",
+        "    if learning_rate == fail_at:",
+        "    if learning_rate == 0.01 and Path('fails').exists():",
+    )
+    retina.write(".gitignore", (retina.root / ".gitignore").read_text() + "fails\n")
+    retina.commit()
+    result = run("run", "+multirun=lr_sweep", "--yes", "--json")
+    assert result.code == 3, result.stderr
+    document = json.loads(result.stdout.splitlines()[-1])
+    parent = document["parent"]
+    assert [job["status"] for job in document["jobs"]] == ["Uploaded", "Uploaded", "Failed", "Uploaded"]
+    row = executions(world.catalog)[parent]
+    assert row["Status"] == "Failed"
+    assert "1 of 4 jobs are not uploaded: job 2 (" in str(row["Status_Detail"])
+    assert "NaN loss" in str(row["Status_Detail"])
+    marker.unlink()
+    resumed = json.loads(succeeded(run("run", "--resume", parent, "--json")).stdout.splitlines()[-1])
+    assert [job["status"] for job in resumed["jobs"]] == ["Uploaded"] * 4
+    assert executions(world.catalog)[parent]["Status"] == "Uploaded"
+    found = children(world.catalog, parent)
+    assert [len(found[number]) for number in range(4)] == [1, 1, 2, 1]
+    with Workplace.reading(place.target) as workplace:
+        assert get_execution(workplace.registry, parent).status == "Uploaded"
+    again = json.loads(succeeded(run("run", "--resume", parent, "--json")).stdout.splitlines()[-1])
+    assert again["jobs"] == resumed["jobs"]
+
+
+def test_joblib_with_four_workers_makes_one_parent(retina: RetinaProject, world: World) -> None:
+    before = set(executions(world.catalog))
+    overrides = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=4"]
+    result = succeeded(run("run", "+multirun=lr_sweep", *overrides, "--yes", "--json"))
+    parent = json.loads(result.stdout.splitlines()[-1])["parent"]
+    rows = executions(world.catalog)
+    assert len(set(rows) - before) == 5
+    assert {place: len(rids) for place, rids in children(world.catalog, parent).items()} == {0: 1, 1: 1, 2: 1, 3: 1}
+    assert rows[parent]["Status"] == "Uploaded"
+
+
+def test_a_worker_killed_in_the_middle_leaves_a_sweep_that_resumes(retina: RetinaProject, world: World) -> None:
+    marker = retina.root / "kills"
+    marker.touch()
+    retina.edit(
+        "src/models/retina_net.py",
+        "    if learning_rate == fail_at:",
+        "    if learning_rate == 0.01 and Path('kills').exists():\n"
+        "        import os\n\n        os.kill(os.getpid(), 9)\n"
+        "    if learning_rate == fail_at:",
+    )
+    retina.write(".gitignore", (retina.root / ".gitignore").read_text() + "kills\n")
+    retina.commit()
+    overrides = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
+    result = run("run", "+multirun=lr_sweep", *overrides, "--yes", "--json")
+    assert result.code != 0
+    document = json.loads(result.stdout.splitlines()[-1])
+    parent = document["parent"]
+    assert executions(world.catalog)[parent]["Status"] == "Failed"
+    assert document["jobs"][2]["status"] == "Running"
+    marker.unlink()
+    resumed = json.loads(succeeded(run("run", "--resume", parent, "--json")).stdout.splitlines()[-1])
+    assert [job["status"] for job in resumed["jobs"]] == ["Uploaded"] * 4
+    assert executions(world.catalog)[parent]["Status"] == "Uploaded"
+
+
+def test_only_a_sweep_is_resumed(retina: RetinaProject) -> None:
+    document = json.loads(succeeded(run("run", "--yes", "--json")).stdout.splitlines()[-1])
+    result = run("run", "--resume", document["execution"])
+    assert result.code == 7
+    assert "is no sweep that `dml run` began" in result.stderr
+    assert run("run", "--resume", "0-0000").code == 6
+
+
+def test_what_there_is_to_choose(retina: RetinaProject) -> None:
+    document = json.loads(succeeded(run("run", "--list-configs", "--json")).stdout)
+    assert document["groups"]["experiment"] == ["retina_large", "retina_quick"]
+    assert "lr_sweep" in document["multiruns"]
+    shown = succeeded(run("run", "--list-configs")).stdout
+    assert "+multirun=lr_sweep" in shown
+
+
+def test_a_configuration_is_printed(retina: RetinaProject, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run("run", "+experiment=retina_quick", "--cfg", "job", "--package", "model_config").code == 0
+    assert "epochs: 1" in capfd.readouterr().out
+
+
+def test_a_project_for_deriva_ml_is_run_by_its_own_runner(
+    make_project: Callable[..., RetinaProject], world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    project = make_project("deriva_ml", dataset=world.dataset, asset=world.asset, name="theirs")
+    monkeypatch.chdir(project.root)
+    told = tmp_path / "told.json"
+    monkeypatch.setenv("STAND_IN_RUNNER_TELLS", str(told))
+    document = json.loads(succeeded(run("run", "+experiment=retina_quick", "--yes", "--json")).stdout.splitlines()[-1])
+    assert document["execution"] == "1-THEIRS"
+    arguments = json.loads(told.read_text())
+    assert arguments == [
+        "--config-dir",
+        str(project.configs),
+        "--config-name",
+        "deriva_model",
+        "+experiment=retina_quick",
+    ]

@@ -1,0 +1,92 @@
+"""``dml bump``: the next version tag, pushed only when told."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cli.runner import run
+from dml.errors import ConflictError, NotFoundError, UsageError
+from dml.experiment.version_tags import bump
+from experiments import RetinaProject
+
+
+@pytest.fixture
+def retina(make_project: Callable[..., RetinaProject], monkeypatch: pytest.MonkeyPatch) -> RetinaProject:
+    monkeypatch.setenv("GIT_COMMITTER_NAME", "Test")
+    monkeypatch.setenv("GIT_COMMITTER_EMAIL", "test@example.org")
+    project = make_project("dml")
+    project.commit("after the tag", tag=False)
+    return project
+
+
+@pytest.mark.parametrize(("part", "tag"), [("patch", "v0.3.2"), ("minor", "v0.4.0"), ("major", "v1.0.0")])
+def test_the_next_version_is_tagged(retina: RetinaProject, part: str, tag: str) -> None:
+    made = bump(retina.root / "src", part)
+    assert (made.tag, made.previous, made.pushed) == (tag, "v0.3.1", False)
+    assert retina.git("rev-list", "-n", "1", tag).strip() == retina.git("rev-parse", "HEAD").strip()
+    assert retina.git("ls-remote", "--tags", "origin", tag) == ""
+
+
+def test_a_tagged_commit_is_left_alone(retina: RetinaProject) -> None:
+    first = bump(retina.root, "patch")
+    again = bump(retina.root, "patch")
+    assert (again.tag, again.existed) == (first.tag, True)
+
+
+def test_a_tag_is_pushed_when_told(retina: RetinaProject) -> None:
+    assert bump(retina.root, "patch", push=True).pushed
+    assert "refs/tags/v0.3.2" in retina.git("ls-remote", "--tags", "origin")
+
+
+def test_a_dry_run_makes_nothing(retina: RetinaProject) -> None:
+    assert bump(retina.root, "patch", dry_run=True).tag == "v0.3.2"
+    assert retina.git("tag") == "v0.3.1\n"
+
+
+def test_uncommitted_changes_are_refused(retina: RetinaProject) -> None:
+    retina.write("new.py", "x = 1\n")
+    with pytest.raises(ConflictError, match=r"new\.py"):
+        bump(retina.root, "patch")
+    assert bump(retina.root, "patch", allow_dirty=True).tag == "v0.3.2"
+
+
+def test_the_first_tag_and_tags_that_are_no_versions(retina: RetinaProject) -> None:
+    retina.git("tag", "-d", "v0.3.1")
+    retina.git("tag", "nightly")
+    assert bump(retina.root, "minor", dry_run=True).tag == "v0.1.0"
+
+
+def test_what_cannot_be_tagged(retina: RetinaProject, tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(NotFoundError, match="no git repository"):
+        bump(empty, "patch")
+    subprocess.run(["git", "init", "-q", str(empty)], check=True)
+    with pytest.raises(NotFoundError, match="no commit"):
+        bump(empty, "patch")
+    with pytest.raises(UsageError, match="no part"):
+        bump(retina.root, "middle")
+    retina.git("remote", "remove", "origin")
+    with pytest.raises(UsageError, match="no remote"):
+        bump(retina.root, "patch", push=True)
+
+
+def test_a_tag_of_another_branch_is_not_made_again(retina: RetinaProject) -> None:
+    retina.git("checkout", "-q", "-b", "side")
+    retina.git("commit", "-q", "--allow-empty", "-m", "side")
+    bump(retina.root, "patch")
+    retina.git("checkout", "-q", "main")
+    with pytest.raises(ConflictError, match="another branch"):
+        bump(retina.root, "patch")
+
+
+def test_the_command(retina: RetinaProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(retina.root)
+    assert "v0.3.1 → v0.3.2 would be made" in run("bump", "patch", "--dry-run").stdout
+    assert "git push origin v0.3.2" in run("bump", "patch").stdout
+    assert run("bump", "patch").stdout.startswith("nothing to do: ")
+    assert run("bump", "middle").code == 2

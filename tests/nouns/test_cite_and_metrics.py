@@ -1,0 +1,58 @@
+"""``dml cite`` and ``dml metrics``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+from cli.runner import run
+from dml.catalog.connection import Catalog
+from dml.nesting.metrics import find_metrics_files
+
+from .conftest import Story
+
+
+def test_both_links(story: Story, catalog: Catalog) -> None:
+    found = run("cite", story.model, "--json").json
+    assert found["current"] == catalog.chaise_path(story.model)
+    assert found["permanent"] == f"{found['current']}@{found['snapshot']}"
+    assert found["table"] == "deriva-ml:Execution_Asset"
+    assert run("cite", story.model, "--current").stdout == f"{found['current']}\n"
+    assert run("cite", story.model, "--permanent").stdout == f"{found['permanent']}\n"
+    people = run("cite", story.model)
+    assert found["permanent"] in people.stdout
+    earlier = run("cite", f"{story.model}@2TA-YR3J-YTC0", "--json").json
+    assert earlier["permanent"].endswith("@2TA-YR3J-YTC0")
+
+
+def test_cite_refuses(story: Story) -> None:
+    assert run("cite", "1-ZZZZ").code == 6
+    assert run("cite", "no rid").code == 2
+    assert run("cite", story.model, "--current", "--permanent").code == 2
+
+
+def test_metrics_as_table_plot_and_drawing(story: Story, catalog: Catalog) -> None:
+    rids = list(story.executions.values())
+    files = find_metrics_files(catalog, rids)
+    measured = next(iter(files))
+    other = next(rid for rid in rids if rid not in files)
+    found = {one["rid"]: one for one in run("metrics", measured, other, "--steps", "--json").json["executions"]}
+    last = found[measured]["last"]
+    metric = next(iter(last))
+    assert found[measured]["steps"][-1][metric] == last[metric]
+    assert found[other]["last"] == {}
+    shown = run("metrics", measured, other, "--plot", metric)
+    assert shown.code == 0
+    assert f"{last[metric]:.5g}" in shown.stdout
+    assert "│" in shown.stdout
+    assert f"no metrics file: {other}" in shown.stderr
+    drawn = run("metrics", measured, "--plot", metric, "--output", "m.svg")
+    assert drawn.code == 0
+    assert ElementTree.fromstring(Path("m.svg").read_text()).tag.endswith("svg")
+
+
+def test_metrics_refuses(story: Story) -> None:
+    rid = next(iter(story.executions.values()))
+    assert run("metrics", rid, "--plot", "nothing").code == 6
+    assert run("metrics", rid, "--output", "m.svg").code == 2
+    assert run("metrics", rid, "--plot", "loss", "--output", "m.gif").code == 2

@@ -1,0 +1,81 @@
+"""Every command of the guide is run as it stands, page by page and in order.
+
+A comment behind a command binds a placeholder (``# here 4VP``: the RID in its result; ``# the latest is 4VP``: the
+first of its list) or says with which code it ends (``# exit 6``).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cli.runner import run
+
+from .conftest import Story
+
+GUIDE = Path(__file__).parents[2] / "docs" / "guide"
+
+_COMMENT = re.compile(r"\s+# (here|the latest is|exit) (\S+)$")
+
+
+def commands(page: str) -> list[tuple[str, str, str]]:
+    """The commands of a page's console blocks, each with what its comment says."""
+    found = []
+    text = (GUIDE / page).read_text(encoding="utf-8")
+    for block in re.findall(r"^```console\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
+        for line in block.splitlines():
+            assert line.startswith("$ "), line
+            comment = _COMMENT.search(line)
+            found.append((_COMMENT.sub("", line[2:]), *(comment.groups() if comment else ("", ""))))
+    return found
+
+
+def follow(page: str, bound: dict[str, str]) -> None:
+    """Run the commands of a page, one shell line each, in the directory to which ``cd`` leads."""
+    shell = f'dml() {{ "{sys.executable}" -m dml.cli "$@"; }}\n'
+    for line, kind, value in commands(page):
+        for name, rid in bound.items():
+            line = line.replace(name, rid)
+        if line.startswith("cd "):
+            os.chdir(line[3:])
+            continue
+        script = f"{shell}{line}{' --json' if kind in ('here', 'the latest is') else ''}"
+        done = subprocess.run(
+            ["bash", "-c", script], capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL
+        )
+        assert done.returncode == (int(value) if kind == "exit" else 0), f"{line}\n{done.stdout}\n{done.stderr}"
+        if kind in ("here", "the latest is"):
+            bound[value] = re.findall(r'"rid": "([^"]+)"', done.stdout)[0]
+
+
+@pytest.fixture
+def committer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who commits to git."""
+    for role in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{role}_NAME", "A Person")
+        monkeypatch.setenv(f"GIT_{role}_EMAIL", "person@example.org")
+
+
+def test_from_a_new_project_to_a_production_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, committer: None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    follow("production.md", {})
+    found = run("exec", "list", "--json").json["executions"]
+    assert {one["status"] for one in found} == {"Uploaded"}
+
+
+def test_when_something_happens(story: Story) -> None:
+    follow("operating.md", {"2-MODEL": story.model})
+    assert "Running" not in {one["status"] for one in run("exec", "list", "--json").json["executions"]}
+
+
+def test_the_index_names_every_page() -> None:
+    index = (GUIDE / "README.md").read_text(encoding="utf-8")
+    for page in GUIDE.glob("*.md"):
+        assert page.name == "README.md" or f"({page.name})" in index

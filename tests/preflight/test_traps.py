@@ -1,0 +1,103 @@
+"""The traps of deriva-ml's project template, each found in a project that imports ``deriva_ml`` where dml is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from dml.preflight.results import Report, State
+from experiments import RetinaProject
+
+from .world import World
+
+Checked = Callable[..., Report]
+
+
+@pytest.fixture
+def theirs(make_project: Callable[..., RetinaProject], world: World) -> RetinaProject:
+    """A good project written for deriva-ml."""
+    return make_project("deriva_ml", dataset=world.dataset, asset=world.asset)
+
+
+def told(report: Report) -> list[str]:
+    """What is not well."""
+    return [one.message for one in report.results if one.state in (State.FAILED, State.WARNING)]
+
+
+def test_a_good_project_for_deriva_ml_passes_clean(theirs: RetinaProject, checked: Checked, world: World) -> None:
+    if not world.catalog.target.is_embedded:
+        return
+    assert told(checked(theirs, "+experiment=retina_quick")) == []
+    assert told(checked(theirs, "+multirun=lr_sweep")) == []
+
+
+def test_workflow_types_that_nobody_seeds(theirs: RetinaProject, checked: Checked) -> None:
+    theirs.edit("src/configs/workflow.py", '["Training"]', '["Image Classification", "Evaluation"]')
+    theirs.commit()
+    found = told(checked(theirs))
+    assert [message.partition(";")[0] for message in found] == [
+        'no term "Image Classification" in Workflow_Type',
+        'no term "Evaluation" in Workflow_Type',
+    ]
+
+
+def test_notebooks_that_name_assets_nobody_registers(theirs: RetinaProject, checked: Checked) -> None:
+    text = 'notebook_config("roc_lr_sweep", config_class=RocConfig, defaults={"assets": "roc_lr_sweep"})\n'
+    path = theirs.configs / "roc.py"
+    path.write_text(path.read_text() + text)
+    theirs.commit()
+    (message,) = told(checked(theirs))
+    assert message.startswith("notebook roc_lr_sweep does not compose: ")
+    report = checked(theirs, config_name="roc_lr_sweep")
+    assert not report.passed
+    assert any("assets/roc_lr_sweep" in one.message for one in report.of("configuration"))
+
+
+def test_a_good_notebook_passes_clean(theirs: RetinaProject, checked: Checked) -> None:
+    report = checked(theirs, config_name="roc")
+    assert told(report) == []
+    assert report.of("workflow") == []
+
+
+def test_options_of_development_on_another_catalog(theirs: RetinaProject, checked: Checked) -> None:
+    theirs.edit("src/configs/dev/deriva_local.py", "catalog_id=2", "catalog_id=1")
+    theirs.commit()
+    (message,) = told(checked(theirs, "deriva_ml=local_2"))
+    assert message == "the option deriva_ml=local_2 speaks of catalog 2, but the run is on catalog 1"
+
+
+def test_the_placeholder_catalog(theirs: RetinaProject, checked: Checked) -> None:
+    theirs.edit("src/configs/deriva.py", 'hostname="local", catalog_id=1', 'hostname="localhost", catalog_id=0')
+    theirs.commit()
+    assert told(checked(theirs)) == ["catalog_id 0 on localhost is a placeholder, no catalog"]
+
+
+def test_datasets_that_the_user_has_not_filled_in(theirs: RetinaProject, checked: Checked) -> None:
+    theirs.edit(
+        "src/configs/datasets.py",
+        "datasets_store([Data",
+        "datasets_store([], name='retina_none')\ndatasets_store([Data",
+    )
+    theirs.commit()
+    assert told(checked(theirs, "datasets=retina_none")) == []
+    theirs.edit("src/configs/datasets.py", "retina_none", "retina_full")
+    theirs.commit()
+    (message,) = told(checked(theirs, "datasets=retina_full"))
+    assert message == "datasets=retina_full is an empty list: the model gets none"
+
+
+def test_documents_that_are_out_of_date(theirs: RetinaProject, checked: Checked) -> None:
+    theirs.write("README.md", "Run `uv run python src/deriva_run.py`; `uv run deriva-ml-run --info` lists.\n")
+    theirs.commit()
+    assert [one.partition(" ")[2] for one in told(checked(theirs))] == [
+        "names src/deriva_run.py, which is not there",
+        "lists configurations with --info; that is --list-configs",
+    ]
+
+
+def test_a_dataset_named_without_a_version(theirs: RetinaProject, checked: Checked, world: World) -> None:
+    theirs.edit("src/configs/datasets.py", 'version="0.1.0"', "version=None")
+    theirs.commit()
+    (message,) = told(checked(theirs))
+    assert message == f"{world.dataset} is named without a version, which deriva-ml takes for 0.0.0"

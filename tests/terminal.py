@@ -1,0 +1,87 @@
+"""A program on a terminal of its own (a pty): what it shows is read, keys are typed, signals are sent."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import termios
+import time
+from collections.abc import Iterator, Mapping, Sequence
+
+PATIENCE = 60.0
+"""Seconds after which something that does not appear is a failure."""
+
+
+class TerminalSession:
+    """One program on a terminal.
+
+    Attributes:
+        pid: Its process.
+        shown: Everything it wrote, escape sequences included.
+    """
+
+    def __init__(self, pid: int, descriptor: int) -> None:
+        self.pid = pid
+        self.shown = ""
+        self._descriptor = descriptor
+        self._code: int | None = None
+
+    def wait_for(self, text: str) -> None:
+        """Read until a text appears after what was read before."""
+        seen, limit = len(self.shown), time.monotonic() + PATIENCE
+        while text not in self.shown[max(0, seen - len(text)) :]:
+            assert time.monotonic() < limit, f"{text!r} never appeared in {self.shown[-4000:]!r}"
+            assert self._read(), f"it ended before {text!r} appeared: {self.shown[-4000:]!r}"
+
+    def type(self, keys: str) -> None:
+        """Press keys."""
+        os.write(self._descriptor, keys.encode())
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        os.kill(self.pid, signal.SIGKILL)
+
+    def ended(self) -> int:
+        """Wait for its end; the exit code, negative for a signal."""
+        while self._read():
+            pass
+        if self._code is None:
+            self._code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        return self._code
+
+    def _read(self) -> bool:
+        ready, _, _ = select.select([self._descriptor], [], [], PATIENCE)
+        assert ready, f"nothing more appeared: {self.shown[-4000:]!r}"
+        try:
+            data = os.read(self._descriptor, 65_536)
+        except OSError:  # on Linux the end of a terminal is an error
+            return False
+        self.shown += data.decode("utf-8", "replace")
+        return bool(data)
+
+
+@contextlib.contextmanager
+def on_terminal(
+    command: Sequence[str], *, environment: Mapping[str, str] | None = None, size: tuple[int, int] = (80, 24)
+) -> Iterator[TerminalSession]:
+    """Run a program on a terminal; it is killed at the end if it still runs."""
+    variables = {**os.environ, "TERM": "xterm-256color", **(environment or {})}
+    pid, descriptor = pty.fork()
+    if pid == 0:
+        os.execvpe(command[0], list(command), variables)
+    fcntl.ioctl(descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
+    session = TerminalSession(pid, descriptor)
+    try:
+        yield session
+    finally:
+        if session._code is None:
+            with contextlib.suppress(ProcessLookupError):
+                session.kill()
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, 0)
+        os.close(descriptor)

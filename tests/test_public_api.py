@@ -1,0 +1,197 @@
+"""The public names: each resolves, each that deriva-ml's users know about executions is there with its parameters."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import dml
+from dml.deriva_ml import DerivaML
+from dml.execution.execution import Execution
+from dml.execution.records import ExecutionRecord
+from dml.execution.snapshots import ExecutionSnapshot, PendingAssetCount, PendingRowCount, PendingSummary
+
+DOCUMENT = Path(__file__).parents[1] / "docs" / "python-api.md"
+
+DERIVA_ML = {
+    "create_execution": "configuration datasets assets workflow description dry_run",
+    "lookup_execution": "execution_rid",
+    "list_executions": "status workflow_rid mode since",
+    "find_executions": "workflow workflow_type status sort dataset dataset_role",
+    "find_incomplete_executions": "",
+    "resume_execution": "execution_rid",
+    "restore_execution": "execution_rid",
+    "gc_executions": "older_than status delete_working_dir",
+    "pending_summary": "",
+    "commit_pending_executions": "execution_rids clean_folder",
+    "find_executions_consuming": "rid",
+    "multirun_status_summary": "workflow_rid",
+    "lookup_lineage": "rid depth max_executions",
+    "lookup_experiment": "execution_rid",
+    "find_experiments": "workflow_rid status",
+    "audit_provenance": "",
+    "unknown_provenance_execution_rid": "",
+    "unknown_provenance_file_rid": "",
+    "create_workflow": "name workflow_type description",
+    "find_workflows": "sort",
+    "lookup_workflow": "workflow_rid",
+    "lookup_workflow_by_url": "url_or_checksum",
+    "list_workflow_executions": "workflow",
+    "find_datasets": "deleted sort",
+    "lookup_dataset": "dataset deleted",
+    "delete_dataset": "dataset recurse",
+    "download_dataset_bag": "dataset",
+    "estimate_bag_size": "dataset",
+    "bag_info": "dataset",
+    "cache_dataset": "dataset materialize",
+    "list_dataset_element_types": "",
+    "list_cached_bags": "",
+    "list_cached_assets": "",
+    "clear_cache": "older_than_days",
+    "get_cache_size": "",
+    "create_asset": "name",
+    "list_assets": "asset_table",
+    "find_assets": "asset_table asset_type",
+    "lookup_asset": "rid",
+    "list_asset_tables": "",
+    "list_execution_assets": "execution_rid asset_role",
+    "list_asset_executions": "asset_rid asset_role",
+    "resolve_rid": "rid",
+    "resolve_rids": "rids candidate_tables",
+    "add_term": "table term_name description synonyms",
+    "lookup_term": "table term_name",
+    "list_vocabulary_terms": "table",
+    "find_features": "table",
+    "lookup_feature": "table feature_name",
+    "feature_values": "table feature_name selector",
+    "add_files": "files execution_rid dataset_types description",
+    "list_files": "file_types",
+    "whoami": "",
+    "is_authenticated": "",
+    "catalog_snapshot": "snapshot",
+    "pathBuilder": "",
+    "refresh_schema": "force",
+    "chaise_url": "rid",
+    "cite": "entity current",
+    "from_context": "path",
+}
+EXECUTION = {
+    "execute": "",
+    "execution_start": "",
+    "execution_stop": "",
+    "update_status": "target error",
+    "abort": "",
+    "commit_output_assets": "clean_folder progress_callback",
+    "asset_file_path": "asset_name file_name asset_types copy_file rename_file metadata description kwargs",
+    "metrics_file": "filename",
+    "add_features": "features",
+    "download_asset": "asset_rid dest_dir update_catalog use_cache",
+    "download_dataset_bag": "dataset",
+    "create_dataset": "dataset_types version description",
+    "add_input_dataset": "rid version",
+    "add_files": "files dataset_types description",
+    "add_nested_execution": "nested_execution sequence",
+    "is_nested": "",
+    "is_parent": "",
+    "list_input_datasets": "",
+    "list_assets": "asset_role",
+    "list_nested_executions": "recurse",
+    "list_parent_executions": "recurse",
+    "pending_summary": "",
+    "table_path": "table",
+    "upload_assets": "assets_dir",
+    "upload_execution_outputs": "clean_folder progress_callback max_retries retry_delay timeout chunk_size",
+}
+RECORD = {
+    "list_execution_children": "recurse",
+    "list_execution_parents": "recurse",
+    "add_nested_execution": "nested_execution sequence",
+    "list_input_datasets": "",
+    "list_assets": "asset_role",
+    "is_nested": "",
+    "is_parent": "",
+    "update_status": "status detail",
+}
+PROPERTIES = {
+    DerivaML: "working_dir cache_dir catalog host_name catalog_id is_snapshot default_schema",
+    Execution: "status error start_time stop_time datasets asset_paths uploaded_assets working_dir configuration"
+    " execution_record workflow_rid database_catalog catalog",
+    ExecutionRecord: "workflow start_time stop_time",
+}
+FIELDS = {
+    ExecutionRecord: "execution_rid workflow_rid status description duration download_duration upload_duration",
+    ExecutionSnapshot: "rid workflow_rid description status mode working_dir_rel start_time stop_time last_activity"
+    " error sync_pending created_at pending_rows failed_rows pending_files failed_files",
+    PendingSummary: "execution_rid rows assets diagnostics",
+    PendingRowCount: "table pending failed uploaded",
+    PendingAssetCount: "table pending_files failed_files uploaded_files total_bytes_pending",
+}
+METHODS = [
+    (kind, name, parameters.split())
+    for kind, known in ((DerivaML, DERIVA_ML), (Execution, EXECUTION), (ExecutionRecord, RECORD))
+    for name, parameters in known.items()
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "expected"), METHODS, ids=lambda value: str(getattr(value, "__name__", value))
+)
+def test_a_known_method_takes_the_known_parameters_in_their_order(kind: type, name: str, expected: list[str]) -> None:
+    found = list(inspect.signature(getattr(kind, name)).parameters)
+    assert [one for one in found if one in expected] == expected
+    assert inspect.getdoc(getattr(kind, name))
+
+
+@pytest.mark.parametrize(("kind", "names"), PROPERTIES.items(), ids=lambda value: str(getattr(value, "__name__", "")))
+def test_known_properties_are_there(kind: type, names: str) -> None:
+    assert [name for name in names.split() if not isinstance(inspect.getattr_static(kind, name), property)] == []
+
+
+@pytest.mark.parametrize(("kind", "names"), FIELDS.items(), ids=lambda value: str(getattr(value, "__name__", "")))
+def test_known_fields_are_there(kind: type, names: str) -> None:
+    assert set(names.split()) <= set(kind.__dataclass_fields__)  # type: ignore[attr-defined]
+
+
+@pytest.mark.filterwarnings("ignore:Status is the older name:DeprecationWarning")
+@pytest.mark.parametrize("name", dml.__all__)
+def test_a_public_name_resolves(name: str) -> None:
+    assert getattr(dml, name) is not None
+
+
+def test_a_name_that_is_not_public_is_refused() -> None:
+    with pytest.raises(AttributeError, match="unheard_of"):
+        _ = dml.unheard_of  # type: ignore[attr-defined]
+
+
+def test_importing_dml_loads_nothing() -> None:
+    program = "import sys, dml; print(*(m for m in sys.modules if m.startswith('dml.') or m in ('requests', 'deriva')))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.split() == ["dml._version"]
+
+
+def documented(heading: str) -> set[str]:
+    """The names that have a line of their own under a heading of the document."""
+    section = DOCUMENT.read_text(encoding="utf-8").split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    return set(re.findall(r"^\| `(\w+)`", section, re.MULTILINE))
+
+
+def public(kind: type) -> set[str]:
+    """The public methods and properties that a class defines itself."""
+    fields = getattr(kind, "__dataclass_fields__", {})
+    return {name for name in vars(kind) if not name.startswith("_") and name not in fields}
+
+
+@pytest.mark.parametrize(
+    ("heading", "kind"), [("`DerivaML`", DerivaML), ("`Execution`", Execution), ("`ExecutionRecord`", ExecutionRecord)]
+)
+def test_every_method_has_a_line_in_the_document(heading: str, kind: type) -> None:
+    assert documented(heading) >= public(kind)
+
+
+def test_every_public_name_has_a_line_in_the_document() -> None:
+    assert documented("Names of `dml`") == set(dml.__all__)
