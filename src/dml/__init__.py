@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from dml.dataset.version import DatasetVersion, VersionPart
     from dml.deriva_ml import DerivaML, ExecAssetType, ExecMetadataType, MLAsset, Status
     from dml.errors import DmlError
-    from dml.execution.asset_edges import Asset, AssetEdge
+    from dml.execution.asset_edges import AssetEdge
+    from dml.execution.asset_lookup import Asset
     from dml.execution.asset_paths import AssetFilePath
     from dml.execution.commit import CommitOptions
     from dml.execution.configuration import AssetSpec, ExecutionConfiguration, LocalFile
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from dml.target import Target
 
 _HOMES = {
-    "Asset": "dml.execution.asset_edges",
+    "Asset": "dml.execution.asset_lookup",
     "AssetEdge": "dml.execution.asset_edges",
     "AssetFilePath": "dml.execution.asset_paths",
     "AssetSpec": "dml.execution.configuration",

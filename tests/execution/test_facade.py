@@ -69,7 +69,7 @@ def test_assets_are_found_by_table_and_type(ml: DerivaML, domain: str, execution
     assert [one.rid for one in ml.find_assets() if one.asset_table == "Scan"] == [first.rid, second.rid]
     assert "Scan" in [table.name for table in ml.list_asset_tables()]
     assert [one.execution_rid for one in ml.list_asset_executions(first.rid)] == [execution.execution_rid]
-    with pytest.raises(UsageError, match="not an asset table"):
+    with pytest.raises(UsageError, match="not a table of files"):
         ml.find_assets("Dataset")
     with pytest.raises(UsageError):
         ml.lookup_asset(execution.execution_rid)

@@ -14,7 +14,7 @@ from dml.cli.output import Cell, Column, Console
 from dml.cli.paging import DEFAULT_LIMIT, Limit, say_cut
 
 if TYPE_CHECKING:
-    from dml.execution.asset_lookup import AssetRow, AssetUse
+    from dml.execution.asset_lookup import Asset, AssetUse
 
 app = group("asset", "Assets: the files of a catalog; list, show, download, who used them.")
 
@@ -137,7 +137,8 @@ def download(
     from dml.catalog.rids import validate_rid
     from dml.cli.progress import showing
     from dml.errors import UsageError
-    from dml.execution.asset_lookup import download_assets, find_asset, list_assets
+    from dml.execution.asset_downloads import download_assets
+    from dml.execution.asset_lookup import find_asset, list_assets
 
     if not rids and execution is None:
         raise UsageError("Which assets?", hint="Name RIDs, or --execution RID for all it made.")
@@ -172,7 +173,7 @@ def _role(role: str | None) -> str | None:
     raise UsageError(f"{role!r} is no role of an asset", hint="Use Input or Output.")
 
 
-def _print_list(console: Console, found: list[AssetRow], more: bool) -> None:
+def _print_list(console: Console, found: list[Asset], more: bool) -> None:
     columns = [
         Column("RID", whole=True),
         Column("file"),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from dml.execution import asset_edges
-from dml.execution.asset_edges import Asset, AssetEdge
+from dml.execution import asset_edges, asset_lookup
+from dml.execution.asset_edges import AssetEdge
+from dml.execution.asset_lookup import Asset
 from dml.execution.records import ExecutionRecord, record_of
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def lookup_asset(ml: DerivaML, rid: str) -> Asset:
         NotFoundError: There is no such row.
         UsageError: It is a row of something else.
     """
-    return asset_edges.lookup_asset(ml.catalog, rid)
+    return asset_lookup.find_asset(ml.catalog, rid)
 
 
 def find_assets(ml: DerivaML, asset_table: str | None = None, asset_type: str | None = None) -> list[Asset]:
@@ -45,12 +46,13 @@ def find_assets(ml: DerivaML, asset_table: str | None = None, asset_type: str | 
         asset_table: ``Table`` or ``schema:Table``.
         asset_type: Only those of this type.
     """
-    return asset_edges.find_assets(ml.catalog, asset_table, asset_type=asset_type)
+    found, _ = asset_lookup.list_assets(ml.catalog, table=asset_table, asset_type=asset_type)
+    return sorted(found, key=lambda one: (one.table, one.filename, one.rid))
 
 
 def list_assets(ml: DerivaML, asset_table: str) -> list[Asset]:
     """The assets of a table, by file name."""
-    return asset_edges.find_assets(ml.catalog, asset_table)
+    return ml.find_assets(asset_table)
 
 
 def list_asset_tables(ml: DerivaML) -> list[Table]:
@@ -95,5 +97,5 @@ def add_files(
 
 def list_files(ml: DerivaML, file_types: Sequence[str] | None = None) -> list[Asset]:
     """The files that are known by reference, those of any of these types when given."""
-    found = asset_edges.find_assets(ml.catalog, _FILE)
+    found = ml.find_assets(_FILE)
     return [one for one in found if file_types is None or set(file_types) & set(one.types)]

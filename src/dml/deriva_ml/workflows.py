@@ -7,10 +7,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dml.execution import registered_workflow as registered
 from dml.execution import terms
-from dml.execution import workflows as registered
 from dml.execution.records import ExecutionRecord
+from dml.execution.registered_workflow import RegisteredWorkflow
 from dml.execution.workflow import Workflow
+from dml.workflow.lookup import find_workflow
 
 if TYPE_CHECKING:
     from dml.deriva_ml.facade import DerivaML
@@ -65,14 +67,14 @@ def add_workflow(ml: DerivaML, workflow: Workflow) -> str:
     return registered.add_workflow(ml.place, workflow)
 
 
-def find_workflows(ml: DerivaML, sort: bool | Callable[[Workflow], Any] | None = None) -> list[Workflow]:
+def find_workflows(ml: DerivaML, sort: bool | Callable[[Workflow], Any] | None = None) -> list[RegisteredWorkflow]:
     """All registered workflows; two requests.
 
     Args:
         ml: Where.
         sort: The oldest first when None, the newest first when True, else by this key.
     """
-    found = registered.find_workflows(ml.catalog)
+    found = registered.registered_workflows(ml.catalog)
     if sort is True:
         found.reverse()
     elif callable(sort):
@@ -80,22 +82,23 @@ def find_workflows(ml: DerivaML, sort: bool | Callable[[Workflow], Any] | None =
     return found
 
 
-def lookup_workflow(ml: DerivaML, workflow_rid: str) -> Workflow:
-    """A registered workflow.
+def lookup_workflow(ml: DerivaML, workflow_rid: str) -> RegisteredWorkflow:
+    """A registered workflow; assigning its ``description`` or ``workflow_type`` writes the catalog.
 
     Raises:
         NotFoundError: There is none of this RID.
+        UsageError: The RID is of something else.
     """
-    return registered.find_workflows(ml.catalog, {"RID": workflow_rid})[0]
+    return registered.registered_workflow(ml.catalog, workflow_rid)
 
 
-def lookup_workflow_by_url(ml: DerivaML, url_or_checksum: str) -> Workflow:
-    """A registered workflow by its URL or checksum.
+def lookup_workflow_by_url(ml: DerivaML, url_or_checksum: str) -> RegisteredWorkflow:
+    """A registered workflow by its URL or checksum, the oldest where several have the checksum.
 
     Raises:
         NotFoundError: There is none.
     """
-    return registered.lookup_workflow_by_url(ml.catalog, url_or_checksum)
+    return RegisteredWorkflow.of(ml.catalog, find_workflow(ml.catalog, url_or_checksum))
 
 
 def list_workflow_executions(ml: DerivaML, workflow: Workflow | str) -> list[ExecutionRecord]:

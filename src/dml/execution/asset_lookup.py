@@ -1,38 +1,40 @@
-"""Assets of the catalog by table, type and execution, a page at a time; who used one; fetching them, verified.
+"""Assets of the catalog by table, type and execution, a page at a time, and the executions that used one.
 
 A list costs two requests a table, whatever the number of its rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dml.catalog.concurrency import gather
-from dml.catalog.objects import download
 from dml.catalog.paging import narrowed, page, terms_of
 from dml.catalog.rows import Row, locate, read, select, validate_rid
 from dml.catalog.schema import EXECUTION
 from dml.catalog.url import condition, quote, table_path
 from dml.errors import NotFoundError, UsageError
-from dml.execution.hashing import digest
-from dml.progress import SILENT, Progress
 from dml.safe_text import safe
-from dml.workspace.files import disk_errors, make_directory
-from dml.workspace.layout import safe_file_name
 
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog
     from dml.catalog.model import Table
 
-__all__ = ["AssetRow", "AssetUse", "download_assets", "find_asset", "list_assets", "uses_of_asset"]
+__all__ = [
+    "Asset",
+    "AssetUse",
+    "assets_by_rid",
+    "execution_link",
+    "find_asset",
+    "list_assets",
+    "uses_of_asset",
+]
 
 
 @dataclass(frozen=True)
-class AssetRow:
+class Asset:
     """A file known to the catalog.
 
     Attributes:
@@ -56,12 +58,27 @@ class AssetRow:
     url: str
     description: str
     types: tuple[str, ...]
-    metadata: dict[str, Any]
+    metadata: Mapping[str, Any]
     created: str
+
+    @property
+    def asset_rid(self) -> str:
+        """Its row, by deriva-ml's name."""
+        return self.rid
+
+    @property
+    def asset_table(self) -> str:
+        """The bare name of its table."""
+        return self.table.rpartition(":")[2]
+
+    @property
+    def asset_types(self) -> list[str]:
+        """Its asset types, by deriva-ml's name."""
+        return list(self.types)
 
     def to_mapping(self) -> dict[str, Any]:
         """The row as JSON values."""
-        return {**vars(self), "types": list(self.types)}
+        return {**vars(self), "types": list(self.types), "metadata": dict(self.metadata)}
 
 
 @dataclass(frozen=True)
@@ -107,7 +124,7 @@ def list_assets(
     execution: str | None = None,
     role: str | None = None,
     limit: int | None = None,
-) -> tuple[list[AssetRow], bool]:
+) -> tuple[list[Asset], bool]:
     """Assets, the newest first in each table, and whether there are more than ``limit``.
 
     Two requests a table, made at the same time for all tables.
@@ -128,7 +145,7 @@ def list_assets(
     return (found, more) if limit is None else (found[:limit], more or len(found) > limit)
 
 
-def find_asset(catalog: Catalog, rid: str) -> AssetRow:
+def find_asset(catalog: Catalog, rid: str) -> Asset:
     """One asset by its RID; three requests.
 
     Raises:
@@ -142,6 +159,12 @@ def find_asset(catalog: Catalog, rid: str) -> AssetRow:
     return _with_types(catalog, table, rows)[0]
 
 
+def assets_by_rid(catalog: Catalog, table: Table, rids: Sequence[str]) -> list[Asset]:
+    """The assets of one table that have these RIDs; those that are gone are left out. Two requests."""
+    rows = select(catalog, table.qualified_name, where={"RID": list(rids)})
+    return _with_types(catalog, table, rows)
+
+
 def uses_of_asset(catalog: Catalog, rid: str, role: str | None = None) -> list[AssetUse]:
     """The executions that read or wrote an asset, the oldest first; two requests.
 
@@ -150,7 +173,7 @@ def uses_of_asset(catalog: Catalog, rid: str, role: str | None = None) -> list[A
         UsageError: It is a row of something else.
     """
     table = _table_of(catalog, rid)
-    link = _execution_link(catalog, table)
+    link = execution_link(catalog, table)
     if link is None:
         return []
     association, own, execution = link
@@ -174,60 +197,6 @@ def uses_of_asset(catalog: Catalog, rid: str, role: str | None = None) -> list[A
     ]
 
 
-def download_assets(
-    catalog: Catalog, found: Sequence[AssetRow], directory: Path, *, progress: Progress = SILENT, jobs: int = 4
-) -> list[tuple[AssetRow, Path, bool]]:
-    """Bring assets' bytes into a directory, verified by length and MD5; a file that is there and whole is left alone.
-
-    Writes ``directory/FILENAME``; where two assets have one name, each is in ``directory/RID/FILENAME``.
-
-    Returns:
-        Each asset with its file, and whether it had to come.
-
-    Raises:
-        NotFoundError: The bytes are gone.
-        IntegrityError: They are not those that the catalog describes.
-        ConflictError: Another file of that name is in the way.
-    """
-    names = [safe_file_name(one.filename or one.rid) for one in found]
-    places = [
-        directory / one.rid / name if names.count(name) > 1 else directory / name
-        for one, name in zip(found, names, strict=True)
-    ]
-    calls = [partial(_fetch, catalog, one, path, directory, progress) for one, path in zip(found, places, strict=True)]
-    came = gather(calls, at_once=jobs)
-    return list(zip(found, places, came, strict=True))
-
-
-def _fetch(catalog: Catalog, asset: AssetRow, path: Path, root: Path, progress: Progress) -> bool:
-    from dml.errors import ConflictError
-
-    md5 = asset.md5.lower() if asset.md5 else None
-    if path.exists():
-        if md5 is not None and path.is_file() and digest(path.parent.absolute(), path.absolute()).md5_hex == md5:
-            return False
-        raise ConflictError(f"{safe(path)} is there and is not {asset.rid}", hint="Choose another --output directory.")
-    with disk_errors(path):
-        root.mkdir(parents=True, exist_ok=True)
-        if path.parent != root:
-            make_directory(root, path.parent)
-    progress.begin(path.name, asset.length)
-    try:
-        download(
-            catalog,
-            asset.url,
-            path,
-            length=asset.length,
-            md5_hex=md5,
-            progress=lambda count: progress.advance(path.name, count),
-        )
-    except BaseException:
-        progress.finish(path.name, "failed")
-        raise
-    progress.finish(path.name, "downloaded")
-    return True
-
-
 def _table_of(catalog: Catalog, rid: str) -> Table:
     place = locate(catalog, [validate_rid(rid)]).get(rid)
     if place is None:
@@ -247,7 +216,7 @@ def _page(
     execution: str | None,
     role: str | None,
     limit: int | None,
-) -> tuple[list[AssetRow], bool]:
+) -> tuple[list[Asset], bool]:
     steps: list[tuple[str, str, str, object]] = []
     if asset_type is not None:
         link = _type_link(catalog, table)
@@ -256,7 +225,7 @@ def _page(
         steps.append((*link, "Asset_Type", asset_type))
     path = narrowed(f"/entity/A:={table_path(table.qualified_name)}", "A", steps)
     if execution is not None or role is not None:
-        used = _execution_link(catalog, table)
+        used = execution_link(catalog, table)
         if used is None:
             return [], False
         association, own, column = used
@@ -267,7 +236,7 @@ def _page(
     return _with_types(catalog, table, rows), more
 
 
-def _execution_link(catalog: Catalog, table: Table) -> tuple[str, str, str] | None:
+def execution_link(catalog: Catalog, table: Table) -> tuple[str, str, str] | None:
     """The association of an asset table with executions, its column of the asset and that of the execution."""
     association = catalog.schema().asset_execution_table(table)
     own = association.reference_to(table.qualified_name) if association else None
@@ -284,13 +253,13 @@ def _type_link(catalog: Catalog, table: Table) -> tuple[str, str] | None:
     return (association.qualified_name, own.columns[0]) if association is not None and own is not None else None
 
 
-def _with_types(catalog: Catalog, table: Table, rows: Sequence[Row]) -> list[AssetRow]:
+def _with_types(catalog: Catalog, table: Table, rows: Sequence[Row]) -> list[Asset]:
     link = _type_link(catalog, table)
     rids = [str(row["RID"]) for row in rows]
     types = terms_of(catalog, *link, "Asset_Type", rids) if link is not None else {}
     own = [column.name for column in table.metadata_columns]
     return [
-        AssetRow(
+        Asset(
             rid=str(row["RID"]),
             table=table.qualified_name,
             filename=str(row.get("Filename") or ""),

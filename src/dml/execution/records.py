@@ -40,9 +40,11 @@ class InputDataset:
     dataset_types: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass
 class ExecutionRecord:
     """An execution's row in the catalog, at the time it was read.
+
+    Assigning ``status`` or ``description`` writes the catalog; the other attributes do not change.
 
     Attributes:
         catalog: Where it is.
@@ -66,6 +68,29 @@ class ExecutionRecord:
     upload_duration: str | None
     created: str = ""
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_was_read", True)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Write a status or a description to the catalog, then keep it.
+
+        Raises:
+            AttributeError: The attribute does not change.
+            IllegalTransitionError: The change of status is not allowed.
+            ConflictError: Somebody else changed the status first.
+        """
+        if "_was_read" in vars(self):
+            if name == "description":
+                self.set_description(str(value))
+            elif name == "status":
+                value = self.update_status(str(value)).status
+            else:
+                raise AttributeError(f"{name} of execution {self.execution_rid} does not change")
+        object.__setattr__(self, name, value)
+
+    def __hash__(self) -> int:
+        return hash(self.execution_rid)
+
     @property
     def start_time(self) -> None:
         """Always None: the catalog does not say when a run began, only the workspace that ran it."""
@@ -77,9 +102,9 @@ class ExecutionRecord:
     @property
     def workflow(self) -> Workflow | None:
         """Its workflow, read now; None when it has none."""
-        from dml.execution.workflows import find_workflows
+        from dml.execution.registered_workflow import registered_workflow
 
-        return find_workflows(self.catalog, {"RID": self.workflow_rid})[0] if self.workflow_rid else None
+        return registered_workflow(self.catalog, self.workflow_rid) if self.workflow_rid else None
 
     def list_assets(self, asset_role: str | None = None) -> list[AssetEdge]:
         """The assets it read and wrote, or only those of one role; two requests an asset table that has any."""

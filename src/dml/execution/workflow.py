@@ -33,9 +33,9 @@ _KEYS = frozenset(
 )
 
 
-@dataclass(frozen=True)
+@dataclass
 class Workflow:
-    """A workflow to be found or registered.
+    """A workflow to be found or registered; one of the catalog is a ``RegisteredWorkflow``.
 
     Attributes:
         name: Its name.
@@ -93,7 +93,7 @@ class Workflow:
             raise UsageError("A workflow needs a name", hint="Give --workflow-name NAME.")
         values: dict[str, Any] = {
             "name": name,
-            "workflow_type": [workflow_type] if isinstance(workflow_type, str) else list(workflow_type),
+            "workflow_type": workflow_type,
             "description": description or "",
             "url": url or None,
             "checksum": checksum or None,
@@ -107,7 +107,68 @@ class Workflow:
             "project": Path(project) if project else None,
         }
         for field_name, value in values.items():
-            object.__setattr__(self, field_name, value)
+            Workflow.__setattr__(self, field_name, value)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Change a field; one type may be given as a bare string. Writes nothing."""
+        if name == "workflow_type":
+            value = [value] if isinstance(value, str) else list(value)
+        object.__setattr__(self, name, value)
+
+    @property
+    def rid(self) -> str | None:
+        """``workflow_rid`` by deriva-ml's older name."""
+        return self.workflow_rid
+
+    @property
+    def workflow_types(self) -> list[str]:
+        """Its types; of a workflow of the catalog, as the catalog has them now."""
+        return list(self.workflow_type)
+
+    def add_workflow_type(self, workflow_type: Any) -> None:
+        """Give it a type, a term or its name; of a workflow of the catalog, there."""
+        self.add_workflow_types([workflow_type])
+
+    def add_workflow_types(self, workflow_types: Any) -> None:
+        """Give it types, terms or their names, one or several; of a workflow of the catalog, there."""
+        given = (
+            [workflow_types] if isinstance(workflow_types, str) or hasattr(workflow_types, "name") else workflow_types
+        )
+        names = [str(getattr(one, "name", one)) for one in given]
+        self.workflow_type = list(dict.fromkeys([*self.workflow_types, *names]))
+
+    def remove_workflow_type(self, workflow_type: Any) -> None:
+        """Take a type from it, a term or its name; of a workflow of the catalog, there."""
+        name = str(getattr(workflow_type, "name", workflow_type))
+        self.workflow_type = [one for one in self.workflow_types if one != name]
+
+    @staticmethod
+    def get_url_and_checksum(executable_path: Path | str, allow_dirty: bool = False) -> tuple[str, str]:
+        """Link and checksum of a script or notebook, from git.
+
+        Raises:
+            ConflictError: Uncommitted changes, or no repository, and ``allow_dirty`` is not set.
+            NotFoundError: There is no such file.
+        """
+        from dml.workflow.source import describe_source
+
+        source = describe_source(Path(executable_path), allow_dirty=allow_dirty)
+        return source.url, source.checksum
+
+    @staticmethod
+    def get_dynamic_version(root: Path | str | None = None) -> str:
+        """The version of the project in a directory (the working directory when None), from its tags or pyproject.toml.
+
+        Raises:
+            NotFoundError: It has none.
+        """
+        from dml.workflow.project import version_of_project
+
+        return version_of_project(Path.cwd() if root is None else Path(root))
+
+    def setup_url_checksum(self) -> Workflow:
+        """The same with URL, checksum, version and work tree filled in, as ``locate`` finds them."""
+        return self.located(self.locate())
 
     def locate(self) -> WorkflowSource:
         """Where the code came from; asks git unless URL and checksum are given.

@@ -26,6 +26,7 @@ __all__ = [
     "list_workflows",
     "remove_workflow_type",
     "set_workflow_description",
+    "set_workflow_types",
 ]
 
 
@@ -125,6 +126,28 @@ def remove_workflow_type(catalog: Catalog, rid: str, name: str) -> bool:
     _require_types(catalog)
     pair = {"Workflow": validate_rid(rid), "Workflow_Type": term}
     return bool(select(catalog, TYPES, where=pair)) and bool(delete(catalog, TYPES, pair))
+
+
+def set_workflow_types(catalog: Catalog, rid: str, names: Sequence[str]) -> tuple[str, ...]:
+    """Give a workflow exactly these types, named by the terms or synonyms; the types, sorted. Writes the catalog.
+
+    New types are added before others are taken away, so that an interruption leaves no workflow without a type.
+
+    Raises:
+        NotFoundError: One is no term; the nearest are named, and nothing is written.
+        UsageError: There are none, or the catalog is of a time when a workflow had one type only.
+    """
+    if not names:
+        raise UsageError(f"Workflow {rid} would have no type", hint="Give at least one term of Workflow_Type.")
+    wanted = {find_term(catalog, TYPE_TERMS, name).name for name in names}
+    _require_types(catalog)
+    there = {str(row["Workflow_Type"]) for row in select(catalog, TYPES, where={"Workflow": validate_rid(rid)})}
+    new = [{"Workflow": rid, "Workflow_Type": name} for name in sorted(wanted - there)]
+    if new:
+        insert(catalog, TYPES, new, on_conflict="skip")
+    for name in sorted(there - wanted):
+        delete(catalog, TYPES, {"Workflow": rid, "Workflow_Type": name})
+    return tuple(sorted(wanted))
 
 
 def count_by_status(catalog: Catalog, rid: str) -> dict[str, int]:

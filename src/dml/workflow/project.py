@@ -11,10 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
+from dml.errors import NotFoundError
+from dml.safe_text import safe
 from dml.workflow import environment
 from dml.workflow.record import WorkflowSource
 
-__all__ = ["describe_project"]
+__all__ = ["describe_project", "version_of_project"]
 
 
 def describe_project(
@@ -59,6 +61,26 @@ def describe_project(
         dirty_paths=tuple(dirty),
         is_dirty=bool(dirty) or not link,
     )
+
+
+def version_of_project(directory: Path) -> str:
+    """The version of the project in a directory: from its repository's tags, else as ``pyproject.toml`` declares it.
+
+    Raises:
+        NotFoundError: It has none.
+    """
+    from dml.workflow import git, version
+
+    repository = git.open_repository(directory / "any")
+    root = None if repository is None else git.work_tree(repository)
+    if repository is None or root is None or not repository.head.is_valid():
+        found = version.declared_version(directory)
+    else:
+        dirty = bool(git.dirty_paths(repository, environment.ignored_prefixes(os.environ)))
+        found = version.project_version(repository, root, dirty=dirty)
+    if found is None:
+        raise NotFoundError(f"{safe(directory)} has no version", hint="dml bump patch makes the first tag.")
+    return found
 
 
 def _named(name: str) -> str:
