@@ -55,8 +55,9 @@ class TerminalSession:
         return self._code
 
     def _read(self) -> bool:
-        ready, _, _ = select.select([self._descriptor], [], [], PATIENCE)
-        assert ready, f"nothing more appeared: {self.shown[-4000:]!r}"
+        waiting = select.poll()
+        waiting.register(self._descriptor, select.POLLIN)
+        assert waiting.poll(PATIENCE * 1000), f"nothing more appeared: {self.shown[-4000:]!r}"
         try:
             data = os.read(self._descriptor, 65_536)
         except OSError:  # on Linux the end of a terminal is an error

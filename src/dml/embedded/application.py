@@ -202,6 +202,16 @@ def open_application(root: Path | None = None) -> Application:
         return application
 
 
+def release_applications() -> None:
+    """Let go of every application of this process, for one that goes through many roots.
+
+    The files of each close with the last connection that uses it; the next caller of ``open_application``
+    opens them anew.
+    """
+    with _applications_lock:
+        _applications.clear()
+
+
 def _forget_after_fork() -> None:
     """A child opens its own: a lock or a connection may have been in use when the parent forked."""
     global _applications_lock
