@@ -10,8 +10,6 @@ from dml.experiment.composition import ComposeRequest, Composition, compose
 from dml.experiment.project import find_project
 from experiments import RetinaProject
 
-pytest_plugins = ()
-
 
 @pytest.fixture(params=["dml", "deriva_ml"])
 def project(request: pytest.FixtureRequest, make_project: Callable[..., RetinaProject]) -> RetinaProject:
