@@ -45,6 +45,26 @@ def test_a_signal_ends_the_command_with_its_code(number: signal.Signals, code: i
     assert (process.returncode, err) == (code, said)
 
 
+AWAITS = """
+async def work():
+    import os
+    os.kill(os.getpid(), signal.SIGTERM)
+
+async def serve():
+    await asyncio.wait({asyncio.create_task(work())})
+    print("it went on", file=sys.stderr)
+
+version.installed = lambda: asyncio.run(serve())
+sys.exit(main(["version"]))
+"""
+
+
+def test_a_signal_while_a_task_of_an_event_loop_runs_ends_the_command() -> None:
+    program = "import asyncio\n" + WAITS.partition("def wait")[0] + AWAITS
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stderr) == (143, "")
+
+
 def test_an_ignored_hangup_stays_ignored() -> None:
     program = WAITS.replace("signal.pause()", "import os; os.kill(os.getpid(), signal.SIGHUP); return {}")
     ignoring = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n" + program

@@ -20,11 +20,14 @@ __all__ = ["main"]
 COMPLETE_VARIABLE = "_DML_COMPLETE"
 
 
-class Signalled(BaseException):
-    """A signal asked the process to end; unwinds like KeyboardInterrupt."""
+class Signalled(SystemExit):
+    """A signal asked the process to end; unwinds like KeyboardInterrupt.
+
+    A ``SystemExit``, since asyncio keeps any other exception that a task raises, and the program would go on.
+    """
 
     def __init__(self, number: int) -> None:
-        super().__init__(number)
+        super().__init__(128 + number)
         self.number = number
 
 
