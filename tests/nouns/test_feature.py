@@ -12,7 +12,7 @@ import pytest
 from cli.runner import run
 from dml.catalog.connection import Catalog, connect
 from dml.catalog.rows import count
-from dml.execution.feature_tables import read_value_table
+from dml.execution.feature_values import read_value_table
 from dml.execution.features import find_feature
 
 from .conftest import IMAGES, Story

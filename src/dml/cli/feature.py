@@ -111,7 +111,8 @@ def values(
 ) -> None:
     """Show the values of a feature as the catalog has them now."""
     from dml.catalog.rids import validate_rid
-    from dml.execution.feature_tables import as_csv, read_value_table, write_values
+    from dml.execution.feature_tables import as_csv, write_values
+    from dml.execution.feature_values import read_value_table
 
     console, catalog = current().console, open_catalog()
     found = _find(catalog, feature)

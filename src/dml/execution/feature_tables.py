@@ -1,44 +1,23 @@
-"""Features as a list shows them, and their values as rows of a table, ready for a file."""
+"""Features as a list shows them, and their values written into files."""
 
 from __future__ import annotations
 
 import csv
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dml.catalog.paging import page
-from dml.catalog.url import condition, table_path
 from dml.errors import DmlError, UsageError
 from dml.safe_text import safe
 
 if TYPE_CHECKING:
-    from dml.catalog.connection import Catalog
     from dml.catalog.schema import Feature
+    from dml.execution.feature_values import ValueTable
 
-__all__ = ["SELECTORS", "ValueTable", "columns_of", "describe_feature", "read_value_table", "write_values"]
-
-SELECTORS = ("newest", "first", "all")
-"""Which value counts where a row has several."""
-
-
-@dataclass(frozen=True)
-class ValueTable:
-    """Values of a feature as rows.
-
-    Attributes:
-        columns: The described row's column, those of the value, Execution and RCT.
-        rows: By the described row and age.
-        more: Whether there are more than were asked for.
-    """
-
-    columns: tuple[str, ...]
-    rows: tuple[dict[str, Any], ...]
-    more: bool
+__all__ = ["as_csv", "describe_feature", "write_values"]
 
 
 def describe_feature(feature: Feature) -> dict[str, Any]:
@@ -60,51 +39,6 @@ def describe_feature(feature: Feature) -> dict[str, Any]:
             for one in feature.value_columns
         ],
     }
-
-
-def columns_of(feature: Feature) -> tuple[str, ...]:
-    """The columns of a feature's values as they are shown and written."""
-    return (feature.target_column, *(one.name for one in feature.value_columns), "Execution", "RCT")
-
-
-def read_value_table(
-    catalog: Catalog,
-    feature: Feature,
-    *,
-    selector: str = "all",
-    executions: Sequence[str] = (),
-    limit: int | None = None,
-) -> ValueTable:
-    """The values of a feature as the catalog has them now; one request.
-
-    Args:
-        catalog: Where.
-        feature: The feature.
-        selector: ``newest`` or ``first`` of each described row, or ``all``.
-        executions: Only values that these gave; the server chooses.
-        limit: The most rows; None for all. With a selector all values are read, since any may be the one.
-
-    Raises:
-        UsageError: The selector is unknown.
-    """
-    if selector not in SELECTORS:
-        raise UsageError(f"{safe(selector)} is no selector", hint=f"Use {', '.join(SELECTORS)}.")
-    path = f"/entity/{table_path(feature.table.qualified_name)}"
-    if executions:
-        path += f"/{condition('Execution', list(executions))}"
-    target = feature.target_column
-    asked = limit if selector == "all" else None
-    found, more = page(catalog, path, sort=(target, "RCT", "RID"), limit=asked)
-    if selector != "all":
-        chosen: dict[str, dict[str, Any]] = {}
-        for row in found:  # the oldest first in each described row
-            if selector == "newest" or row[target] not in chosen:
-                chosen[row[target]] = row
-        found = list(chosen.values())
-        more = limit is not None and len(found) > limit
-        found = found[:limit]
-    columns = columns_of(feature)
-    return ValueTable(columns, tuple({name: row.get(name) for name in columns} for row in found), more)
 
 
 def as_csv(columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> str:

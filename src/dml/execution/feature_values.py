@@ -1,12 +1,14 @@
-"""The values of a feature as the catalog has them, and which one counts where a row has several."""
+"""The values of a feature as the catalog has them, as rows of a table or as objects, and which counts of several."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from dml.catalog.rows import select
-from dml.dataset.bag import FeatureValue, newest
+from dml.catalog.paging import page
+from dml.catalog.url import condition, table_path
+from dml.dataset.bag import FeatureValue
 from dml.errors import UsageError
 from dml.safe_text import safe
 
@@ -14,18 +16,72 @@ if TYPE_CHECKING:
     from dml.catalog.connection import Catalog
     from dml.catalog.schema import Feature
 
-__all__ = ["SELECTORS", "Selector", "first", "read_values"]
+__all__ = ["SELECTORS", "Selector", "ValueTable", "columns_of", "read_value_table", "read_values"]
 
 Selector = Callable[[Sequence[FeatureValue]], FeatureValue]
 
-
-def first(values: Sequence[FeatureValue]) -> FeatureValue:
-    """The value given first."""
-    return min(values, key=lambda value: (value.created, value.execution))
+SELECTORS = ("newest", "first", "all")
+"""Which value counts where a row has several."""
 
 
-SELECTORS: Mapping[str, Selector] = {"newest": newest, "first": first}
-"""The selectors that have a name."""
+@dataclass(frozen=True)
+class ValueTable:
+    """Values of a feature as rows.
+
+    Attributes:
+        columns: The described row's column, those of the value, Execution and RCT.
+        rows: By the described row and age.
+        more: Whether there are more than were asked for.
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[dict[str, Any], ...]
+    more: bool
+
+
+def columns_of(feature: Feature) -> tuple[str, ...]:
+    """The columns of a feature's values as they are shown and written."""
+    return (feature.target_column, *(one.name for one in feature.value_columns), "Execution", "RCT")
+
+
+def read_value_table(
+    catalog: Catalog,
+    feature: Feature,
+    *,
+    selector: str = "all",
+    executions: Sequence[str] = (),
+    limit: int | None = None,
+) -> ValueTable:
+    """The values of a feature as the catalog has them now; one request.
+
+    Args:
+        catalog: Where.
+        feature: The feature.
+        selector: ``newest`` or ``first`` of each described row, or ``all``.
+        executions: Only values that these gave; the server chooses.
+        limit: The most rows; None for all. With a selector all values are read, since any may be the one.
+
+    Raises:
+        UsageError: The selector is unknown.
+    """
+    if selector not in SELECTORS:
+        raise UsageError(f"{safe(selector)} is no selector", hint=f"Use {', '.join(SELECTORS)}.")
+    path = f"/entity/{table_path(feature.table.qualified_name)}"
+    if executions:
+        path += f"/{condition('Execution', list(executions))}"
+    target = feature.target_column
+    asked = limit if selector == "all" else None
+    found, more = page(catalog, path, sort=(target, "RCT", "RID"), limit=asked)
+    if selector != "all":
+        chosen: dict[str, dict[str, Any]] = {}
+        for row in found:  # the oldest first in each described row
+            if selector == "newest" or row[target] not in chosen:
+                chosen[row[target]] = row
+        found = list(chosen.values())
+        more = limit is not None and len(found) > limit
+        found = found[:limit]
+    columns = columns_of(feature)
+    return ValueTable(columns, tuple({name: row.get(name) for name in columns} for row in found), more)
 
 
 def read_values(catalog: Catalog, feature: Feature, selector: Selector | str | None = None) -> list[FeatureValue]:
@@ -39,15 +95,13 @@ def read_values(catalog: Catalog, feature: Feature, selector: Selector | str | N
     Raises:
         UsageError: The selector's name is unknown.
     """
-    if isinstance(selector, str) and selector not in SELECTORS:
-        raise UsageError(f"{safe(selector)} is no selector", hint=f"Use {' or '.join(SELECTORS)}, or a function.")
-    choose = SELECTORS[selector] if isinstance(selector, str) else selector
+    table = read_value_table(catalog, feature, selector=selector if isinstance(selector, str) else "all")
+    names = [column.name for column in feature.value_columns]
     by_target: dict[str, list[FeatureValue]] = {}
-    for row in select(catalog, feature.table.qualified_name, sort=(feature.target_column, "RCT", "RID")):
-        values = {column.name: row[column.name] for column in feature.value_columns}
+    for row in table.rows:
         target = str(row[feature.target_column])
-        value = FeatureValue(target, str(row["Execution"]), values, str(row["RCT"]))
+        value = FeatureValue(target, str(row["Execution"]), {name: row[name] for name in names}, str(row["RCT"]))
         by_target.setdefault(target, []).append(value)
-    if choose is not None:
-        return [choose(values) for values in by_target.values()]
-    return [value for of_target in by_target.values() for value in of_target]
+    if callable(selector):
+        return [selector(values) for values in by_target.values()]
+    return [value for values in by_target.values() for value in values]
