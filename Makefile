@@ -24,7 +24,7 @@ test: $(READY)  ## Run the tests.
 	$(BIN)/python -m pytest -n 2
 
 test-all: $(READY)  ## Run the tests, the slow suites in full.
-	DML_TEST_FULL=1 $(BIN)/python -m pytest -n 2
+	DML_TEST_FULL=1 $(BIN)/python -m pytest -n 2 --timeout 7200
 
 lint: $(READY)  ## Check style, types and the direction of imports.
 	$(BIN)/ruff check .
