@@ -12,7 +12,8 @@ from dml.workspace.executions import insert_execution
 from dml.workspace.layout import Workspace
 from dml.workspace.registry import Registry
 from dml.workspace.staged import list_staged
-from dml.workspace.uploads import begin_upload, remember_chunk
+from dml.workspace.uploads import begin_upload, list_uploads, remember_chunk, tell_bytes
+from dml.workspace.waits import forget_waits, list_waits, tell_wait
 
 
 @pytest.fixture
@@ -55,3 +56,49 @@ def test_several_executions_come_at_once_and_none_asks_nothing(registry: Registr
         ("1-B", "Image/y"),
     ]
     assert list_staged(registry, []) == []
+
+
+def test_sent_bytes_are_told_within_a_piece_and_forgotten_when_it_is_begun_again(registry: Registry) -> None:
+    begin = {"url": "/hatrac/x", "md5": "00", "size": 25, "chunk_size": 10}
+    begin_upload(registry, "1-A", "Image/x", **begin)
+    remember_chunk(registry, "1-A", "Image/x", "job", 1)
+    tell_bytes(registry, "1-A", {"Image/x": 17, "Image/y": 25})
+    (first, other) = list_staged(registry, ["1-A"])
+    assert (first.sent, first.confirmed, first.is_sent) == (17, 10, False)
+    assert (other.sent, other.is_sent) == (0, False)
+    begin_upload(registry, "1-A", "Image/x", **begin)
+    assert list_staged(registry, ["1-A"])[0].sent == 10
+    tell_bytes(registry, "1-A", {"Image/x": 25})
+    first = list_staged(registry, ["1-A"])[0]
+    assert (first.sent, first.confirmed, first.is_sent) == (25, 10, True)
+
+
+def test_a_registry_without_the_told_bytes_is_read_as_it_is_and_brought_forward_with_a_backup(
+    registry: Registry,
+) -> None:
+    begin_upload(registry, "1-A", "Image/x", url="/hatrac/x", md5="00", size=25, chunk_size=10)
+    remember_chunk(registry, "1-A", "Image/x", "job", 2)
+    with registry.transaction() as connection:
+        connection.execute("ALTER TABLE dml_uploads DROP COLUMN bytes_done")
+        connection.execute("DROP TABLE dml_waits")
+    registry.close()
+    before = registry.path.read_bytes()
+    with Registry.reading(registry.workspace) as looking:
+        assert list_staged(looking, ["1-A"])[0].sent == 20
+        assert list_uploads(looking)[0].bytes_done == 0
+        assert list_waits(looking) == {}
+    assert registry.path.read_bytes() == before
+    with Registry.writing(registry.workspace) as forward:
+        tell_bytes(forward, "1-A", {"Image/x": 23})
+        assert list_staged(forward, ["1-A"])[0].sent == 23
+    assert len(list(registry.path.parent.glob("*.backup"))) == 1
+
+
+def test_what_a_commit_waits_for_is_told_without_secrets_and_forgotten(registry: Registry) -> None:
+    tell_wait(registry, "1-A", 2, "host answered 503 (token=abcdefghijklmnop); trying again in 5 s")
+    waiting = list_waits(registry)["1-A"]
+    assert (waiting.repeats, "abcdefghijklmnop" in waiting.note) == (2, False)
+    tell_wait(registry, "1-A", 2, "")
+    assert list_waits(registry)["1-A"].note == ""
+    forget_waits(registry, "1-A")
+    assert list_waits(registry) == {}

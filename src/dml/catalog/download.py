@@ -126,17 +126,19 @@ class _Fetch:
         self._have = 0
 
     def _fetch(self) -> None:
-        attempts = self._catalog.policy.begin(self._catalog.border.host)
-        while True:
-            try:
-                with _opened(self._catalog, self._path, self._have) as response:
-                    self._take(response)
-            except (RequestException, TransportError, _BrokenOff) as error:
-                failure = error if isinstance(error, RequestException) else requests.exceptions.ChunkedEncodingError()
-                if attempts.again(f"broke off after {self._have} bytes ({reason(failure)})"):
-                    continue
-                raise self._catalog.border.unreachable(failure, self._path) from None
-            return
+        with self._catalog.policy.begin(self._catalog.border.host) as attempts:
+            while True:
+                try:
+                    with _opened(self._catalog, self._path, self._have) as response:
+                        self._take(response)
+                except (RequestException, TransportError, _BrokenOff) as error:
+                    failure = (
+                        error if isinstance(error, RequestException) else requests.exceptions.ChunkedEncodingError()
+                    )
+                    if attempts.again(f"broke off after {self._have} bytes ({reason(failure)})"):
+                        continue
+                    raise self._catalog.border.unreachable(failure, self._path) from None
+                return
 
     def _take(self, response: Response) -> None:
         if response.status_code != 206 and self._have:

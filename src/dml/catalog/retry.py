@@ -13,12 +13,45 @@ import email.utils
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 REPEATABLE_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 """HTTP statuses that say the same request may succeed later."""
+
+
+@dataclass(frozen=True)
+class Wait:
+    """A wait before a request is sent again.
+
+    Attributes:
+        subject: Who is asked (a host).
+        reason: What went wrong, as in "answered 503".
+        seconds: How long it takes.
+        attempt: Which try follows it, from 2 on.
+        attempts: How many there are at most.
+    """
+
+    subject: str
+    reason: str
+    seconds: float
+    attempt: int
+    attempts: int
+
+    def __str__(self) -> str:
+        """One line for people."""
+        return f"{self.subject} {self.reason}; trying again {self.when} (try {self.attempt} of {self.attempts})"
+
+    @property
+    def when(self) -> str:
+        """``in 5 s``, or ``at once`` for less than half a second."""
+        return f"in {self.seconds:.0f} s" if round(self.seconds) else "at once"
+
+
+Follower = Callable[["Wait | None"], None]
+"""Told of each wait, and of None when a request that was repeated is over, answered or given up."""
 
 
 @dataclass
@@ -46,6 +79,7 @@ class RetryPolicy:
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     draw: Callable[[float, float], float] = random.uniform
+    _followers: list[Follower] = field(default_factory=list, init=False, repr=False)
     _waited: float = field(default=0.0, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
@@ -57,6 +91,22 @@ class RetryPolicy:
     def begin(self, subject: str) -> Attempts:
         """Follow one request; ``subject`` (a host) begins the messages about it."""
         return Attempts(self, subject)
+
+    @contextmanager
+    def followed_by(self, follower: Follower) -> Iterator[None]:
+        """Within the block a function, which must be safe to call from any thread, is told of all waits."""
+        self._followers.append(follower)
+        try:
+            yield
+        finally:
+            self._followers.remove(follower)
+
+    def tell(self, wait: Wait | None) -> None:
+        """Tell whoever listens of a wait, or with None of the end of a request that was repeated."""
+        if wait is not None and self.on_wait is not None:
+            self.on_wait(str(wait))
+        for follower in tuple(self._followers):
+            follower(wait)
 
     def take(self, seconds: float) -> bool:
         """Take a wait from the budget; False when it holds no more."""
@@ -99,12 +149,17 @@ class Attempts:
         if self.made >= policy.attempts or now - self._first_failure + wait > policy.patience or not policy.take(wait):
             return False
         self.made += 1
-        if policy.on_wait is not None:
-            policy.on_wait(
-                f"{self._subject} {reason}; trying again in {wait:.0f} s (try {self.made} of {policy.attempts})"
-            )
+        policy.tell(Wait(self._subject, reason, wait, self.made, policy.attempts))
         policy.sleep(wait)
         return True
+
+    def __enter__(self) -> Attempts:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """The request is over, one way or the other."""
+        if self.made > 1:
+            self._policy.tell(None)
 
 
 def retry_after(header: str | None) -> float | None:

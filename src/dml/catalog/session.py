@@ -186,21 +186,21 @@ class Session(requests.Session):
         wire = self._wire
         harmless = method.upper() in ("GET", "HEAD") if repeatable is None else repeatable
         path = urlsplit(url).path
-        attempts = wire.policy.begin(wire.border.host)
-        while True:
-            try:
-                response = self._followed(method, send())
-            except (RequestException, TransportError, OSError) as error:
-                failure = error if isinstance(error, RequestException | OSError) else OSError(type(error).__name__)
-                if harmless and _passing(failure) and attempts.again(f"failed ({reason(failure)})"):
-                    continue
-                raise wire.border.unreachable(failure, path) from failure
-            if response.status_code not in REPEATABLE_STATUSES or not harmless:
-                return Exchange(response, attempts.made)
-            asked = retry_after(response.headers.get("Retry-After"))
-            if not attempts.again(f"answered {response.status_code}", asked):
-                return Exchange(response, attempts.made)
-            response.close()
+        with wire.policy.begin(wire.border.host) as attempts:
+            while True:
+                try:
+                    response = self._followed(method, send())
+                except (RequestException, TransportError, OSError) as error:
+                    failure = error if isinstance(error, RequestException | OSError) else OSError(type(error).__name__)
+                    if harmless and _passing(failure) and attempts.again(f"failed ({reason(failure)})"):
+                        continue
+                    raise wire.border.unreachable(failure, path) from failure
+                if response.status_code not in REPEATABLE_STATUSES or not harmless:
+                    return Exchange(response, attempts.made)
+                asked = retry_after(response.headers.get("Retry-After"))
+                if not attempts.again(f"answered {response.status_code}", asked):
+                    return Exchange(response, attempts.made)
+                response.close()
 
     def _followed(self, method: str, response: Response) -> Response:
         """Follow redirects of reading requests within the same origin; others are the caller's to judge."""

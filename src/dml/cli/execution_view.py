@@ -11,6 +11,7 @@ from dml.cli.output import Cell, Column, Console
 if TYPE_CHECKING:
     from dml.execution.listing import ExecutionDetails, ExecutionSummary
     from dml.execution.report import UploadReport
+    from dml.execution.uploads_view import UploadUnderWay
     from dml.workspace.assets import AssetRow
     from dml.workspace.inputs import InputRecord
     from dml.workspace.journal import JournalEntry
@@ -45,6 +46,8 @@ def print_details(console: Console, details: ExecutionDetails) -> None:
         facts.append(("", Cell("the catalog was not told yet   dml exec sync", "yellow")))
     if one.liveness is not None and one.life:
         facts.append(("process", one.liveness.reason))
+    if details.upload is not None:
+        facts += _upload(details.upload)
     facts += [
         ("workflow", _workflow(details)),
         ("description", row.description or UNKNOWN),
@@ -113,6 +116,17 @@ def _outputs(one: ExecutionSummary) -> str:
     if one.pending.features:
         parts.append(count(one.pending.features, "feature row"))
     return ", ".join(parts)
+
+
+def _upload(upload: UploadUnderWay) -> list[tuple[str, object]]:
+    by = f" by {upload.holder.describe()}" if upload.holder is not None else ""
+    sent = f"{upload.files_sent} of {count(len(upload.files), 'file')} sent"
+    moved = f"{binary_size(upload.bytes_sent)} of {binary_size(upload.bytes_total)}"
+    facts: list[tuple[str, object]] = [("upload", f"{sent}, {moved},{by or ' now'}")]
+    if upload.repeats:
+        again = f"{count(upload.repeats, 'request')} sent again"
+        facts.append(("", Cell(f"{again}; {upload.note}" if upload.note else again, "yellow")))
+    return facts
 
 
 def _workflow(details: ExecutionDetails) -> str:

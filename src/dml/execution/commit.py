@@ -21,6 +21,7 @@ from dml.execution.durations import elapsed, format_duration
 from dml.execution.feature_rows import insert_features
 from dml.execution.report import CommittedAsset, UploadReport
 from dml.execution.status import ExecutionStatus, effective_status, require_transition
+from dml.execution.telling import telling_waits
 from dml.execution.transfer import Located
 from dml.execution.watching import ProgressCallback, Watch
 from dml.progress import SILENT, Progress
@@ -113,7 +114,8 @@ def commit(
             lifecycle.change(place, rid, S.PENDING_UPLOAD, error=None)
         watch = Watch(progress, callback)
         try:
-            report = _carry(place, rid, batch, chosen, watch)
+            with telling_waits(place.registry, rid, place.catalog.policy):
+                report = _carry(place, rid, batch, chosen, watch)
         except (RetryableError, AuthError) as error:
             _remember_error(place, rid, error)
             raise

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from dml.errors import NotFoundError
 from dml.execution.status import ExecutionStatus, effective_status
+from dml.execution.uploads_view import UploadUnderWay, uploads_under_way
 from dml.workspace import assets, executions, features, inputs, journal, liveness
 from dml.workspace.assets import AssetRow, Pending
 from dml.workspace.executions import ExecutionRow
@@ -136,6 +137,7 @@ class ExecutionDetails:
         features: Its staged feature rows.
         journal: The last entries.
         directory: Where its files are.
+        upload: How far the commit is that some process runs now, if one does.
     """
 
     summary: ExecutionSummary
@@ -145,6 +147,7 @@ class ExecutionDetails:
     features: tuple[FeatureRow, ...]
     journal: tuple[JournalEntry, ...]
     directory: Path
+    upload: UploadUnderWay | None = None
 
     def to_mapping(self) -> dict[str, Any]:
         """The details as JSON values."""
@@ -157,6 +160,7 @@ class ExecutionDetails:
                 "version": workflow.get("version") if isinstance(workflow, Mapping) else None,
             },
             "directory": str(self.directory),
+            "upload": self.upload.to_mapping() if self.upload is not None else None,
             "input_list": [
                 {"kind": one.kind, "rid": one.rid, "version": one.version, "state": one.state, "path": one.path}
                 for one in self.inputs
@@ -220,6 +224,7 @@ def details_of(place: Workplace, rid: str, *, journal_entries: int = 5) -> Execu
         features=tuple(features.list_features(place.registry, rid)),
         journal=tuple(journal.entries(place.registry, rid, limit=journal_entries)),
         directory=place.workspace.execution_directory(rid),
+        upload=uploads_under_way(place, [row]).get(rid),
     )
 
 

@@ -1,8 +1,8 @@
 """Hashing and sending the bytes of staged files, several at a time.
 
 Everything is recorded before it is begun: the upload with its URL and checksum, then the server's job and each
-confirmed
-chunk. A run that comes after a killed one asks the store what it has and sends at most the chunk that was under way.
+confirmed chunk. A run that comes after a killed one asks the store what it has and sends at most the chunk that was
+under way.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 from dml.catalog.objects import object_path, stat, upload
 from dml.errors import AuthError, DmlError, RetryableError
 from dml.execution.hashing import Digest, digest
+from dml.execution.telling import Telling
 from dml.workspace import assets, uploads
 from dml.workspace.uploads import UploadJob
 
@@ -110,7 +111,12 @@ def send_files(
             )
             for file in files
         }
-    calls = {file.key: _sender(place, file, records[file.key], watch, file.key in begun_before) for file in files}
+    telling = Telling(place.registry, rid)
+    calls = {
+        file.key: _sender(place, file, records[file.key], watch, telling.counter(file.key), file.key in begun_before)
+        for file in files
+    }
+    sizes = {file.key: file.digest.length for file in files}
     confirmed: set[str] = set()
     errors: dict[str, DmlError] = {}
     for key, result in _in_parallel(calls, jobs, stop_at=(RetryableError, AuthError)):
@@ -119,6 +125,7 @@ def send_files(
             watch.finish(key, "failed")
         else:
             confirmed.add(key)
+            telling.end(key, sizes[key])
             watch.finish(key, "uploaded" if result else "already there")
     for error in errors.values():
         if isinstance(error, RetryableError | AuthError):
@@ -132,8 +139,14 @@ def _hasher(place: Workplace, work: Work) -> Callable[[], Digest]:
     return lambda: digest(place.workspace.root, work.path, known=known)
 
 
-def _sender(place: Workplace, file: Located, record: UploadJob, watch: Watch, again: bool) -> Callable[[], bool]:
+def _sender(
+    place: Workplace, file: Located, record: UploadJob, watch: Watch, tell: Callable[[int], None], again: bool
+) -> Callable[[], bool]:
     """A function that sends one file and says whether it had to be sent."""
+
+    def advance(count: int) -> None:
+        watch.advance(file.key, count)
+        tell(count)
 
     def send() -> bool:
         watch.begin(file.key, file.work.path, file.digest.length)
@@ -148,7 +161,7 @@ def _sender(place: Workplace, file: Located, record: UploadJob, watch: Watch, ag
             md5_hex=file.digest.md5_hex,
             content_type=mimetypes.guess_type(file.work.row.filename)[0],
             chunk_size=record.chunk_size,
-            progress=lambda count: watch.advance(file.key, count),
+            progress=advance,
             job=record.job,
             chunks_done=record.chunks_done,
             remember=lambda job, done: uploads.remember_chunk(

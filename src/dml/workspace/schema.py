@@ -26,7 +26,10 @@ EXECUTIONS, ASSETS, FEATURES = (
     "execution_state__feature_records",
 )
 
-ADDED_COLUMNS = {EXECUTIONS: {"duration": "TEXT", "download_duration": "TEXT", "upload_duration": "TEXT"}}
+ADDED_COLUMNS = {
+    EXECUTIONS: {"duration": "TEXT", "download_duration": "TEXT", "upload_duration": "TEXT"},
+    "dml_uploads": {"bytes_done": "INTEGER"},
+}
 """Columns that older releases lack; all may be null."""
 
 SHARED_TABLES: dict[str, str] = {
@@ -151,7 +154,14 @@ OWN_TABLES: dict[str, str] = {
         job TEXT,
         chunks_done INTEGER NOT NULL DEFAULT 0,
         updated_at TEXT NOT NULL,
+        bytes_done INTEGER,
         PRIMARY KEY (execution_rid, key)""",
+    # What a commit waits for; a commit that never had to wait has no row.
+    "dml_waits": """
+        execution_rid TEXT PRIMARY KEY,
+        repeats INTEGER NOT NULL,
+        note TEXT NOT NULL,
+        updated_at TEXT NOT NULL""",
     "dml_liveness": """
         execution_rid TEXT PRIMARY KEY,
         pid INTEGER NOT NULL,

@@ -13,7 +13,7 @@ from dml.workspace.schema import ASSETS
 
 _QUERY = (
     'SELECT a.execution_rid, a."key", a.status, a.error, coalesce(x.size, u.size), u.key IS NOT NULL,'
-    " coalesce(u.chunk_size, 0), coalesce(u.chunks_done, 0)"
+    " coalesce(u.chunk_size, 0), coalesce(u.chunks_done, 0), coalesce(u.bytes_done, 0)"
     f" FROM {ASSETS} AS a"
     ' LEFT JOIN dml_assets AS x ON x.execution_rid = a.execution_rid AND x.key = a."key"'
     ' LEFT JOIN dml_uploads AS u ON u.execution_rid = a.execution_rid AND u.key = a."key"'
@@ -33,6 +33,7 @@ class StagedFile:
         under_way: Whether its upload was begun and is not confirmed.
         chunk_size: Bytes of each piece; 0 when no upload was begun.
         chunks_done: Pieces that the store confirmed.
+        bytes_done: Bytes that were sent, those of a piece under way included, as last told.
     """
 
     execution_rid: str
@@ -43,6 +44,7 @@ class StagedFile:
     under_way: bool
     chunk_size: int
     chunks_done: int
+    bytes_done: int
 
     @property
     def chunks(self) -> int:
@@ -56,6 +58,17 @@ class StagedFile:
             return self.size or 0
         return min(self.size or 0, self.chunks_done * self.chunk_size)
 
+    @property
+    def sent(self) -> int:
+        """Bytes on their way or there, for a commit that is under way; a commit that stopped keeps what is
+        ``confirmed``, and sends the rest again."""
+        return max(self.confirmed, min(self.size or 0, self.bytes_done))
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether the store has all its bytes, as last told; its row may still have to be inserted."""
+        return self.status == "uploaded" or (self.under_way and self.size is not None and self.sent >= self.size > 0)
+
 
 def list_staged(registry: Registry, rids: Sequence[str]) -> list[StagedFile]:
     """The staged files of executions, by execution and key."""
@@ -63,4 +76,4 @@ def list_staged(registry: Registry, rids: Sequence[str]) -> list[StagedFile]:
         return []
     wanted = json.dumps(list(rids))
     rows = registry.read(lambda connection: connection.execute(_QUERY, (wanted,)).fetchall())
-    return [StagedFile(row[0], row[1], row[2], row[3], row[4], bool(row[5]), row[6], row[7]) for row in rows]
+    return [StagedFile(row[0], row[1], row[2], row[3], row[4], bool(row[5]), *row[6:9]) for row in rows]

@@ -6,6 +6,7 @@ Hatrac cannot say which chunks of a job it holds, so the cursor is kept here.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -28,6 +29,7 @@ class UploadJob:
         chunk_size: Bytes of every chunk but the last; a job cannot go on with another.
         job: The server's upload job, once it is created.
         chunks_done: Chunks that the server confirmed, from the first on.
+        bytes_done: Bytes that were sent, those of a chunk under way included; told now and then, for whoever watches.
     """
 
     execution_rid: str
@@ -39,6 +41,7 @@ class UploadJob:
     job: str | None
     chunks_done: int
     updated_at: datetime | None
+    bytes_done: int = 0
 
 
 def begin_upload(
@@ -49,6 +52,8 @@ def begin_upload(
     with registry.transaction() as connection:
         before = _found(connection, execution_rid, key)
         if before is not None and (before.url, before.md5, before.size, before.chunk_size) == wanted:
+            if before.bytes_done > (confirmed := min(size, before.chunks_done * chunk_size)):
+                _set_bytes(connection, execution_rid, {key: confirmed})  # the rest is sent again
             return before
         now = registry.now()
         connection.execute(
@@ -63,9 +68,16 @@ def remember_chunk(registry: Registry, execution_rid: str, key: str, job: str, c
     """Store the server's job and how many chunks it has confirmed; a new job may set the count back."""
     with registry.transaction() as connection:
         connection.execute(
-            "UPDATE dml_uploads SET job = ?, chunks_done = ?, updated_at = ? WHERE execution_rid = ? AND key = ?",
-            (job, chunks_done, registry.now(), execution_rid, key),
+            "UPDATE dml_uploads SET job = ?, chunks_done = ?, bytes_done = min(size, ? * chunk_size), updated_at = ?"
+            " WHERE execution_rid = ? AND key = ?",
+            (job, chunks_done, chunks_done, registry.now(), execution_rid, key),
         )
+
+
+def tell_bytes(registry: Registry, execution_rid: str, done: Mapping[str, int]) -> None:
+    """Store how many bytes of files, by key, were sent, for other processes to see; nothing is decided by it."""
+    with registry.transaction() as connection:
+        _set_bytes(connection, execution_rid, done)
 
 
 def end_upload(registry: Registry, execution_rid: str, key: str) -> None:
@@ -100,6 +112,13 @@ def remember_digest(registry: Registry, path: Path, identity: FileIdentity, md5:
         )
 
 
+def _set_bytes(connection: sqlite3.Connection, execution_rid: str, done: Mapping[str, int]) -> None:
+    connection.executemany(
+        "UPDATE dml_uploads SET bytes_done = ? WHERE execution_rid = ? AND key = ?",
+        [(count, execution_rid, key) for key, count in done.items()],
+    )
+
+
 def _found(connection: sqlite3.Connection, execution_rid: str, key: str) -> UploadJob | None:
     query = "SELECT * FROM dml_uploads WHERE execution_rid = ? AND key = ?"
     row = connection.execute(query, (execution_rid, key)).fetchone()
@@ -108,4 +127,5 @@ def _found(connection: sqlite3.Connection, execution_rid: str, key: str) -> Uplo
 
 def _job(row: sqlite3.Row) -> UploadJob:
     values = values_for(UploadJob, row)
-    return UploadJob(**values | {"updated_at": read_time(row["updated_at"])})
+    known = {"updated_at": read_time(row["updated_at"]), "bytes_done": row["bytes_done"] or 0}
+    return UploadJob(**values | known)
