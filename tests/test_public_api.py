@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import dml
+import dml.experiment
 from dml.deriva_ml import DerivaML
 from dml.execution.execution import Execution
 from dml.execution.records import ExecutionRecord
@@ -79,6 +80,23 @@ DERIVA_ML = {
     "chaise_url": "rid",
     "cite": "entity current",
     "from_context": "path",
+    "instantiate": "config",
+    "pin_schema": "reason",
+    "unpin_schema": "",
+    "pin_status": "",
+    "diff_schema": "",
+    "validate_dataset_specs": "specs",
+    "validate_execution_configuration": "config",
+    "list_execution_dirs": "",
+    "clean_execution_dirs": "older_than_days exclude_rids",
+    "delete_cached_bag": "dataset_rid version",
+    "delete_cached_asset": "asset_rid md5",
+    "get_storage_summary": "",
+    "asset_record_class": "asset_table",
+    "download_asset": "asset_rid",
+    "__init__": "hostname catalog_id domain_schemas default_schema project_name cache_dir working_dir"
+    " hydra_runtime_output_dir ml_schema logging_level deriva_logging_level credential s3_bucket use_minid"
+    " clean_execution_dir mode reuse_schema_json",
 }
 EXECUTION = {
     "execute": "",
@@ -118,9 +136,9 @@ RECORD = {
     "update_status": "status detail",
 }
 PROPERTIES = {
-    DerivaML: "working_dir cache_dir catalog host_name catalog_id is_snapshot default_schema",
+    DerivaML: "working_dir cache_dir catalog host_name catalog_id is_snapshot default_schema mode",
     Execution: "status error start_time stop_time datasets asset_paths uploaded_assets working_dir configuration"
-    " execution_record workflow_rid database_catalog catalog",
+    " execution_record workflow_rid database_catalog catalog dataset_rids",
     ExecutionRecord: "workflow start_time stop_time",
 }
 FIELDS = {
@@ -144,7 +162,7 @@ METHODS = [
 def test_a_known_method_takes_the_known_parameters_in_their_order(kind: type, name: str, expected: list[str]) -> None:
     found = list(inspect.signature(getattr(kind, name)).parameters)
     assert [one for one in found if one in expected] == expected
-    assert inspect.getdoc(getattr(kind, name))
+    assert inspect.getdoc(kind if name == "__init__" else getattr(kind, name))
 
 
 @pytest.mark.parametrize(("kind", "names"), PROPERTIES.items(), ids=lambda value: str(getattr(value, "__name__", "")))
@@ -161,6 +179,16 @@ def test_known_fields_are_there(kind: type, names: str) -> None:
 @pytest.mark.parametrize("name", dml.__all__)
 def test_a_public_name_resolves(name: str) -> None:
     assert getattr(dml, name) is not None
+
+
+def test_the_names_for_configurations_are_public_here_too() -> None:
+    assert set(dml.experiment.__all__) <= set(dml.__all__)
+    for name in dml.experiment.__all__:
+        assert getattr(dml, name) is getattr(dml.experiment, name)
+
+
+def test_no_module_hides_a_name() -> None:
+    assert not {module.stem for module in Path(dml.__file__).parent.iterdir()} & set(dml.__all__)
 
 
 def test_a_name_that_is_not_public_is_refused() -> None:

@@ -10,98 +10,204 @@ from dml._version import __version__
 
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog, connect
+    from dml.catalog.feature_records import FeatureRecord
+    from dml.catalog.vocabulary import Term
     from dml.dataset.bag import DatasetBag, FeatureValue
     from dml.dataset.spec import DatasetSpec
     from dml.dataset.version import DatasetVersion, VersionPart
     from dml.deriva_ml import DerivaML, ExecAssetType, ExecMetadataType, MLAsset, Status
+    from dml.deriva_ml.schema_difference import SchemaDiff
+    from dml.deriva_ml.schema_pins import PinStatus
     from dml.errors import DmlError
     from dml.execution.asset_edges import AssetEdge
     from dml.execution.asset_lookup import Asset
     from dml.execution.asset_paths import AssetFilePath
+    from dml.execution.asset_records import AssetRecord
     from dml.execution.commit import CommitOptions
     from dml.execution.configuration import AssetSpec, ExecutionConfiguration, LocalFile
     from dml.execution.datasets import DatasetHandle
+    from dml.execution.downloaded import DownloadedDatasets
     from dml.execution.execution import Execution
     from dml.execution.file_specs import FileSpec
     from dml.execution.records import ExecutionRecord
+    from dml.execution.registered_workflow import RegisteredWorkflow
     from dml.execution.report import UploadProgress, UploadReport
     from dml.execution.snapshots import ExecutionSnapshot, PendingSummary
     from dml.execution.status import ExecutionStatus
     from dml.execution.uploading import FileUploadState, UploadState
     from dml.execution.workflow import Workflow
+    from dml.experiment.base_config import BaseConfig, DerivaBaseConfig, base_defaults
+    from dml.experiment.catalog_config import DerivaMLConfig
+    from dml.experiment.described import DescribedList, with_description
+    from dml.experiment.input_specs import AssetRID, AssetSpecConfig, DatasetSpecConfig, LocalFileConfig
+    from dml.experiment.loading import load_configs
+    from dml.experiment.model_config import create_model_config
+    from dml.experiment.model_protocol import DerivaMLModel
+    from dml.experiment.model_run import reset_multirun_state, run_model
+    from dml.experiment.multirun_configs import (
+        MultirunSpec,
+        get_all_multirun_configs,
+        get_multirun_config,
+        list_multirun_configs,
+        multirun_config,
+    )
+    from dml.experiment.notebook_configs import get_notebook_configuration, notebook_config
+    from dml.experiment.notebook_run import run_notebook
+    from dml.lineage.result import LineageNode, LineageResult
+    from dml.preflight.validation import (
+        AssetSpecResult,
+        CrossSpecIssue,
+        DatasetSpecResult,
+        ExecutionConfigurationValidationReport,
+        WorkflowSpecResult,
+    )
     from dml.target import Target
 
 _HOMES = {
     "Asset": "dml.execution.asset_lookup",
     "AssetEdge": "dml.execution.asset_edges",
     "AssetFilePath": "dml.execution.asset_paths",
+    "AssetRID": "dml.experiment.input_specs",
+    "AssetRecord": "dml.execution.asset_records",
     "AssetSpec": "dml.execution.configuration",
+    "AssetSpecConfig": "dml.experiment.input_specs",
+    "AssetSpecResult": "dml.preflight.validation",
+    "BaseConfig": "dml.experiment.base_config",
     "Catalog": "dml.catalog.connection",
     "CommitOptions": "dml.execution.commit",
+    "CrossSpecIssue": "dml.preflight.validation",
     "DatasetBag": "dml.dataset.bag",
     "DatasetHandle": "dml.execution.datasets",
     "DatasetSpec": "dml.dataset.spec",
+    "DatasetSpecConfig": "dml.experiment.input_specs",
+    "DatasetSpecResult": "dml.preflight.validation",
     "DatasetVersion": "dml.dataset.version",
+    "DerivaBaseConfig": "dml.experiment.base_config",
     "DerivaML": "dml.deriva_ml",
+    "DerivaMLConfig": "dml.experiment.catalog_config",
+    "DerivaMLModel": "dml.experiment.model_protocol",
+    "DescribedList": "dml.experiment.described",
     "DmlError": "dml.errors",
+    "DownloadedDatasets": "dml.execution.downloaded",
     "ExecAssetType": "dml.deriva_ml",
     "ExecMetadataType": "dml.deriva_ml",
     "Execution": "dml.execution.execution",
     "ExecutionConfiguration": "dml.execution.configuration",
+    "ExecutionConfigurationValidationReport": "dml.preflight.validation",
     "ExecutionRecord": "dml.execution.records",
     "ExecutionSnapshot": "dml.execution.snapshots",
     "ExecutionStatus": "dml.execution.status",
+    "FeatureRecord": "dml.catalog.feature_records",
     "FeatureValue": "dml.dataset.bag",
     "FileSpec": "dml.execution.file_specs",
     "FileUploadState": "dml.execution.uploading",
+    "LineageNode": "dml.lineage.result",
+    "LineageResult": "dml.lineage.result",
     "LocalFile": "dml.execution.configuration",
+    "LocalFileConfig": "dml.experiment.input_specs",
     "MLAsset": "dml.deriva_ml",
+    "MultirunSpec": "dml.experiment.multirun_configs",
     "PendingSummary": "dml.execution.snapshots",
+    "PinStatus": "dml.deriva_ml.schema_pins",
+    "RegisteredWorkflow": "dml.execution.registered_workflow",
+    "SchemaDiff": "dml.deriva_ml.schema_difference",
     "Status": "dml.deriva_ml",
     "Target": "dml.target",
+    "Term": "dml.catalog.vocabulary",
     "UploadProgress": "dml.execution.report",
     "UploadReport": "dml.execution.report",
     "UploadState": "dml.execution.uploading",
     "VersionPart": "dml.dataset.version",
     "Workflow": "dml.execution.workflow",
+    "WorkflowSpecResult": "dml.preflight.validation",
+    "base_defaults": "dml.experiment.base_config",
     "connect": "dml.catalog.connection",
+    "create_model_config": "dml.experiment.model_config",
+    "get_all_multirun_configs": "dml.experiment.multirun_configs",
+    "get_multirun_config": "dml.experiment.multirun_configs",
+    "get_notebook_configuration": "dml.experiment.notebook_configs",
+    "list_multirun_configs": "dml.experiment.multirun_configs",
+    "load_configs": "dml.experiment.loading",
+    "multirun_config": "dml.experiment.multirun_configs",
+    "notebook_config": "dml.experiment.notebook_configs",
+    "reset_multirun_state": "dml.experiment.model_run",
+    "run_model": "dml.experiment.model_run",
+    "run_notebook": "dml.experiment.notebook_run",
+    "with_description": "dml.experiment.described",
 }
 
 __all__ = [
     "Asset",
     "AssetEdge",
     "AssetFilePath",
+    "AssetRID",
+    "AssetRecord",
     "AssetSpec",
+    "AssetSpecConfig",
+    "AssetSpecResult",
+    "BaseConfig",
     "Catalog",
     "CommitOptions",
+    "CrossSpecIssue",
     "DatasetBag",
     "DatasetHandle",
     "DatasetSpec",
+    "DatasetSpecConfig",
+    "DatasetSpecResult",
     "DatasetVersion",
+    "DerivaBaseConfig",
     "DerivaML",
+    "DerivaMLConfig",
+    "DerivaMLModel",
+    "DescribedList",
     "DmlError",
+    "DownloadedDatasets",
     "ExecAssetType",
     "ExecMetadataType",
     "Execution",
     "ExecutionConfiguration",
+    "ExecutionConfigurationValidationReport",
     "ExecutionRecord",
     "ExecutionSnapshot",
     "ExecutionStatus",
+    "FeatureRecord",
     "FeatureValue",
     "FileSpec",
     "FileUploadState",
+    "LineageNode",
+    "LineageResult",
     "LocalFile",
+    "LocalFileConfig",
     "MLAsset",
+    "MultirunSpec",
     "PendingSummary",
+    "PinStatus",
+    "RegisteredWorkflow",
+    "SchemaDiff",
     "Status",
     "Target",
+    "Term",
     "UploadProgress",
     "UploadReport",
     "UploadState",
     "VersionPart",
     "Workflow",
+    "WorkflowSpecResult",
     "__version__",
+    "base_defaults",
     "connect",
+    "create_model_config",
+    "get_all_multirun_configs",
+    "get_multirun_config",
+    "get_notebook_configuration",
+    "list_multirun_configs",
+    "load_configs",
+    "multirun_config",
+    "notebook_config",
+    "reset_multirun_state",
+    "run_model",
+    "run_notebook",
+    "with_description",
 ]
 
 

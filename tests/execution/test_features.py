@@ -10,13 +10,13 @@ import pytest
 
 from dml.catalog.definitions import create_feature, create_vocabulary
 from dml.catalog.documents import ColumnDefinition
+from dml.catalog.feature_records import feature_record_class
 from dml.catalog.rows import insert, select
 from dml.catalog.schema import Feature
 from dml.catalog.vocabulary import add_term
 from dml.deriva_ml import DerivaML
 from dml.errors import ConflictError, NotFoundError, UsageError
 from dml.execution.execution import Execution
-from dml.execution.features import feature_record_class
 from dml.workspace import features
 
 Run = Callable[..., Any]

@@ -127,6 +127,7 @@ class Catalog:
         self.store = Store(scheme, host, None, session_configuration(wire))
         self._lock = threading.RLock()
         self._schema: Schema | None = None
+        self._fixed: Schema | None = None
         self._identity: list[Identity | None] = []
 
     def exchange(
@@ -247,6 +248,8 @@ class Catalog:
     def refresh_schema(self) -> Schema:
         """The catalog's model as it is now. Writes dml's cache directory where that is possible."""
         with self._lock:
+            if self._fixed is not None:
+                return self._fixed
             cache = SchemaCache(self.target)
             known = cache.read()
             condition = {"If-None-Match": known.etag} if known is not None else {}
@@ -258,6 +261,11 @@ class Catalog:
                 self._schema = Schema.from_document(document)
                 cache.write(done.response.headers.get("ETag"), document)
             return self._schema
+
+    def fix_schema(self, schema: Schema | None) -> None:
+        """Take this for the catalog's model from now on, whatever it becomes; None asks the catalog again."""
+        with self._lock:
+            self._fixed = self._schema = schema
 
     def whoami(self) -> Identity | None:
         """Who the server takes us for, asked once; None when not signed in."""

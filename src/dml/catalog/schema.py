@@ -57,6 +57,12 @@ class Feature:
         """Value columns that hold the RID of another row (an asset), with its table as ``schema:Table``."""
         return self._referring("RID")
 
+    def feature_record_class(self) -> type[Any]:
+        """The class whose instances ``Execution.add_features`` takes for this feature."""
+        from dml.catalog.feature_records import feature_record_class
+
+        return feature_record_class(self)
+
     def _referring(self, column: str) -> dict[str, str]:
         found = ((part.name, self.table.foreign_key_of(part.name)) for part in self.value_columns)
         return {name: key.table for name, key in found if key is not None and key.referenced == (column,)}

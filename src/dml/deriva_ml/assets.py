@@ -60,6 +60,18 @@ def list_asset_tables(ml: DerivaML) -> list[Table]:
     return list(ml.catalog.schema().asset_tables())
 
 
+def asset_record_class(ml: DerivaML, asset_table: str) -> type[Any]:
+    """A class whose instances ``asset_file_path`` takes as ``metadata`` for files of a table.
+
+    Raises:
+        NotFoundError: There is no such table.
+        UsageError: It holds no files.
+    """
+    from dml.execution.asset_records import asset_record_class as record_class
+
+    return record_class(asset_lookup.asset_table(ml.catalog, asset_table))
+
+
 def list_asset_executions(ml: DerivaML, asset_rid: str, asset_role: str | None = None) -> list[ExecutionRecord]:
     """The executions that read or wrote an asset, the oldest first.
 

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from dml.catalog.model import Table
     from dml.dataset.bag import DatasetBag
     from dml.dataset.lookup import VersionRow
+    from dml.dataset.split import Split
     from dml.deriva_ml.facade import DerivaML
+    from dml.execution.execution import Execution
 
 
 def find_datasets(
@@ -138,6 +140,43 @@ def add_dataset_element_type(ml: DerivaML, element: str | Table) -> Table:
 
     name = element if isinstance(element, str) else element.qualified_name
     return add(ml.catalog, ml.table_name(name)).element
+
+
+def split_dataset(
+    ml: DerivaML,
+    dataset: DatasetSpec | str,
+    fractions: Mapping[str, float],
+    execution: Execution | str | None = None,
+    *,
+    seed: int = 0,
+    stratify_by: str | None = None,
+    group_by: str | None = None,
+    element_table: str | None = None,
+    description: str = "",
+) -> Split:
+    """Share the elements of a dataset out to new ones, nested in a dataset of type ``Split``. Writes the catalog.
+
+    Args:
+        ml: Where.
+        dataset: What is shared out, ``RID`` or ``RID@VERSION``; elements of nested datasets count.
+        fractions: The share of each part, as ``{"training": 0.8, "testing": 0.2}``; together 1.
+        execution: The execution that makes the split, recorded as producer of every version.
+        seed: The same seed chooses the same elements.
+        stratify_by: A column or feature whose classes keep their proportions.
+        group_by: A column or feature whose equal values stay together.
+        element_table: The table to share out; None when the dataset has only one.
+        description: What the split is for.
+
+    Raises:
+        NotFoundError: No such dataset or version.
+        UsageError: An unknown part, shares that do not add up, or a part that would be empty.
+    """
+    from dml.dataset.split import Choice
+    from dml.dataset.split import split_dataset as split
+
+    choice = Choice(seed, stratify_by, group_by, element_table)
+    rid = None if execution is None else str(getattr(execution, "execution_rid", execution))
+    return split(ml.catalog, DatasetSpec.of(dataset), fractions, choice, description=description, execution=rid)
 
 
 def download_dataset_bag(ml: DerivaML, dataset: DatasetSpec | str) -> DatasetBag:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +14,14 @@ from dml.deriva_ml import (
     features,
     records,
     rows,
+    schema_pins,
     storage,
+    validation,
     vocabularies,
     workflows,
 )
-from dml.errors import UsageError
+from dml.deriva_ml.modes import mode_named, refusing_transport, set_levels
+from dml.errors import ConflictError, UsageError
 from dml.execution.workplace import Workplace
 from dml.target import Target
 
@@ -35,16 +39,25 @@ class DerivaML:
     Args:
         hostname: The server; ``local`` is the embedded one.
         catalog_id: Number or alias.
-        domain_schemas: Accepted for deriva-ml's sake; the domain schemas are read from the catalog.
+        domain_schemas: The domain schemas; one alone is the default schema. Which there are is read from the catalog.
         default_schema: The domain schema of tables named without one; the only one there is when None.
         project_name: Accepted for deriva-ml's sake.
         cache_dir: Directory of the cache; ``<workspace>/cache`` when None.
         working_dir: The workspace, used exactly; ``~/.deriva-ml/HOST/CATALOG`` when None.
         hydra_runtime_output_dir: Hydra's output directory, whose configuration is kept with each execution.
+        ml_schema: ``deriva-ml``; there is no other.
+        logging_level: Of the logger ``dml``; as it is when None.
+        deriva_logging_level: Of the loggers of deriva and bdbag; as they are when None.
         credential: As ``connect`` takes it; deriva's credential file when None.
+        s3_bucket, use_minid: Accepted for deriva-ml's sake: bags are made and kept here and get no MINID.
         clean_execution_dir: Whether ``commit_output_assets`` removes local files once the catalog has confirmed them.
+        mode: ``online``, or ``offline``: no request is sent, and the workspace's copy of the schema is used.
+        reuse_schema_json: Accepted for deriva-ml's sake: the schema is asked for by its ETag.
         allow_dirty: Accept code with uncommitted changes in workflows made here.
         transport: As ``connect`` takes it: what carries requests; the network when None.
+
+    Raises:
+        UsageError: ``ml_schema`` or ``mode`` is another.
     """
 
     def __init__(
@@ -57,13 +70,29 @@ class DerivaML:
         cache_dir: Path | str | None = None,
         working_dir: Path | str | None = None,
         hydra_runtime_output_dir: Path | str | None = None,
-        *,
+        ml_schema: str = "deriva-ml",
+        logging_level: int | str | None = None,
+        deriva_logging_level: int | str | None = None,
         credential: Mapping[str, str] | None = None,
+        s3_bucket: str | None = None,
+        use_minid: bool | None = None,
         clean_execution_dir: bool = False,
+        mode: str = "online",
+        reuse_schema_json: Mapping[str, Any] | None = None,
+        *,
         allow_dirty: bool = False,
         transport: Callable[[], BaseAdapter] | None = None,
     ) -> None:
-        del domain_schemas, project_name
+        del project_name, s3_bucket, use_minid, reuse_schema_json
+        if ml_schema != "deriva-ml":
+            raise UsageError(f"The schema of DERIVA-ML is deriva-ml, not {ml_schema}", hint="Leave out ml_schema=.")
+        set_levels(logging_level, deriva_logging_level)
+        domains = list(domain_schemas or ())
+        if default_schema is None and len(domains) == 1:
+            default_schema = domains[0]
+        self._mode = mode_named(mode)
+        if self._mode == "offline":
+            transport = refusing_transport
         target = Target.parse(f"{hostname}/{catalog_id}")
         self._credential = credential
         self._transport = transport
@@ -87,18 +116,26 @@ class DerivaML:
         Raises:
             UsageError: No catalog has been chosen.
         """
-        from dml.settings import resolve
+        return cls(**_chosen(None if path is None else Path(path)))
 
-        settings = resolve(directory=None if path is None else Path(path))
-        target = settings.target
-        catalog_id = target.catalog_id + (f"@{target.snapshot}" if target.snapshot else "")
-        return cls(
-            target.host,
-            catalog_id,
-            default_schema=settings.get("default_schema"),
-            cache_dir=settings.get("cache"),
-            working_dir=settings.get("workspace"),
-        )
+    @classmethod
+    def instantiate(cls, config: Any) -> DerivaML:
+        """The catalog and workspace that a configuration means, such as ``DerivaMLConfig``; costs no request.
+
+        Args:
+            config: An object or mapping with this class's arguments; other fields are passed over, and those that are
+                None count as left out. Without a host name, settings choose as in ``from_context``.
+
+        Raises:
+            UsageError: No catalog has been chosen, or its name is malformed.
+        """
+        values = dict(config if isinstance(config, Mapping) else vars(config))
+        known = set(signature(cls.__init__).parameters) - {"self"}
+        given = {name: value for name, value in values.items() if name in known and value is not None}
+        if not given.get("hostname"):
+            given.pop("catalog_id", None)
+            given = {**_chosen(None), **given}
+        return cls(**given)
 
     def __repr__(self) -> str:
         return f"DerivaML({str(self._target)!r})"
@@ -144,7 +181,15 @@ class DerivaML:
             from dml.catalog.connection import connect
 
             self._catalog = connect(self._target, credential=self._credential, transport=self._transport)
+            copied = schema_pins.pinned_schema(self) if self._mode == "online" else schema_pins.copied_schema(self)
+            if copied is not None and not self.is_snapshot:
+                self._catalog.fix_schema(copied)
         return self._catalog
+
+    @property
+    def mode(self) -> str:
+        """``online``, or ``offline`` when no request may be sent."""
+        return self._mode
 
     @property
     def place(self) -> Workplace:
@@ -180,17 +225,34 @@ class DerivaML:
             cache_dir=self._cache_dir,
             working_dir=self._working_dir,
             credential=self._credential,
+            mode=self._mode,
             transport=self._transport,
         )
 
     def refresh_schema(self, force: bool = False) -> None:
-        """Read the catalog's model anew; ``force`` is accepted for deriva-ml's sake, for it is always asked."""
+        """Read the catalog's model anew; ``force`` is accepted for deriva-ml's sake, for it is always asked.
+
+        Raises:
+            ConflictError: The schema is pinned.
+        """
         del force
+        pin = schema_pins.pin_status(self)
+        if pin.pinned:
+            why = f" ({pin.pin_reason})" if pin.pin_reason else ""
+            raise ConflictError(f"The schema of {self._target} is pinned{why}", hint="unpin_schema() ends that.")
         self.catalog.refresh_schema()
+
+    pin_schema = schema_pins.pin_schema
+    unpin_schema = schema_pins.unpin_schema
+    pin_status = schema_pins.pin_status
+    diff_schema = schema_pins.diff_schema
 
     def pathBuilder(self) -> Any:  # noqa: N802 - deriva's own name
         """deriva's path builder on the same connection."""
         return self.catalog.ermrest.getPathBuilder()
+
+    validate_execution_configuration = validation.validate_execution_configuration
+    validate_dataset_specs = validation.validate_dataset_specs
 
     # Executions -----------------------------------------------------------------------------------------------
 
@@ -240,6 +302,7 @@ class DerivaML:
     dataset_history = datasets.dataset_history
     release_dataset = datasets.release_dataset
     increment_dataset_version = datasets.increment_dataset_version
+    split_dataset = datasets.split_dataset
     list_dataset_element_types = datasets.list_dataset_element_types
     add_dataset_element_type = datasets.add_dataset_element_type
     download_dataset_bag = datasets.download_dataset_bag
@@ -255,6 +318,7 @@ class DerivaML:
     lookup_term = vocabularies.lookup_term
     list_vocabulary_terms = vocabularies.list_vocabulary_terms
     create_asset = assets.create_asset
+    asset_record_class = assets.asset_record_class
     lookup_asset = assets.lookup_asset
     find_assets = assets.find_assets
     list_assets = assets.list_assets
@@ -281,6 +345,12 @@ class DerivaML:
     list_cached_assets = storage.list_cached_assets
     get_cache_size = storage.get_cache_size
     clear_cache = storage.clear_cache
+    delete_cached_bag = storage.delete_cached_bag
+    delete_cached_asset = storage.delete_cached_asset
+    download_asset = storage.download_asset
+    list_execution_dirs = storage.list_execution_dirs
+    clean_execution_dirs = storage.clean_execution_dirs
+    get_storage_summary = storage.get_storage_summary
 
     # ----------------------------------------------------------------------------------------------------------
 
@@ -312,3 +382,18 @@ class DerivaML:
         if chosen is None:
             raise UsageError(f"In which schema is {name} to be made?", hint="Give schema=, or default_schema= above.")
         return f"{chosen}:{name}"
+
+
+def _chosen(directory: Path | None) -> dict[str, Any]:
+    """The arguments of ``DerivaML`` that settings give."""
+    from dml.settings import resolve
+
+    settings = resolve(directory=directory)
+    target = settings.target
+    return {
+        "hostname": target.host,
+        "catalog_id": target.catalog_id + (f"@{target.snapshot}" if target.snapshot else ""),
+        "default_schema": settings.get("default_schema"),
+        "cache_dir": settings.get("cache"),
+        "working_dir": settings.get("workspace"),
+    }

@@ -58,9 +58,7 @@ def lookup_feature(ml: DerivaML, table: str, feature_name: str) -> Feature:
 
 def feature_record_class(ml: DerivaML, table: str, feature_name: str) -> type[Any]:
     """The class whose instances ``Execution.add_features`` takes for a feature."""
-    from dml.execution.features import feature_record_class as record_class
-
-    return record_class(ml.lookup_feature(table, feature_name))
+    return ml.lookup_feature(table, feature_name).feature_record_class()
 
 
 def feature_values(

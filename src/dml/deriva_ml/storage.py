@@ -1,14 +1,19 @@
-"""The cache of the workspace: what is in it, how large it is, and clearing it."""
+"""What the workspace takes on disk: its cache and the directories of its executions; fetching into it, clearing it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dml.cache.clearing import Selection
     from dml.cache.layout import Cache
     from dml.cache.survey import CachedItem
     from dml.deriva_ml.facade import DerivaML
+
+_MEBIBYTE = 1 << 20
 
 
 def cache_of(ml: DerivaML) -> Cache:
@@ -34,12 +39,12 @@ def list_cached_assets(ml: DerivaML) -> list[CachedItem]:
 
 
 def get_cache_size(ml: DerivaML) -> dict[str, float]:
-    """What the cache takes on disk: ``total_bytes``, ``total_mb`` and ``part_count``."""
+    """What the cache takes on disk: ``total_bytes``, ``total_mb`` (MiB) and ``part_count``."""
     from dml.cache.measuring import measure
 
     shares = measure(cache_of(ml))
     size = sum(one.bytes for one in shares)
-    return {"total_bytes": size, "total_mb": size / 1e6, "part_count": len(shares)}
+    return {"total_bytes": size, "total_mb": size / _MEBIBYTE, "part_count": len(shares)}
 
 
 def clear_cache(ml: DerivaML, older_than_days: float | None = None) -> dict[str, int]:
@@ -50,14 +55,171 @@ def clear_cache(ml: DerivaML, older_than_days: float | None = None) -> dict[str,
     Returns:
         ``removed``, ``kept`` and ``bytes_freed``.
     """
-    from dml.cache.clearing import Selection, clear, plan_clearing
+    from dml.cache.clearing import Selection
+
+    before = None if older_than_days is None else datetime.now(UTC) - timedelta(days=older_than_days)
+    return _clear(ml, Selection(everything=True) if before is None else Selection(before=before))
+
+
+def delete_cached_bag(ml: DerivaML, dataset_rid: str, version: str | None = None) -> dict[str, int]:
+    """Remove a dataset from the cache, all its versions or one. Writes the cache.
+
+    What is pinned, and what an execution that is not over has as input, stays; one that is not cached is none removed.
+
+    Returns:
+        ``bags_removed``, ``kept`` and ``bytes_freed``.
+    """
+    from dml.cache.clearing import Selection
+
+    there = [one for one in ml.list_cached_bags() if one.rid == dataset_rid and version in (None, one.version)]
+    done = _clear(ml, Selection(names=tuple(one.name for one in there)))
+    return {"bags_removed": done["removed"], "kept": done["kept"], "bytes_freed": done["bytes_freed"]}
+
+
+def delete_cached_asset(ml: DerivaML, asset_rid: str, md5: str | None = None) -> dict[str, int]:
+    """Remove an asset from the cache, whatever its bytes or only those of a checksum (hexadecimal). Writes the cache.
+
+    What is pinned, and what an execution that is not over has as input, stays; one that is not cached is none removed.
+
+    Returns:
+        ``assets_removed``, ``kept`` and ``bytes_freed``.
+    """
+    from dml.cache.clearing import Selection
+
+    ending = None if md5 is None else f"_{md5.lower()}"
+    there = [
+        one
+        for one in ml.list_cached_assets()
+        if one.rid == asset_rid and (ending is None or one.key.lower().endswith(ending))
+    ]
+    done = _clear(ml, Selection(names=tuple(one.key for one in there)))
+    return {"assets_removed": done["removed"], "kept": done["kept"], "bytes_freed": done["bytes_freed"]}
+
+
+def download_asset(ml: DerivaML, asset_rid: str) -> Path:
+    """The file of an asset in the cache, fetched where it is missing; no execution is made. Change nothing in it.
+
+    Raises:
+        NotFoundError: There is no such row, or its bytes are gone.
+        UsageError: It is no asset.
+        IntegrityError: The bytes are not those that the catalog describes.
+    """
+    from dml.cache.assets import find_asset_row, warm_asset
+    from dml.cache.index import Index
+
+    with Index.writing(cache_of(ml)) as index:
+        return warm_asset(index, ml.catalog, find_asset_row(ml.catalog, asset_rid)).path
+
+
+def list_execution_dirs(ml: DerivaML) -> list[dict[str, Any]]:
+    """The directories of executions in the workspace, the latest changed first; asks no catalog and writes nothing.
+
+    Returns:
+        For each ``execution_rid``, ``path``, ``size_bytes``, ``size_mb`` (MiB), ``modified`` (UTC) and ``file_count``;
+        links, as those to inputs, take nothing.
+    """
+    from dml.workspace.layout import Workspace
+
+    root = Workspace(ml.working_dir, ml.target).executions_directory
+    found = [_measured(path) for path in root.iterdir() if path.is_dir()] if root.is_dir() else []
+    return sorted(found, key=lambda one: (one["modified"], one["execution_rid"]), reverse=True)
+
+
+def clean_execution_dirs(
+    ml: DerivaML, older_than_days: float | None = None, exclude_rids: Sequence[str] | None = None
+) -> dict[str, int]:
+    """Older name of ``gc_executions``: remove the files of executions that are over. Writes the workspace.
+
+    What was never uploaded is not touched.
+
+    Args:
+        ml: Whose workspace.
+        older_than_days: Only without activity for so long.
+        exclude_rids: Never these.
+
+    Returns:
+        ``dirs_removed``, ``bytes_freed`` and ``errors``.
+    """
+    from dml.errors import DmlError
+    from dml.execution.older_names import superseded
+
+    superseded("clean_execution_dirs", "gc_executions")
+    before = {one["execution_rid"]: one["size_bytes"] for one in ml.list_execution_dirs()}
+    age = None if older_than_days is None else timedelta(days=older_than_days)
+    result = {"dirs_removed": 0, "bytes_freed": 0, "errors": 0}
+    over = [one.rid for one in ml.list_executions(status=("Uploaded", "Aborted")) if one.rid in before]
+    for rid in over:
+        if rid in (exclude_rids or ()):
+            continue
+        try:
+            removed = ml.gc_executions(older_than=age, execution_rids=[rid])
+        except DmlError:
+            result["errors"] += 1
+            continue
+        result["dirs_removed"] += removed
+        result["bytes_freed"] += before[rid] if removed else 0
+    return result
+
+
+def get_storage_summary(ml: DerivaML) -> dict[str, Any]:
+    """What the workspace takes on disk, in MiB; asks no catalog and writes nothing.
+
+    Returns:
+        ``working_dir``, ``cache_dir``, ``cache_size_mb``, ``cache_file_count``, ``bag_count``, ``bag_size_mb``,
+        ``asset_count``, ``asset_size_mb``, ``execution_dir_count``, ``execution_size_mb`` and ``total_size_mb``. A file
+        that several bags share is counted with the first.
+    """
+    from dml.cache.measuring import measure
+
+    cache = cache_of(ml)
+    shares = measure(cache)
+    bags = [one for one in shares if one.path.parent == cache.bags_directory]
+    assets = [one for one in shares if one.path.parent == cache.assets_directory]
+    executions = ml.list_execution_dirs()
+    in_cache = sum(one.bytes for one in shares)
+    in_executions = sum(one["size_bytes"] for one in executions)
+    return {
+        "working_dir": str(ml.working_dir),
+        "cache_dir": str(cache.root),
+        "cache_size_mb": in_cache / _MEBIBYTE,
+        "cache_file_count": sum(_files(one.path) for one in shares),
+        "bag_count": len(bags),
+        "bag_size_mb": sum(one.bytes for one in bags) / _MEBIBYTE,
+        "asset_count": len(assets),
+        "asset_size_mb": sum(one.bytes for one in assets) / _MEBIBYTE,
+        "execution_dir_count": len(executions),
+        "execution_size_mb": in_executions / _MEBIBYTE,
+        "total_size_mb": (in_cache + in_executions) / _MEBIBYTE,
+    }
+
+
+def _measured(path: Path) -> dict[str, Any]:
+    from dml.cache.inventory import walk_size
+
+    size = walk_size(path)
+    return {
+        "execution_rid": path.name,
+        "path": str(path),
+        "size_bytes": size,
+        "size_mb": size / _MEBIBYTE,
+        "modified": datetime.fromtimestamp(path.stat().st_mtime, UTC),
+        "file_count": _files(path),
+    }
+
+
+def _files(path: Path) -> int:
+    if not path.is_dir():
+        return 1
+    return sum(1 for one in path.rglob("*") if one.is_file() and not one.is_symlink())
+
+
+def _clear(ml: DerivaML, selection: Selection) -> dict[str, int]:
+    from dml.cache.clearing import clear, plan_clearing
     from dml.cache.index import Index
     from dml.cache.survey import survey
     from dml.cache.usage import usage_of
     from dml.workspace.layout import Workspace
 
-    before = None if older_than_days is None else datetime.now(UTC) - timedelta(days=older_than_days)
-    selection = Selection(everything=True) if before is None else Selection(before=before)
     cache = cache_of(ml)
     if not cache.root.is_dir():
         return {"removed": 0, "kept": 0, "bytes_freed": 0}

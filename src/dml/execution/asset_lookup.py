@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Asset",
     "AssetUse",
+    "asset_table",
     "assets_by_rid",
     "execution_link",
     "find_asset",

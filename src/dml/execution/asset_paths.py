@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from dml.errors import ConflictError
 from dml.execution import terms
+from dml.execution.asset_records import AssetRecord, metadata_of
+from dml.execution.older_names import superseded
 from dml.execution.staging import check_metadata, require_staged, write_types
 from dml.workspace import assets
 from dml.workspace.assets import AssetRow
@@ -71,11 +73,17 @@ class AssetFilePath(PosixPath):
         return {} if self._place is None else dict(self._row().metadata)
 
     @metadata.setter
-    def metadata(self, values: Mapping[str, Any]) -> None:
+    def metadata(self, values: Mapping[str, Any] | AssetRecord) -> None:
         place = self._changeable()
         row = self._row()
-        check_metadata(place.catalog.schema().table(f"{row.schema}:{row.asset_table}"), values)
-        assets.update_asset(place.registry, self._execution, self.key, metadata=dict(values))
+        given = metadata_of(values)
+        check_metadata(place.catalog.schema().table(f"{row.schema}:{row.asset_table}"), given)
+        assets.update_asset(place.registry, self._execution, self.key, metadata=given)
+
+    def set_metadata(self, name: str, value: Any) -> None:
+        """Older way of changing one value of ``metadata``. Writes the registry."""
+        superseded("set_metadata", "the metadata property")
+        self.metadata = {**self.metadata, name: value}
 
     @property
     def description(self) -> str | None:

@@ -31,14 +31,19 @@ class AssetSpec:
     Attributes:
         rid: RID of its row.
         cache: Whether its bytes are kept in the workspace's cache for later executions.
+        asset_role: ``Input``; accepted for deriva-ml's sake, outputs are registered with ``asset_file_path``.
     """
 
     rid: str
     cache: bool = False
+    asset_role: str = "Input"
 
     def __post_init__(self) -> None:
         from dml.catalog.rows import validate_rid
 
+        if self.asset_role != "Input":
+            what = f"{self.rid} is given as {safe(self.asset_role)}, but a configuration names inputs"
+            raise UsageError(what, hint="Outputs are registered with asset_file_path.")
         object.__setattr__(self, "rid", validate_rid(self.rid))
 
     @classmethod

@@ -179,6 +179,20 @@ class DatasetHandle:
         )
         return done.row.version
 
+    def mark_dev(self, description: str = "", execution_rid: str | None = None) -> DatasetVersion | None:
+        """Say that something about its members changed, as new feature values do, so that it can be released again.
+
+        Its current version is one of development from then on. Writes the catalog.
+
+        Args:
+            description: What changed.
+            execution_rid: The execution that changed it.
+        """
+        releases.mark_dev(
+            self.catalog, self.dataset_rid, description=description, execution=execution_rid or self._execution
+        )
+        return self.current_version
+
     def increment_dataset_version(
         self,
         component: VersionPart | str = VersionPart.minor,

@@ -62,8 +62,12 @@ class Execution:
 
     @property
     def status(self) -> str:
-        """Its status, as the registry has it now."""
+        """Its status, as the registry has it now; assigning is ``update_status``."""
         return self._row().status
+
+    @status.setter
+    def status(self, target: str) -> None:
+        self.update_status(target)
 
     @property
     def error(self) -> str | None:
@@ -222,6 +226,11 @@ class Execution:
     def datasets(self) -> list[DatasetSpec]:
         """Its input datasets, each pinned to its version."""
         return self.configuration.datasets
+
+    @property
+    def dataset_rids(self) -> list[str]:
+        """The RIDs of its input datasets."""
+        return [one.rid for one in self.datasets]
 
     @property
     def asset_paths(self) -> dict[str, list[AssetFilePath]]:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import MISSING, field, fields, make_dataclass
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from dml.catalog.feature_records import FIXED
 from dml.catalog.rows import validate_rid
 from dml.errors import NotFoundError, UsageError
 from dml.execution import terms
@@ -24,9 +25,8 @@ if TYPE_CHECKING:
     from dml.catalog.schema import Feature, Schema
     from dml.execution.workplace import Workplace
 
-__all__ = ["add_features", "check_records", "feature_record_class", "find_feature", "stage_records"]
+__all__ = ["add_features", "check_records", "find_feature", "stage_records"]
 
-_FIXED = ("Execution", "Feature_Name")
 _WHOLE = ("int2", "int4", "int8", "serial2", "serial4", "serial8")
 _REAL = ("float4", "float8", "numeric")
 
@@ -43,23 +43,6 @@ def find_feature(schema: Schema, target: str, name: str) -> Feature:
             return feature
     there = ", ".join(sorted(f"{f.target.name}.{f.name}" for f in of_table or schema.feature_tables()))
     raise NotFoundError(f"{safe(target)} has no feature {safe(name)}", hint=f"There are: {there}." if there else "")
-
-
-def feature_record_class(feature: Feature) -> type[Any]:
-    """A class for values of one feature: one keyword for the described row, one a value column.
-
-    Its instances are what ``add_features`` takes. A column that may be null, or has a default, may be left out.
-    """
-    required = [(feature.target_column, Any)]
-    optional: list[tuple[str, Any, Any]] = []
-    for column in feature.value_columns:
-        if column.nullok or column.default is not None:
-            optional.append((column.name, Any, field(default=None)))
-        else:
-            required.append((column.name, Any))
-    optional += [(name, Any, field(default=None)) for name in _FIXED]
-    name = f"{feature.target.name}{feature.name}Feature"
-    return make_dataclass(name, [*required, *optional], namespace={"feature": feature}, kw_only=True, frozen=True)
 
 
 def add_features(place: Workplace, rid: str, records: Iterable[Any]) -> int:
@@ -137,7 +120,7 @@ def _as_mapping(record: Any) -> dict[str, Any]:
 
 def _checked(feature: Feature, record: Mapping[str, Any], number: int, rid: str) -> dict[str, Any]:
     columns = {column.name: column for column in feature.value_columns}
-    unknown = sorted(set(record) - set(columns) - {feature.target_column, *_FIXED})
+    unknown = sorted(set(record) - set(columns) - {feature.target_column, *FIXED})
     where = f"Record {number} of {feature.name}"
     if unknown:
         raise UsageError(

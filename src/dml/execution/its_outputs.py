@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dml.execution import features as feature_staging
 from dml.execution.asset_paths import AssetFilePath
+from dml.execution.asset_records import AssetRecord, metadata_of
 from dml.execution.commit import CommitOptions, commit
 from dml.execution.file_specs import FileSpec
 from dml.execution.older_names import superseded
@@ -37,7 +38,7 @@ def asset_file_path(
     asset_types: str | Sequence[str] | None = None,
     copy_file: bool = False,
     rename_file: str | None = None,
-    metadata: Mapping[str, Any] | None = None,
+    metadata: Mapping[str, Any] | AssetRecord | None = None,
     description: str | None = None,
     **kwargs: Any,
 ) -> AssetFilePath:
@@ -53,7 +54,7 @@ def asset_file_path(
         asset_types: Terms of Asset_Type; the table's name when None.
         copy_file: Take the bytes as they are now.
         rename_file: Name in the catalog, for a file that exists.
-        metadata: Values of the table's own columns; more may be given by keyword.
+        metadata: Values of the table's own columns, a mapping or a record; more may be given by keyword.
         description: Markdown.
         **kwargs: As in ``metadata``; ``Asset_Type`` counts as ``asset_types``.
 
@@ -71,7 +72,7 @@ def asset_file_path(
         types=asset_types if asset_types is not None else legacy,
         copy=copy_file,
         rename=rename_file,
-        metadata={**(metadata or {}), **kwargs},
+        metadata={**metadata_of(metadata), **kwargs},
         description=description,
     )
 

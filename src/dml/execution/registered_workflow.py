@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from dml.catalog.rows import validate_rid
 from dml.errors import UsageError
+from dml.execution import terms
 from dml.execution.workflow import Workflow
 from dml.workflow.lookup import (
     WorkflowRow,
@@ -77,14 +78,16 @@ class RegisteredWorkflow(Workflow):
         """Give it types, terms or their names, one or several. Writes the catalog.
 
         Raises:
-            NotFoundError: One is no term; the nearest are named.
+            NotFoundError: One is no term; the nearest are named, and nothing is written.
             UsageError: The catalog is a snapshot.
         """
         if self._catalog is None or self.workflow_rid is None:
             return super().add_workflow_types(workflow_types)
         several = not (isinstance(workflow_types, str) or hasattr(workflow_types, "name"))
-        for one in workflow_types if several else [workflow_types]:
-            add_workflow_type(_changeable(self._catalog), self.workflow_rid, str(getattr(one, "name", one)))
+        names = [str(getattr(one, "name", one)) for one in (workflow_types if several else [workflow_types])]
+        known = terms.require(_changeable(self._catalog), terms.WORKFLOW_TYPE, names)
+        for name in known:
+            add_workflow_type(self._catalog, self.workflow_rid, name)
         return self._read_types()
 
     def remove_workflow_type(self, workflow_type: Any) -> None:
