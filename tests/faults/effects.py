@@ -198,6 +198,7 @@ HOOKED = frozenset(
 READS = frozenset(
     [
         "io:StringIO",
+        "os.access",
         "os.close",
         "os.cpu_count",
         "os.fspath",

@@ -23,7 +23,9 @@ from dml.catalog.rows import insert, select
 from dml.deriva_ml import DerivaML
 from dml.errors import DmlError, RetryableError, UnsafePathError
 from dml.execution.workflow import Workflow
-from dml.workspace import assets
+from dml.workspace import assets, connection
+from dml.workspace.executions import list_executions
+from dml.workspace.layout import Workspace
 from faults.boundaries import ERRORS
 from faults.conftest import COMMIT, Ran, Staged, begin, refusal_of
 from workspace.observed import picture
@@ -163,7 +165,7 @@ def _failing(number: int) -> Callable[..., None]:
     return fail
 
 
-def test_bytes_are_durable_before_the_name_and_the_record_before_the_request(
+def test_bytes_are_durable_before_the_name(
     chosen: None, staged: Staged, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order: list[str] = []
@@ -173,6 +175,74 @@ def test_bytes_are_durable_before_the_name_and_the_record_before_the_request(
     source.write_bytes(b"more")
     staged.execution.asset_file_path("Execution_Asset", source, asset_types=[], copy_file=True)
     assert order == ["fsync", "link"]
+
+
+class PowerLost(BaseException):
+    """Nothing runs any more, not even what handles errors."""
+
+
+def lose_power(script: Script, workspace: Workspace, method: str, pattern: str, *, skip: int = 0) -> Path:
+    """At a request the server acts and the power goes; returns where the registry is, as it then was on the disk."""
+    kept = workspace.root.with_name("on the disk")
+
+    def act(_request: Any, forward: Callable[[], Any]) -> Any:
+        kept.mkdir()
+        for path in (workspace.registry_path, workspace.registry_path.with_name("main.db-wal")):
+            shutil.copy(path, kept / path.name)
+        forward().close()
+        raise PowerLost
+
+    script.on(method, pattern, act, skip=skip)
+    return kept
+
+
+def come_back(workspace: Workspace, kept: Path) -> None:
+    """The registry is what was on the disk."""
+    workspace.registry_path.with_name("main.db-shm").unlink(missing_ok=True)
+    for path in kept.iterdir():
+        shutil.copy(path, workspace.registry_path.with_name(path.name))
+
+
+@pytest.mark.parametrize(
+    ("method", "pattern", "skip"),
+    [
+        ("PUT", "^/hatrac/Execution_Asset/[^;]*$", 0),
+        ("POST", ";upload", 0),
+        ("PUT", ";upload/.+/1$", 0),
+        ("POST", ";upload/[^?]+$", 0),
+        ("POST", "/entity/deriva-ml:Execution_Asset\\?", 0),
+        ("POST", "/entity/deriva-ml:Execution_Asset_Execution", 0),
+        ("PUT", "/attributegroup/", 0),
+        ("PUT", "/attributegroup/", 1),
+    ],
+)
+def test_what_a_request_writes_is_on_the_disk_before_and_is_written_once_when_the_power_goes(
+    staged: Staged, script: Script, method: str, pattern: str, skip: int
+) -> None:
+    place = staged.ml.place
+    kept = lose_power(script, place.workspace, method, pattern, skip=skip)
+    with pytest.raises(PowerLost):
+        staged.commit()
+    place.close()
+    come_back(place.workspace, kept)
+    staged.commit()
+    staged.assert_uploaded_once()
+
+
+@pytest.mark.parametrize("pattern", ["/entity/deriva-ml:Execution\\?", "/entity/deriva-ml:Execution_Metadata\\?"])
+def test_an_execution_whose_row_was_written_when_the_power_went_is_finished_and_not_made_again(
+    ml: DerivaML, workflow: Workflow, script: Script, dml: Callable[..., Ran], pattern: str
+) -> None:
+    first = ml.create_execution(workflow=workflow, description="before")
+    kept = lose_power(script, ml.place.workspace, "POST", pattern)
+    with pytest.raises(PowerLost):
+        ml.create_execution(workflow=workflow, description="when the power went")
+    ml.place.close()
+    come_back(ml.place.workspace, kept)
+    (rid,) = {row.rid for row in list_executions(ml.place.registry)} - {first.execution_rid}
+    assert dml("exec", "resume", rid).code == 0
+    (row,) = select(ml.catalog, "deriva-ml:Execution", where={"Description": "when the power went"})
+    assert (row["RID"], row["Status"]) == (rid, "Created")
 
 
 def _noting(order: list[str], name: str, original: Callable[..., Any]) -> Callable[..., Any]:
@@ -314,6 +384,28 @@ def test_without_file_locks_a_commit_still_has_its_lock(
     staged.assert_uploaded_once()
     rows = staged.ml.place.registry.read(lambda connection: connection.execute("SELECT * FROM dml_locks").fetchall())
     assert rows == []
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_file_system_without_a_write_ahead_log_is_refused_with_advice(
+    staged: Staged, dml: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    # SQLite's own way of locking by files has no shared memory, as file systems without mmap have none.
+    place = staged.ml.place
+    registry = place.registry.path if there else tmp_path / "other" / "main.db"
+    original = connection._uri
+    place.close()
+    before = place.registry.path.read_bytes()
+    monkeypatch.setattr(connection, "_uri", lambda path: f"{original(path)}?vfs=unix-dotfile&ignored=")
+    refused = dml("exec", "sync", *([] if there else ["--workspace", registry.parent]))
+    assert refused.code == 1, refused.out + refused.err
+    assert "hint:" in refused.err
+    assert "--workspace" in refused.err
+    assert "write-ahead log" in refused.err
+    assert place.registry.path.read_bytes() == before
+    monkeypatch.undo()
+    staged.commit()
+    staged.assert_uploaded_once()
 
 
 @pytest.mark.parametrize("state", ["missing", "read-only"])

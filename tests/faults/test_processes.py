@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
@@ -123,6 +126,80 @@ def test_two_executions_of_one_workspace_end_as_one_after_the_other(
     assert [code for _, code in ended] == [0, 0], ended
     staged.assert_uploaded_once()
     other.assert_uploaded_once()
+
+
+@pytest.fixture
+def on_another_host(monkeypatch: pytest.MonkeyPatch) -> Callable[[], pytest.MonkeyPatch]:
+    """Makes this process one of another host, where the file system's locks of the first one do not count."""
+
+    def move() -> pytest.MonkeyPatch:
+        monkeypatch.setattr("dml.workspace.process.boot_id", lambda: "another-boot pid:[1]")
+        monkeypatch.setattr("dml.workspace.process.socket.gethostname", lambda: "lab-7")
+        known = {name: getattr(fcntl, name) for name in ("LOCK_EX", "LOCK_NB", "LOCK_SH")}
+        monkeypatch.setattr("dml.workspace.locks.fcntl", SimpleNamespace(flock=lambda *_: None, **known))
+        return monkeypatch
+
+    return move
+
+
+@pytest.mark.parametrize("point", [12, 44])
+def test_another_host_of_a_shared_workspace_steals_no_lock(
+    paused: Callable[[int], subprocess.Popen[str]],
+    staged: Staged,
+    dml: Callable[..., Ran],
+    on_another_host: Callable[[], pytest.MonkeyPatch],
+    point: int,
+) -> None:
+    here = socket.gethostname()
+    first = paused(point)
+    workspace = staged.ml.place.workspace
+    held = workspace.lock_path(staged.rid)
+    before = held.read_bytes()
+    patch = on_another_host()
+    refused = dml("exec", "commit", staged.rid)
+    assert refused.code == 7, refused.out + refused.err
+    assert f"process {first.pid} on {here}" in refused.err
+    assert "6 minutes after its last heartbeat" in refused.err
+    assert lock_state(workspace, staged.rid).locked
+    assert held.read_bytes() == before
+    patch.undo()
+    assert finished(first) == 0
+    on_another_host()
+    assert not lock_state(workspace, staged.rid).locked
+    staged.execution.commit_output_assets()
+    staged.assert_uploaded_once()
+
+
+def test_a_holder_on_a_host_that_is_down_is_waited_for_by_its_heartbeat(
+    staged: Staged, on_another_host: Callable[[], pytest.MonkeyPatch]
+) -> None:
+    path = staged.ml.place.workspace.lock_path(staged.rid)
+    path.write_text(current_process("a commit on a host that is down").to_json())
+    on_another_host()
+    with pytest.raises(LockedError, match="a host that is down"):
+        staged.commit()
+    long_ago = datetime.now(UTC).timestamp() - 7 * 60
+    os.utime(path, (long_ago, long_ago))
+    staged.commit()
+    staged.assert_uploaded_once()
+
+
+def test_a_run_is_seen_from_another_host_as_running_there(
+    chosen: None, staged: Staged, workflow: Workflow, dml: Callable[..., Ran], on_another_host: Callable[[], object]
+) -> None:
+    execution = staged.ml.create_execution(workflow=workflow)
+    rid, here = execution.execution_rid, socket.gethostname()
+    with execution.execute():
+        on_another_host()
+        shown = json.loads(dml("exec", "show", rid, "--json").out)["execution"]
+        assert (shown["status"], shown["liveness"]) == ("Running", "elsewhere")
+        assert "Running, elsewhere" in dml("exec", "list").out
+        for words in (["commit", rid], ["abort", rid], ["resume", rid]):
+            refused = dml("exec", *words)
+            assert refused.code == 7, (words, refused.out + refused.err)
+            assert here in refused.err
+        staged.ml.place.registry.clock = lambda: datetime.now(UTC) + timedelta(minutes=7)
+        assert list_liveness(staged.ml.place.registry, [rid])[rid].state == "dead"
 
 
 @pytest.mark.parametrize("point", [10, 44])

@@ -37,6 +37,12 @@ _PAGE_COUNT = slice(28, 32)
 _CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _DENIED = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_AUTH}
+_NO_SHARED_MEMORY = {
+    sqlite3.SQLITE_IOERR_SHMOPEN,
+    sqlite3.SQLITE_IOERR_SHMSIZE,
+    sqlite3.SQLITE_IOERR_SHMLOCK,
+    sqlite3.SQLITE_IOERR_SHMMAP,
+}
 _SHORT_READ = sqlite3.SQLITE_IOERR | (2 << 8)
 
 
@@ -129,7 +135,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
 
     Raises:
         IntegrityError: The file is damaged.
-        DmlError: The place cannot be written.
+        DmlError: The place cannot be written, or cannot hold a write-ahead log.
         LockedError: Another process kept it busy for too long.
     """
     with _behind_sqlite, translated(path):
@@ -137,12 +143,15 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
             check_whole(path)
         connection = _connect(f"{_uri(path)}?mode=rwc", timeout=BUSY_SECONDS)
         try:
-            connection.execute("PRAGMA journal_mode = WAL").fetchone()
+            if connection.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
+                raise _no_log(path)
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("SELECT count(*) FROM main.sqlite_master").fetchone()
-        except BaseException:
+        except BaseException as error:
             connection.close()
+            if isinstance(error, sqlite3.Error) and _code(error) == sqlite3.SQLITE_CANTOPEN and _has_log_mode(path):
+                raise _no_log(path) from error
             raise
         _writers[os.path.realpath(path)] += 1
         return connection
@@ -197,6 +206,24 @@ def accessible(path: Path) -> Iterator[None]:
         ) from error
 
 
+def _no_log(path: Path) -> DmlError:
+    return DmlError(
+        f"The registry {safe(path)} cannot be used: its file system does not carry SQLite's write-ahead log",
+        hint="Name a directory on a local disk with --workspace (network and some shared file systems cannot hold it).",
+    )
+
+
+def _has_log_mode(path: Path) -> bool:
+    """Whether a file that can be read and written says that it uses a write-ahead log (SQLite file format, 1.3.3)."""
+    if not os.access(path, os.R_OK | os.W_OK) or not os.access(path.parent, os.W_OK):
+        return False
+    try:
+        with path.open("rb") as stream:
+            return stream.read(20)[18:] == b"\2\2"
+    except OSError:
+        return False
+
+
 _ACCESS_HINT = "Check the permissions and the disk, or name another directory with --workspace."
 
 
@@ -216,6 +243,8 @@ def _in_our_words(path: Path, error: sqlite3.Error) -> DmlError:
             f"The disk is full: {name} cannot grow",
             hint="Make room (`dml cache clear`, `dml exec gc`) and run it again.",
         )
+    if extended in _NO_SHARED_MEMORY:
+        return _no_log(path)
     if primary == sqlite3.SQLITE_IOERR:
         return DmlError(f"The disk failed while {name} was used: {error}", hint=_ACCESS_HINT)
     if primary in _DENIED:

@@ -1,9 +1,12 @@
 """One process at a time on an execution: a file lock whose holder can be named.
 
 The lock is flock(2) on a file that is never removed; the kernel gives it up when the process ends, however it ends,
-so there are no stale ones. The file's content only tells who holds it. Where the file system knows no flock (some
-network homes) a row with a heartbeat in the registry takes its place, and that one can be stale: its holder is then
-looked up.
+so there are no stale ones. The file's content tells who holds it, its time of change that the holder lives. Where
+the file system knows no flock (some network homes) a row with a heartbeat in the registry takes its place, and that one
+can be stale: its holder is then looked up.
+
+Some shared file systems keep flock to one host. A file that is free here but names a holder on another host is
+therefore left alone until its time of change is old.
 """
 
 from __future__ import annotations
@@ -18,16 +21,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from dml.errors import DmlError, LockedError
 from dml.safe_text import safe
 from dml.workspace.files import open_inside
 from dml.workspace.layout import Workspace
-from dml.workspace.liveness import HEARTBEAT_SECONDS, is_fresh
-from dml.workspace.process import ProcessIdentity, current_process, whereabouts
+from dml.workspace.liveness import HEARTBEAT_SECONDS, MISSED_BEATS, SKEW_SECONDS, is_fresh
+from dml.workspace.process import ProcessIdentity, current_process, is_this_machine, whereabouts
 from dml.workspace.registry import Registry
-from dml.workspace.times import read_time
+from dml.workspace.times import read_time, utc_now
 
 _NO_FLOCK = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 _HELD_ELSEWHERE = {errno.EAGAIN, errno.EACCES}
@@ -95,6 +99,8 @@ def lock_state(workspace: Workspace, rid: str, registry: Registry | None = None)
     holder = _holder(workspace.lock_path(rid))
     if _is_flocked(workspace.lock_path(rid)):
         return LockState(True, holder)
+    if _lives_elsewhere(workspace.lock_path(rid), holder, registry.clock() if registry is not None else utc_now()):
+        return LockState(True, holder)
     if registry is not None:
         row = registry.read(lambda connection: _lock_row(connection, rid))
         if row is not None and _row_is_live(row, registry):
@@ -141,12 +147,45 @@ def _take(registry: Registry, rid: str, identity: ProcessIdentity) -> Callable[[
         if error.errno in _NO_FLOCK:
             return _take_row(registry, rid, identity)
         raise DmlError(f"The lock file {safe(path)} cannot be locked: {error.strerror or error}") from error
+    before = _holder(path)
+    if _lives_elsewhere(path, before, registry.clock()):
+        os.close(descriptor)
+        return before
     # A full disk takes the name of the holder away, not the lock.
     with contextlib.suppress(OSError):
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, identity.to_json().encode(), 0)
     _open_descriptors.add(descriptor)
-    return lambda: _release_file(descriptor)
+    stopped = threading.Event()
+    thread = threading.Thread(target=_touch, args=(descriptor, stopped), name=f"lock-{rid}", daemon=True)
+    thread.start()
+
+    def release() -> None:
+        stopped.set()
+        thread.join()
+        _release_file(descriptor)
+
+    return release
+
+
+def _touch(descriptor: int, stopped: threading.Event) -> None:
+    while not stopped.wait(HEARTBEAT_SECONDS):
+        with contextlib.suppress(OSError):
+            os.utime(descriptor)
+
+
+def _lives_elsewhere(path: Path, holder: ProcessIdentity | None, now: datetime) -> bool:
+    """Whether the file names a holder on another host whose heartbeat, the file's time of change, is fresh.
+
+    A holder on this machine would have the lock, whichever boot or container it is of.
+    """
+    if holder is None or is_this_machine(holder):
+        return False
+    try:
+        changed = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    except OSError:
+        return False
+    return is_fresh(changed, HEARTBEAT_SECONDS, now)
 
 
 def _release_file(descriptor: int) -> None:
@@ -256,6 +295,8 @@ def _is_refused(path: Path) -> bool:
 def _locked(rid: str, holder: ProcessIdentity | None, wait: float) -> LockedError:
     who = safe(holder.describe()) if holder is not None else "a process that did not say its name"
     waited = f" (waited {wait:.0f} s)" if wait else ""
-    return LockedError(
-        f"{safe(rid)} is being worked on by {who}{waited}", hint="Wait for it to finish, then run the command again."
-    )
+    hint = "Wait for it to finish, then run the command again."
+    if holder is not None and not is_this_machine(holder):
+        minutes = round((HEARTBEAT_SECONDS * MISSED_BEATS + SKEW_SECONDS) / 60)
+        hint += f" If {safe(holder.host)} is down, its lock ends {minutes} minutes after its last heartbeat."
+    return LockedError(f"{safe(rid)} is being worked on by {who}{waited}", hint=hint)

@@ -107,6 +107,12 @@ def whereabouts(identity: ProcessIdentity) -> Literal["alive", "gone", "elsewher
     return "alive"
 
 
+def is_this_machine(identity: ProcessIdentity) -> bool:
+    """Whether a process is or was one of this machine: of this boot in any container, or of a host of this name."""
+    here, there = boot_id().partition(" ")[0], identity.boot.partition(" ")[0]
+    return (bool(here) and here == there) or identity.host == socket.gethostname()
+
+
 @lru_cache(maxsize=1)
 def boot_id() -> str:
     """The boot of this machine and the pid namespace of this process; empty where neither can be read."""
