@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,8 @@ import pytest
 from dml.cache.index import Index
 from dml.cache.layout import Cache
 from dml.catalog.connection import Catalog
+from dml.dataset.bag_export import export_bag
+from dml.dataset.lookup import resolve
 from dml.workspace.layout import Workspace
 
 from .gallery import Gallery, make_gallery
@@ -38,3 +42,28 @@ def index(cache: Cache) -> Iterator[Index]:
     """The index of the cache, open for writing."""
     with Index.writing(cache) as opened:
         yield opened
+
+
+@pytest.fixture
+def foreign(gallery: Gallery, cache: Cache) -> str:
+    """A bag as deriva-ml keeps it: its own key, two tables, no row of dml's."""
+    source = resolve(gallery.catalog, f"{gallery.dataset}@1.0.0")
+    key = f"0123456789abcdef_{source.snapshot}"
+    export_bag(gallery.catalog, source, cache.bag_directory(key, gallery.dataset))
+    with closing(sqlite3.connect(cache.index_path)) as connection:
+        connection.executescript(
+            "CREATE TABLE schema_meta (version INTEGER PRIMARY KEY,"
+            " recorded_at TEXT NOT NULL DEFAULT (datetime('now')));"
+            "INSERT INTO schema_meta (version) VALUES (1);"
+            "CREATE TABLE bags (checksum TEXT PRIMARY KEY, profile_id TEXT, built_at TEXT NOT NULL,"
+            " anchor_summary_json TEXT, size_bytes INTEGER);"
+            'CREATE TABLE bag_anchor_rids (checksum TEXT NOT NULL, "table" TEXT NOT NULL, rid TEXT NOT NULL,'
+            ' PRIMARY KEY (checksum, "table", rid),'
+            " FOREIGN KEY (checksum) REFERENCES bags (checksum) ON DELETE CASCADE);"
+        )
+        connection.execute(
+            "INSERT INTO bags VALUES (?, NULL, '2026-05-01T10:00:00+00:00', '{\"version\": \"1.0.0\"}', 4321)", (key,)
+        )
+        connection.execute("INSERT INTO bag_anchor_rids VALUES (?, 'Dataset', ?)", (key, gallery.dataset))
+        connection.commit()
+    return key

@@ -23,6 +23,7 @@ from typing import Any
 from cache.gallery import contents, make_gallery
 from dml.cache import records
 from dml.cache.bags import warm_bag
+from dml.cache.files import bag_files
 from dml.cache.index import Index
 from dml.cache.layout import Cache
 from dml.cache.survey import survey
@@ -146,7 +147,7 @@ def promised(root: Path, dataset: str) -> list[str]:
             bag = cache.bag_directory(record.key, dataset)
             if not (bag / "tagmanifest-md5.txt").is_file():
                 broken.append("metadata")
-            for file in records.bag_files(index, record.key, present=True):
+            for file in bag_files(index, record.key, present=True):
                 place = bag / file.path
                 if not place.is_file() or place.stat().st_size != file.length:
                     broken.append(file.path)

@@ -100,6 +100,7 @@ def test_damage_is_said_and_repaired(gallery: Gallery, say: Say, home: Path) -> 
 
 def test_a_damaged_index_is_put_aside(gallery: Gallery, say: Say, home: Path) -> None:
     say("warm", gallery.dataset)
+    say("pin", gallery.dataset)
     path = next(home.rglob("cache/index.sqlite"))
     path.write_bytes(b"not a database, but long enough to be looked at" * 50)
     broken = say("list")
@@ -109,8 +110,9 @@ def test_a_damaged_index_is_put_aside(gallery: Gallery, say: Say, home: Path) ->
     renewed = say("verify", "--repair")
     assert renewed.code == 0
     assert "entered into the index" in renewed.out
-    assert "a new one is made" in renewed.err
-    assert gallery.dataset in say("list").out
+    assert "a new one is made from what is on disk, with 1 pin" in renewed.err
+    (item,) = say("list", "--pinned", "--json").document["items"]
+    assert (item["rid"], item["tier"]) == (gallery.dataset, "cached_materialized")
 
 
 def test_pins_and_keeping_a_size(gallery: Gallery, say: Say, home: Path) -> None:

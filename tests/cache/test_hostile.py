@@ -14,6 +14,7 @@ import pytest
 
 from dml.cache import records
 from dml.cache.bags import WarmBag, warm_bag
+from dml.cache.files import bag_files
 from dml.cache.index import Index
 from dml.cache.layout import Cache, key_of
 from dml.cache.linking import Linked, link_file, link_tree
@@ -21,8 +22,6 @@ from dml.cache.locks import entry_lock
 from dml.cache.tiers import Tier
 from dml.catalog import download
 from dml.catalog.rows import update
-from dml.dataset.bag_export import export_bag
-from dml.dataset.lookup import resolve
 from dml.dataset.releases import mark_dev, release
 from dml.errors import DmlError, IntegrityError, LockedError, RetryableError, UnsafePathError
 
@@ -163,7 +162,7 @@ def test_a_link_planted_for_a_partial_file_is_not_written_through(
     victim.write_text("mine")
     entry = index.cache.entry_directory(rows_only.record.key)
     for make in (lambda place: place.symlink_to(victim), lambda place: place.hardlink_to(victim)):
-        for file in records.bag_files(index, rows_only.record.key):
+        for file in bag_files(index, rows_only.record.key):
             partial = index.cache.partial_path(entry, file.path)
             partial.parent.mkdir(exist_ok=True)
             make(partial)
@@ -179,7 +178,7 @@ def test_a_link_in_place_of_a_file_is_replaced_and_its_target_left_alone(
 ) -> None:
     victim = tmp_path / "victim"
     victim.write_text("mine")
-    place = rows_only.path / records.bag_files(index, rows_only.record.key)[0].path
+    place = rows_only.path / bag_files(index, rows_only.record.key)[0].path
     place.parent.mkdir(parents=True)
     place.symlink_to(victim)
     done = warm_bag(index, gallery.catalog, f"{gallery.dataset}@1.1.0")
@@ -220,7 +219,7 @@ def test_a_cut_connection_is_continued_where_it_broke(
 
 def test_a_partial_file_that_was_changed_is_fetched_anew(gallery: Gallery, rows_only: WarmBag, index: Index) -> None:
     entry = index.cache.entry_directory(rows_only.record.key)
-    for number, file in enumerate(records.bag_files(index, rows_only.record.key)):
+    for number, file in enumerate(bag_files(index, rows_only.record.key)):
         partial = index.cache.partial_path(entry, file.path)
         partial.parent.mkdir(exist_ok=True)
         partial.write_bytes(b"wrong" * (100, 400, 900, 1, 0)[number])
@@ -331,37 +330,12 @@ def test_links_and_devices_are_not_linked_to(tmp_path: Path) -> None:
     with pytest.raises(UnsafePathError, match="symbolic link"):
         link_file(tmp_path / "tree" / "link", tmp_path / "place")
     with pytest.raises(UnsafePathError, match="symbolic link"):
-        link_tree(tmp_path / "tree", tmp_path / "copy")
+        link_tree(tmp_path / "tree", tmp_path / "copy", hard=())
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(UnsafePathError, match="not a regular file"):
         link_file(tmp_path / "pipe", tmp_path / "place")
     assert not (tmp_path / "copy").exists()
     assert not (tmp_path / "place").exists()
-
-
-@pytest.fixture
-def foreign(gallery: Gallery, cache: Cache) -> str:
-    """A bag as deriva-ml keeps it: its own key, two tables, no row of dml's."""
-    source = resolve(gallery.catalog, f"{gallery.dataset}@1.0.0")
-    key = f"0123456789abcdef_{source.snapshot}"
-    export_bag(gallery.catalog, source, cache.bag_directory(key, gallery.dataset))
-    with closing(sqlite3.connect(cache.index_path)) as connection:
-        connection.executescript(
-            "CREATE TABLE schema_meta (version INTEGER PRIMARY KEY,"
-            " recorded_at TEXT NOT NULL DEFAULT (datetime('now')));"
-            "INSERT INTO schema_meta (version) VALUES (1);"
-            "CREATE TABLE bags (checksum TEXT PRIMARY KEY, profile_id TEXT, built_at TEXT NOT NULL,"
-            " anchor_summary_json TEXT, size_bytes INTEGER);"
-            'CREATE TABLE bag_anchor_rids (checksum TEXT NOT NULL, "table" TEXT NOT NULL, rid TEXT NOT NULL,'
-            ' PRIMARY KEY (checksum, "table", rid),'
-            " FOREIGN KEY (checksum) REFERENCES bags (checksum) ON DELETE CASCADE);"
-        )
-        connection.execute(
-            "INSERT INTO bags VALUES (?, NULL, '2026-05-01T10:00:00+00:00', '{\"version\": \"1.0.0\"}', 4321)", (key,)
-        )
-        connection.execute("INSERT INTO bag_anchor_rids VALUES (?, 'Dataset', ?)", (key, gallery.dataset))
-        connection.commit()
-    return key
 
 
 def test_a_bag_of_the_other_program_is_listed_and_used(gallery: Gallery, foreign: str, cache: Cache) -> None:

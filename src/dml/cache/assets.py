@@ -143,7 +143,7 @@ def warm_asset(
             place=place,
             partial=cache.partial_path(directory, asset.filename),
             length=asset.length,
-            md5=asset.md5,
+            checksum=asset.md5,
             same=same,
         )
         try:

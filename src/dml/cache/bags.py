@@ -16,14 +16,17 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from dml.cache import assets, records
-from dml.cache.fetching import Fetched, FileToFetch, fetch_files, require_space
+from dml.cache.fetching import Fetched, FileToFetch, fetch_files, is_whole, require_space
+from dml.cache.files import BagFile, bag_files, mark_gone, mark_here, same_content, verified_at
 from dml.cache.index import Index
-from dml.cache.inventory import has_metadata, has_size, read_files, seal
+from dml.cache.inventory import has_metadata, has_size, read_files, seal, time_of_change
 from dml.cache.layout import Cache, key_of
 from dml.cache.linking import link_tree
 from dml.cache.locks import WAIT, entry_lock
-from dml.cache.records import BagFile, BagRecord, BagToRecord
-from dml.dataset.bagit import TAG_MANIFEST, file_md5, payload_path, read_fetch
+from dml.cache.records import BagRecord, BagToRecord
+from dml.cache.sizes import size_text
+from dml.dataset.bagit import payload_path, read_fetch, tag_manifest
+from dml.dataset.checksums import file_md5
 from dml.dataset.materialize import judge
 from dml.dataset.spec import DatasetSpec
 from dml.errors import ConflictError, IntegrityError
@@ -92,9 +95,10 @@ def warm_bag(
     entry = _entry(index, catalog, wanted)
     with entry_lock(index.cache, entry.key, wait=wait, progress=progress):
         made = _ensure_metadata(index, catalog, entry)
-        _look_again(index, entry)
+        whole = wanted.materialize and not metadata_only
+        _look_again(index, entry, to_be_read=whole, progress=progress)
         fetched = Fetched()
-        if wanted.materialize and not metadata_only:
+        if whole:
             fetched = _fetch_missing(index, catalog, entry, jobs or wanted.fetch_concurrency, progress)
             with contextlib.suppress(OSError):  # not empty as long as a transfer is to be continued
                 index.cache.partial_path(index.cache.entry_directory(entry.key), "").parent.rmdir()
@@ -113,11 +117,16 @@ def find_here(index: Index, spec: DatasetSpec) -> BagRecord | None:
 
 
 def place_bag(warm: WarmBag, destination: Path) -> int:
-    """Give a run a bag of its own: every file reflinked, hard-linked read-only, or copied; returns their number.
+    """Give a run a bag of its own: every file reflinked, or else its files linked read-only and its tables copied.
+
+    Nothing that the run does to it passes unnoticed in the cache, and clearing the cache takes nothing from it.
 
     Args:
         warm: The bag.
         destination: A directory that does not exist; its parent must.
+
+    Returns:
+        The number of files.
 
     Raises:
         ConflictError: The place is taken.
@@ -126,7 +135,7 @@ def place_bag(warm: WarmBag, destination: Path) -> int:
     """
     if destination.is_symlink() or destination.exists():
         raise ConflictError(f"{destination} exists already", hint="Name another place.")
-    return link_tree(warm.path, destination)
+    return link_tree(warm.path, destination, hard={remote.path for remote in read_fetch(warm.path)})
 
 
 @dataclass(frozen=True)
@@ -220,7 +229,7 @@ def enter_bag(
         IntegrityError, UnsafePathError: It is malformed, or names a place outside itself.
     """
     files, metadata = read_files(bag)
-    target, tags = str(index.cache.target), bag / TAG_MANIFEST
+    target, tags = str(index.cache.target), tag_manifest(bag)
     tag_md5 = file_md5(tags) if tags.is_file() else ""
     records.add_bag(index, BagToRecord(key, target, rid, version, snapshot, excluded, origin, tag_md5, metadata), files)
 
@@ -239,20 +248,34 @@ def _export(catalog: Catalog, cache: Cache, entry: _Entry) -> None:
     seal(bag)
 
 
-def _look_again(index: Index, entry: _Entry) -> None:
-    """Notice files that were removed or cut since they came; nothing is read."""
-    bag = str(entry.bag(index.cache))
-    gone = [
-        file.path
-        for file in records.bag_files(index, entry.key, present=True)
-        if not has_size(f"{bag}/{file.path}", file.length)
-    ]
+def _look_again(index: Index, entry: _Entry, *, to_be_read: bool, progress: Progress) -> None:
+    """Notice files that were removed, cut or written to since they were verified; only those written to are read.
+
+    Files that nobody verified (another program brought them, or the index was made anew) are read when they are wanted.
+    """
+    bag = entry.bag(index.cache)
+    verified = verified_at(index, entry.key)
+    gone, doubtful = [], []
+    for file in bag_files(index, entry.key, present=True):
+        changed = time_of_change(f"{bag}/{file.path}", file.length)
+        if changed is None:
+            gone.append(file.path)
+        elif verified.get(file.path, None if to_be_read else changed) != changed:
+            doubtful.append(file)
+    if doubtful:
+        size = sum(file.length for file in doubtful)
+        progress.message(f"reading {len(doubtful):,} files of {entry.rid}, {size_text(size)}, to verify them")
+    right: list[str] = []
+    for file in doubtful:
+        (right if is_whole(bag / file.path, file.length, file.checksum) else gone).append(file.path)
+    if right:
+        mark_here(index, entry.key, bag, right)
     if gone:
-        records.mark_files(index, entry.key, gone, present=False)
+        mark_gone(index, entry.key, gone)
 
 
 def _fetch_missing(index: Index, catalog: Catalog, entry: _Entry, jobs: int, progress: Progress) -> Fetched:
-    missing = records.bag_files(index, entry.key, present=False)
+    missing = bag_files(index, entry.key, present=False)
     if not missing:
         return Fetched()
     cache, bag = index.cache, entry.bag(index.cache)
@@ -264,7 +287,7 @@ def _fetch_missing(index: Index, catalog: Catalog, entry: _Entry, jobs: int, pro
         catalog,
         cache.root,
         files,
-        record=lambda items: records.mark_files(index, entry.key, items, present=True),
+        record=lambda items: mark_here(index, entry.key, bag, items),
         jobs=jobs,
         progress=progress,
         label=f"{entry.rid}@{entry.version}",
@@ -274,7 +297,7 @@ def _fetch_missing(index: Index, catalog: Catalog, entry: _Entry, jobs: int, pro
 def files_to_fetch(index: Index, catalog: Catalog, key: str, bag: Path, wanted: Sequence[BagFile]) -> list[FileToFetch]:
     """Where files of a bag come from and go to, every address and path judged before the first byte is asked for.
 
-    Length and MD5 are those that the index recorded when the bag was made, not what the bag says now.
+    Length and checksum are those that the index recorded when the bag was made, not what the bag says now.
 
     Raises:
         UnsafePathError: A path leaves the bag, or an address is not on the catalog's host.
@@ -282,7 +305,7 @@ def files_to_fetch(index: Index, catalog: Catalog, key: str, bag: Path, wanted: 
     """
     cache = index.cache
     remotes = {remote.path: remote for remote in read_fetch(bag)}
-    elsewhere = records.same_content(index, key)
+    elsewhere = same_content(index, key)
     single = assets.same_content(index, key)
     files = []
     for file in wanted:
@@ -292,10 +315,10 @@ def files_to_fetch(index: Index, catalog: Catalog, key: str, bag: Path, wanted: 
                 f"{safe(file.path)} of {bag.parent.name} is missing, and fetch.txt does not say where it is",
                 hint="dml cache verify --repair makes its metadata anew.",
             )
-        judge(catalog, replace(remote, md5=file.md5, length=file.length))
-        other = elsewhere.get((file.md5, file.length))
+        judge(catalog, replace(remote, checksum=file.checksum, length=file.length))
+        other = elsewhere.get((file.checksum, file.length))
         same = [payload_path(cache.bag_directory(other[0], other[1]), other[2])] if other else []
-        same += single.get((file.md5, file.length), [])
+        same += single.get((file.checksum, file.length), [])
         files.append(
             FileToFetch(
                 item=file.path,
@@ -303,7 +326,7 @@ def files_to_fetch(index: Index, catalog: Catalog, key: str, bag: Path, wanted: 
                 place=payload_path(bag, file.path),
                 partial=cache.partial_path(cache.entry_directory(key), file.path),
                 length=file.length,
-                md5=file.md5,
+                checksum=file.checksum,
                 same=tuple(same),
             )
         )

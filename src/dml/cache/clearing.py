@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dml.cache import assets, records
+from dml.cache.files import bag_files
 from dml.cache.index import Index
 from dml.cache.inventory import walk_size
 from dml.cache.locks import entry_lock, is_locked
@@ -204,12 +205,12 @@ class _Sizes:
 
     def __init__(self, index: Index, items: Sequence[CachedItem]) -> None:
         bags = [item for item in items if item.kind is Kind.BAG]
-        self._files = {item.key: records.bag_files(index, item.key, present=True) for item in bags}
+        self._files = {item.key: bag_files(index, item.key, present=True) for item in bags}
         self._holders: Counter[str] = Counter(
-            md5 for files in self._files.values() for md5 in {file.md5 for file in files}
+            checksum for files in self._files.values() for checksum in {file.checksum for file in files}
         )
         self._own = {id(item): self._own_size(item) for item in items}
-        lengths = {file.md5: file.length for files in self._files.values() for file in files}
+        lengths = {file.checksum: file.length for files in self._files.values() for file in files}
         self.total = sum(self._own.values()) + sum(lengths.values())
 
     def _own_size(self, item: CachedItem) -> int:
@@ -223,9 +224,9 @@ class _Sizes:
     def remove(self, item: CachedItem) -> int:
         """Take an entry out; returns what that gives back."""
         freed = self._own.pop(id(item))
-        for md5, length in {file.md5: file.length for file in self._files.pop(item.key, [])}.items():
-            self._holders[md5] -= 1
-            if not self._holders[md5]:
+        for checksum, length in {file.checksum: file.length for file in self._files.pop(item.key, [])}.items():
+            self._holders[checksum] -= 1
+            if not self._holders[checksum]:
                 freed += length
         self.total -= freed
         return freed

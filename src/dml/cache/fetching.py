@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 
 from dml.cache.linking import READ_ONLY, link_file
 from dml.cache.sizes import size_text
-from dml.dataset.bagit import file_md5
+from dml.dataset.checksums import has_checksum
+from dml.dataset.materialize import fetch_verified
 from dml.errors import DmlError, IntegrityError, NotFoundError, PartialError, RetryableError, UnsafePathError
 from dml.progress import SILENT, Progress
 from dml.safe_text import safe
@@ -53,7 +54,7 @@ class FileToFetch:
         place: Where it belongs, below the cache's root.
         partial: Where its bytes collect.
         length: Bytes.
-        md5: Their MD5 in hexadecimal; never empty.
+        checksum: Their checksum; never empty.
         same: Files of this cache that may hold the same bytes; they are verified before they are used.
     """
 
@@ -62,7 +63,7 @@ class FileToFetch:
     place: Path
     partial: Path
     length: int
-    md5: str
+    checksum: str
     same: tuple[Path, ...] = ()
 
 
@@ -97,12 +98,12 @@ def require_space(root: Path, needed: int) -> None:
         )
 
 
-def is_whole(place: Path, length: int, md5: str) -> bool:
-    """Whether a regular file with this length and MD5 is in a place; reads it when the length is right."""
+def is_whole(place: Path, length: int, checksum: str) -> bool:
+    """Whether a regular file with this length and checksum is in a place; reads it when the length is right."""
     try:
         if place.is_symlink() or not place.is_file() or place.stat().st_size != length:
             return False
-        return file_md5(place) == md5
+        return has_checksum(place, checksum)
     except OSError:
         return False
 
@@ -140,7 +141,7 @@ def fetch_files(
     """
     groups: dict[tuple[str, int], list[FileToFetch]] = defaultdict(list)
     for file in files:
-        groups[file.md5, file.length].append(file)
+        groups[file.checksum, file.length].append(file)
     together = label and len(groups) > _MANY
     shown: Progress = _Together(progress, label) if together else progress
     if together:
@@ -239,7 +240,7 @@ class _Work:
             self._note([first], self._bring_one(first))
             for other in others:
                 self._prepare(other)
-                if not is_whole(other.place, other.length, other.md5):
+                if not is_whole(other.place, other.length, other.checksum):
                     link_file(first.place, other.place)
                 self._note([other], Fetched(shared=1))
         except _Stopped:
@@ -261,18 +262,16 @@ class _Work:
         if self.stop.is_set():
             raise _Stopped
         self._prepare(file)
-        if is_whole(file.place, file.length, file.md5):
+        if is_whole(file.place, file.length, file.checksum):
             file.place.chmod(READ_ONLY)
             return Fetched(shared=1)
         for source in file.same:
-            if is_whole(source, file.length, file.md5):
+            if is_whole(source, file.length, file.checksum):
                 link_file(source, file.place)
                 return Fetched(shared=1)
         return Fetched(1, self._download(file))
 
     def _download(self, file: FileToFetch) -> int:
-        from dml.catalog.objects import download
-
         moved = 0
 
         def advance(count: int) -> None:
@@ -287,12 +286,12 @@ class _Work:
         outcome = "failed"
         try:
             before = _size(file.partial)
-            download(
+            fetch_verified(
                 self._catalog,
                 file.url,
                 file.place,
                 length=file.length,
-                md5_hex=file.md5,
+                checksum=file.checksum,
                 progress=advance,
                 partial=file.partial,
             )

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from dml.cache import schema
+from dml.cache.kept_pins import has_kept_pins, keep_pins, restore_pins
 from dml.cache.layout import Cache
 from dml.errors import DmlError, IntegrityError, LockedError
 from dml.safe_text import safe
@@ -129,7 +130,10 @@ class Index:
             self._connection = open_for_writing(path)
         try:
             with self.transaction() as connection:
-                schema.create_missing(connection, self.now())
+                if schema.create_missing(connection, self.now()):
+                    restore_pins(connection, self.cache)
+                elif not has_kept_pins(self.cache) and connection.execute("SELECT 1 FROM dml_pins").fetchone():
+                    keep_pins(connection, self.cache)
         except BaseException:
             self.close()
             raise
@@ -170,7 +174,7 @@ class Index:
                 raise
             raise IntegrityError(
                 error.message.replace("The registry", "The cache index", 1),
-                hint="The bags beside it are untouched. `dml cache verify --repair` puts it aside and makes it anew.",
+                hint="Bags, assets and pins are kept: `dml cache verify --repair` makes it anew from what is on disk.",
             ) from error
         except DmlError as error:
             if error.message.startswith("The registry"):
@@ -182,7 +186,8 @@ class Index:
 def put_aside_if_damaged(index: Index) -> Path | None:
     """Rename an index that cannot be read, so that a new one can be made; returns its new path, None when it is sound.
 
-    The bags and assets beside it stay, and are found as things that the index does not know.
+    The bags and assets beside it stay, and are found as things that the index does not know; the new one takes the pins
+    from the file beside it.
     """
     path = index.cache.index_path
     try:

@@ -7,12 +7,12 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from dml.cache.files import BagFile
 from dml.cache.linking import READ_ONLY
-from dml.cache.records import BagFile
 from dml.dataset.bagit import payload_path, read_fetch
 from dml.errors import UnsafePathError
 
-__all__ = ["has_metadata", "has_size", "read_files", "seal", "walk_size"]
+__all__ = ["has_metadata", "has_size", "read_files", "seal", "time_of_change", "walk_size"]
 
 
 def has_metadata(bag: Path) -> bool:
@@ -22,11 +22,16 @@ def has_metadata(bag: Path) -> bool:
 
 def has_size(place: Path | str, length: int) -> bool:
     """Whether a regular file of this length is in a place; it is not read."""
+    return time_of_change(place, length) is not None
+
+
+def time_of_change(place: Path | str, length: int) -> int | None:
+    """When a regular file of this length was last changed, in nanoseconds; None when there is no such file."""
     try:
         status = os.lstat(place)
     except OSError:
-        return False
-    return _is_regular(status) and status.st_size == length
+        return None
+    return status.st_mtime_ns if _is_regular(status) and status.st_size == length else None
 
 
 def read_files(bag: Path) -> tuple[list[BagFile], int]:
@@ -37,7 +42,7 @@ def read_files(bag: Path) -> tuple[list[BagFile], int]:
         UnsafePathError: A path would leave the bag, or a symbolic link is in the way.
     """
     files = [
-        BagFile(one.path, one.length, one.md5, has_size(payload_path(bag, one.path), one.length))
+        BagFile(one.path, one.length, one.checksum, has_size(payload_path(bag, one.path), one.length))
         for one in read_fetch(bag)
     ]
     named = {file.path for file in files}

@@ -3,6 +3,7 @@
 ::
 
     <cache>/index.sqlite                              what is here: deriva-ml's tables, and dml's beside them
+            dml-pins.json                             the pins once more, for when the index is damaged or removed
             bags/<key>/Dataset_<RID>/                 a bag of a dataset version: metadata whole, assets one by one
             bags/<key>/.partial/                      assets under way; a transfer that broke off goes on from here
             assets/<RID>_<MD5>/<Filename>             single assets
@@ -57,6 +58,11 @@ class Cache:
     def index_path(self) -> Path:
         """The SQLite index."""
         return self.root / "index.sqlite"
+
+    @property
+    def pins_path(self) -> Path:
+        """The pins outside the index."""
+        return self.root / "dml-pins.json"
 
     @property
     def bags_directory(self) -> Path:

@@ -3,6 +3,9 @@
 In this order: a reflink (a copy that shares its blocks until one is written; FICLONE of ioctl_ficlone(2)), a hard link
 to the read-only file, and across file systems, or where links are not possible, a copy. The file appears in its place
 whole, in one step, and read-only.
+
+A mode keeps out who asks politely, not root and not the owner after a chmod. Files whose every change is noticed (those
+that ``files`` watches) may be hard links all the same; everything else is given as a reflink or a copy.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import fcntl
 import os
 import shutil
 import stat
+from collections.abc import Collection
 from enum import StrEnum
 from pathlib import Path
 
@@ -37,8 +41,13 @@ class Linked(StrEnum):
     COPY = "copy"
 
 
-def link_file(source: Path, destination: Path) -> Linked:
+def link_file(source: Path, destination: Path, *, hard: bool = True) -> Linked:
     """Give ``destination`` the bytes of a cached file; what is there is replaced. Its directory must exist.
+
+    Args:
+        source: The cached file.
+        destination: Its place.
+        hard: Whether it may be a hard link.
 
     Raises:
         UnsafePathError: The source is a symbolic link or no regular file.
@@ -56,7 +65,7 @@ def link_file(source: Path, destination: Path) -> Linked:
         try:
             if not stat.S_ISREG(os.fstat(reading).st_mode):
                 raise UnsafePathError(f"{safe(source)} is not a regular file")
-            how = _bring(reading, source, temporary)
+            how = _bring(reading, source, temporary, hard=hard)
         finally:
             os.close(reading)
         temporary.replace(destination)
@@ -73,10 +82,15 @@ def link_file(source: Path, destination: Path) -> Linked:
             temporary.unlink()
 
 
-def link_tree(source: Path, destination: Path) -> int:
+def link_tree(source: Path, destination: Path, hard: Collection[str]) -> int:
     """Give ``destination`` (a directory that does not exist) every file of a cached directory; returns their number.
 
     Made beside its place and renamed, so that it is there whole or not at all.
+
+    Args:
+        source: The cached directory.
+        destination: Its place.
+        hard: The files that may be hard links, relative to the directory.
 
     Raises:
         As :func:`link_file`; also UnsafePathError when the source holds a symbolic link.
@@ -84,7 +98,7 @@ def link_tree(source: Path, destination: Path) -> int:
     staging = destination.with_name(f".dml-{os.getpid()}-{os.urandom(6).hex()}.tmp")
     try:
         try:
-            number = _tree(source, staging)
+            number = _tree(source, staging, "", hard)
             staging.rename(destination)
         except OSError as error:
             raise DmlError(f"{safe(destination)} cannot be made: {error.strerror or error}") from error
@@ -93,22 +107,31 @@ def link_tree(source: Path, destination: Path) -> int:
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _tree(source: Path, destination: Path) -> int:
+def _tree(source: Path, destination: Path, above: str, hard: Collection[str]) -> int:
     destination.mkdir(parents=True)
     number = 0
     with os.scandir(source) as entries:
         for entry in sorted(entries, key=lambda one: one.name):
             if entry.is_dir(follow_symlinks=False):
-                number += _tree(Path(entry.path), destination / entry.name)
+                number += _tree(Path(entry.path), destination / entry.name, f"{above}{entry.name}/", hard)
             else:
-                link_file(Path(entry.path), destination / entry.name)
+                link_file(Path(entry.path), destination / entry.name, hard=f"{above}{entry.name}" in hard)
                 number += 1
     return number
 
 
-def _bring(reading: int, source: Path, temporary: Path) -> Linked:
+def _bring(reading: int, source: Path, temporary: Path, *, hard: bool) -> Linked:
     if _reflinked(reading, temporary):
         return Linked.REFLINK
+    if hard and _linked(reading, source, temporary):
+        return Linked.HARD_LINK
+    with os.fdopen(os.dup(reading), "rb") as reader, temporary.open("xb") as writer:
+        shutil.copyfileobj(reader, writer, 1 << 20)
+        _seal(writer.fileno())
+    return Linked.COPY
+
+
+def _linked(reading: int, source: Path, temporary: Path) -> bool:
     try:
         if stat.S_IMODE(os.fstat(reading).st_mode) & 0o222:
             os.fchmod(reading, READ_ONLY)
@@ -116,14 +139,10 @@ def _bring(reading: int, source: Path, temporary: Path) -> Linked:
     except OSError as error:
         if error.errno not in _NO_LINK:
             raise
-    else:
-        if not os.path.samestat(os.lstat(temporary), os.fstat(reading)):
-            raise UnsafePathError(f"{safe(source)} was replaced while it was linked")
-        return Linked.HARD_LINK
-    with os.fdopen(os.dup(reading), "rb") as reader, temporary.open("xb") as writer:
-        shutil.copyfileobj(reader, writer, 1 << 20)
-        _seal(writer.fileno())
-    return Linked.COPY
+        return False
+    if not os.path.samestat(os.lstat(temporary), os.fstat(reading)):
+        raise UnsafePathError(f"{safe(source)} was replaced while it was linked")
+    return True
 
 
 def _reflinked(reading: int, temporary: Path) -> bool:

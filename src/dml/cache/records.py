@@ -1,7 +1,7 @@
-"""What the index says about bags: which dataset version each is, which of its files are here, when it was used.
+"""What the index says about bags: which dataset version each is, how much of it is here, when it was used.
 
-Each function that writes is one durable transaction, or joins the one that is open. The counts of missing files are
-kept beside the files themselves, so that a listing reads one row a bag, however many files it has.
+Each function that writes is one durable transaction, or joins the one that is open. A listing reads one row a bag,
+however many files it has: those are the business of ``files``, which keeps their counts here.
 """
 
 from __future__ import annotations
@@ -13,47 +13,25 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from dml.cache.files import BagFile, enter_files
 from dml.cache.index import Index
 from dml.cache.schema import DATASET_ANCHOR
 from dml.cache.tiers import Tier, tier_of
 from dml.workspace.times import read_time
 
 __all__ = [
-    "BagFile",
     "BagRecord",
     "BagToRecord",
     "add_bag",
-    "bag_files",
     "bag_records",
     "find_bag",
     "forget_bag",
-    "mark_files",
     "mark_used",
     "mark_verified",
-    "same_content",
 ]
 
 OURS, THEIRS = "dml", "deriva-ml"
 """Values of ``BagRecord.origin``."""
-
-
-@dataclass(frozen=True)
-class BagFile:
-    """A file of a bag that is fetched apart from its metadata.
-
-    Attributes:
-        path: Its place in the bag.
-        length: Bytes.
-        md5: Its MD5 in hexadecimal.
-        present: Whether it is here, verified when it came.
-        lost: Whether it was here and is gone or broken.
-    """
-
-    path: str
-    length: int
-    md5: str
-    present: bool = False
-    lost: bool = False
 
 
 @dataclass(frozen=True)
@@ -232,38 +210,7 @@ def add_bag(index: Index, bag: BagToRecord, files: Sequence[BagFile]) -> None:
                 now,
             ),
         )
-        connection.execute("DELETE FROM dml_files WHERE checksum = ?", (bag.key,))
-        connection.executemany(
-            "INSERT INTO dml_files (checksum, path, length, md5, present) VALUES (?, ?, ?, ?, ?)",
-            [(bag.key, file.path, file.length, file.md5, file.present) for file in files],
-        )
-        _count(connection, bag.key)
-
-
-def bag_files(index: Index, key: str, *, present: bool | None = None) -> list[BagFile]:
-    """The files of a bag by path; only those that are here, or only those that are not."""
-    query = (
-        "SELECT path, length, md5, present, lost FROM dml_files WHERE checksum = ? AND (? IS NULL OR present = ?)"
-        " ORDER BY path"
-    )
-
-    def found(connection: sqlite3.Connection) -> list[BagFile]:
-        rows = connection.execute(query, (key, present, present))
-        return [
-            BagFile(row["path"], row["length"], row["md5"], bool(row["present"]), bool(row["lost"])) for row in rows
-        ]
-
-    return index.read(found)
-
-
-def mark_files(index: Index, key: str, paths: Iterable[str], *, present: bool) -> None:
-    """Record that files of a bag have come, or that files that were here are gone or broken."""
-    with index.transaction() as connection:
-        connection.executemany(
-            "UPDATE dml_files SET present = ?, lost = NOT ? WHERE checksum = ? AND path = ?",
-            [(present, present, key, path) for path in paths],
-        )
-        _count(connection, key)
+        enter_files(connection, bag.key, files)
 
 
 def mark_used(index: Index, key: str) -> None:
@@ -284,38 +231,6 @@ def forget_bag(index: Index, key: str) -> None:
     with index.transaction() as connection:
         for table in ("dml_files", "dml_bags", "bag_anchor_rids", "bags"):
             connection.execute(f"DELETE FROM {table} WHERE checksum = ?", (key,))  # noqa: S608 - names of this module
-
-
-def same_content(index: Index, key: str) -> dict[tuple[str, int], tuple[str, str, str]]:
-    """Files of other bags that hold the bytes of files this bag misses.
-
-    Returns:
-        By MD5 and length: key and dataset of the other bag, and the path in it.
-    """
-    query = (
-        "SELECT f.md5, f.length, o.checksum, o.path, d.dataset_rid FROM dml_files AS f"
-        " JOIN dml_files AS o ON o.md5 = f.md5 AND o.length = f.length AND o.present AND o.checksum <> f.checksum"
-        " JOIN dml_bags AS d ON d.checksum = o.checksum WHERE f.checksum = ? AND NOT f.present AND f.md5 <> ''"
-    )
-    return index.read(
-        lambda connection: {
-            (row["md5"], row["length"]): (row["checksum"], row["dataset_rid"], row["path"])
-            for row in connection.execute(query, (key,))
-        }
-    )
-
-
-def _count(connection: sqlite3.Connection, key: str) -> None:
-    connection.execute(
-        "UPDATE dml_bags SET (missing, missing_bytes) = (SELECT count(*), coalesce(sum(length), 0) FROM dml_files"
-        " WHERE checksum = :key AND NOT present) WHERE checksum = :key",
-        {"key": key},
-    )
-    connection.execute(
-        "UPDATE bags SET size_bytes = (SELECT metadata_bytes + asset_bytes - missing_bytes FROM dml_bags"
-        " WHERE checksum = :key) WHERE checksum = :key",
-        {"key": key},
-    )
 
 
 def _record(row: sqlite3.Row) -> BagRecord:

@@ -63,6 +63,7 @@ OWN_TABLES = {
         md5 TEXT NOT NULL,
         present INTEGER NOT NULL,
         lost INTEGER NOT NULL DEFAULT 0,
+        changed INTEGER,
         PRIMARY KEY (checksum, path)""",
     "dml_assets": """
         name TEXT PRIMARY KEY,
@@ -76,6 +77,7 @@ OWN_TABLES = {
         last_used TEXT NOT NULL,
         verified_at TEXT""",
     # A pin is on what is meant, not on the bytes: it holds when they are fetched anew. Assets have the version ''.
+    # The same is in a file beside the index (``kept_pins``), from which a new index takes it.
     "dml_pins": """
         target TEXT NOT NULL,
         rid TEXT NOT NULL,
@@ -102,14 +104,22 @@ def refusal(connection: sqlite3.Connection) -> str:
     return ""
 
 
-def create_missing(connection: sqlite3.Connection, now: str) -> None:
-    """Create every table and index that is not there. The caller holds the transaction."""
+def create_missing(connection: sqlite3.Connection, now: str) -> bool:
+    """Create every table and index that is not there; the caller holds the transaction.
+
+    Returns:
+        Whether dml's tables are new, so that what else dml knows of this cache has to be entered.
+    """
+    there = _tables(connection)
     for table, definition in (SHARED_TABLES | OWN_TABLES).items():
         connection.execute(f"CREATE TABLE IF NOT EXISTS {table} ({definition})")
+    if "changed" not in {row[1] for row in connection.execute("PRAGMA table_info(dml_files)")}:
+        connection.execute("ALTER TABLE dml_files ADD COLUMN changed INTEGER")
     for name, definition in INDEXES.items():
         connection.execute(f"CREATE INDEX IF NOT EXISTS {name} ON {definition}")
     connection.execute("INSERT OR IGNORE INTO schema_meta (version) VALUES (?)", (SCHEMA_VERSION,))
     connection.execute("INSERT OR IGNORE INTO dml_meta (version, recorded_at) VALUES (?, ?)", (DML_VERSION, now))
+    return "dml_pins" not in there
 
 
 def shadow_missing(connection: sqlite3.Connection) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -84,7 +84,7 @@ class CachedItem:
     remark: str = ""
 
 
-_PARTS = {"bags", "assets", "dml-locks"}
+_PARTS = {"bags", "assets", "dml-locks", "dml-pins.json"}
 _LEGACY = re.compile(r"([0-9A-Z][0-9A-Z-]*)_([0-9a-f]{40,128})")
 
 
@@ -123,7 +123,7 @@ def totals(index: Index) -> Totals:
 
 
 def _bags(index: Index, usage: Usage) -> Iterator[CachedItem]:
-    cache = index.cache
+    cache, pinned = index.cache, {rid for rid, version in pins(index) if version}
     there = {entry.name: entry for entry in _entries(cache.bags_directory)}
     known = set()
     for record in bag_records(index):
@@ -131,7 +131,7 @@ def _bags(index: Index, usage: Usage) -> Iterator[CachedItem]:
         yield _bag(record, cache, usage, there.get(record.key))
     for name, entry in there.items():
         if name not in known:
-            yield _unknown_bag(entry)
+            yield _unknown_bag(entry, usage, pinned)
 
 
 def _bag(record: BagRecord, cache: Cache, usage: Usage, entry: os.DirEntry[str] | None) -> CachedItem:
@@ -168,7 +168,8 @@ def _bag(record: BagRecord, cache: Cache, usage: Usage, entry: os.DirEntry[str] 
     )
 
 
-def _unknown_bag(entry: os.DirEntry[str]) -> CachedItem:
+def _unknown_bag(entry: os.DirEntry[str], usage: Usage, pinned: Collection[str]) -> CachedItem:
+    """A directory that the index does not know. Which version it holds is not known either, so any may be needed."""
     path = Path(entry.path)
     changed = _changed(entry)
     if entry.is_symlink():
@@ -193,6 +194,8 @@ def _unknown_bag(entry: os.DirEntry[str]) -> CachedItem:
         rid,
         key=entry.name,
         last_used=changed,
+        pinned=rid in pinned,
+        needed_by=usage.needers_of_any(rid),
         remark=f"a bag of {rid} that the index does not know",
     )
 

@@ -48,6 +48,10 @@ class Usage:
         """The executions that still need it; an input without a recorded version needs every version."""
         return tuple(dict.fromkeys((*self.needers.get((rid, version), ()), *self.needers.get((rid, ""), ()))))
 
+    def needers_of_any(self, rid: str) -> tuple[str, ...]:
+        """The executions that still need some version of a dataset."""
+        return tuple(dict.fromkeys(one for (of, _), ones in self.needers.items() if of == rid for one in ones))
+
 
 def usage_of(workspace: Workspace, cache: Cache, *, links: bool = False) -> Usage:
     """Read the registry of a workspace; nothing is created.

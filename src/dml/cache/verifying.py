@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,14 +17,16 @@ from typing import TYPE_CHECKING
 from dml.cache import assets, records
 from dml.cache.bags import enter_bag, files_to_fetch
 from dml.cache.fetching import JOBS, FileToFetch, fetch_files
+from dml.cache.files import BagFile, bag_files, mark_gone, mark_here
 from dml.cache.index import Index
 from dml.cache.inventory import has_metadata
 from dml.cache.layout import Cache, key_of, split_asset_name
 from dml.cache.linking import READ_ONLY
 from dml.cache.locks import WAIT, entry_lock
-from dml.cache.records import OURS, BagFile, BagRecord
+from dml.cache.records import OURS, BagRecord
 from dml.cache.survey import CachedItem, Kind
-from dml.dataset.bagit import TAG_MANIFEST, file_md5, payload_path, read_info, read_manifest
+from dml.dataset.bagit import payload_path, read_info, read_manifest, read_tag_manifest, tag_manifest
+from dml.dataset.checksums import file_checksum, has_checksum
 from dml.dataset.version import DatasetVersion
 from dml.errors import IntegrityError, LockedError, NotFoundError, PartialError, UnsafePathError
 from dml.progress import SILENT, Progress
@@ -136,7 +138,7 @@ def _verify_bag(index: Index, item: CachedItem, catalog: Catalog | None, jobs: i
         if problem:
             return Verified(item, faults=(Fault(bag.name, problem),))
     record = next(iter(records.bag_records(index, key=item.key, dataset_rid=rid)))
-    files = records.bag_files(index, item.key)
+    files = bag_files(index, item.key)
     named = {file.path for file in files}
     reading = _Reading()
     broken = _read_assets(index, item.key, bag, files, reading)
@@ -153,7 +155,7 @@ def _verify_bag(index: Index, item: CachedItem, catalog: Catalog | None, jobs: i
         came = _fetch_broken(index, catalog, item.key, bag, broken, jobs, progress)
         faults = [replace(one, repaired=one.repaired or one.path in came) for one in faults]
     wrong = {fault.path for fault in faults if not fault.repaired}
-    missing = [file.path for file in records.bag_files(index, item.key, present=False) if file.path not in wrong]
+    missing = [file.path for file in bag_files(index, item.key, present=False) if file.path not in wrong]
     records.mark_verified(index, item.key, right=not wrong and not missing)
     remark = "entered into the index" if unknown else ""
     return Verified(item, reading.files, reading.bytes, tuple(faults), len(missing), remark)
@@ -181,9 +183,9 @@ def _adopt(index: Index, item: CachedItem, bag: Path) -> str:
 
 def _read_assets(index: Index, key: str, bag: Path, files: Sequence[BagFile], reading: _Reading) -> list[str]:
     """Compare the files of a bag with the index; returns the paths of those that are wrong or gone."""
-    broken, came = [], []
+    broken, right = [], []
     for file in files:
-        problem = _problem(payload_path(bag, file.path), file.length, file.md5)
+        problem = _problem(payload_path(bag, file.path), file.length, file.checksum)
         if problem == "gone" and not (file.present or file.lost):
             continue
         if problem:
@@ -192,44 +194,47 @@ def _read_assets(index: Index, key: str, bag: Path, files: Sequence[BagFile], re
             continue
         reading.files += 1
         reading.bytes += file.length
-        if not file.present:
-            came.append(file.path)
+        right.append(file.path)
     if broken:
-        records.mark_files(index, key, broken, present=False)
-    if came:
-        records.mark_files(index, key, came, present=True)
+        mark_gone(index, key, broken)
+    if right:
+        mark_here(index, key, bag, right)
     return broken
 
 
 def _read_metadata(bag: Path, tag_md5: str, files: set[str], reading: _Reading) -> None:
     """Compare everything but the files with the manifests, and name what no manifest knows."""
-    expected = _tag_manifest(bag)
-    if not expected or (tag_md5 and _problem(bag / TAG_MANIFEST, None, tag_md5)):
-        reading.faults.append(Fault(TAG_MANIFEST, "wrong bytes" if (bag / TAG_MANIFEST).is_file() else "gone"))
+    tags = _tag_files(bag, tag_md5, reading)
+    expected = dict(tags)
     with contextlib.suppress(IntegrityError):  # then the tag manifest says so
-        for path, md5 in read_manifest(bag).items():
+        for path, checksum in read_manifest(bag).items():
             try:
                 payload_path(bag, path)
             except UnsafePathError:
                 reading.faults.append(Fault(path, "a path that is not safe"))
                 continue
             if path not in files:
-                expected[path] = md5
-    for path, md5 in sorted(expected.items()):
-        problem = _problem(bag / path, None, md5)
+                expected[path] = checksum
+    for path, checksum in sorted(expected.items()):
+        problem = _problem(bag / path, None, checksum)
         if problem:
             reading.faults.append(Fault(path, problem))
         else:
             reading.files += 1
             reading.bytes += (bag / path).stat().st_size
     for path in _paths(bag):
-        if path not in expected and path not in files and path != TAG_MANIFEST:
-            reading.faults.append(
-                Fault(path, "a symbolic link" if (bag / path).is_symlink() else "not in the manifest")
-            )
+        if (bag / path).is_symlink():
+            reading.faults.append(Fault(path, "a symbolic link"))
+        elif path not in expected and path not in files and (path.startswith("data/") or _is_stray_tag(path, tags)):
+            reading.faults.append(Fault(path, "not in the manifest"))
 
 
-def _problem(place: Path, length: int | None, md5: str) -> str:
+def _is_stray_tag(path: str, tags: Collection[str]) -> bool:
+    """Whether a file beside the payload should be in the tag manifest; a bag need not have one (RFC 8493, 2.2.1)."""
+    return bool(tags) and not ("/" not in path and path.startswith("tagmanifest-"))
+
+
+def _problem(place: Path, length: int | None, checksum: str) -> str:
     """What is wrong with a file; empty when nothing is."""
     try:
         if place.is_symlink():
@@ -238,18 +243,23 @@ def _problem(place: Path, length: int | None, md5: str) -> str:
             return "gone"
         if length is not None and place.stat().st_size != length:
             return "wrong length"
-        return "" if file_md5(place) == md5 else "wrong bytes"
+        return "" if has_checksum(place, checksum) else "wrong bytes"
     except OSError:
         return "unreadable"
 
 
-def _tag_manifest(bag: Path) -> dict[str, str]:
-    with contextlib.suppress(OSError, UnicodeDecodeError):
-        lines = (bag / TAG_MANIFEST).read_text(encoding="utf-8").split("\n")
-        found = (line.split(None, 1) for line in lines if line.strip())
-        # A tag file lies in the bag's own directory; anything else is not looked at.
-        return {name.strip(): md5.lower() for md5, name in found if "/" not in name.strip() and ".." not in name}
-    return {}
+def _tag_files(bag: Path, tag_md5: str, reading: _Reading) -> dict[str, str]:
+    """Checksums of the tag files, once their own manifest is what it was when the bag was entered."""
+    try:
+        place = tag_manifest(bag)
+        problem = _problem(place, None, tag_md5) if tag_md5 else ""
+        found = {} if problem == "gone" else read_tag_manifest(bag)
+    except (IntegrityError, OSError) as error:
+        reading.faults.append(Fault("tagmanifest", str(error)))
+        return {}
+    if problem:
+        reading.faults.append(Fault(place.name, problem))
+    return found
 
 
 def _paths(bag: Path) -> Iterator[str]:
@@ -266,10 +276,10 @@ def _fetch_broken(
     came: set[str] = set()
 
     def record(paths: list[str]) -> None:
-        records.mark_files(index, key, paths, present=True)
+        mark_here(index, key, bag, paths)
         came.update(paths)
 
-    wanted = [file for file in records.bag_files(index, key, present=False) if file.path in set(broken)]
+    wanted = [file for file in bag_files(index, key, present=False) if file.path in set(broken)]
     files = files_to_fetch(index, catalog, key, bag, wanted)
     for file in files:
         if file.place.is_symlink():
@@ -297,7 +307,7 @@ def _renew_metadata(catalog: Catalog, record: BagRecord, bag: Path, files: set[s
                 (bag / path).unlink()
         for path in sorted(right):
             place, fresh = bag / path, beside / path
-            if _problem(place, None, file_md5(fresh)):
+            if _problem(place, None, file_checksum(fresh)):
                 place.parent.mkdir(parents=True, exist_ok=True)
                 fresh.chmod(READ_ONLY)
                 fresh.replace(place)
@@ -347,7 +357,7 @@ def _repair_asset(
         place=place,
         partial=cache.partial_path(place.parent, place.name),
         length=asset.length,
-        md5=md5,
+        checksum=md5,
     )
     try:
         fetch_files(

@@ -168,11 +168,15 @@ def verify(
 def _renew_index() -> None:
     """Put a damaged index aside; the bags beside it are entered into a new one by what follows."""
     from dml.cache.index import put_aside_if_damaged
+    from dml.cache.kept_pins import kept_pins
 
     with looking() as desk:
         aside = put_aside_if_damaged(desk.index)
-    if aside is not None:
-        current().console.warn(f"the index was damaged and is now {aside.name}; a new one is made")
+        if aside is not None:
+            kept = count(len(kept_pins(desk.cache)), "pin")
+            current().console.warn(
+                f"the index was damaged and is now {aside.name}; a new one is made from what is on disk, with {kept}"
+            )
 
 
 def _named(desk: Desk, names: list[str] | None) -> list[Any]:

@@ -8,7 +8,6 @@ configuration file to the home. What a bag names is not trusted: every path is j
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,23 +15,25 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import quote, unquote
 
 from dml._version import __version__
+from dml.dataset.checksums import file_md5, manifests, spelled
 from dml.errors import IntegrityError, UnsafePathError
 from dml.safe_text import safe
 
 __all__ = [
     "TAG_MANIFEST",
     "Remote",
-    "file_md5",
     "payload_path",
     "read_fetch",
     "read_info",
     "read_manifest",
+    "read_tag_manifest",
     "safe_filename",
+    "tag_manifest",
     "write_tag_files",
 ]
 
 TAG_MANIFEST = "tagmanifest-md5.txt"
-"""The file from which all other checksums of a bag follow."""
+"""The file from which all other checksums of a bag that dml writes follow."""
 
 _NAME_BYTES = 255
 
@@ -45,13 +46,13 @@ class Remote:
         path: Its place in the bag, as in ``data/asset/Image/1-ABC/a.png``.
         url: Where its bytes are.
         length: Their number.
-        md5: Their MD5 in hexadecimal, empty when the manifest has none.
+        checksum: Their checksum, an MD5 where the bag has it (``checksums``); empty when no manifest names it.
     """
 
     path: str
     url: str
     length: int
-    md5: str
+    checksum: str
 
 
 def write_tag_files(directory: Path, remotes: Sequence[Remote], info: Mapping[str, str]) -> None:
@@ -64,7 +65,7 @@ def write_tag_files(directory: Path, remotes: Sequence[Remote], info: Mapping[st
     """
     local = [path for path in sorted((directory / "data").rglob("*")) if path.is_file()]
     manifest = {path.relative_to(directory).as_posix(): file_md5(path) for path in local}
-    manifest |= {remote.path: remote.md5 for remote in remotes}
+    manifest |= {remote.path: remote.checksum for remote in remotes}
     size = sum(path.stat().st_size for path in local) + sum(remote.length for remote in remotes)
     facts = {
         "BagIt-Profile-Identifier": "https://raw.githubusercontent.com/fair-research/bdbag/master/profiles/bdbag-profile.json",
@@ -83,16 +84,41 @@ def write_tag_files(directory: Path, remotes: Sequence[Remote], info: Mapping[st
 
 
 def read_manifest(directory: Path) -> dict[str, str]:
-    """The MD5 of each payload file by its place in the bag.
+    """The checksum of each payload file by its place in the bag: its MD5 where a manifest has it, else another one.
 
     Raises:
-        IntegrityError: There is no readable manifest.
+        IntegrityError: There is no readable manifest, or none with an algorithm that is known here.
     """
-    entries = {}
-    for line in _lines(directory / "manifest-md5.txt", required=True):
-        md5, _, path = line.partition(" ")
-        entries[path.strip().replace("%0D", "\r").replace("%0A", "\n")] = md5.lower()
-    return entries
+    found = _checksums(directory, "manifest")
+    if found is None:
+        raise IntegrityError(f"{safe(directory.name)} is no bag: it has no manifest of its files")
+    return found
+
+
+def read_tag_manifest(directory: Path) -> dict[str, str]:
+    """The checksum of each tag file by its name; a line that names another place is passed over.
+
+    Raises:
+        IntegrityError: The tag manifest is not readable, or its algorithm is not known here.
+    """
+    found = _checksums(directory, "tagmanifest") or {}
+    return {name: checksum for name, checksum in found.items() if _is_plain(name) and not name.startswith("data/")}
+
+
+def tag_manifest(directory: Path) -> Path:
+    """The file from which all other checksums of a bag follow; it need not exist."""
+    return next((path for _, path in manifests(directory, "tagmanifest")), directory / TAG_MANIFEST)
+
+
+def _checksums(directory: Path, kind: str) -> dict[str, str] | None:
+    entries: dict[str, str] = {}
+    found = manifests(directory, kind)
+    for algorithm, manifest in found:
+        for line in _lines(manifest):
+            digest, _, path = line.partition(" ")
+            name = path.strip().removeprefix("*").replace("%0D", "\r").replace("%0A", "\n")
+            entries.setdefault(name, spelled(algorithm, digest))
+    return entries if found else None
 
 
 def read_fetch(directory: Path) -> list[Remote]:
@@ -134,8 +160,7 @@ def payload_path(directory: Path, path: str) -> Path:
         UnsafePathError: It is no plain relative path below ``data``, or a directory on the way is a symbolic link.
     """
     parts = PurePosixPath(path).parts
-    plain = len(parts) > 1 and parts[0] == "data" and "/".join(parts) == path and not any(c in path for c in "\\\0")
-    if not plain or ".." in parts or "%2e%2e" in path.lower() or any(_is_bad(part) for part in parts):
+    if len(parts) < 2 or parts[0] != "data" or not _is_plain(path):
         raise UnsafePathError(f"the bag {directory.name} names the path {safe(path, limit=120)!r}, which is not safe")
     here = directory
     for part in parts[:-1]:
@@ -157,10 +182,10 @@ def safe_filename(name: object, rid: str) -> str:
     return text
 
 
-def file_md5(path: Path) -> str:
-    """The MD5 of a file in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+def _is_plain(path: str) -> bool:
+    """Whether a decoded path is relative, in its shortest form, and cannot lead upwards however it is decoded again."""
+    parts = PurePosixPath(path).parts
+    return "/".join(parts) == path and "%2e%2e" not in path.lower() and not any(_is_bad(part) for part in parts)
 
 
 def _is_bad(part: str) -> bool:
@@ -182,12 +207,10 @@ def _write(path: Path, lines: Iterable[str]) -> None:
         os.fsync(file.fileno())
 
 
-def _lines(path: Path, *, required: bool = False) -> list[str]:
+def _lines(path: Path) -> list[str]:
     try:
         text = path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        if required:
-            raise IntegrityError(f"{path.parent.name} is no bag: it has no {path.name}") from error
+    except FileNotFoundError:
         return []
     except UnicodeDecodeError as error:
         raise IntegrityError(f"{path.parent.name}/{path.name} is not UTF-8") from error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,7 +12,8 @@ from urllib.parse import urlsplit
 
 from dml.catalog.concurrency import gather
 from dml.catalog.objects import download
-from dml.dataset.bagit import Remote, file_md5, payload_path, read_fetch
+from dml.dataset.bagit import Remote, payload_path, read_fetch
+from dml.dataset.checksums import has_checksum, is_md5
 from dml.errors import IntegrityError, UnsafePathError
 from dml.progress import SILENT, Progress
 from dml.safe_text import safe
@@ -18,7 +21,7 @@ from dml.safe_text import safe
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog
 
-__all__ = ["Materialized", "judge", "materialize", "missing_files"]
+__all__ = ["Materialized", "fetch_verified", "judge", "materialize", "missing_files"]
 
 
 @dataclass(frozen=True)
@@ -41,13 +44,13 @@ def materialize(
     """Fetch the files of a bag that are not there.
 
     Every path and address is judged before the first byte is asked for. A file appears in its place only when it is
-    whole and its MD5 is that of the manifest, so an interrupted call is continued by the next.
+    whole and its checksum is that of the manifest, so an interrupted call is continued by the next.
 
     Args:
         catalog: Whose host holds the files.
         bag: The bag.
         jobs: How many files at once.
-        verify: Whether files that are there are checked by MD5 (else by size) and replaced when they differ.
+        verify: Whether files that are there are read and compared (else only measured) and replaced when they differ.
         progress: Told of each file.
 
     Raises:
@@ -69,10 +72,10 @@ def judge(catalog: Catalog, remote: Remote) -> None:
     """Refuse to fetch what no manifest vouches for, or what is not in the object store of the catalog's host.
 
     Raises:
-        IntegrityError: The manifest has no MD5 for it.
+        IntegrityError: The manifest has no checksum of it.
         UnsafePathError: The address is somewhere else.
     """
-    if not remote.md5:
+    if not remote.checksum:
         raise IntegrityError(f"fetch.txt names {safe(remote.path, limit=120)}, which the manifest does not")
     parts = urlsplit(remote.url)
     here = urlsplit(catalog.target.url)
@@ -86,19 +89,59 @@ def judge(catalog: Catalog, remote: Remote) -> None:
 def _fetch(catalog: Catalog, remote: Remote, place: Path, progress: Progress) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
     progress.begin(remote.path, remote.length)
-    download(
+    fetch_verified(
         catalog,
         urlsplit(remote.url).path,
         place,
         length=remote.length,
-        md5_hex=remote.md5,
+        checksum=remote.checksum,
         progress=partial(progress.advance, remote.path),
     )
     progress.finish(remote.path)
 
 
+def fetch_verified(
+    catalog: Catalog,
+    path: str,
+    place: Path,
+    *,
+    length: int,
+    checksum: str,
+    progress: Callable[[int], None],
+    partial: Path | None = None,
+) -> None:
+    """Fetch an object to its place, where it appears only when length and checksum are right.
+
+    Args:
+        catalog: Whose host stores it.
+        path: The object's path on that host.
+        place: The file; its directory must exist.
+        length: Bytes.
+        checksum: With whatever algorithm; never empty.
+        progress: Told of bytes as they arrive.
+        partial: Where the bytes collect, and stay when the transfer breaks off; None for a temporary file.
+
+    Raises:
+        IntegrityError: Length or checksum are not those expected.
+        NotFoundError, DmlError: As :func:`dml.catalog.objects.download`.
+    """
+    if is_md5(checksum):
+        download(catalog, path, place, length=length, md5_hex=checksum, progress=progress, partial=partial)
+        return
+    # The object store vouches for MD5 only: any other checksum is compared before the file gets its name.
+    beside = place.with_name(f".{secrets.token_hex(6)}.tmp")
+    try:
+        download(catalog, path, beside, length=length, md5_hex=None, progress=progress, partial=partial)
+        if not has_checksum(beside, checksum):
+            algorithm = checksum.partition(":")[0]
+            raise IntegrityError(f"what was fetched from {path} does not have the {algorithm} that the bag names")
+        beside.replace(place)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
 def _is_whole(place: Path, remote: Remote, verify: bool) -> bool:
-    return _has_size(place, remote.length) and (not verify or file_md5(place) == remote.md5)
+    return _has_size(place, remote.length) and (not verify or has_checksum(place, remote.checksum))
 
 
 def _has_size(place: Path, length: int) -> bool:

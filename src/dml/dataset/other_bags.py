@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from dml.dataset.bagit import payload_path
+from dml.dataset.checksums import is_md5
 from dml.dataset.version import DatasetVersion
 from dml.errors import IntegrityError, UsageError
 
@@ -46,15 +47,20 @@ def version_in_rows(rows: list[dict[str, Any]], dataset: str) -> DatasetVersion:
 def find_file(bag: Path, manifest: Mapping[str, str], row: Mapping[str, Any]) -> Path | None:
     """The file of an asset row by its name and MD5; of several the one below its RID. None when there is none.
 
+    Where the bag has no MD5 of a file, its name must do: below the RID, or when no other file is called so.
+
     Args:
         bag: The bag.
-        manifest: Its MD5s by path.
+        manifest: Its checksums by path.
         row: RID, Filename and MD5.
 
     Raises:
         UnsafePathError: The manifest names a place outside the bag.
     """
     name, md5 = str(row.get("Filename") or ""), str(row.get("MD5") or "").lower()
-    found = [path for path, digest in manifest.items() if digest == md5 and PurePosixPath(path).name == name]
-    found.sort(key=lambda path: str(row["RID"]) not in PurePosixPath(path).parts)
+    named = [path for path in manifest if PurePosixPath(path).name == name]
+    below = [path for path in named if str(row["RID"]) in PurePosixPath(path).parts]
+    found = [path for path in [*below, *named] if manifest[path] == md5]
+    if not found and not any(is_md5(manifest[path]) for path in named):
+        found = below or (named if len(named) == 1 else [])
     return payload_path(bag, found[0]) if found else None
