@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import queue
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -17,10 +18,13 @@ from textual.pilot import Pilot
 from dml.cache.survey import CachedItem
 from dml.errors import DmlError, NotFoundError
 from dml.execution.listing import ExecutionDetails, ExecutionSummary
+from dml.preflight.preflight import Told
+from dml.preflight.results import Report, Result
 from dml.tui.app import Dashboard
 from dml.tui.cache_desk import CacheState
 from dml.tui.history import Branch
 from dml.tui.messages import DetailsChanged, LocalChanged, RemoteChanged
+from dml.tui.project_desk import Experiment, ProjectState
 from dml.tui.source import Post
 from dml.tui.state import Details, Local, Remote
 from dml.workspace.executions import ExecutionRow
@@ -77,6 +81,16 @@ class RecordedOperations:
         self.calls: list[tuple[str, ...]] = []
         self.error: Exception | None = None
 
+    @property
+    def cache(self) -> RecordedOperations:
+        """Those on the cache are remembered here as well."""
+        return self
+
+    @property
+    def runs(self) -> RecordedOperations:
+        """Those that start runs, too."""
+        return self
+
     def __getattr__(self, name: str) -> Callable[..., Any]:
         def call(*arguments: str) -> Any:
             if self.error is not None:
@@ -123,6 +137,29 @@ class FedCache:
     def read(self) -> CacheState | None:
         state, self.state = self.state, None
         return state
+
+
+class FedProjects:
+    """A project that a test hands over; a check tells the groups that the test lets come in."""
+
+    def __init__(self, state: ProjectState | None = None) -> None:
+        self.state = state or ProjectState(missing="No project here: `dml init` makes one.")
+        self.reads = 0
+        self.reports: dict[str, Report | DmlError] = {}
+        self.groups: queue.Queue[tuple[str, Sequence[Result]] | None] = queue.Queue()
+
+    def read(self) -> ProjectState:
+        self.reads += 1
+        return self.state
+
+    def check(self, experiment: Experiment, told: Told) -> tuple[ProjectState, Report]:
+        """Tell every group that is put, until None is."""
+        while (group := self.groups.get(timeout=PATIENCE)) is not None:
+            told(*group)
+        found = self.reports[experiment.name]
+        if isinstance(found, DmlError):
+            raise found
+        return self.state, found
 
 
 def process(pid: int = 8123, command: str = "train.py") -> ProcessIdentity:
@@ -229,6 +266,7 @@ def dashboard(
         operations,  # type: ignore[arg-type]
         FedHistories(),  # type: ignore[arg-type]
         FedCache(),
+        FedProjects(),
         link=link,
         clock=lambda: NOW,
     )

@@ -11,8 +11,10 @@ from textual.pilot import Pilot
 
 from dml.cache.survey import CachedItem, Kind
 from dml.cache.tiers import Tier
+from dml.preflight.results import Card, Report, failed, ok, skipped, warning
 from dml.tui.app import Dashboard
 from dml.tui.history import Branch
+from dml.tui.project_desk import Experiment, ProjectState
 from dml.tui.state import Commit, FileProgress
 from dml.workspace.assets import AssetRow, FileIdentity
 from dml.workspace.inputs import InputRecord
@@ -195,11 +197,89 @@ def lineage_scene() -> tuple[Dashboard, Script]:
     return app, script
 
 
+def preflight_scene() -> tuple[Dashboard, Script]:
+    """An experiment of which two checks failed, another that passed, and a sweep that was not checked."""
+    app, _, _ = dashboard(some_executions())
+    projects: Any = app.projects
+    quick, large, sweep = retina_experiments()
+    projects.state = ProjectState(Path("/home/you/retina"), (quick, large, sweep))
+    results = (
+        ok("configuration", "composes", "composed 6 groups, 14 parameters"),
+        ok("identity", "signed in", "you@lab.example, may insert executions"),
+        failed(
+            "datasets",
+            "version",
+            "1-DEF: no version 2.1.1; has 2.1.0, 2.0.0, 1.4.0 (newest first)",
+            "datasets=retina_2_1_0, or edit src/configs/datasets.py:31",
+        ),
+        ok("datasets", "version", '1-ABC 1.4.0 "Retina training", 12,480 images'),
+        ok("assets", "bytes", "2-GHI resnet50.pt 98 MiB, bytes present"),
+        failed(
+            "vocabulary",
+            "term",
+            'no term "Image Classification" in Workflow_Type; nearest: Training, Analysis',
+            'dml vocab add Workflow_Type "Image Classification"',
+        ),
+        warning(
+            "cache",
+            "tier",
+            "1-ABC 1.4.0 cached_incomplete: 212 of 12,480 assets missing, 1.1 GiB to fetch",
+            "dml cache warm 1-ABC@1.4.0",
+        ),
+        ok("code", "git", "main @ a1b2c3d, clean, pushed · v0.3.1"),
+        skipped("environment", "lock", "no uv.lock in this project"),
+    )
+    card = Card(
+        experiment="retina_quick",
+        target="data.example.org/7",
+        identity="you@lab.example",
+        commit="a1b2c3d",
+        branch="main",
+        version="0.3.1",
+        function="models.retina_net.train",
+        parameters={"epochs": 1, "learning_rate": 0.001},
+        description="Quick look at the retina images",
+        datasets={"1-ABC@1.4.0": "cached_incomplete", "1-DEF@2.1.1": "not_cached"},
+        assets={"2-GHI": "cached_materialized"},
+        bytes_to_fetch=1_181_116_006,
+    )
+    fine = Card(experiment="retina_large", description="The large model")
+    projects.reports["retina_quick"] = Report(results, card, 9, 0.9)
+    projects.reports["retina_large"] = Report((results[0], results[1]), fine, 9, 0.8)
+
+    async def script(pilot: Pilot[None]) -> None:
+        await pilot.press("5")
+        await until(pilot, lambda: "lr_sweep" in text_of(app), "the project is read")
+        await pilot.press("down")
+        projects.groups.put(None)
+        await pilot.press("enter")
+        await until(pilot, lambda: "all is well" in text_of(app), "the second is checked")
+        await pilot.press("up")
+        for group in dict.fromkeys(one.group for one in results):
+            projects.groups.put((group, tuple(one for one in results if one.group == group)))
+        projects.groups.put(None)
+        await pilot.press("enter")
+        await until(pilot, lambda: "2 failed, 1 warning" in text_of(app), "the first is checked")
+        await until(pilot, lambda: "copy fixes" in text_of(app), "the footer follows")
+
+    return app, script
+
+
+def retina_experiments() -> tuple[Experiment, Experiment, Experiment]:
+    """What a project offers."""
+    return (
+        Experiment("retina_quick", "experiment", ("+experiment=retina_quick",)),
+        Experiment("retina_large", "experiment", ("+experiment=retina_large",)),
+        Experiment("lr_sweep", "sweep", ("+multirun=lr_sweep",), "Learning rates from 0.0001 to 0.1"),
+    )
+
+
 SCENES: dict[str, Callable[[], tuple[Dashboard, Script]]] = {
     "cache": cache_scene,
     "executions": executions_scene,
     "help": help_scene,
     "lineage": lineage_scene,
+    "preflight": preflight_scene,
     "question": question_scene,
     "uploads": uploads_scene,
 }

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import itertools
 import shlex
+from operator import attrgetter
+from pathlib import Path
 
 import pytest
 
 from dml.cli.commands import root
 from dml.cli.invocation import Invocation, enter
-from dml.tui.actions import ACTIONS, Action, Subject, actions_of
+from dml.target import Target
+from dml.tui.action_table import ACTIONS, actions_of
+from dml.tui.actions import Action
 from dml.tui.app import SCREENS
 from dml.tui.operations import Operations
+from dml.tui.own_actions import OwnActions
 from dml.tui.state import Commit
+from dml.tui.subjects import Subject
 from dml.workspace.pending import Pending
 from tui.journey import process, summary
 
@@ -30,7 +36,9 @@ def test_every_action_is_explained_and_does_one_thing(action: Action) -> None:
     assert bool(action.work) != bool(action.here)
     if action.work:
         assert action.command
-        assert callable(getattr(Operations, action.work))
+        assert callable(attrgetter(action.work)(Operations(Target("localhost", "1"), Path("nowhere"))))
+    if action.here:
+        assert callable(getattr(OwnActions, action.here))
     known = {screen.name_in_table for screen in SCREENS}
     assert not action.screens or known & set(action.screens)
 

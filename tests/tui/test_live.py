@@ -56,7 +56,7 @@ def test_a_run_shows_its_log_and_its_death(live: Dashboard, start: Starter) -> N
 
     async def script(pilot: Pilot[None]) -> None:
         await until(pilot, lambda: "log      epoch 1 done" in text_of(live), "the log shows")
-        assert "running 1" in text_of(live)
+        await until(pilot, lambda: "running 1" in text_of(live), "the list follows")
         alive = live.local.executions[0].liveness
         assert alive is not None
         assert f"pid {alive.process.pid}" in text_of(live)

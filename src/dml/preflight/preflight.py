@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from dml.catalog.connection import Catalog
     from dml.workspace.layout import Workspace
 
-__all__ = ["Options", "look_at", "preflight", "selected_groups"]
+__all__ = ["Options", "Told", "look_at", "preflight", "selected_groups"]
+
+Told = Callable[[str, Sequence[Result]], object]
+"""Called with a group and its results when that group has ended, from a thread of its own."""
 
 
 @dataclass(frozen=True)
@@ -92,24 +95,25 @@ def look_at(
     )
 
 
-def preflight(look: Look, options: Options | None = None) -> Report:
+def preflight(look: Look, options: Options | None = None, *, told: Told | None = None) -> Report:
     """Run the checks. Reads only: no catalog, registry or file is written.
 
     Args:
         look: From ``look_at``.
         options: Which groups.
+        told: Told of each group as it ends, in whatever order they end.
     """
     groups = (options or Options()).groups
     began = time.monotonic()
     before = look.catalog.catalog.traffic.requests if look.catalog else 0
     with ThreadPoolExecutor(len(groups), thread_name_prefix="dml-preflight") as pool:
-        results = list(pool.map(partial(_run, look), groups))
+        results = list(pool.map(partial(_run, look, told), groups))
     card = card_of(look)
     requests = look.catalog.catalog.traffic.requests - before if look.catalog else 0
     return Report(tuple(one for found in results for one in found), card, requests, time.monotonic() - began)
 
 
-def _run(look: Look, group: str) -> list[Result]:
+def _run(look: Look, told: Told | None, group: str) -> list[Result]:
     """The results of one group; what kept it from looking is one of them."""
     check: Check = import_module(f"dml.preflight.checks.{group}").check
     found: list[Result] = []
@@ -117,6 +121,8 @@ def _run(look: Look, group: str) -> list[Result]:
         found.extend(check(look))
     except DmlError as error:
         found.append(skipped(group, "catalog", f"the catalog could not be asked: {error.message}"))
+    if told is not None:
+        told(group, tuple(found))
     return found
 
 

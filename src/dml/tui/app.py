@@ -7,25 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widget import Widget
 
-from dml.errors import DmlError
 from dml.safe_text import safe
-from dml.tui.actions import Action, Danger, Subject, actions_of
+from dml.tui.action_table import actions_of
+from dml.tui.actions import Action
 from dml.tui.guard import crash_message, record_crash
 from dml.tui.messages import DetailsChanged, LocalChanged, RemoteChanged
+from dml.tui.own_actions import OwnActions
+from dml.tui.performing import Performer
 from dml.tui.screens.cache import CacheScreen
-from dml.tui.screens.dialogs import Help, Question
 from dml.tui.screens.executions import ExecutionsScreen
 from dml.tui.screens.frame import DashboardScreen
 from dml.tui.screens.lineage import LineageScreen
+from dml.tui.screens.preflight import PreflightScreen
 from dml.tui.screens.uploads import UploadsScreen
 from dml.tui.state import Details, Local, Remote
+from dml.tui.subjects import Subject
 from dml.tui.widgets.choices import Choices
 from dml.tui.widgets.command_line import CommandLine
 from dml.tui.widgets.row_list import RowList
@@ -36,13 +39,16 @@ if TYPE_CHECKING:
     from dml.tui.cache_desk import CacheReader
     from dml.tui.history import Histories
     from dml.tui.operations import Operations
+    from dml.tui.project_desk import ProjectReader
     from dml.tui.source import Source
 
-SCREENS: tuple[type[DashboardScreen], ...] = (ExecutionsScreen, UploadsScreen, CacheScreen, LineageScreen)
-
-AScreen = TypeVar("AScreen", bound=DashboardScreen)
-
-DARK, LIGHT = "textual-dark", "textual-light"
+SCREENS: tuple[type[DashboardScreen], ...] = (
+    ExecutionsScreen,
+    UploadsScreen,
+    CacheScreen,
+    LineageScreen,
+    PreflightScreen,
+)
 
 
 class Dashboard(App[None]):
@@ -54,13 +60,17 @@ class Dashboard(App[None]):
         operations: What actions call.
         histories: Lineage and nesting.
         cache: Looks over the cache.
+        projects: The experiments of the project here.
         link: A row's address in Chaise; None where there is none, as for an embedded catalog.
         clock: Gives the present instant; tests set it.
 
     Attributes:
         local, remote, details: The latest snapshots.
         crashes: Defects met so far.
+        screens: The screens, in the order of their keys.
     """
+
+    screens: ClassVar[tuple[type[DashboardScreen], ...]] = SCREENS
 
     CSS_PATH = "dashboard.tcss"
     TITLE = "dml"
@@ -78,6 +88,7 @@ class Dashboard(App[None]):
         operations: Operations,
         histories: Histories,
         cache: CacheReader,
+        projects: ProjectReader,
         *,
         link: Callable[[str], str] | None = None,
         clock: Callable[[], datetime] = utc_now,
@@ -89,20 +100,22 @@ class Dashboard(App[None]):
         self.crashes: list[BaseException] = []
         self.now = clock
         self.histories, self.cache = histories, cache
-        self._source = source
+        self.projects = projects
+        self.source = source
         self._operations = operations
-        self._link = link
+        self._own = OwnActions(self, link)
+        self._performer = Performer(self, operations, self._own)
         self._by_rid: dict[str, Subject] = {}
 
     def on_mount(self) -> None:
         """Begin to listen; the clock of the first line and relative times go on by themselves."""
-        self._source.start(self.post_message)
-        self._operations.commit_failed = self._commit_failed
+        self.source.start(self.post_message)
+        self._operations.ended = self._process_ended
         self.set_interval(1.0, self._tick)
 
     def on_unmount(self) -> None:
         """Listen no more."""
-        self._source.stop()
+        self.source.stop()
 
     # Snapshots
 
@@ -125,7 +138,7 @@ class Dashboard(App[None]):
     def on_details_changed(self, event: DetailsChanged) -> None:
         """The execution that is looked at changed."""
         self.details = event.details
-        screen = self._present()
+        screen = self.present
         if isinstance(screen, ExecutionsScreen):
             self.guarded(screen.show_details, "details")
 
@@ -135,9 +148,10 @@ class Dashboard(App[None]):
 
     def look_at(self, rid: str | None) -> None:
         """Follow an execution closely."""
-        self._source.look_at(rid)
+        self.source.look_at(rid)
 
-    def _present(self) -> DashboardScreen | None:
+    @property
+    def present(self) -> DashboardScreen | None:
         """The screen of the present mode, also while a dialog lies over it."""
         if not self.is_running or not self._screen_stacks.get(self.current_mode):
             return None
@@ -147,7 +161,7 @@ class Dashboard(App[None]):
         return None
 
     def _show_state(self) -> None:
-        screen = self._present()
+        screen = self.present
         if screen is not None:
             self.show_frame(screen)
             self.guarded(screen.show_state, screen.title_shown)
@@ -166,7 +180,7 @@ class Dashboard(App[None]):
         return f" ({running})" if screen == "uploads" and running else ""
 
     def _tick(self) -> None:
-        screen = self._present()
+        screen = self.present
         if screen is not None:
             screen.query_one(StatusBar).show(self.local, self.remote, self.now())
 
@@ -174,77 +188,21 @@ class Dashboard(App[None]):
 
     def perform(self, action: Action, subjects: Sequence[Subject]) -> None:
         """Carry out an action of the table, after asking where that is due."""
-        chosen = [one for one in subjects if action.applies(one)] if action.needs_subject else []
-        if action.needs_subject and not chosen:
-            return
-        if action.here:
-            self.guarded(lambda: getattr(self, f"_{action.here}")(chosen), action.title)
-            return
-        danger = max((action.danger_for(one) for one in chosen), key=list(Danger).index, default=action.danger)
-        if danger is Danger.none:
-            self._start(action, chosen)
-        elif action.plan:
-            self.run_worker(lambda: self._plan(action, chosen, danger), thread=True, exit_on_error=False)
-        else:
-            self._ask(action, chosen, danger, ())
+        self._performer.perform(action, subjects)
 
-    def _plan(self, action: Action, chosen: Sequence[Subject], danger: Danger) -> None:
-        """In a thread: find out what would happen, then ask."""
-        function = getattr(self._operations, action.plan)
-        try:
-            lines = [safe(line, limit=200) for one in chosen for line in function(one.name)]
-        except DmlError as error:
-            self.call_from_thread(self.say, error.message, action.title, bad=True)
-        except Exception as error:
-            self.call_from_thread(self.crashed, error, action.title)
-        else:
-            self.call_from_thread(self._ask, action, chosen, danger, lines)
+    def go_to(self, text: str) -> None:
+        """Go where the typed words lead."""
+        self._own.go_to(text)
 
-    def _ask(self, action: Action, chosen: Sequence[Subject], danger: Danger, plan: Sequence[str]) -> None:
-        typed = chosen[0].rid if danger is Danger.type_rid else ""
-        if typed:
-            chosen = chosen[:1]  # each loss is named by itself
-        rids = ", ".join(one.name for one in chosen)
-        question = Question(
-            action.question.format(rid=safe(rids, limit=200)),
-            plan=plan,
-            command="\n".join(action.command_for(one) for one in chosen[:5]),
-            typed=typed,
-        )
-        self.push_screen(question, lambda answer: self._start(action, chosen) if answer else None)
+    def show_command(self, command: str) -> None:
+        """Show the command that does the same."""
+        if self.present is not None:
+            self.present.query_one(CommandLine).show(f"$ {command}")
 
-    def _start(self, action: Action, subjects: Sequence[Subject]) -> None:
-        commands = [action.command_for(one) for one in subjects] or [action.command_for(None)]
-        screen = self._present()
-        if screen is not None:
-            screen.query_one(CommandLine).show(f"$ {'; '.join(commands)}")
-        each: Sequence[Subject | None] = subjects or [None]
-        for subject in each:
-            self.run_worker(
-                lambda subject=subject: self._work(action, subject),
-                name=action.name,
-                thread=True,
-                exit_on_error=False,
-            )
-
-    def _work(self, action: Action, subject: Subject | None) -> None:
-        """In a thread: call the operation and say what came of it."""
-        function = getattr(self._operations, action.work)
-        try:
-            said = function(subject.name) if subject is not None else function()
-        except DmlError as error:
-            text = f"{error.message}\n{error.hint}" if error.hint else error.message
-            self.call_from_thread(self.say, text, action.title, bad=True)
-        except Exception as error:
-            self.call_from_thread(self.crashed, error, action.title)
-        else:
-            self.call_from_thread(self.say, said, action.title)
-        self._source.refresh()
-
-    def _commit_failed(self, rid: str, words: str) -> None:
-        """In a thread: a commit begun here ended badly."""
+    def _process_ended(self, title: str, words: str, went_well: bool) -> None:
+        """In a thread: a process begun here ended."""
         if self.is_running:
-            self.call_from_thread(self.say, words or f"{rid}: the upload ended badly", f"commit {rid}", bad=True)
+            self.call_from_thread(self.say, words, title, bad=not went_well)
 
     def say(self, text: str, title: str = "", *, bad: bool = False) -> None:
         """Say something for a few seconds; errors longer."""
@@ -252,88 +210,6 @@ class Dashboard(App[None]):
         self.notify(
             lines, title=title, severity="error" if bad else "information", timeout=12 if bad else 5, markup=False
         )
-
-    # What actions do on the dashboard itself; each takes the subjects.
-
-    def _copy_rid(self, subjects: Sequence[Subject]) -> None:
-        rids = " ".join(one.rid for one in subjects)
-        self.copy_to_clipboard(rids)
-        self.say(f"{rids} copied")
-
-    def _open_in_browser(self, subjects: Sequence[Subject]) -> None:
-        if self._link is None:
-            self.say("An embedded catalog has no pages to show; `dml exec show` and the lineage here do.", bad=True)
-            return
-        for one in subjects[:5]:
-            self.open_url(self._link(one.rid))
-
-    def _mark(self, subjects: Sequence[Subject]) -> None:  # noqa: ARG002
-        screen = self._present()
-        if isinstance(screen, ExecutionsScreen | CacheScreen):
-            screen.rows.toggle_mark()
-            screen.offer_actions()
-
-    def _filter(self, subjects: Sequence[Subject]) -> None:  # noqa: ARG002
-        screen = self._present()
-        if isinstance(screen, ExecutionsScreen):
-            screen.query_one(CommandLine).ask("/", screen.words)
-
-    def _go(self, subjects: Sequence[Subject]) -> None:  # noqa: ARG002
-        screen = self._present()
-        if screen is not None:
-            screen.query_one(CommandLine).ask(":")
-
-    def go_to(self, text: str) -> None:
-        """Go to a screen by the beginning of its name, to an execution here, or to the lineage of any RID."""
-        wanted = text.strip()
-        for one in SCREENS:
-            if wanted and one.name_in_table.startswith(wanted.casefold()):
-                self.switch_mode(one.name_in_table)
-                return
-        rid, at, version = wanted.partition("@")
-        rid = rid.upper()
-        if rid in self._by_rid and not isinstance(self._present(), LineageScreen):
-            self._on_screen(ExecutionsScreen, lambda screen: screen.select(rid))
-        elif wanted:
-            self._explore(f"{rid}{at}{version}", "backward")
-
-    def _on_screen(self, kind: type[AScreen], then: Callable[[AScreen], object]) -> None:
-        """Go to a screen and do something there once it is shown."""
-        self.switch_mode(kind.name_in_table)
-
-        def when_shown() -> None:
-            screen = self._present()
-            if isinstance(screen, kind):
-                self.guarded(lambda: then(screen), kind.title_shown)
-
-        self.call_after_refresh(when_shown)
-
-    def _explore(self, rid: str, way: str) -> None:
-        self._on_screen(LineageScreen, lambda screen: screen.explore(rid, way))
-
-    def _show_lineage(self, subjects: Sequence[Subject]) -> None:
-        self._explore(subjects[0].rid, "backward")
-
-    def _show_descendants(self, subjects: Sequence[Subject]) -> None:
-        self._explore(subjects[0].rid, "forward")
-
-    def _show_nested(self, subjects: Sequence[Subject]) -> None:
-        self._explore(subjects[0].rid, "nested")
-
-    def _refresh_now(self, subjects: Sequence[Subject]) -> None:  # noqa: ARG002
-        self._source.refresh()
-
-    def _change_theme(self, subjects: Sequence[Subject]) -> None:  # noqa: ARG002
-        self.theme = LIGHT if self.theme == DARK else DARK
-
-    def _help(self, subjects: Sequence[Subject]) -> None:  # noqa: ARG002
-        screen = self._present()
-        if screen is not None:
-            keys = [(str(number), one.title_shown) for number, one in enumerate(SCREENS, 1)]
-            self.push_screen(Help(screen.title_shown, actions_of(screen.name_in_table), [*keys, *screen.extra_keys()]))
-
-    def _quit(self, subjects: Sequence[Subject]) -> None:  # noqa: ARG002
-        self.exit()
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette: the actions that make sense now, and the screens."""

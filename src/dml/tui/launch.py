@@ -11,6 +11,7 @@ from dml.tui.app import Dashboard
 from dml.tui.cache_desk import CacheDesk
 from dml.tui.history import Histories
 from dml.tui.operations import Operations
+from dml.tui.project_desk import ProjectDesk
 from dml.tui.source import LiveSource
 
 if TYPE_CHECKING:
@@ -31,7 +32,9 @@ def dashboard(target: Target, directory: Path, cache: Path | None = None) -> Das
     source = LiveSource(place, partial(_connect, target))
     histories = Histories(partial(_connect_patiently, target))
     desk = CacheDesk(place.workspace, cache)
-    return Dashboard(str(target), source, Operations(target, directory, cache), histories, desk, link=link)
+    projects = ProjectDesk(target, directory, _connect_patiently, cache)
+    operations = Operations(target, directory, cache)
+    return Dashboard(str(target), source, operations, histories, desk, projects, link=link)
 
 
 def run(target: Target, directory: Path, cache: Path | None = None) -> int:

@@ -12,9 +12,10 @@ from textual.widgets import Static
 from dml.errors import DmlError
 from dml.formatting import binary_size, count
 from dml.safe_text import safe
-from dml.tui.actions import CACHE, Subject
+from dml.tui.actions import CACHE
 from dml.tui.cache_views import COLUMNS, cells_of, ordered
 from dml.tui.screens.frame import DashboardScreen
+from dml.tui.subjects import Subject
 from dml.tui.widgets.row_list import RowCell, RowList
 
 if TYPE_CHECKING:

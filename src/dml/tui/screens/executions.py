@@ -9,8 +9,9 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from dml.execution.listing import ExecutionSummary
-from dml.tui.actions import EXECUTIONS, Subject
+from dml.tui.actions import EXECUTIONS
 from dml.tui.screens.frame import DashboardScreen
+from dml.tui.subjects import Subject
 from dml.tui.views import COLUMNS, ORDERS, TABS, arranged, cells_of
 from dml.tui.widgets.choices import Choices
 from dml.tui.widgets.detail_pane import DetailPane

@@ -15,8 +15,9 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Footer
 
-from dml.tui.actions import BY_NAME, Subject, actions_of
+from dml.tui.action_table import BY_NAME, actions_of
 from dml.tui.screens.dialogs import shown_key
+from dml.tui.subjects import Subject
 from dml.tui.widgets.choices import Choices
 from dml.tui.widgets.command_line import CommandLine
 from dml.tui.widgets.status_bar import StatusBar
@@ -87,6 +88,9 @@ class DashboardScreen(Screen[None]):
     def extra_keys(self) -> Sequence[tuple[str, str]]:
         """Keys that are no actions, for the help."""
         return ()
+
+    def read_again(self) -> None:
+        """Read anew what the source of snapshots does not read."""
 
     def typed(self, text: str) -> None:
         """What was typed after ``/``."""

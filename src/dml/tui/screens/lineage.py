@@ -12,9 +12,10 @@ from textual.widgets.tree import TreeNode
 
 from dml.errors import DmlError
 from dml.safe_text import safe
-from dml.tui.actions import LINEAGE, Subject
+from dml.tui.actions import LINEAGE
 from dml.tui.history import Branch
 from dml.tui.screens.frame import DashboardScreen
+from dml.tui.subjects import Subject
 
 WAYS = {
     "backward": ("What led to {rid}", "dml lineage {rid}"),

@@ -9,8 +9,9 @@ from textual.app import ComposeResult
 from textual.widgets import Static
 
 from dml.safe_text import safe
-from dml.tui.actions import UPLOADS, Subject
+from dml.tui.actions import UPLOADS
 from dml.tui.screens.frame import DashboardScreen
+from dml.tui.subjects import Subject
 from dml.tui.upload_views import COLUMNS, UploadLine, cells_of, lines_of
 from dml.tui.widgets.row_list import RowList
 
