@@ -6,11 +6,22 @@ import json
 import re
 import uuid
 from html.parser import HTMLParser
+from importlib.resources import files
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from jsonschema import Draft4Validator
 from openlineage.client.event_v2 import InputDataset, Job, OutputDataset, Run, RunEvent, RunState
+from openlineage.client.generated import (
+    dataset_version_dataset,
+    datasource_dataset,
+    documentation_job,
+    error_message_run,
+    parent_run,
+    source_code_location_job,
+)
 from prov.model import ProvActivity, ProvDocument, ProvEntity
 from rocrate.rocrate import ROCrate
 
@@ -83,6 +94,41 @@ def test_prov_round_trips_through_the_prov_library(text: str) -> None:
 
 
 @texts
+def test_prov_follows_the_schema_of_prov_json(text: str) -> None:
+    validator = Draft4Validator(json.loads((files("prov") / "tests" / "schemas" / "prov-json.schema.json").read_text()))
+    found = json.loads(render("prov", small(text)))
+    assert [error.message[:200] for error in validator.iter_errors(found)] == []
+    found["entity"]["dml:x"] = 7
+    assert list(validator.iter_errors(found)), "the schema looks at what is written"
+
+
+FACETS = {
+    "ParentRunFacet": parent_run.ParentRunFacet,
+    "ErrorMessageRunFacet": error_message_run.ErrorMessageRunFacet,
+    "DocumentationJobFacet": documentation_job.DocumentationJobFacet,
+    "SourceCodeLocationJobFacet": source_code_location_job.SourceCodeLocationJobFacet,
+    "DatasetVersionDatasetFacet": dataset_version_dataset.DatasetVersionDatasetFacet,
+    "DatasourceDatasetFacet": datasource_dataset.DatasourceDatasetFacet,
+}
+"""The classes that OpenLineage generates from its own schemas: a field too many or too few is refused."""
+
+
+def check_facet(facet: dict[str, Any]) -> None:
+    """Read a facet with the class of its schema, which gives the same fields back."""
+    values = dict(facet)
+    assert values.pop("_producer").startswith("urn:deriva-dml:")
+    revision, name = re.fullmatch(
+        r"https://openlineage\.io/spec/facets/(\d+-\d+-\d+)/(\w+)\.json#/\$defs/\2", values.pop("_schemaURL")
+    ).groups()  # type: ignore[union-attr]
+    known = re.search(r"/facets/(\d+)-", FACETS[name]._get_schema())
+    assert known is not None
+    assert revision.partition("-")[0] == known[1], "within a major revision fields are only added"
+    if name == "ParentRunFacet":
+        values = {"run": parent_run.Run(**values["run"]), "job": parent_run.Job(**values["job"])}
+    FACETS[name](**values)
+
+
+@texts
 def test_openlineage_events_have_the_clients_shape(text: str) -> None:
     subject = small(text)
     events = [json.loads(line) for line in render("openlineage", subject).splitlines()]
@@ -97,8 +143,9 @@ def test_openlineage_events_have_the_clients_shape(text: str) -> None:
             inputs=[InputDataset(one["namespace"], one["name"]) for one in event["inputs"]],
             outputs=[OutputDataset(one["namespace"], one["name"]) for one in event["outputs"]],
         )
-        for facets in (event["run"]["facets"], event["job"]["facets"]):
-            assert all({"_producer", "_schemaURL"} <= set(facet) for facet in facets.values())
+        for part in (event["run"], event["job"], *event["inputs"], *event["outputs"]):
+            for facet in part["facets"].values():
+                check_facet(facet)
     first = events[0]
     address = "https://data.example.org/ermrest/catalog/7/2-"
     assert first["run"]["runId"] == str(uuid.uuid5(uuid.NAMESPACE_URL, f"{address}E"))
