@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import uuid
@@ -265,6 +266,23 @@ def test_a_program_that_fails_is_committed_and_stays_known_as_failed(
     (listed,) = [one for one in ok(dml("exec", "list", "--json")).json["executions"] if one["rid"] == ran.json["rid"]]
     assert listed["detail"] == said
     assert select(ml.catalog, "deriva-ml:Execution", where={"RID": ran.json["rid"]})[0]["Status_Detail"] == said
+
+
+def test_what_a_program_leaves_behind_does_not_keep_the_run_from_ending(
+    dml: Run, unique: Callable[[str], str], tmp_path: Path
+) -> None:
+    # A process that inherited the output and waits for a writer that never comes.
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    command = ["sh", "-c", 'cat "$0" & echo begun; exit 0', str(pipe)]
+    try:
+        ran = ok(dml("exec", "run", *workflow_options(unique), "--no-commit", "--json", "--", *command))
+    finally:
+        os.close(os.open(pipe, os.O_RDWR | os.O_NONBLOCK))  # its writer came and went: it ends
+    assert (ran.json["status"], ran.json["child_exit"]) == ("Stopped", 0)
+    outputs = ok(dml("exec", "show", ran.json["rid"], "--json")).json["execution"]["outputs"]
+    assert [one["bytes"] for one in outputs if one["key"].endswith("run.log")] == [len("begun\n")]
+    assert "left processes behind" in ok(dml("exec", "log", ran.json["rid"])).out
 
 
 def test_a_workflow_may_be_known_by_its_name_only(

@@ -208,12 +208,14 @@ READS = frozenset(
         "os.kill",  # asked with signal 0: whether a process lives
         "os.major",
         "os.minor",
+        "fcntl.ioctl",  # how many bytes a pipe holds
         "os.path.abspath",
         "os.path.basename",
         "os.path.commonpath",
         "os.path.exists",
         "os.path.lexists",
         "os.path.realpath",
+        "os.pipe",
         "os.pread",
         "os.read",
         "os.urandom",

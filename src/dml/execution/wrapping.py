@@ -2,8 +2,8 @@
 recorded.
 
 The program finds its inputs under ``DML_INPUTS`` (``Table/RID/filename``), and whatever it leaves under
-``DML_OUTPUTS`` as
-``Table/path`` becomes an output of that table, ``path`` turned into one name as ``staging.tree`` says.
+``DML_OUTPUTS`` as ``Table/path`` becomes an output of that table, ``path`` turned into one name as ``staging.tree``
+says.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ import os
 import shlex
 import signal
 import subprocess
-import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from dml.errors import DmlError, NotFoundError, UsageError
 from dml.execution import lifecycle, terms
 from dml.execution.environment import redact_arguments
 from dml.execution.metadata import EXECUTION_METADATA, ML_SCHEMA
 from dml.execution.placing import Method
+from dml.execution.program_output import ProgramOutput
 from dml.execution.staging import Staging, asset_table, stage, tree
 from dml.execution.status import ExecutionStatus, effective_status
 from dml.safe_text import safe
@@ -102,30 +102,28 @@ def _run(
     except OSError as error:
         raise UsageError(f"{safe(command[0])} cannot be run: {error.strerror}") from error
     assert child.stdout is not None  # noqa: S101 - it is a pipe
-    reader = threading.Thread(target=_copy, args=(child.stdout, log, echo), name=f"output-{rid}")
-    reader.start()
+    output = ProgramOutput(child.stdout, log, echo)
     try:
         code = child.wait()
     except BaseException as error:
         _pass_on(child, error)
         raise
     finally:
-        reader.join()
+        output.finish()
+        _tell_of(place, rid, output)
     return code if code >= 0 else 128 - code
 
 
-def _copy(stream: IO[bytes], log: Path, echo: Callable[[bytes], object]) -> None:
-    """Keep the output and show it; a reader that went away stops the showing, not the program."""
-    shows = True
-    with stream, log.open("wb") as kept:
-        while block := os.read(stream.fileno(), 1 << 16):
-            kept.write(block)
-            kept.flush()
-            if shows:
-                try:
-                    echo(block)
-                except OSError:
-                    shows = False
+def _tell_of(place: Workplace, rid: str, output: ProgramOutput) -> None:
+    """Keep in the journal what is not as one expects."""
+    said = []
+    if output.left_open:
+        said.append("the command left processes behind; what they printed after its end is not in the log")
+    if output.failure is not None:
+        said.append(f"{LOG_NAME} is not whole: {output.failure.strerror or output.failure}")
+    with contextlib.suppress(DmlError):
+        for text in said:
+            journal.append(place.registry, "note", text, execution_rid=rid)
 
 
 def _pass_on(child: subprocess.Popen[bytes], error: BaseException) -> None:
