@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
+from subprocess import DEVNULL
 
 import pytest
 
@@ -14,6 +18,21 @@ from dml.lineage.exports import render
 from .graphs import HOSTILE, small, wide
 
 BROWSER = shutil.which("chromium")
+LIMIT = 90
+"""Seconds after which a browser is ended, whatever it does."""
+
+_QUIET = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND",
+)
 
 _VISITOR = """
 <script>
@@ -40,21 +59,38 @@ window.addEventListener("load", () => {
 
 def visit(page: str, key: str, directory: Path) -> dict[str, object]:
     """Open a page, click the box of ``key``, zoom and close; what was seen."""
-    assert BROWSER is not None, "chromium is needed: apt-get install chromium"
     path = directory / "page.html"
     path.write_text(page.replace("</body>", _VISITOR.replace("KEY", json.dumps(key)) + "</body>"), encoding="utf-8")
-    arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP * ~NOTFOUND"]
-    arguments += [
-        f"--user-data-dir={directory / 'profile'}",
-        "--virtual-time-budget=30000",
-        "--dump-dom",
-        path.as_uri(),
-    ]
-    done = subprocess.run([BROWSER, *arguments], capture_output=True, text=True, timeout=120, check=True)
-    text = done.stdout.partition("<pre>")[2].partition("</pre>")[0]
+    text = browse(path, directory).partition("<pre>")[2].partition("</pre>")[0]
     for entity, character in (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")):
         text = text.replace(entity, character)
     return dict(json.loads(text))
+
+
+def browse(path: Path, directory: Path) -> str:
+    """The document as a browser of its own has it once its scripts are done; the browser is gone afterwards.
+
+    It has a profile of its own, and its processes are one session: when it takes too long all of them end. What it
+    writes goes into files, because a pipe stays open as long as any of its processes lives.
+    """
+    if BROWSER is None:
+        pytest.skip("no chromium is installed: apt-get install chromium")
+    arguments = [*_QUIET, f"--user-data-dir={directory / 'profile'}", "--virtual-time-budget=30000", "--dump-dom"]
+    seen, said = directory / "seen.html", directory / "said.txt"
+    with seen.open("wb") as out, said.open("wb") as err:
+        browser = subprocess.Popen(
+            [BROWSER, *arguments, path.as_uri()], stdin=DEVNULL, stdout=out, stderr=err, start_new_session=True
+        )
+        try:
+            code = browser.wait(timeout=LIMIT)
+        except subprocess.TimeoutExpired:
+            code = None
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(browser.pid, signal.SIGKILL)
+            browser.wait()
+    assert code == 0, f"chromium ended with {code} (None: not within {LIMIT} s): {said.read_text()[-2000:]}"
+    return seen.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("text", [*HOSTILE[:3], HOSTILE[5]], ids=range(4))
