@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import struct
 import threading
@@ -77,9 +78,10 @@ def _treat(proxy: Proxy, client: socket.socket, port: int, treatment: Treatment)
         _reset(client)
         return
     server = socket.create_connection(("127.0.0.1", port))
-    back = threading.Thread(target=_answer, args=(client, server, treatment), daemon=True)
-    if treatment is not Treatment.ANSWER_RESET:
-        back.start()
+    if treatment is Treatment.ANSWER_RESET:
+        _reset_at_answer(client, server)
+        return
+    threading.Thread(target=_answer, args=(client, server, treatment), daemon=True).start()
     passed = 0
     piece = 997 if treatment is Treatment.SLICED else 65_536
     with suppress(OSError):
@@ -97,10 +99,6 @@ def _treat(proxy: Proxy, client: socket.socket, port: int, treatment: Treatment)
             if treatment is Treatment.STALLED:
                 proxy.released.wait()
                 break
-            if treatment is Treatment.ANSWER_RESET:
-                server.recv(1)  # it has acted, for it answers
-                _reset(client)
-                break
     with suppress(OSError):
         server.close()
     with suppress(OSError):
@@ -117,6 +115,20 @@ def _answer(client: socket.socket, server: socket.socket, treatment: Treatment) 
             else:
                 client.sendall(content)
         client.shutdown(socket.SHUT_WR)
+
+
+def _reset_at_answer(client: socket.socket, server: socket.socket) -> None:
+    """Pass the request on; once the server answers, and has acted therefore, reset the connection."""
+    with suppress(OSError):
+        while True:
+            readable, _, _ = select.select([client, server], [], [])
+            if server in readable:
+                break
+            if not (content := client.recv(65_536)):
+                break
+            server.sendall(content)
+    _reset(client)
+    server.close()
 
 
 def _reset(connection: socket.socket) -> None:
