@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -201,3 +202,8 @@ def test_the_documentation_shows_the_same_decisions() -> None:
     assert [cell.strip() for cell in first.split("|")[2:9]] == [
         reconcile("Running", name).outcome.value for name in _NAMES
     ]
+
+
+def test_the_documented_table_is_the_one_that_decides() -> None:
+    page = Path(__file__).parents[2] / "docs" / "reliability.md"
+    assert reconcile_table_markdown() in page.read_text(encoding="utf-8")
