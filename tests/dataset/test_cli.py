@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -99,6 +100,18 @@ def test_split_and_subset(laboratory: Laboratory, say: Say) -> None:
     subset = say("subset", rid, "--size", "4", "--stratify-by", laboratory.feature, "--json")
     members = list_members(laboratory.catalog, str(subset.document["rid"]))
     assert len(members[laboratory.table]) == 4
+
+
+def test_parquet_without_its_library_is_refused_before_anything_is_read(
+    laboratory: Laboratory, say: Say, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    rid = create_dataset(laboratory.catalog, description="All", members={laboratory.table: laboratory.subjects}).rid
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    answer = say("denormalize", rid, laboratory.table, "--live", "-o", str(tmp_path / "rows.parquet"))
+    assert (answer.code, answer.out) == (2, "")
+    assert "error: Parquet needs pyarrow" in answer.err
+    assert "hint: pip install pyarrow, or write a file that ends in .csv." in answer.err
+    assert not (tmp_path / "rows.parquet").exists()
 
 
 def test_deleting_asks(laboratory: Laboratory, say: Say) -> None:

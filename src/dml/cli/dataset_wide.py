@@ -47,10 +47,12 @@ def denormalize(
     """Join a table of a dataset version with tables it refers to and with its features, one row for each row."""
     import sys
 
-    from dml.dataset.table_files import write_csv, write_table
+    from dml.dataset.table_files import require_writer, write_csv, write_table
     from dml.dataset.wide_rows import denormalize as widen
 
     console = current().console
+    if output is not None:
+        require_writer(output)
     source, where = _source(dataset, live)
     rows = widen(source, table, include=include or (), features=features or ())
     if output is not None:

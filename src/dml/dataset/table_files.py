@@ -14,7 +14,17 @@ from typing import Any, TextIO
 from dml.errors import DmlError, UsageError
 from dml.safe_text import safe
 
-__all__ = ["write_csv", "write_table"]
+__all__ = ["require_writer", "write_csv", "write_table"]
+
+
+def require_writer(path: Path) -> None:
+    """Refuse a file that could not be written for want of a library, before the rows are asked for.
+
+    Raises:
+        UsageError: pyarrow, which Parquet needs, is not installed.
+    """
+    if path.suffix == ".parquet":
+        _arrow()
 
 
 def write_csv(rows: Sequence[Mapping[str, Any]], file: TextIO) -> None:
@@ -49,13 +59,17 @@ def write_table(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
 
 
 def _write_parquet(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+    arrow, parquet = _arrow()
+    parquet.write_table(arrow.Table.from_pylist([dict(row) for row in rows]), path)
+
+
+def _arrow() -> tuple[Any, Any]:
     try:
-        arrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
+        return import_module("pyarrow"), import_module("pyarrow.parquet")
     except ImportError as error:
         raise UsageError(
             "Parquet needs pyarrow", hint="pip install pyarrow, or write a file that ends in .csv."
         ) from error
-    parquet.write_table(arrow.Table.from_pylist([dict(row) for row in rows]), path)
 
 
 def _text(value: object) -> object:

@@ -7,7 +7,6 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from dml.dataset.download import download_dataset_bag
 from dml.demo.network import Network
 from dml.demo.step import Step
 from dml.demo.train import labelled_images
@@ -34,7 +33,7 @@ def create(ml: DerivaML, testing: str) -> Execution:
     )
 
 
-def evaluate(ml: DerivaML, execution: Execution, model: str) -> None:
+def evaluate(execution: Execution, model: str) -> None:
     """Fetch the model by its RID, predict, and stage the predictions and the accuracy; then upload both.
 
     Raises:
@@ -43,7 +42,7 @@ def evaluate(ml: DerivaML, execution: Execution, model: str) -> None:
     if execution.status == ExecutionStatus.CREATED:
         with execution:
             network = Network.load(execution.download_asset(model))
-            bag = download_dataset_bag(ml.catalog, execution.datasets[0], execution.working_dir / "bags")
+            bag = execution.download_dataset_bag(execution.datasets[0])
             images, digits, rids = labelled_images(bag)
             predicted = network.predict(images)
             path = execution.asset_file_path(

@@ -125,13 +125,13 @@ class _Steps:
         trained, model = self._do(
             train.STEP,
             lambda: train.create(ml, split["training"]),
-            lambda one: train.learn(ml, one),
+            train.learn,
             lambda one: outputs_of(ml, one).get(train.MODEL),
         )
         evaluated, predictions = self._do(
             evaluate.STEP,
             lambda: evaluate.create(ml, split["testing"]),
-            lambda one: evaluate.evaluate(ml, one, model),
+            lambda one: evaluate.evaluate(one, model),
             lambda one: outputs_of(ml, one).get(evaluate.PREDICTIONS),
         )
         steps = {load.STEP: loaded, divide.STEP: divided, train.STEP: trained, evaluate.STEP: evaluated}

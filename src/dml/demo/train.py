@@ -6,7 +6,6 @@ import json
 from typing import TYPE_CHECKING, Final
 
 from dml.dataset.bag import newest
-from dml.dataset.download import download_dataset_bag
 from dml.demo.digits import read_images
 from dml.demo.network import train
 from dml.demo.step import Step
@@ -37,11 +36,11 @@ def create(ml: DerivaML, training: str) -> Execution:
     )
 
 
-def learn(ml: DerivaML, execution: Execution) -> None:
+def learn(execution: Execution) -> None:
     """Train and stage the model and the metrics, then upload both."""
     if execution.status == ExecutionStatus.CREATED:
         with execution:
-            bag = download_dataset_bag(ml.catalog, execution.datasets[0], execution.working_dir / "bags")
+            bag = execution.download_dataset_bag(execution.datasets[0])
             images, digits, _ = labelled_images(bag)
             with execution.metrics_file().open("w", encoding="utf-8") as metrics:
                 for epoch in train(images, digits, epochs=EPOCHS, seed=SEED):
