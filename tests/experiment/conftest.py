@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from dml.catalog.connection import Catalog
 from dml.experiment.composition import ComposeRequest, Composition, compose
 from dml.experiment.project import find_project
 from experiments import RetinaProject
+from preflight.world import World, make_world
+from targets import Place
 
 
 @pytest.fixture(params=["dml", "deriva_ml"])
@@ -26,3 +30,21 @@ def composed() -> Callable[..., Composition]:
         return compose(found, ComposeRequest(overrides=overrides, **request), timeout=timeout)  # type: ignore[arg-type]
 
     return run
+
+
+@pytest.fixture
+def world(catalog: Catalog, domain: str, tmp_path: Path) -> World:
+    """A catalog with inputs."""
+    folder = tmp_path / "files"
+    folder.mkdir()
+    return make_world(catalog, domain, folder)
+
+
+@pytest.fixture
+def retina(
+    make_project: Callable[..., RetinaProject], world: World, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> RetinaProject:
+    """A good project on the test's catalog, entered."""
+    project = make_project("dml", dataset=world.dataset, asset=world.asset)
+    monkeypatch.chdir(project.root)
+    return project

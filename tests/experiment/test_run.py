@@ -8,55 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from cli.runner import Result, run
-from dml.catalog.connection import Catalog
+from cli.runner import run
 from dml.catalog.rows import select
 from dml.execution.workplace import Workplace
 from dml.workspace.executions import get_execution
+from experiment.runs import children, executions, succeeded
 from experiments import RetinaProject
-from preflight.world import World, make_world
+from preflight.world import World
 from targets import Place
-
-EXECUTION = "deriva-ml:Execution"
-NESTING = "deriva-ml:Execution_Execution"
-
-
-@pytest.fixture
-def world(catalog: Catalog, domain: str, tmp_path: Path) -> World:
-    """A catalog with inputs."""
-    folder = tmp_path / "files"
-    folder.mkdir()
-    return make_world(catalog, domain, folder)
-
-
-@pytest.fixture
-def retina(
-    make_project: Callable[..., RetinaProject], world: World, place: Place, monkeypatch: pytest.MonkeyPatch
-) -> RetinaProject:
-    """A good project on the test's catalog, entered."""
-    project = make_project("dml", dataset=world.dataset, asset=world.asset)
-    monkeypatch.chdir(project.root)
-    return project
-
-
-def succeeded(result: Result) -> Result:
-    """The result of a command that went well."""
-    assert result.code == 0, result.stdout + result.stderr
-    return result
-
-
-def executions(catalog: Catalog) -> dict[str, dict[str, object]]:
-    """The executions that tests made, by RID."""
-    rows = select(catalog, EXECUTION, sort=("RCT", "RID"))
-    return {str(row["RID"]): row for row in rows if row.get("Workflow") and "Unknown" not in str(row["Description"])}
-
-
-def children(catalog: Catalog, parent: str) -> dict[int, list[str]]:
-    """The children of a sweep by their place."""
-    found: dict[int, list[str]] = {}
-    for row in select(catalog, NESTING, where={"Execution": parent}, sort=("RID",)):
-        found.setdefault(int(row["Sequence"]), []).append(str(row["Nested_Execution"]))
-    return found
 
 
 def test_a_run_makes_one_execution_with_its_provenance(retina: RetinaProject, world: World) -> None:

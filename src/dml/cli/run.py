@@ -133,6 +133,11 @@ def ask(composition: Composition, *, yes: bool, allow_dirty: bool, checked: bool
     if problems:
         place = problems[0].place(composition.project)
         raise UsageError(f"{place}: {problems[0].message}" if place else problems[0].message, hint=problems[0].hint)
+    if composition.is_sweep and len(composition.jobs) < composition.job_count:
+        raise UsageError(
+            f"{len(composition.jobs):,} of the {composition.job_count:,} jobs were composed",
+            hint="Give them longer with --timeout SECONDS, or run the sweep in parts of at most 1,000 jobs.",
+        )
     if not is_dry_run(composition):
         jobs = f"{composition.job_count} jobs" if composition.is_sweep else "it"
         confirm(f"Run {jobs} now?", yes=yes)

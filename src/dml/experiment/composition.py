@@ -182,6 +182,11 @@ class Composition:
         """The configurations of the jobs that composed."""
         return [job.config for job in self.jobs if job.composed]
 
+    @property
+    def has_hydras_sweeper(self) -> bool:
+        """Whether Hydra's own sweeper chooses the jobs, all of them before the first one runs."""
+        return self.sweeper.endswith("BasicSweeper")
+
 
 def compose(project: Project, request: ComposeRequest, *, timeout: float = DEFAULT_TIMEOUT) -> Composition:
     """Compose a project's configuration. Runs the user's configuration modules in a process of their own.

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dml.errors import DmlError
 from dml.experiment.composition import Composition
@@ -19,10 +19,14 @@ from dml.experiment.project import Project
 from dml.experiment.worker_process import clean_environment
 from dml.safe_text import safe
 
+if TYPE_CHECKING:
+    from dml.target import Target
+
 __all__ = [
     "JobRequest",
     "Launched",
     "NotebookRequest",
+    "SweepPlace",
     "hydra_places",
     "run_dml_project",
     "run_notebook_file",
@@ -47,14 +51,32 @@ class Launched:
 
 
 @dataclass(frozen=True)
+class SweepPlace:
+    """Where a sweep is remembered.
+
+    Attributes:
+        target: The catalog.
+        workspace: The workspace that has the parent.
+        parent: RID of the parent.
+        done: Place of each job that is uploaded → what its model returned, when that was a number.
+    """
+
+    target: Target
+    workspace: Path
+    parent: str
+    done: Mapping[int, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class JobRequest:
     """What ``run_jobs`` is to run; see there.
 
     Attributes:
-        overrides: Of a single job.
-        jobs: Of a sweep: place → overrides; None for a single job.
+        overrides: Of a single job, or what the sweeper of a sweep is given.
+        jobs: Of a sweep: place → overrides; None for a single job, and where the project's own sweeper chooses.
         hydra_overrides: Of Hydra's own settings.
-        parent: RID of the sweep's parent.
+        is_sweep: Whether there are several jobs.
+        sweep: Where the sweep is remembered; None for a single job and in a dry run.
         flags: Flags of Hydra's command line.
         allow_dirty: Whether uncommitted changes are accepted.
         shows: Whether what it prints is the result; it is talk, on standard error, otherwise.
@@ -63,7 +85,8 @@ class JobRequest:
     overrides: Sequence[str] = ()
     jobs: Mapping[int, Sequence[str]] | None = None
     hydra_overrides: Sequence[str] = ()
-    parent: str | None = None
+    is_sweep: bool = False
+    sweep: SweepPlace | None = None
     flags: Sequence[str] = ()
     allow_dirty: bool = False
     shows: bool = False
@@ -115,10 +138,19 @@ def run_dml_project(project: Project, config_name: str, request: JobRequest) -> 
         "config_name": config_name,
         "overrides": list(request.overrides),
         "hydra_overrides": list(request.hydra_overrides),
-        "parent": request.parent,
         "flags": list(request.flags),
+        "is_sweep": request.is_sweep,
         "jobs": None,
+        "sweep": None,
     }
+    if request.sweep is not None:
+        document["sweep"] = {
+            "target": str(request.sweep.target),
+            "workspace": str(request.sweep.workspace),
+            "parent": request.sweep.parent,
+            "done": [[sequence, returned] for sequence, returned in request.sweep.done.items()],
+            "starter": os.getpid(),
+        }
     if request.jobs is not None:
         document["jobs"] = [
             {"sequence": sequence, "overrides": list(overrides)} for sequence, overrides in sorted(request.jobs.items())

@@ -99,6 +99,8 @@ def run_model(
         sweep_parent.nest(ml, place, execution)
     with execution.execute():
         returned = function(ml_instance=ml, execution=execution)
+    if place is not None and is_score(returned):
+        _remember(ml, execution.execution_rid, returned)
     from dml.execution.commit import CommitOptions
 
     options = CommitOptions()
@@ -120,6 +122,20 @@ def _tried(ml: Any, configuration: Any, function: Callable[..., Any]) -> Any:
     returned = function(ml_instance=ml, execution=execution, dry_run=True)
     _say(f"dry run: the model ended; it would have staged {execution.staged_summary()}. Nothing was written.")
     return returned
+
+
+def is_score(returned: Any) -> bool:
+    """Whether a sweeper can go by what a model returned: a number, or several."""
+    many = returned if isinstance(returned, list | tuple) else [returned]
+    return bool(many) and all(isinstance(one, int | float) for one in many)
+
+
+def _remember(ml: Any, rid: str, returned: Any) -> None:
+    """Keep what a job returned: its sweeper asks for it again when the sweep is resumed. Writes the registry."""
+    from dml.experiment.sweep_record import RETURNED
+    from dml.workspace.executions import update_execution
+
+    update_execution(ml.place.registry, rid, extra={RETURNED: returned})
 
 
 def takes_dry_run(function: Callable[..., Any]) -> bool:

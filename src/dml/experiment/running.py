@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dml.errors import UsageError
-from dml.experiment.launch import JobRequest, Launched, hydra_places, run_dml_project, run_theirs
+from dml.experiment.launch import JobRequest, Launched, SweepPlace, hydra_places, run_dml_project, run_theirs
 from dml.experiment.sweep_end import JobState
-from dml.experiment.sweep_parent import PARENT
 
 if TYPE_CHECKING:
     from dml.deriva_ml import DerivaML
@@ -113,7 +112,7 @@ def run(composition: Composition, site: Site) -> Outcome:
         launched = run_dml_project(composition.project, composition.request.config_name, request)
         return Outcome(launched.code, launched.execution, status=status_of(site, launched.execution), dry_run=dry)
     if dry:
-        return Outcome(_run_jobs(composition, site, places, None, range(len(composition.jobs))).code, dry_run=True)
+        return Outcome(_run_jobs(composition, site, places, None).code, dry_run=True)
     return _run_sweep(composition, site, places)
 
 
@@ -130,24 +129,28 @@ def resume(composition: Composition, site: Site, parent: str) -> Outcome:
         ConflictError: It is no sweep of ``dml run``.
         LockedError: It, or one of its jobs, is still running.
     """
-    from dml.experiment.sweep import end_sweep, jobs_left, resume_sweep
+    from dml.experiment.sweep import end_sweep, jobs_left, resume_sweep, returned_by
+    from dml.workspace.locks import execution_lock
 
     ml = site.open()
     try:
-        sweep = resume_sweep(ml, parent)
-        left = jobs_left(ml, sweep)
-        code = 0
-        if left:
-            places = hydra_places(site.workspace, datetime.now())  # noqa: DTZ005
-            request = JobRequest(
-                jobs={number: sweep.jobs[number] for number in left},
-                hydra_overrides=(*sweep.hydra_overrides, *places),
-                parent=parent,
-                allow_dirty=site.allow_dirty,
-            )
-            code = run_dml_project(composition.project, sweep.config_name, request).code
-        _, states = end_sweep(sweep)
-        return Outcome(code, parent=parent, status=sweep.parent.status, jobs=tuple(states))
+        with execution_lock(ml.place.registry, parent):
+            sweep = resume_sweep(ml, parent)
+            record, left = sweep.record, jobs_left(sweep)
+            code = 0
+            if left or not record.complete:
+                places = hydra_places(site.workspace, datetime.now())  # noqa: DTZ005
+                request = JobRequest(
+                    overrides=record.overrides,
+                    jobs=None if record.sweeper else {number: record.jobs[number] for number in left},
+                    hydra_overrides=(*record.hydra_overrides, *places),
+                    is_sweep=True,
+                    sweep=SweepPlace(site.target, site.workspace, parent, returned_by(sweep)),
+                    allow_dirty=site.allow_dirty,
+                )
+                code = run_dml_project(composition.project, record.config_name, request).code
+            went_well, states = end_sweep(sweep)
+        return Outcome(code or int(not went_well), parent=parent, status=sweep.parent.status, jobs=tuple(states))
     finally:
         ml.place.close()
 
@@ -161,32 +164,26 @@ def _run_sweep(composition: Composition, site: Site, places: Sequence[str]) -> O
     workflow = _workflow(config.get("workflow"), composition, allow_dirty=site.allow_dirty)
     sweep: Sweep = begin_sweep(ml, parent_configuration(composition, workflow, description), composition)
     rid = sweep.parent.execution_rid
-    code = 1
+    code, went_well = 1, False
     try:
-        code = _run_jobs(composition, site, places, rid, range(len(composition.jobs))).code
+        code = _run_jobs(composition, site, places, SweepPlace(site.target, site.workspace, rid)).code
     finally:
-        _, states = end_sweep(sweep)
+        went_well, states = end_sweep(sweep)
         ml.place.close()
-    return Outcome(code, parent=rid, status=status_of(site, rid), jobs=tuple(states))
+    return Outcome(code or int(not went_well), parent=rid, status=status_of(site, rid), jobs=tuple(states))
 
 
-def _run_jobs(
-    composition: Composition, site: Site, places: Sequence[str], parent: str | None, numbers: Sequence[int]
-) -> Launched:
-    name = composition.request.config_name
-    if composition.sweeper.endswith("BasicSweeper"):
-        request = JobRequest(
-            jobs={number: composition.jobs[number].overrides for number in numbers},
-            hydra_overrides=(*composition.hydra_overrides, *places),
-            parent=parent,
-            allow_dirty=site.allow_dirty,
-        )
-        return run_dml_project(composition.project, name, request)
-    told = [f"++hydra.job.env_set.{PARENT}={parent}"] if parent else []
+def _run_jobs(composition: Composition, site: Site, places: Sequence[str], sweep: SweepPlace | None) -> Launched:
+    known = composition.has_hydras_sweeper
     request = JobRequest(
-        overrides=(*composition.overrides, *places, *told), flags=["--multirun"], allow_dirty=site.allow_dirty
+        overrides=() if known else composition.overrides,
+        jobs={number: job.overrides for number, job in enumerate(composition.jobs)} if known else None,
+        hydra_overrides=(*composition.hydra_overrides, *places),
+        is_sweep=True,
+        sweep=sweep,
+        allow_dirty=site.allow_dirty,
     )
-    return run_dml_project(composition.project, name, request)
+    return run_dml_project(composition.project, composition.request.config_name, request)
 
 
 def _workflow(node: Any, composition: Composition, *, allow_dirty: bool) -> Workflow:

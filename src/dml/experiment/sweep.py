@@ -1,34 +1,37 @@
 """A sweep as ``dml run`` drives it: its parent made before the first job, its jobs remembered, its end by its jobs.
 
-The jobs stand in the registry beside the parent's row and in a metadata file of the parent, so that a sweep that was
-killed goes on with those that are not done.
+The jobs stand in the registry beside the parent's row, so that a sweep that was killed goes on with those that are not
+done, and in a metadata file of the parent.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 from dml.errors import ConflictError, DmlError, LockedError
+from dml.execution import lifecycle
 from dml.execution.commit import commit
 from dml.execution.configuration import ExecutionConfiguration
 from dml.execution.status import ExecutionStatus, effective_status
 from dml.experiment.sweep_end import JobState, end_parent, job_states
+from dml.experiment.sweep_record import RETURNED, SweepRecord, read_record, write_record
 from dml.workspace import executions, liveness
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from dml.deriva_ml import DerivaML
     from dml.execution.execution import Execution
     from dml.experiment.composition import Composition
 
-__all__ = ["Sweep", "begin_sweep", "end_sweep", "jobs_left", "resume_sweep"]
+__all__ = ["Sweep", "begin_sweep", "end_sweep", "jobs_left", "resume_sweep", "returned_by"]
 
 S = ExecutionStatus
 
-SWEEP = "sweep"
-"""Key in ``extra`` of the parent's row in the registry."""
+_FILE: Final = "sweep.json"
+"""Name of the parent's metadata file."""
 
 
 @dataclass(frozen=True)
@@ -37,26 +40,18 @@ class Sweep:
 
     Attributes:
         parent: The parent execution.
-        config_name: The main configuration.
-        jobs: The overrides of every job, by its place.
-        hydra_overrides: Overrides of Hydra's own settings.
-        name: Name of the multirun; empty when it has none.
+        file: The staged metadata file that names the jobs; None when it is not staged any more.
     """
 
     parent: Execution
-    config_name: str
-    jobs: tuple[tuple[str, ...], ...]
-    hydra_overrides: tuple[str, ...]
-    name: str = ""
+    file: Path | None = None
 
-    def to_mapping(self) -> dict[str, Any]:
-        """What is kept of it."""
-        return {
-            "name": self.name,
-            "config_name": self.config_name,
-            "hydra_overrides": list(self.hydra_overrides),
-            "jobs": [list(job) for job in self.jobs],
-        }
+    @property
+    def record(self) -> SweepRecord:
+        """What is remembered now: other processes add to it."""
+        found = read_record(self.parent.place.registry, self.parent.execution_rid)
+        assert found is not None  # noqa: S101 - both ways to a sweep have it written or read
+        return found
 
 
 def begin_sweep(ml: DerivaML, configuration: ExecutionConfiguration, composition: Composition) -> Sweep:
@@ -68,90 +63,104 @@ def begin_sweep(ml: DerivaML, configuration: ExecutionConfiguration, composition
         composition: The sweep, every job of it composed.
     """
     parent = ml.create_execution(configuration)
-    sweep = Sweep(
-        parent,
+    knows_jobs = composition.has_hydras_sweeper
+    record = SweepRecord(
         composition.request.config_name,
-        tuple(job.overrides for job in composition.jobs),
+        tuple(job.overrides for job in composition.jobs) if knows_jobs else (),
         composition.hydra_overrides,
         composition.sweep_name,
+        "" if knows_jobs else composition.sweeper,
+        () if knows_jobs else composition.overrides,
+        complete=knows_jobs,
     )
-    kept = sweep.to_mapping()
-    executions.update_execution(ml.place.registry, parent.execution_rid, extra={SWEEP: kept})
-    path = parent.asset_file_path("Execution_Metadata", "sweep.json", "Hydra_Config", description="Jobs of the sweep")
-    path.write_text(json.dumps(kept, indent=2), encoding="utf-8")
+    write_record(ml.place.registry, parent.execution_rid, record)
+    path = parent.asset_file_path("Execution_Metadata", _FILE, "Hydra_Config", description="Jobs of the sweep")
+    _write(path, record)
     parent.execution_start()
-    return sweep
+    return Sweep(parent, path)
 
 
 def resume_sweep(ml: DerivaML, rid: str) -> Sweep:
     """A sweep of this workspace, ready to run the jobs that are not done.
 
-    Registry and catalog are brought to agree; children whose process is dead are marked Failed, those that ended but
-    were not uploaded are committed.
+    Registry and catalog are brought to agree; children whose process is dead are marked Failed, those that were never
+    started Aborted, those that ended but were not uploaded are committed.
 
     Raises:
         NotFoundError: The workspace knows no such execution.
         ConflictError: It is no sweep of ``dml run``.
         LockedError: The sweep, or one of its jobs, is still running.
     """
-    row = executions.get_execution(ml.place.registry, rid)
-    kept = row.extra.get(SWEEP)
-    if not isinstance(kept, Mapping):
-        raise ConflictError(f"{rid} is no sweep that `dml run` began", hint=f"dml nested {rid} shows its children.")
+    record = read_record(ml.place.registry, rid)
+    if record is None:
+        raise ConflictError(
+            f"{rid} is no sweep that `dml run` began",
+            hint=f"A single execution goes on with: dml exec resume {rid} --commit",
+        )
     _refuse_running(ml, rid, "the sweep")
+    states = job_states(ml.catalog, rid, len(record.jobs))
+    for state in states:
+        if state.rid is not None and effective_status(state.status) is S.RUNNING:
+            _refuse_running(ml, state.rid, f"job {state.sequence}")
     parent = ml.resume_execution(rid)
-    sweep = Sweep(
-        parent,
-        str(kept["config_name"]),
-        tuple(tuple(map(str, job)) for job in kept["jobs"]),
-        tuple(map(str, kept["hydra_overrides"])),
-        str(kept.get("name") or ""),
-    )
-    for state in job_states(ml.catalog, rid, len(sweep.jobs)):
+    if parent.status == S.CREATED:
+        parent.execution_start()
+    for state in states:
         if state.rid is not None and not state.done:
-            _recover(ml, state)
-    return sweep
+            _recover(ml, state.rid)
+    staged = parent.place.workspace.staged_path(rid, "Execution_Metadata", _FILE)
+    return Sweep(parent, staged if parent.status != S.UPLOADED and staged.exists() else None)
 
 
-def jobs_left(ml: DerivaML, sweep: Sweep) -> list[int]:
-    """The places of the jobs that are not uploaded."""
-    states = job_states(ml.catalog, sweep.parent.execution_rid, len(sweep.jobs))
+def jobs_left(sweep: Sweep) -> list[int]:
+    """The places of the jobs that are known and not uploaded."""
+    states = job_states(sweep.parent.place.catalog, sweep.parent.execution_rid, len(sweep.record.jobs))
     return [state.sequence for state in states if state.sequence is not None and not state.done]
+
+
+def returned_by(sweep: Sweep) -> dict[int, Any]:
+    """What the models of the jobs that are uploaded returned, by place; None where that was no number."""
+    place, rid = sweep.parent.place, sweep.parent.execution_rid
+    found: dict[int, Any] = {}
+    for state in job_states(place.catalog, rid):
+        if state.done and state.rid is not None and state.sequence is not None:
+            row = executions.find_execution(place.registry, state.rid)
+            found[state.sequence] = row.extra.get(RETURNED) if row is not None else None
+    return found
 
 
 def end_sweep(sweep: Sweep) -> tuple[bool, list[JobState]]:
     """End the parent by its children; see ``end_parent``."""
-    return end_parent(sweep.parent, len(sweep.jobs))
+    record = sweep.record
+    if sweep.file is not None:
+        _write(sweep.file, record)
+    return end_parent(sweep.parent, len(record.jobs), complete=record.complete)
 
 
-def _recover(ml: DerivaML, state: JobState) -> None:
-    """Mark a job whose process is dead as Failed, commit one that ended without being uploaded."""
-    from dml.execution import lifecycle
+def _write(path: Path, record: SweepRecord) -> None:
+    path.write_text(json.dumps(asdict(record), indent=2), encoding="utf-8")
 
-    assert state.rid is not None  # noqa: S101 - the caller asked
-    row = executions.find_execution(ml.place.registry, state.rid)
+
+def _recover(ml: DerivaML, rid: str) -> None:
+    """Mark a job whose process is dead as Failed, give up one that never began, commit one that ended otherwise."""
+    row = executions.find_execution(ml.place.registry, rid)
     if row is None:
         return
     status = effective_status(row.status)
     if status is S.RUNNING:
-        _refuse_running(ml, state.rid, f"job {state.sequence}")
-        lifecycle.fail(ml.place, state.rid, "its process ended without a word")
+        lifecycle.fail(ml.place, rid, "its process ended without a word")
+    elif status is S.CREATED:
+        lifecycle.abort(ml.place, rid, "its process ended before it began; the sweep runs the job again")
     elif status in (S.STOPPED, S.PENDING_UPLOAD):
-        commit(ml.place, state.rid)
+        commit(ml.place, rid)
 
 
 def _refuse_running(ml: DerivaML, rid: str, what: str) -> None:
     found = liveness.liveness_of(ml.place.registry, rid)
-    row = executions.get_execution(ml.place.registry, rid)
-    if found is not None and found.state != "dead" and effective_status(row.status) is S.RUNNING:
+    if found is not None and found.state != "dead" and not lifecycle.runs_here(found):
         raise LockedError(
             f"{what} ({rid}) is being run by {found.process.describe()}", hint="Let it end, or end it; then resume."
         )
-
-
-def describe_states(states: Sequence[JobState]) -> list[str]:
-    """One line for each job."""
-    return [state.describe() for state in states]
 
 
 def parent_configuration(composition: Composition, workflow: Any, description: str) -> ExecutionConfiguration:

@@ -78,12 +78,15 @@ def job_states(catalog: Catalog, parent: str, job_count: int | None = None) -> l
     return sorted(states, key=lambda one: (one.sequence is None, one.sequence or 0, one.rid or ""))
 
 
-def end_parent(parent: Execution, job_count: int | None = None) -> tuple[bool, list[JobState]]:
+def end_parent(
+    parent: Execution, job_count: int | None = None, *, complete: bool = True
+) -> tuple[bool, list[JobState]]:
     """Uploaded when every job is, otherwise Failed with which jobs and why. Writes registry and catalog.
 
     Args:
         parent: The parent, in whatever status it is.
         job_count: How many jobs there were to be; None when that is not known.
+        complete: Whether these are all; not so when a sweeper that chooses while it runs was interrupted.
 
     Returns:
         Whether all are done, and how each job stands.
@@ -91,13 +94,13 @@ def end_parent(parent: Execution, job_count: int | None = None) -> tuple[bool, l
     states = job_states(parent.place.catalog, parent.execution_rid, job_count)
     left = [state for state in states if not state.done]
     status = effective_status(parent.status)
-    if not left and states:
+    if not left and states and complete:
         if status is S.RUNNING:
             parent.execution_stop()
         if status is not S.UPLOADED:
             parent.commit_output_assets()
         return True, states
-    message = failure_message(left, len(states))
+    message = failure_message(left, len(states), complete=complete)
     if status in (S.RUNNING, S.PENDING_UPLOAD, S.FAILED):
         parent.update_status(S.FAILED, error=message) if status is not S.FAILED else _say_again(parent, message)
     return False, states
@@ -109,10 +112,12 @@ def _say_again(parent: Execution, message: str) -> None:
     lifecycle.fail(parent.place, parent.execution_rid, message)
 
 
-def failure_message(left: Sequence[JobState], total: int) -> str:
+def failure_message(left: Sequence[JobState], total: int, *, complete: bool = True) -> str:
     """Which jobs are not done and why, the first few of them."""
     if not total:
         return "no job of the sweep was begun"
+    if not left and not complete:
+        return f"the sweep ended before its sweeper had chosen every job; {total} are uploaded"
     shown = "; ".join(state.describe() for state in left[:5])
     more = f"; and {len(left) - 5} more" if len(left) > 5 else ""
     return f"{len(left)} of {total} jobs are not uploaded: {shown}{more}"

@@ -1,0 +1,204 @@
+"""``dml run`` killed in the middle: what goes on by itself, what is refused meanwhile, and what is run again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from cli.runner import DML, run
+from dml.catalog.rows import select
+from dml.experiment import run_jobs
+from experiment.runs import children, executions, succeeded
+from experiments import RetinaProject
+from preflight.world import World
+
+SWEEPER = '''"""A sweeper that chooses its last job by what the first ones returned."""
+
+from hydra.core.plugins import Plugins
+from hydra.plugins.sweeper import Sweeper
+
+RATES = ("0.001", "0.01")
+
+
+class TenfoldSweeper(Sweeper):
+    def __init__(self, **_):
+        pass
+
+    def setup(self, *, hydra_context, task_function, config):
+        self.launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
+
+    def sweep(self, arguments):
+        first = [[*arguments, f"model_config.learning_rate={rate}"] for rate in RATES]
+        best = max(job.return_value for job in self.launcher.launch(first, initial_job_idx=0))
+        for job in self.launcher.launch([[*arguments, f"model_config.learning_rate={best * 10}"]], initial_job_idx=2):
+            job.return_value
+'''
+
+
+@pytest.fixture
+def marker(tmp_path: Path) -> Path:
+    """A file; while it is there, the model does what ``behave`` says."""
+    path = tmp_path / "misbehave"
+    path.touch()
+    return path
+
+
+def behave(project: RetinaProject, marker: Path, rate: float, *statements: str) -> None:
+    """Have the model run statements at one learning rate, after it wrote its weights."""
+    lines = [f"if learning_rate == {rate} and Path({str(marker)!r}).exists():", "    import os", ""]
+    text = "\n".join(f"    {line}".rstrip() for line in [*lines, *(f"    {one}" for one in statements)])
+    project.edit(
+        "src/models/retina_net.py", "    if learning_rate == fail_at:", f"{text}\n    if learning_rate == fail_at:"
+    )
+
+
+def spawned(*words: str) -> subprocess.Popen[str]:
+    """``dml run`` as a process group of its own."""
+    return subprocess.Popen(
+        [*DML, "run", *words, "--yes"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def where(world: World) -> list[str]:
+    """The catalog, for commands that read no project."""
+    return ["--host", world.catalog.target.host, "--catalog", world.catalog.target.catalog_id]
+
+
+def only_parent(world: World, before: set[str]) -> str:
+    """The execution made since that has children."""
+    made = set(executions(world.catalog)) - before
+    links = select(world.catalog, "deriva-ml:Execution_Execution", columns=["Execution"])
+    (parent,) = {str(link["Execution"]) for link in links} & made
+    return parent
+
+
+def resumed(parent: str) -> dict[str, object]:
+    """What ``dml run --resume`` says, which goes well."""
+    document: dict[str, object] = json.loads(
+        succeeded(run("run", "--resume", parent, "--json")).stdout.splitlines()[-1]
+    )
+    return document
+
+
+def test_the_jobs_go_on_when_dml_run_is_killed_and_are_not_begun_twice(
+    retina: RetinaProject, world: World, marker: Path, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    behave(retina, marker, 0.001, "os.kill(os.getppid(), 9)", f"open({str(gate)!r}).read()")
+    retina.commit()
+    before = set(executions(world.catalog))
+    process = spawned("+multirun=lr_sweep")
+    assert process.wait() == -signal.SIGKILL
+    with gate.open("w"):  # opens once the second job waits for it
+        parent = only_parent(world, before)
+        refused = run("run", "--resume", parent)
+        assert refused.code == 7
+        assert f"the sweep ({parent}) is being run by process" in refused.stderr
+        assert f"(the jobs of the sweep {parent})" in refused.stderr
+        assert run("exec", "resume", parent, *where(world)).code == 7
+    output, _ = process.communicate()
+    assert output.count("files committed") == 4
+    assert executions(world.catalog)[parent]["Status"] == "Running"
+    assert resumed(parent)["status"] == "Uploaded"
+    assert [len(rids) for rids in children(world.catalog, parent).values()] == [1, 1, 1, 1]
+
+
+def test_a_sweep_whose_every_process_was_killed_runs_what_is_not_done(
+    retina: RetinaProject, world: World, marker: Path
+) -> None:
+    behave(retina, marker, 0.01, "os.killpg(os.getpgrp(), 9)")
+    retina.commit()
+    before = set(executions(world.catalog))
+    process = spawned("+multirun=lr_sweep", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    parent = only_parent(world, before)
+    begun = children(world.catalog, parent)
+    marker.unlink()
+    document = resumed(parent)
+    assert document["status"] == "Uploaded"
+    rows = executions(world.catalog)
+    after = children(world.catalog, parent)
+    assert [sum(rows[rid]["Status"] == "Uploaded" for rid in after[place]) for place in range(4)] == [1, 1, 1, 1]
+    dead = rows[begun[2][0]]
+    assert dead["Status"] == "Failed"
+    assert "its process ended without a word" in str(dead["Status_Detail"])
+
+
+def test_a_single_run_that_was_killed_is_recovered_with_what_it_wrote(
+    retina: RetinaProject, world: World, marker: Path
+) -> None:
+    behave(retina, marker, 0.5, "os.killpg(os.getpgrp(), 9)")
+    retina.commit()
+    before = set(executions(world.catalog))
+    process = spawned("model_config.learning_rate=0.5")
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    (rid,) = set(executions(world.catalog)) - before
+    assert executions(world.catalog)[rid]["Status"] == "Running"
+    refused = run("run", "--resume", rid)
+    assert refused.code == 7
+    assert f"dml exec resume {rid} --commit" in refused.stderr
+    document = json.loads(succeeded(run("exec", "resume", rid, "--commit", "--json", *where(world))).stdout)
+    assert document["status"] == "Uploaded"
+    edges = select(
+        world.catalog, "deriva-ml:Execution_Asset_Execution", where={"Execution": rid, "Asset_Role": "Output"}
+    )
+    assert len(edges) == 1
+
+
+def test_a_sweeper_that_chooses_while_it_runs_goes_on_with_what_its_jobs_returned(
+    retina: RetinaProject, world: World, marker: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    retina.write("src/hydra_plugins/tenfold.py", SWEEPER)
+    retina.edit("src/models/retina_net.py", "else epochs", "else learning_rate")
+    behave(retina, marker, 0.1, "raise ValueError('NaN loss')")
+    retina.commit()
+    chosen = "hydra.sweeper._target_=hydra_plugins.tenfold.TenfoldSweeper"
+    result = run("run", "-m", "+experiment=retina_quick", chosen, "--yes", "--json")
+    assert result.code == 3, result.stderr
+    document = json.loads(result.stdout.splitlines()[-1])
+    parent = document["parent"]
+    assert [job["status"] for job in document["jobs"]] == ["Uploaded", "Uploaded", "Failed"]
+
+    retina.edit("src/hydra_plugins/tenfold.py", '"0.01")', '"0.02")')
+    retina.commit()
+    assert run("run", "--resume", parent).code == 3
+    told = capfd.readouterr().err
+    assert "model_config.learning_rate=0.02` as job 1, which was `" in told
+    assert f"begin a new sweep; dml nested {parent} shows" in told
+
+    retina.edit("src/hydra_plugins/tenfold.py", '"0.02")', '"0.01")')
+    retina.commit()
+    marker.unlink()
+    assert resumed(parent)["status"] == "Uploaded"
+    assert [len(rids) for rids in children(world.catalog, parent).values()] == [1, 1, 2]
+
+
+def test_jobs_do_not_begin_when_dml_run_is_gone(
+    retina: RetinaProject, world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = json.loads(succeeded(run("run", "--yes", "--json")).stdout.splitlines()[-1])
+    before = set(executions(world.catalog))
+    request = tmp_path / "request.json"
+    sweep = {"target": str(world.catalog.target), "parent": document["execution"], "done": [], "starter": 1}
+    sweep["workspace"] = str(world.catalog.target.default_workspace)
+    words = {"config_directory": str(retina.configs), "config_name": "deriva_model", "overrides": [], "flags": []}
+    request.write_text(
+        json.dumps({**words, "hydra_overrides": [], "is_sweep": True, "jobs": [{"sequence": 0}], "sweep": sweep})
+    )
+    assert run_jobs.main([str(request)]) == 1
+    assert f"hint: dml run --resume {document['execution']}" in capsys.readouterr().err
+    assert set(executions(world.catalog)) == before
