@@ -2,33 +2,78 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
+from typing import Annotated, Any
 
-from typer import Exit
+from typer import Exit, Option
 
 from dml.cli.frame import command, current, single
 
 app = single("tui")
 
+_OF_THE_EXTRA = frozenset({"textual_serve", "aiohttp", "aiohttp_jinja2", "jinja2"})
+
 
 @command(
     app,
     "tui",
-    examples=[("dml tui", "What runs, what is dead, what waits to be uploaded, and one key to go on.")],
+    examples=[
+        ("dml tui", "What runs, what is dead, what waits to be uploaded, and one key to go on."),
+        ("dml tui --web --port 8000", "In a browser of this machine; says the address to open."),
+    ],
 )
-def tui() -> None:
+def tui(
+    web: Annotated[bool, Option("--web", help="Serve it to a browser of this machine.")] = False,
+    port: Annotated[int, Option("--port", metavar="N", min=0, max=65535, help="Of --web; 0 takes a free one.")] = 0,
+    interface: Annotated[
+        str, Option("--host-interface", metavar="ADDRESS", help="Of --web: the interface; loopback only.")
+    ] = "127.0.0.1",
+) -> None:
     """Show the dashboard of the workspace: live, until you leave with q.
 
-    Uploads that are begun there are processes of their own and go on. `?` shows the keys.
+    Uploads and runs that are begun there are processes of their own and go on. `?` shows the keys. `--web` needs the
+    extra `web`.
     """
     from dml.errors import UsageError
 
     invocation = current()
-    target, workspace = invocation.target, invocation.workspace
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise UsageError("the dashboard needs a terminal", hint="dml exec list --json is for programs.")
+    target, workspace, cache = invocation.target, invocation.workspace, invocation.settings.get("cache")
     # The layers of the house forbid that the two front ends know each other; starting one is no more than its name.
-    code = import_module("dml.tui.launch").run(target, workspace, invocation.settings.get("cache"))
+    if web:
+        place = import_module("dml.tui.processes").Surroundings(target, workspace, cache)
+        _web().serve(place, address=interface, port=port, announce=_announce)
+        return
+    served = "TEXTUAL_DRIVER" in os.environ  # by --web, which is the terminal then
+    if not served and not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError(
+            "the dashboard needs a terminal",
+            hint="dml exec list --json is for programs, dml tui --web for a browser.",
+        )
+    code = import_module("dml.tui.launch").run(target, workspace, cache)
     if code:
         raise Exit(code)
+
+
+def _web() -> Any:
+    """The module that serves; it needs an extra.
+
+    Raises:
+        UsageError: The extra is not installed.
+    """
+    from dml.errors import UsageError
+
+    try:
+        return import_module("dml.tui.web")
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _OF_THE_EXTRA:
+            raise
+        raise UsageError("textual-serve is not installed", hint="pip install 'deriva-dml[web]'") from error
+
+
+def _announce(address: str) -> None:
+    console = current().console
+    console.emit("tui", {"url": address}, lambda: console.print(address))
+    console.say("Open it in a browser of this machine. Ctrl-C ends it; uploads and runs begun there go on.")
+    sys.stdout.flush()

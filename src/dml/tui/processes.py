@@ -38,6 +38,11 @@ class Surroundings:
     directory: Path
     cache: Path | None = None
 
+    def environment(self) -> dict[str, str]:
+        """The settings as environment variables."""
+        settings = {"DML_CATALOG": str(self.target), "DML_WORKSPACE": str(self.directory)}
+        return settings if self.cache is None else {**settings, "DML_CACHE": str(self.cache)}
+
     def begin(
         self, words: Sequence[str], *, record: Path | None = None, both: bool = False, cwd: Path | None = None
     ) -> subprocess.Popen[bytes]:
@@ -49,9 +54,7 @@ class Surroundings:
             both: Whether the file takes its standard output as well.
             cwd: The directory it works in.
         """
-        environment = {**os.environ, "DML_CATALOG": str(self.target), "DML_WORKSPACE": str(self.directory)}
-        if self.cache is not None:
-            environment["DML_CACHE"] = str(self.cache)
+        environment = {**os.environ, **self.environment()}
         if record is None:
             return _popen(words, subprocess.PIPE, subprocess.STDOUT, environment, cwd)
         with os.fdopen(os.open(record, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "wb") as stream:
