@@ -31,7 +31,7 @@ IN_A_PROJECT = ("dml preflight", "dml run", "dml bump")
 """Commands whose lines name a project of the user's. They are run on projects in ``experiment``, ``preflight`` and
 ``nouns/test_guide.py``; here, without one, each line must be understood and end in words about what is missing."""
 
-ENDLESS = ("dml catalog serve", "dml mcp --http", "--follow", "--watch")
+ENDLESS = ("dml catalog serve", "dml mcp --http", "dml tui --web", "--follow", "--watch")
 """Lines that go on until they are interrupted; they must have begun well."""
 
 REPLACED_WORDS = {
@@ -144,7 +144,7 @@ def test_the_example_does_what_it_says(path: str, line: str, exhibit: Exhibit, d
         assert "has no option" not in understood.stderr
         assert "a defect of dml" not in understood.stderr
         return
-    if path.startswith("tui") or path == "dml tui":
+    if line == "dml tui":
         with on_terminal([*DML, *words]) as session:
             session.wait_for("Executions")
             session.type("q")

@@ -21,7 +21,7 @@ _OF_THE_EXTRA = frozenset({"textual_serve", "aiohttp", "aiohttp_jinja2", "jinja2
     "tui",
     examples=[
         ("dml tui", "What runs, what is dead, what waits to be uploaded, and one key to go on."),
-        ("dml tui --web --port 8000", "In a browser of this machine; says the address to open."),
+        ("dml tui --web", "In a browser of this machine; says the address to open."),
     ],
 )
 def tui(
