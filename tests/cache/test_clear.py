@@ -11,7 +11,7 @@ import pytest
 from dml.cache import clearing, records
 from dml.cache.assets import asset_records, find_asset_row, warm_asset
 from dml.cache.bags import warm_bag
-from dml.cache.clearing import Plan, Selection, clear, plan_clearing
+from dml.cache.clearing import Plan, Selection, clear, open_for_clearing, plan_clearing
 from dml.cache.index import Index
 from dml.cache.layout import Cache
 from dml.cache.linking import link_file
@@ -20,7 +20,8 @@ from dml.cache.measuring import measure
 from dml.cache.pins import pin, unpin
 from dml.cache.survey import Kind, survey
 from dml.cache.usage import usage_of
-from dml.errors import ConflictError
+from dml.errors import ConflictError, DmlError, RetryableError
+from dml.workspace import connection
 from dml.workspace.executions import compare_and_set_status, insert_execution
 from dml.workspace.inputs import InputRecord, declare_inputs
 from dml.workspace.layout import Workspace
@@ -222,8 +223,46 @@ def test_an_interrupted_removal_leaves_no_half_entry(
     gone = items[f"{gallery.dataset}@1.0.0"]
     assert (gone.tier, gone.remark) == ("not_cached", "its directory is gone")
     done = clear(filled, plan(filled, workspace, Selection(debris=True)))
-    assert sorted(one.item.kind for one in done.removed) == [Kind.BAG, Kind.DEBRIS]
+    assert [one.item.kind for one in done.removed] == [Kind.BAG]
     assert warm_bag(filled, gallery.catalog, f"{gallery.dataset}@1.0.0").made
+
+
+def test_a_full_disk_is_made_room_on(
+    gallery: Gallery, filled: Index, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everything = plan(filled, workspace, Selection(everything=True))
+    cache, writing = filled.cache, Index.writing
+    filled.close()
+    first = cache.entry_directory(everything.removals[0].item.key)
+
+    def full(*arguments: object) -> Index:
+        if first.exists():
+            raise RetryableError("The disk is full")
+        return writing(cache)
+
+    monkeypatch.setattr(Index, "writing", full)
+    with open_for_clearing(cache, everything) as index:
+        assert not first.exists()
+        assert len(records.bag_records(index)) == 2, "what the index says of it goes next"
+        done = clear(index, everything)
+        assert (len(done.removed), done.kept) == (3, ())
+        assert records.bag_records(index) == []
+        assert asset_records(index) == []
+
+
+def test_a_full_disk_is_not_taken_for_one_without_a_log(
+    filled: Index, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache, original = filled.cache, connection._uri
+    filled.close()
+    # Without shared memory SQLite does not begin a log, as on a disk that cannot hold 32 KiB more.
+    monkeypatch.setattr(connection, "_uri", lambda path: f"{original(path)}?vfs=unix-dotfile&ignored=")
+    with pytest.raises(DmlError, match="does not carry"):
+        Index.writing(cache)
+    monkeypatch.setattr(connection, "_LOG_INDEX", 1 << 62)
+    with pytest.raises(RetryableError, match="disk is full") as said:
+        Index.writing(cache)
+    assert "dml cache clear" in said.value.hint
 
 
 def test_a_listing_walks_no_files(

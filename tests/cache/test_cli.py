@@ -68,7 +68,7 @@ def test_from_nothing_to_whole_and_back(gallery: Gallery, say: Say, home: Path) 
     assert warm.document["items"][0]["files"] == 5
     assert "nothing to do" in say("warm", rid).out
     shared = say("warm", f"{rid}@1.0.0")
-    assert "0 files fetched, 0 B, 4 files from elsewhere in the cache" in shared.out
+    assert "cached_materialized  4 files from elsewhere in the cache" in shared.out
     listed = say("list", "--json").document
     assert [(one["name"], one["tier"]) for one in listed["items"]] == [
         (f"{rid}@1.0.0", "cached_materialized"),

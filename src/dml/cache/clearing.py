@@ -12,7 +12,7 @@ import hashlib
 import os
 import shutil
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,14 +21,15 @@ from dml.cache import assets, records
 from dml.cache.files import bag_files
 from dml.cache.index import Index
 from dml.cache.inventory import walk_size
+from dml.cache.layout import Cache
 from dml.cache.locks import entry_lock, is_locked
 from dml.cache.survey import CachedItem, Kind
 from dml.cache.tiers import Tier
-from dml.errors import ConflictError, DmlError, LockedError, UnsafePathError
+from dml.errors import ConflictError, DmlError, RetryableError, UnsafePathError
 from dml.safe_text import safe
 from dml.workspace.names import safe_file_name
 
-__all__ = ["Cleared", "Plan", "Removal", "Selection", "clear", "plan_clearing"]
+__all__ = ["Cleared", "Plan", "Removal", "Selection", "clear", "open_for_clearing", "plan_clearing"]
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,23 @@ def clear(index: Index, plan: Plan) -> Cleared:
     return Cleared(tuple(removed), tuple(kept))
 
 
+def open_for_clearing(cache: Cache, plan: Plan) -> Index:
+    """Open the index for writing. On a full disk entries of the plan give their bytes first, until that is possible.
+
+    What the index says of those is removed by :func:`clear`, and listed as gone until then.
+
+    Raises:
+        As :meth:`dml.cache.index.Index.writing`; RetryableError when nothing that may go makes enough room.
+    """
+    for removal in plan.removals:
+        try:
+            return Index.writing(cache)
+        except RetryableError:
+            with contextlib.suppress(DmlError), _taken_out(cache, removal.item):
+                pass
+    return Index.writing(cache)
+
+
 def _refuse_unknown(items: Sequence[CachedItem], names: Collection[str]) -> None:
     for name in names:
         if not any(_is_named(item, name) for item in items):
@@ -241,28 +259,32 @@ def _lock_name(item: CachedItem) -> str:
 
 
 def _remove(index: Index, item: CachedItem) -> None:
-    """Take one thing out of the cache.
+    """Take one thing out of the cache: its bytes first, so that this works on a full disk, then what is known of it.
 
     Raises:
         LockedError: A process is at work on it.
         DmlError: The disk refuses.
     """
-    cache = index.cache
+    with _taken_out(index.cache, item):
+        if item.kind is Kind.BAG:
+            records.forget_bag(index, item.key)
+        elif item.kind is Kind.ASSET:
+            assets.forget_asset(index, item.key)
+
+
+@contextlib.contextmanager
+def _taken_out(cache: Cache, item: CachedItem) -> Iterator[None]:
+    """Delete the bytes of an entry under its lock, which is held for the block as well."""
     directory = {Kind.BAG: cache.bags_directory, Kind.ASSET: cache.assets_directory}.get(item.kind)
     place = directory / item.key if directory else item.path
     try:
         with entry_lock(cache, _lock_name(item), wait=0):
             trash = _set_aside(place)
-            if item.kind is Kind.BAG:
-                records.forget_bag(index, item.key)
-            elif item.kind is Kind.ASSET:
-                assets.forget_asset(index, item.key)
             if trash is not None:
                 _delete(trash)
+            yield
             with contextlib.suppress(OSError):
                 cache.lock_path(_lock_name(item)).unlink()
-    except LockedError:
-        raise
     except OSError as error:
         raise DmlError(f"{safe(place)} cannot be removed: {error.strerror or error}") from error
 

@@ -143,9 +143,12 @@ def fetch_files(
     for file in files:
         groups[file.checksum, file.length].append(file)
     together = label and len(groups) > _MANY
-    shown: Progress = _Together(progress, label) if together else progress
+    shown = progress
+    to_come = sum(group[0].length for group in groups.values() if not group[0].same)
     if together:
-        progress.begin(label, sum(group[0].length for group in groups.values() if not group[0].same))
+        shown = _Together(progress, label) if to_come else SILENT
+    if together and to_come:
+        progress.begin(label, to_come)
     work = _Work(catalog, root, shown)
     last = clock()
     pool = ThreadPoolExecutor(max(1, min(jobs, len(groups))), thread_name_prefix="dml-fetch")
@@ -162,7 +165,7 @@ def fetch_files(
         work.stop.set()
         pool.shutdown(wait=True, cancel_futures=True)
         _record(work, record)
-        if together:
+        if together and to_come:
             came = f"{work.total.files} of {len(files)} files fetched, {size_text(work.total.bytes)}"
             progress.finish(label, came + (f", {work.total.shared} found here" if work.total.shared else ""))
     if work.failed:

@@ -103,8 +103,10 @@ def _warm_one(
 
 def _warmed_line(done: dict[str, Any]) -> list[object]:
     shared = f", {count(done['shared'], 'file')} from elsewhere in the cache" if done["shared"] else ""
-    if done["files"] or done["shared"]:
+    if done["files"]:
         said = f"{count(done['files'], 'file')} fetched, {binary_size(done['bytes'])}{shared}"
+    elif done["shared"]:
+        said = f"{count(done['shared'], 'file')} from elsewhere in the cache"
     else:
         said = "rows fetched" if done.get("metadata") == "fetched" else "nothing to do"
     return [f"{done['name']}  ", tier_cell(done["tier"]), f"  {said}"]
@@ -295,7 +297,7 @@ def clear(
     yes: Annotated[bool, Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Remove entries. Never what is pinned, or what an execution that is not closed needs."""
-    from dml.cache.clearing import Plan, Selection, plan_clearing
+    from dml.cache.clearing import Plan, Selection, open_for_clearing, plan_clearing
     from dml.cache.clearing import clear as carry_out
     from dml.cache.sizes import parse_size
     from dml.cli.moments import moment
@@ -319,15 +321,16 @@ def clear(
     if dry_run or not plan.removals:
         if names and not plan.removals and plan.kept and not dry_run:
             first = plan.kept[0]
-            raise ConflictError(f"{first.item.name} stays: {first.reason}", hint="dml cache list shows why.")
+            hint = f"dml cache unpin {first.item.name}" if first.item.pinned else "dml cache list shows who uses it."
+            raise ConflictError(f"{first.item.name} stays: {first.reason}", hint=hint)
         _say_cleared(plan.removals, plan.kept, plan.bytes, done=False)
         return
     if not (yes or console.json):
         print_removals(console, "to be removed", plan.removals)
         print_removals(console, "stays", plan.kept)
     confirm(f"Remove {count(len(plan.removals), 'entry', 'entries')}, {binary_size(plan.bytes)}?", yes=yes)
-    with working() as desk:
-        done = carry_out(desk.index, plan)
+    with open_for_clearing(desk.cache, plan) as index:
+        done = carry_out(index, plan)
     _say_cleared(done.removed, done.kept, done.bytes, done=True)
 
 

@@ -43,6 +43,8 @@ _NO_SHARED_MEMORY = {
     sqlite3.SQLITE_IOERR_SHMLOCK,
     sqlite3.SQLITE_IOERR_SHMMAP,
 }
+_LOG_INDEX = 64 << 10
+"""Bytes without which a write-ahead log cannot be begun."""
 _SHORT_READ = sqlite3.SQLITE_IOERR | (2 << 8)
 
 
@@ -206,7 +208,25 @@ def accessible(path: Path) -> Iterator[None]:
         ) from error
 
 
+def _full(path: Path) -> RetryableError:
+    return RetryableError(
+        f"The disk is full: {safe(path)} cannot grow",
+        hint="Make room (`dml cache clear`, `dml exec gc`) and run it again.",
+    )
+
+
+def _has_no_room(path: Path) -> bool:
+    """Whether the disk cannot even hold the index of a log, 32 KiB; SQLite does not say that it is for want of room."""
+    try:
+        disk = os.statvfs(path.parent)
+    except OSError:
+        return False
+    return disk.f_bavail * disk.f_frsize < _LOG_INDEX
+
+
 def _no_log(path: Path) -> DmlError:
+    if _has_no_room(path):
+        return _full(path)
     return DmlError(
         f"The registry {safe(path)} cannot be used: its file system does not carry SQLite's write-ahead log",
         hint="Name a directory on a local disk with --workspace (network and some shared file systems cannot hold it).",
@@ -239,10 +259,7 @@ def _in_our_words(path: Path, error: sqlite3.Error) -> DmlError:
             hint="Wait for it and run the command again.",
         )
     if primary == sqlite3.SQLITE_FULL:
-        return RetryableError(
-            f"The disk is full: {name} cannot grow",
-            hint="Make room (`dml cache clear`, `dml exec gc`) and run it again.",
-        )
+        return _full(path)
     if extended in _NO_SHARED_MEMORY:
         return _no_log(path)
     if primary == sqlite3.SQLITE_IOERR:
