@@ -177,8 +177,10 @@ def test_a_worker_killed_in_the_middle_leaves_a_sweep_that_resumes(retina: Retin
 
 
 def test_only_a_sweep_is_resumed(retina: RetinaProject) -> None:
-    document = json.loads(succeeded(run("run", "--yes", "--json")).stdout.splitlines()[-1])
-    result = run("run", "--resume", document["execution"])
+    ran = succeeded(run("run", "--yes"))
+    rid = ran.stdout.splitlines()[-1].split()[0]
+    assert f"\n{rid} Uploaded · " in ran.stderr, "without a terminal how far the run is comes in lines"
+    result = run("run", "--resume", rid)
     assert result.code == 7
     assert "is no sweep that `dml run` began" in result.stderr
     assert run("run", "--resume", "0-0000").code == 6

@@ -60,6 +60,8 @@ def run_notebook(
     and commits the executed notebook and its Markdown export with the outputs. The notebook calls `run_notebook()`
     first.
     """
+    from dataclasses import replace
+
     from dml.cli.experiment_options import composed
     from dml.cli.run import ask, site_of
     from dml.cli.run_view import configs_document, exit_code, outcome_document, render_configs, render_outcome
@@ -105,7 +107,7 @@ def run_notebook(
         raise typer.Exit(run_notebook_file(composition.project, request).code)
     ask(composition, yes=yes, allow_dirty=allow_dirty, checked=True)
     site = site_of(composition, allow_dirty)
-    launched = run_notebook_file(composition.project, request)
+    launched = run_notebook_file(composition.project, replace(request, watch=site.watch()))
     outcome = running.Outcome(
         launched.code,
         launched.execution,

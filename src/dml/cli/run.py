@@ -150,6 +150,7 @@ def site_of(composition: Composition, allow_dirty: bool) -> Site:
         UsageError: No catalog is named.
     """
     from dml.cli.experiment_options import default_target, workspace_of
+    from dml.cli.run_status import watcher
     from dml.errors import UsageError
     from dml.experiment.running import Site
     from dml.preflight.subject import subject_of_composition
@@ -159,7 +160,7 @@ def site_of(composition: Composition, allow_dirty: bool) -> Site:
     if subject.target is None or workspace is None:
         raise UsageError(subject.target_problem or "no catalog has been chosen", hint=subject.target_fix)
     cache = current().settings.get("cache") if subject.target == default_target() else None
-    return Site(subject.target, workspace.root, cache, allow_dirty)
+    return Site(subject.target, workspace.root, cache, allow_dirty, watcher(current()))
 
 
 def _hydra_flags(cfg: str | None, info: str | None, resolve: bool, package: str | None) -> list[str]:

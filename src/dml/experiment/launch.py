@@ -7,7 +7,8 @@ import os
 import signal
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from dml.errors import DmlError
 from dml.experiment.composition import Composition
+from dml.experiment.following import saved_rid
 from dml.experiment.project import Project
 from dml.experiment.worker_process import clean_environment
 from dml.safe_text import safe
@@ -35,6 +37,9 @@ __all__ = [
 
 SAVED = "DERIVA_ML_SAVE_EXECUTION_RID"
 """Environment variable of deriva-ml: the file in which a run writes which execution it is."""
+
+
+Watch = Callable[[Path], AbstractContextManager[object]]
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,8 @@ class JobRequest:
         flags: Flags of Hydra's command line.
         allow_dirty: Whether uncommitted changes are accepted.
         shows: Whether what it prints is the result; it is talk, on standard error, otherwise.
+        watch: Given the file in which the process writes which execution it makes; what it returns is entered while
+            the process runs.
     """
 
     overrides: Sequence[str] = ()
@@ -90,6 +97,7 @@ class JobRequest:
     flags: Sequence[str] = ()
     allow_dirty: bool = False
     shows: bool = False
+    watch: Watch | None = None
 
 
 @dataclass(frozen=True)
@@ -105,6 +113,7 @@ class NotebookRequest:
         log_output: Whether what cells print is shown while it runs.
         inspect: Only print its parameters.
         allow_dirty: Whether uncommitted changes are accepted.
+        watch: As in ``JobRequest``.
     """
 
     path: Path
@@ -115,6 +124,7 @@ class NotebookRequest:
     log_output: bool = False
     inspect: bool = False
     allow_dirty: bool = False
+    watch: Watch | None = None
 
 
 def hydra_places(workspace: Path, now: datetime) -> list[str]:
@@ -163,7 +173,12 @@ def run_dml_project(project: Project, config_name: str, request: JobRequest) -> 
 
 
 def run_theirs(
-    composition: Composition, arguments: Sequence[str], *, allow_dirty: bool = False, shows: bool = False
+    composition: Composition,
+    arguments: Sequence[str],
+    *,
+    allow_dirty: bool = False,
+    shows: bool = False,
+    watch: Watch | None = None,
 ) -> Launched:
     """Run a project written for deriva-ml by deriva-ml's own runner, in the project's environment.
 
@@ -171,7 +186,7 @@ def run_theirs(
         composition: What was composed there.
         arguments: Overrides and flags, passed on.
         allow_dirty: Whether uncommitted changes are accepted.
-        shows: As in ``JobRequest``.
+        shows, watch: As in ``JobRequest``.
     """
     project = composition.project
     script = project.interpreter.with_name("deriva-ml-run")
@@ -187,9 +202,8 @@ def run_theirs(
         *arguments,
     ]
     with tempfile.TemporaryDirectory(prefix="dml-run-") as folder:
-        return _run(
-            command, project.root, Path(folder) / "execution.json", JobRequest(allow_dirty=allow_dirty, shows=shows)
-        )
+        request = JobRequest(allow_dirty=allow_dirty, shows=shows, watch=watch)
+        return _run(command, project.root, Path(folder) / "execution.json", request)
 
 
 def run_notebook_file(project: Project, notebook: NotebookRequest) -> Launched:
@@ -218,7 +232,7 @@ def run_notebook_file(project: Project, notebook: NotebookRequest) -> Launched:
             CONFIG_NAME: notebook.config_name,
         }
         command = [str(project.interpreter), "-m", "dml.experiment.notebook_job", str(path)]
-        request = JobRequest(allow_dirty=notebook.allow_dirty, shows=notebook.inspect)
+        request = JobRequest(allow_dirty=notebook.allow_dirty, shows=notebook.inspect, watch=notebook.watch)
         return _run(command, project.root, Path(folder) / "execution.json", request, told)
 
 
@@ -232,24 +246,16 @@ def _run(
         process = subprocess.Popen(command, cwd=cwd, env=environment, stdout=None if request.shows else 2)
     except OSError as error:
         raise DmlError(f"{safe(command[0])} cannot be started: {error.strerror}") from error
-    try:
-        code = process.wait()
-    except BaseException:
-        # Ctrl-C reached the process as well; it marks its execution and ends.
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
-        process.wait()
-        raise
-    return Launched(code, _saved_rid(saved))
-
-
-def _saved_rid(path: Path) -> str | None:
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    rid = document.get("execution_rid") if isinstance(document, dict) else None
-    return str(rid) if rid else None
+    with request.watch(saved) if request.watch is not None else nullcontext():
+        try:
+            code = process.wait()
+        except BaseException:
+            # Ctrl-C reached the process as well; it marks its execution and ends.
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+            process.wait()
+            raise
+    return Launched(code, saved_rid(saved))
 
 
 def _quoted(path: Path) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dml.errors import UsageError
-from dml.experiment.launch import JobRequest, Launched, SweepPlace, hydra_places, run_dml_project, run_theirs
+from dml.experiment.following import Following, Watcher
+from dml.experiment.launch import JobRequest, Launched, SweepPlace, Watch, hydra_places, run_dml_project, run_theirs
 from dml.experiment.sweep_end import JobState
 
 if TYPE_CHECKING:
@@ -31,12 +33,20 @@ class Site:
         workspace: Its workspace.
         cache: The cache's directory; the workspace's own when None.
         allow_dirty: Whether uncommitted changes are accepted.
+        watcher: Told how far the run is; None when nobody watches.
     """
 
     target: Target
     workspace: Path
     cache: Path | None = None
     allow_dirty: bool = False
+    watcher: Watcher | None = None
+
+    def watch(self, parent: str | None = None) -> Watch | None:
+        """What follows the project's process for the watcher; ``parent`` is the sweep's."""
+        if self.watcher is None:
+            return None
+        return partial(Following, self.watcher, self.target, self.workspace, parent=parent)
 
     def open(self) -> DerivaML:
         """The Python API there."""
@@ -104,11 +114,14 @@ def run(composition: Composition, site: Site) -> Outcome:
     """
     dry = is_dry_run(composition)
     if composition.api == "deriva_ml":
-        launched = run_theirs(composition, composition.request.overrides, allow_dirty=site.allow_dirty)
+        launched = run_theirs(
+            composition, composition.request.overrides, allow_dirty=site.allow_dirty, watch=site.watch()
+        )
         return Outcome(launched.code, launched.execution, status=status_of(site, launched.execution), dry_run=dry)
     places = hydra_places(site.workspace, datetime.now())  # noqa: DTZ005 - a directory's name, in local time as Hydra's
     if not composition.is_sweep:
-        request = JobRequest(overrides=(*composition.overrides, *places), allow_dirty=site.allow_dirty)
+        overrides = (*composition.overrides, *places)
+        request = JobRequest(overrides=overrides, allow_dirty=site.allow_dirty, watch=site.watch())
         launched = run_dml_project(composition.project, composition.request.config_name, request)
         return Outcome(launched.code, launched.execution, status=status_of(site, launched.execution), dry_run=dry)
     if dry:
@@ -147,6 +160,7 @@ def resume(composition: Composition, site: Site, parent: str) -> Outcome:
                     is_sweep=True,
                     sweep=SweepPlace(site.target, site.workspace, parent, returned_by(sweep)),
                     allow_dirty=site.allow_dirty,
+                    watch=site.watch(parent),
                 )
                 code = run_dml_project(composition.project, record.config_name, request).code
             went_well, states = end_sweep(sweep)
@@ -182,6 +196,7 @@ def _run_jobs(composition: Composition, site: Site, places: Sequence[str], sweep
         is_sweep=True,
         sweep=sweep,
         allow_dirty=site.allow_dirty,
+        watch=site.watch(sweep.parent) if sweep is not None else None,
     )
     return run_dml_project(composition.project, composition.request.config_name, request)
 

@@ -72,9 +72,12 @@ def parent_of_this_process(ml: DerivaML, configuration: ExecutionConfiguration, 
 
 
 def nest(ml: DerivaML, place: PlaceInSweep, execution: Execution) -> None:
-    """Nest a job's execution in the parent, at its place. Writes the catalog."""
+    """Nest a job's execution in the parent, at its place. Writes the catalog, and the registry for whoever watches."""
+    from dml.experiment.following import NESTED_IN
     from dml.nesting.change import add_nested_execution
+    from dml.workspace.executions import update_execution
 
+    update_execution(ml.place.registry, execution.execution_rid, extra={NESTED_IN: place.parent})
     add_nested_execution(ml.catalog, place.parent, execution.execution_rid, sequence=place.sequence)
 
 

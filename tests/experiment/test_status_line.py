@@ -1,0 +1,162 @@
+"""How far a run is, while it runs: what is followed, and what is shown on a terminal and elsewhere."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+import sys
+import termios
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TextIO
+
+import pytest
+
+from cli.runner import DML
+from dml.cli.run_status import BottomLine, StatusLines, sentence, watcher
+from dml.execution.workplace import Workplace
+from dml.experiment.following import NESTED_IN, Following, RunView
+from dml.target import Target
+from dml.workspace.executions import compare_and_set_status, insert_execution
+from experiments import RetinaProject
+from preflight.world import World
+from terminal import on_terminal
+
+TARGET = Target("data.example.org", "7")
+
+
+class Told:
+    """A watcher that remembers."""
+
+    def __init__(self) -> None:
+        self.views: list[RunView] = []
+        self.closed = False
+
+    def show(self, view: RunView) -> None:
+        self.views.append(view)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.mark.parametrize(
+    ("view", "text"),
+    [
+        (RunView(2.0), "starting · 2 s"),
+        (RunView(12.0, "4VP", "running", "epoch 3/50"), "4VP running · 12 s · epoch 3/50"),
+        (
+            RunView(75.0, "4VP", "committing", "epoch 50/50", files=3, files_sent=1, bytes=4096, bytes_sent=1024),
+            "4VP committing · 1 min · 1 of 3 files, 1.0 KiB of 4.0 KiB",
+        ),
+        (
+            RunView(12.0, "6A4", "running", parent="6A0", jobs=2, jobs_done=1),
+            "6A0 · 1 of 2 begun jobs uploaded · 6A4 running · 12 s",
+        ),
+        (RunView(1.0, "4VP", "running", "\x1b[31mred\x07"), "4VP running · 1 s · ␛[31mred␇"),
+    ],
+)
+def test_a_view_in_words(view: RunView, text: str) -> None:
+    assert sentence(view) == text
+
+
+def test_the_registry_is_followed(tmp_path: Path) -> None:
+    saved, workspace = tmp_path / "execution.json", tmp_path / "workspace"
+    told = Told()
+    with Following(told, TARGET, workspace, saved, interval=0.0):
+        with Workplace.writing(TARGET, workspace) as place:
+            insert_execution(place.registry, "4-VP", config_json="{}", status="Running", status_detail="epoch 1")
+        saved.write_text('{"execution_rid": "4-VP"}')
+    assert told.closed
+    assert told.views[-1].rid == "4-VP"
+    assert (told.views[-1].phase, told.views[-1].detail) == ("running", "epoch 1")
+
+
+def test_the_jobs_of_a_sweep_are_followed_and_no_others(tmp_path: Path) -> None:
+    told = Told()
+    with (
+        Workplace.writing(TARGET, tmp_path / "workspace") as place,
+        Following(told, TARGET, tmp_path / "workspace", tmp_path / "none", parent="6-A0", interval=0.0),
+    ):
+        for rid, parent in (("6-A2", "6-A0"), ("6-A4", "6-A0"), ("9-Z9", "9-Z0")):
+            insert_execution(place.registry, rid, config_json="{}", extra={NESTED_IN: parent})
+        compare_and_set_status(place.registry, "6-A2", "Created", "Uploaded")
+    assert (told.views[-1].jobs, told.views[-1].jobs_done) == (2, 1)
+    assert (told.views[-1].rid, told.views[-1].phase) == ("6-A4", "fetching inputs")
+
+
+def test_lines_come_with_news_and_now_and_then() -> None:
+    lines: list[str] = []
+    now = [0.0]
+    progress = SimpleNamespace(message=lines.append)
+    shown = StatusLines(progress, clock=lambda: now[0], interval=30.0)  # type: ignore[arg-type]
+    for seconds, phase in ((0, "starting"), (1, "running"), (2, "running"), (31, "running"), (40, "Uploaded")):
+        now[0] = seconds
+        shown.show(RunView(float(seconds), "4VP", phase))
+    assert lines == ["4VP starting · 0 s", "4VP running · 1 s", "4VP running · 31 s", "4VP Uploaded · 40 s"]
+
+
+@pytest.mark.parametrize(
+    ("progress", "json", "verbosity"), [("auto", True, 0), ("auto", False, -1), ("none", False, 0)]
+)
+def test_programs_and_the_quiet_are_told_nothing(progress: str, json: bool, verbosity: int) -> None:
+    invocation = SimpleNamespace(
+        settings={"progress": progress}, json=json, console=SimpleNamespace(verbosity=verbosity)
+    )
+    assert watcher(invocation) is None  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def screen(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[int, TextIO]]:
+    """A terminal of 40 columns and 10 rows: where to read what it shows, and the stream to write to."""
+    reading, writing = os.openpty()
+    fcntl.ioctl(writing, termios.TIOCSWINSZ, struct.pack("HHHH", 10, 40, 0, 0))
+    monkeypatch.setenv("TERM", "xterm-256color")
+    with os.fdopen(writing, "w") as stream:
+        yield reading, stream
+    os.close(reading)
+
+
+def test_the_bottom_row_of_a_terminal_is_kept_and_given_back(
+    screen: tuple[int, TextIO], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, stream = screen
+    monkeypatch.setattr(sys, "stderr", stream)
+    assert BottomLine.is_possible()
+    line = BottomLine()
+    line.show(RunView(3.0, "4VP", "running", "a detail that is longer than the terminal is wide"))
+    shown = os.read(reading, 4096).decode()
+    assert "\x1b[1;9r" in shown, "the rows above scroll among themselves"
+    assert "\x1b[10;1H" in shown
+    assert "4VP running · 3 s · a detail" in shown
+    assert "wide" not in shown
+    line.show(RunView(4.0, "4VP", "running"))
+    assert "\x1b[1;9r" not in os.read(reading, 4096).decode()
+    line.close()
+    assert "\x1b[r" in os.read(reading, 4096).decode()
+
+
+def test_a_terminal_that_can_nothing_gets_lines(screen: tuple[int, TextIO], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", screen[1])
+    monkeypatch.setenv("TERM", "dumb")
+    invocation = SimpleNamespace(settings={"progress": "auto"}, json=False, console=SimpleNamespace(verbosity=0))
+    assert isinstance(watcher(invocation), StatusLines)  # type: ignore[arg-type]
+
+
+def test_a_run_on_a_terminal_says_which_execution_it_is(retina: RetinaProject, world: World, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    retina.edit(
+        "src/models/retina_net.py", "    if learning_rate == fail_at:", f"    open({str(gate)!r}).read()\n    if 0:"
+    )
+    retina.commit()
+    with on_terminal([*DML, "run", "+experiment=retina_quick"]) as session:
+        session.wait_for("Run it now?")
+        session.type("y\r")
+        session.wait_for(" running · ")
+        gate.write_text("")
+        session.wait_for("dml lineage")
+        assert session.ended() == 0
+    assert session.shown.count("\x1b[1;23r") == 1
+    assert session.shown.count("\x1b[r") == 1
