@@ -56,6 +56,9 @@ def test_from_creation_to_uploaded_over_standard_input_and_output(
             "set_workflow", workflow=made["workflow"], description="Distills", add_types=["Testing"]
         )
         assert again["workflow"]["types"] == ["Distilling", "Testing"]
+        fewer = await session.call("set_workflow", workflow=made["workflow"], remove_types=["Testing"])
+        assert fewer["changed"] == ["type Testing removed"]
+        assert fewer["workflow"]["types"] == ["Distilling"]
         outputs = await session.call("list_assets", execution_rid=rid, role="Output", table="Execution_Asset")
         assert [one["filename"] for one in outputs["assets"]] == ["model.bin"]
 

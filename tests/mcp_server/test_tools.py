@@ -21,6 +21,7 @@ def test_the_server_tells_its_tools_and_resources() -> None:
         assert set(tools) == {*READING, *WRITING}
         for name, tool in tools.items():
             assert tool.description
+            assert "  " not in tool.description
             assert {"host", "catalog"} <= set(tool.input_schema["required"])
             assert tool.annotations is not None
             assert tool.annotations.read_only_hint is (name in READING)
@@ -35,7 +36,9 @@ def test_the_server_tells_its_tools_and_resources() -> None:
 def test_tools_that_read_give_the_commands_documents(story: Story, catalog: Catalog) -> None:
     execution = list(story.executions.values())[-1]
     workflow = str(select(catalog, "deriva-ml:Execution", where={"RID": execution})[0]["Workflow"])
-    dataset = run("dataset", "list", "--json").json["datasets"][0]["rid"]
+    dataset = next(
+        one["rid"] for one in run("dataset", "list", "--json").json["datasets"] if "Training" in one["types"]
+    )
     calls: list[tuple[str, dict[str, object], tuple[str, ...]]] = [
         ("get_execution", {"execution_rid": execution}, ("exec", "show", execution)),
         ("list_executions", {}, ("exec", "list")),
@@ -61,6 +64,11 @@ def test_tools_that_read_give_the_commands_documents(story: Story, catalog: Cata
         ),
         ("list_datasets", {}, ("dataset", "list")),
         ("get_dataset", {"dataset_rid": dataset}, ("dataset", "show", dataset)),
+        (
+            "denormalize_dataset",
+            {"dataset_rid": dataset, "table": "Image", "features": ["Digit"], "limit": 2},
+            ("dataset", "denormalize", dataset, "Image", "--feature", "Digit", "--limit", "2"),
+        ),
         ("list_vocabularies", {}, ("vocab", "list")),
         ("list_vocabulary_terms", {"vocabulary": "Workflow_Type"}, ("vocab", "list", "Workflow_Type")),
         (
@@ -100,6 +108,31 @@ def test_validating_and_caching_a_dataset(story: Story) -> None:
         warmed = await session.call("cache_dataset", dataset_rid=rid)
         assert warmed["schema"].startswith("dml.cache.warm/")
         assert "cached_materialized" in str(await session.call("bag_info", dataset_rid=rid))
+
+    in_session(work)
+
+
+def test_releasing_a_dataset(story: Story) -> None:
+    dataset = run("dataset", "list", "--json").json["datasets"][0]["rid"]
+
+    async def work(session: Session) -> None:
+        same = await session.call("release_dataset", dataset_rid=dataset, description="nothing new")
+        assert same["released"] is False
+        run("dataset", "mark-dev", dataset, "-d", "new labels")
+        made = await session.call("release_dataset", dataset_rid=dataset, description="labels", component="major")
+        assert (made["released"], made["version"]) == (True, "2.0.0")
+        assert "Use major, minor or patch" in await session.refused(
+            "release_dataset", dataset_rid=dataset, description="x", component="huge"
+        )
+
+    in_session(work)
+
+
+def test_a_catalog_may_be_named_by_a_number(story: Story) -> None:
+    async def work(session: Session) -> None:
+        numbered = await session.client.call_tool("list_workflows", {"host": "local", "catalog": 1})
+        assert not numbered.is_error
+        assert numbered.structured_content == await session.call("list_workflows")
 
     in_session(work)
 

@@ -11,6 +11,7 @@ from dml.cli.dataset_frame import app
 from dml.cli.formatting import count
 from dml.cli.frame import command, current
 from dml.cli.opening import open_catalog
+from dml.cli.paging import Limit, say_cut
 
 if TYPE_CHECKING:
     from dml.dataset.feature_values import Rows
@@ -43,6 +44,7 @@ def denormalize(
         Path | None, Option("--output", "-o", metavar="FILE", help="A file, Parquet if it ends in .parquet, else CSV.")
     ] = None,
     live: Annotated[bool, Option("--live", help="Ask the catalog even if the version is in the cache.")] = False,
+    limit: Limit = 0,
 ) -> None:
     """Join a table of a dataset version with tables it refers to and with its features, one row for each row."""
     import sys
@@ -55,14 +57,18 @@ def denormalize(
         require_writer(output)
     source, where = _source(dataset, live)
     rows = widen(source, table, include=include or (), features=features or ())
+    more = 0 < limit < len(rows)
+    rows = rows[:limit] if more else rows
     if output is not None:
         write_table(rows, output)
-        document = {"source": where, "rows": len(rows), "path": output.absolute()}
+        document = {"source": where, "rows": len(rows), "more": more, "path": output.absolute()}
         console.emit("dataset.denormalize", document, lambda: console.print(f"{count(len(rows), 'row')} in {output}"))
     elif console.json:
-        console.emit("dataset.denormalize", {"source": where, "rows": rows})
+        console.emit("dataset.denormalize", {"source": where, "rows": rows, "more": more})
     else:
         write_csv(rows, sys.stdout)
+    if more and not console.json:
+        say_cut(console, len(rows), more)
 
 
 def _source(name: str, live: bool) -> tuple[Rows, str]:

@@ -39,23 +39,21 @@ def build(runner: Runner | None = None) -> MCPServer[Any]:
             idempotent_hint=name not in ("create_execution",),
             open_world_hint=True,
         )
-        server.add_tool(_failing_as(ToolError, getattr(tools, name)), name=name, annotations=annotations)
+        tool = getattr(tools, name)
+        server.add_tool(_failing_as(ToolError, tool), name=name, description=_described(tool), annotations=annotations)
     for template, read in resources(tools).items():
         name = template.partition("/ml/")[2]
-        server.resource(template, name=name, description=read.__doc__, mime_type="application/json")(_as_text(read))
+        server.resource(template, name=name, description=_described(read), mime_type="application/json")(_as_text(read))
     return server
 
 
 def contents() -> dict[str, list[dict[str, str]]]:
     """The tools by name and the resources by address, each with its one-line description."""
 
-    def described(function: Callable[..., Any]) -> str:
-        return " ".join((function.__doc__ or "").split())
-
     tools = Tools(Runner())
     return {
-        "tools": [{"name": name, "description": described(getattr(tools, name))} for name in (*READING, *WRITING)],
-        "resources": [{"uri": uri, "description": described(read)} for uri, read in resources(tools).items()],
+        "tools": [{"name": name, "description": _described(getattr(tools, name))} for name in (*READING, *WRITING)],
+        "resources": [{"uri": uri, "description": _described(read)} for uri, read in resources(tools).items()],
     }
 
 
@@ -82,6 +80,10 @@ def serve_http(port: int, workspace: str | None = None, *, announce: Callable[[s
     server = uvicorn.Server(uvicorn.Config(_guarded(application, token), log_level="warning"))
     announce(f"http://{LOOPBACK}:{listener.getsockname()[1]}/mcp", token)
     anyio.run(server.serve, [listener])
+
+
+def _described(function: Callable[..., Any]) -> str:
+    return " ".join((function.__doc__ or "").split())
 
 
 def _failing_as(kind: type[Exception], tool: Callable[..., Awaitable[Document]]) -> Callable[..., Awaitable[Document]]:

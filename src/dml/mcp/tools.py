@@ -7,7 +7,9 @@ wants the RID once more as ``confirm``.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
 
 from dml.mcp.commands import CommandError, Runner
 
@@ -15,6 +17,13 @@ __all__ = ["READING", "WRITING", "Tool", "Tools"]
 
 Document = dict[str, Any]
 Tool = Callable[..., Awaitable[Document]]
+
+Host = Annotated[str, Field(description="The catalog's host; local is the embedded one.")]
+CatalogId = Annotated[
+    str,
+    BeforeValidator(lambda given: str(given) if isinstance(given, int) else given),  # clients send numbers for numbers
+    Field(description="The catalog's id."),
+]
 
 READING = (
     "get_execution",
@@ -34,6 +43,7 @@ READING = (
     "list_feature_values",
     "list_datasets",
     "get_dataset",
+    "denormalize_dataset",
     "list_vocabularies",
     "list_vocabulary_terms",
     "get_vocabulary_term",
@@ -50,6 +60,7 @@ WRITING = (
     "commit_execution",
     "abort_execution",
     "cache_dataset",
+    "release_dataset",
     "set_workflow",
     "add_vocabulary_term",
 )
@@ -64,8 +75,8 @@ class Tools:
 
     async def create_execution(
         self,
-        host: str,
-        catalog: str,
+        host: Host,
+        catalog: CatalogId,
         description: str = "",
         workflow: str | None = None,
         workflow_name: str | None = None,
@@ -97,24 +108,26 @@ class Tools:
             allow_dirty=allow_dirty,
         )
 
-    async def start_execution(self, host: str, catalog: str, execution_rid: str) -> Document:
+    async def start_execution(self, host: Host, catalog: CatalogId, execution_rid: str) -> Document:
         """Fetch an execution's inputs and mark it Running; the result says where inputs are and outputs go."""
         return await self._run(host, catalog, "exec start", execution_rid)
 
-    async def stop_execution(self, host: str, catalog: str, execution_rid: str) -> Document:
+    async def stop_execution(self, host: Host, catalog: CatalogId, execution_rid: str) -> Document:
         """Mark a running execution Stopped: the work went well, its outputs wait for the commit."""
         return await self._run(host, catalog, "exec stop", execution_rid)
 
-    async def fail_execution(self, host: str, catalog: str, execution_rid: str, message: str) -> Document:
+    async def fail_execution(self, host: Host, catalog: CatalogId, execution_rid: str, message: str) -> Document:
         """Mark a running execution Failed, with what went wrong."""
         return await self._run(host, catalog, "exec fail", execution_rid, message=message)
 
-    async def commit_execution(self, host: str, catalog: str, execution_rid: str, dry_run: bool = False) -> Document:
+    async def commit_execution(
+        self, host: Host, catalog: CatalogId, execution_rid: str, dry_run: bool = False
+    ) -> Document:
         """Upload everything an execution staged; with dry_run only say what would go up. Safe to repeat."""
         return await self._run(host, catalog, "exec commit", execution_rid, dry_run=dry_run, yes=not dry_run)
 
     async def abort_execution(
-        self, host: str, catalog: str, execution_rid: str, confirm: str, reason: str = ""
+        self, host: Host, catalog: CatalogId, execution_rid: str, confirm: str, reason: str = ""
     ) -> Document:
         """Give an execution up for good. confirm must be the execution's RID again."""
         if confirm != execution_rid:
@@ -126,7 +139,7 @@ class Tools:
             )
         return await self._run(host, catalog, "exec abort", execution_rid, reason=reason or None)
 
-    async def get_execution(self, host: str, catalog: str, execution_rid: str) -> Document:
+    async def get_execution(self, host: Host, catalog: CatalogId, execution_rid: str) -> Document:
         """State, inputs, outputs and next step of an execution; one that this workspace does not know is described
         as the catalog has it, by its lineage."""
         try:
@@ -138,8 +151,8 @@ class Tools:
 
     async def list_executions(
         self,
-        host: str,
-        catalog: str,
+        host: Host,
+        catalog: CatalogId,
         status: list[str] | None = None,
         workflow: str | None = None,
         pending: bool = False,
@@ -152,21 +165,21 @@ class Tools:
         )
 
     async def list_execution_children(
-        self, host: str, catalog: str, execution_rid: str, recurse: bool = False
+        self, host: Host, catalog: CatalogId, execution_rid: str, recurse: bool = False
     ) -> Document:
         """The executions nested in one: states, what differs between them, last metrics, durations."""
         return await self._run(host, catalog, "nested show", execution_rid, recurse=recurse)
 
     async def list_execution_parents(
-        self, host: str, catalog: str, execution_rid: str, recurse: bool = False
+        self, host: Host, catalog: CatalogId, execution_rid: str, recurse: bool = False
     ) -> Document:
         """The executions that one is nested in."""
         return await self._run(host, catalog, "nested show", execution_rid, parents=True, recurse=recurse)
 
     async def validate_execution_configuration(
         self,
-        host: str,
-        catalog: str,
+        host: Host,
+        catalog: CatalogId,
         overrides: list[str] | None = None,
         datasets: list[str] | None = None,
         assets: list[str] | None = None,
@@ -186,45 +199,56 @@ class Tools:
             offline=offline,
         )
 
-    async def bag_info(self, host: str, catalog: str, dataset_rid: str, version: str | None = None) -> Document:
+    async def bag_info(self, host: Host, catalog: CatalogId, dataset_rid: str, version: str | None = None) -> Document:
         """How large a dataset version is and how much of it is in the cache of this machine."""
         return await self._run(host, catalog, "cache info", _versioned(dataset_rid, version))
 
-    async def cache_dataset(self, host: str, catalog: str, dataset_rid: str, version: str | None = None) -> Document:
+    async def cache_dataset(
+        self, host: Host, catalog: CatalogId, dataset_rid: str, version: str | None = None
+    ) -> Document:
         """Fetch a dataset version into the cache of this machine, verified. No execution is made."""
         return await self._run(host, catalog, "cache warm", _versioned(dataset_rid, version))
 
     async def get_lineage(
-        self, host: str, catalog: str, rid: str, depth: int | None = None, forward: bool = False
+        self, host: Host, catalog: CatalogId, rid: str, depth: int | None = None, forward: bool = False
     ) -> Document:
         """What produced an artifact and from what, to any depth; forward: what was made from it."""
         return await self._run(host, catalog, "lineage show", rid, depth=depth, forward=forward)
 
     async def list_workflows(
-        self, host: str, catalog: str, workflow_type: str | None = None, limit: int = 100
+        self, host: Host, catalog: CatalogId, workflow_type: str | None = None, limit: int = 100
     ) -> Document:
         """The workflows of the catalog, the newest first."""
         return await self._run(host, catalog, "workflow list", type=workflow_type, limit=limit)
 
-    async def get_workflow(self, host: str, catalog: str, workflow: str, limit: int = 10) -> Document:
+    async def get_workflow(self, host: Host, catalog: CatalogId, workflow: str, limit: int = 10) -> Document:
         """A workflow by RID, URL or checksum, with its newest executions and how many are in which status."""
         return await self._run(host, catalog, "workflow show", workflow, limit=limit)
 
     async def set_workflow(
         self,
-        host: str,
-        catalog: str,
+        host: Host,
+        catalog: CatalogId,
         workflow: str,
         description: str | None = None,
         add_types: list[str] | None = None,
+        remove_types: list[str] | None = None,
     ) -> Document:
-        """Change a workflow's description, or give it types."""
-        return await self._run(host, catalog, "workflow set", workflow, description=description, add_type=add_types)
+        """Change a workflow's description, give it types, or take types from it."""
+        return await self._run(
+            host,
+            catalog,
+            "workflow set",
+            workflow,
+            description=description,
+            add_type=add_types,
+            remove_type=remove_types,
+        )
 
     async def list_assets(
         self,
-        host: str,
-        catalog: str,
+        host: Host,
+        catalog: CatalogId,
         table: str | None = None,
         asset_type: str | None = None,
         execution_rid: str | None = None,
@@ -237,26 +261,28 @@ class Tools:
             host, catalog, "asset list", *arguments, type=asset_type, execution=execution_rid, role=role, limit=limit
         )
 
-    async def get_asset(self, host: str, catalog: str, asset_rid: str) -> Document:
+    async def get_asset(self, host: Host, catalog: CatalogId, asset_rid: str) -> Document:
         """An asset: its file, types, links, and the executions that made and read it."""
         return await self._run(host, catalog, "asset show", asset_rid)
 
-    async def list_asset_executions(self, host: str, catalog: str, asset_rid: str, role: str | None = None) -> Document:
+    async def list_asset_executions(
+        self, host: Host, catalog: CatalogId, asset_rid: str, role: str | None = None
+    ) -> Document:
         """The executions that read (Input) or made (Output) an asset."""
         return await self._run(host, catalog, "asset executions", asset_rid, role=role)
 
-    async def list_features(self, host: str, catalog: str, table: str | None = None) -> Document:
+    async def list_features(self, host: Host, catalog: CatalogId, table: str | None = None) -> Document:
         """The features of the catalog or of one table, with their columns."""
         return await self._run(host, catalog, "feature list", table=table)
 
-    async def get_feature(self, host: str, catalog: str, target_table: str, feature_name: str) -> Document:
+    async def get_feature(self, host: Host, catalog: CatalogId, target_table: str, feature_name: str) -> Document:
         """A feature's columns, types and vocabularies, and how many values executions gave."""
         return await self._run(host, catalog, "feature show", f"{target_table}.{feature_name}")
 
     async def list_feature_values(
         self,
-        host: str,
-        catalog: str,
+        host: Host,
+        catalog: CatalogId,
         target_table: str,
         feature_name: str,
         selector: str = "all",
@@ -274,37 +300,81 @@ class Tools:
             limit=limit,
         )
 
-    async def list_datasets(self, host: str, catalog: str, dataset_type: str | None = None) -> Document:
+    async def list_datasets(self, host: Host, catalog: CatalogId, dataset_type: str | None = None) -> Document:
         """The datasets of the catalog with their types and current versions."""
         return await self._run(host, catalog, "dataset list", type=dataset_type)
 
-    async def get_dataset(self, host: str, catalog: str, dataset_rid: str, version: str | None = None) -> Document:
+    async def get_dataset(
+        self, host: Host, catalog: CatalogId, dataset_rid: str, version: str | None = None
+    ) -> Document:
         """A dataset: its types, versions, and how many members of each table it has."""
         return await self._run(host, catalog, "dataset show", _versioned(dataset_rid, version))
 
-    async def list_vocabularies(self, host: str, catalog: str) -> Document:
+    async def denormalize_dataset(
+        self,
+        host: Host,
+        catalog: CatalogId,
+        dataset_rid: str,
+        table: str,
+        version: str | None = None,
+        include_tables: list[str] | None = None,
+        features: list[str] | None = None,
+        limit: int = 20,
+    ) -> Document:
+        """The rows of one table in a dataset version, joined with tables they refer to and with features: what a
+        training pipeline sees."""
+        return await self._run(
+            host,
+            catalog,
+            "dataset denormalize",
+            _versioned(dataset_rid, version),
+            table,
+            include=include_tables,
+            feature=features,
+            limit=limit,
+        )
+
+    async def release_dataset(
+        self, host: Host, catalog: CatalogId, dataset_rid: str, description: str, component: str = "minor"
+    ) -> Document:
+        """Release a dataset as it is now, raising its major, minor or patch number; without changes since the last
+        release nothing is done."""
+        if component not in ("major", "minor", "patch"):
+            raise CommandError(
+                f"{component} is no part of a version", hint="Use major, minor or patch.", code=2, kind="UsageError"
+            )
+        chosen = {component: True} if component != "minor" else {}
+        return await self._run(host, catalog, "dataset release", dataset_rid, description=description, **chosen)
+
+    async def list_vocabularies(self, host: Host, catalog: CatalogId) -> Document:
         """The controlled vocabularies of the catalog."""
         return await self._run(host, catalog, "vocab list")
 
-    async def list_vocabulary_terms(self, host: str, catalog: str, vocabulary: str) -> Document:
+    async def list_vocabulary_terms(self, host: Host, catalog: CatalogId, vocabulary: str) -> Document:
         """The terms of a vocabulary, as Workflow_Type or deriva-ml:Workflow_Type."""
         return await self._run(host, catalog, "vocab list", vocabulary)
 
-    async def get_vocabulary_term(self, host: str, catalog: str, vocabulary: str, term: str) -> Document:
+    async def get_vocabulary_term(self, host: Host, catalog: CatalogId, vocabulary: str, term: str) -> Document:
         """One term, found by its name or a synonym; an unknown one names the nearest."""
         return await self._run(host, catalog, "vocab show", vocabulary, term)
 
     async def add_vocabulary_term(
-        self, host: str, catalog: str, vocabulary: str, term: str, description: str, synonyms: list[str] | None = None
+        self,
+        host: Host,
+        catalog: CatalogId,
+        vocabulary: str,
+        term: str,
+        description: str,
+        synonyms: list[str] | None = None,
     ) -> Document:
         """Add a term to a vocabulary; one that is there is left as it is."""
         return await self._run(host, catalog, "vocab add", vocabulary, term, description=description, synonym=synonyms)
 
-    async def get_metrics(self, host: str, catalog: str, execution_rids: list[str]) -> Document:
+    async def get_metrics(self, host: Host, catalog: CatalogId, execution_rids: list[str]) -> Document:
         """The last value of each metric that executions measured."""
         return await self._run(host, catalog, "metrics", *execution_rids)
 
-    async def cite(self, host: str, catalog: str, rid: str) -> Document:
+    async def cite(self, host: Host, catalog: CatalogId, rid: str) -> Document:
         """The permanent link to a row, at the catalog's snapshot of now, and the current one (Chaise)."""
         return await self._run(host, catalog, "cite", rid)
 
