@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -40,7 +38,3 @@ def older(home: Path) -> Story:
         catalog.post_json(f"{tables}/{table}/column", {"name": column, "type": {"typename": "text"}, "nullok": True})
     catalog.refresh_schema()
     return Story(catalog, ["deriva-ml:Execution_Asset", "deriva-ml:File"])
-
-
-# The page is tried in a real browser where there is one; the full run (make test-all) insists on it.
-collect_ignore = [] if shutil.which("chromium") or os.environ.get("DML_TEST_FULL") else ["test_browser.py"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,27 @@ def test_the_tree_is_the_one_of_the_sketch(chosen: Story) -> None:
     shown = run("lineage", file, terminal=True).stdout
     assert "\x1b]8;" in shown
     assert "https://code.example.org/blob/9c0ffee" in shown
+
+
+def test_on_a_narrow_terminal_lines_keep_rids_and_leave_out_the_last_details(
+    chosen: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    chain, read = [], [chosen.asset(Filename="origin-of-everything.csv")]
+    for number in range(3):
+        run_ = chosen.execution(chosen.workflow(f"A workflow with a long name {number}"), Execution_Duration="2.0H")
+        for asset in read:
+            chosen.link(chosen.tables[0], asset, run_, "Input")
+        read = [chosen.asset(made_by=[run_], Filename=f"an-output-with-a-long-name-{number}.bin")]
+        chain += [run_, *read]
+    chosen.flush()
+    shown = run("lineage", chain[-1], terminal=True).stdout
+    plain = re.sub(r"\x1b(\[[0-9;]*m|\]8;[^\x1b\x07]*(\x1b\\\\|\x07))", "", shown).replace("\r", "").splitlines()
+    assert max(map(len, plain)) <= 60
+    assert all(any(rid in line for line in plain) for rid in chain)
+    assert any(line.endswith("no recorded producer") for line in plain)
+    assert not any(line.rstrip().endswith("·") for line in plain)
+    assert max(map(len, run("lineage", chain[-1]).stdout.splitlines())) > 60, "a pipe is given everything"
 
 
 def test_a_program_gets_the_names_of_deriva_ml(chosen: Story) -> None:

@@ -1,7 +1,7 @@
 """How lineage looks on a terminal: a tree with a line for each artifact and execution.
 
 Colours only repeat what words say. On a terminal the commit of a workflow is a link. Free text (names, descriptions)
-is shortened to the width, RIDs never.
+is shortened to the width, RIDs never; on a terminal that is too narrow for a line its last details are left out.
 """
 
 from __future__ import annotations
@@ -42,8 +42,11 @@ def print_tree(
         names: With these, dates, users (by these names), checksums and descriptions are shown as well.
     """
     coloured = is_coloured(sys.stdout)
+    width = terminal_width() if sys.stdout.isatty() and names is None else None
     for line in lines:
-        pieces = [Cell(_rules(line), "bright_black"), *_pieces(line, forward=forward, names=names)]
+        rules = Cell(_rules(line), "bright_black")
+        about, said = _pieces(line, forward=forward, names=names)
+        pieces = [rules, *_fitting(about, width and width - width_of(_text([rules, *said]))), *said]
         link = _link(line.node) if coloured else ""
         if link:
             console.rich.print(_linked(pieces, link), soft_wrap=True)
@@ -58,21 +61,37 @@ def _rules(line: TreeLine) -> str:
     return "".join("│  " if more else "   " for more in line.ancestors) + ("└─ " if line.is_last else "├─ ") + level
 
 
-def _pieces(line: TreeLine, *, forward: bool, names: Mapping[str, str] | None) -> list[Cell]:
+def _text(pieces: Iterable[Cell]) -> str:
+    return "".join(safe(piece.text) for piece in pieces)
+
+
+def _fitting(pieces: list[Cell], room: int | None) -> list[Cell]:
+    """As many pieces as there is room for, the last ones left out first; label and RID always stay."""
+    kept = list(pieces)
+    while room is not None and len(kept) > 2 and width_of(_text(kept)) > room:
+        kept.pop()
+        while kept[-1].text == " · ":
+            kept.pop()
+    return kept
+
+
+def _pieces(line: TreeLine, *, forward: bool, names: Mapping[str, str] | None) -> tuple[list[Cell], list[Cell]]:
+    """What a line says of its node, the most important first; and what is said at its end whatever room there is."""
     if line.node is None:
-        return [Cell(f"… {count(line.folded, 'more')}".replace("mores", "more") + " (--full)", "bright_black")]
+        return [], [Cell(f"… {count(line.folded, 'more')}".replace("mores", "more") + " (--full)", "bright_black")]
     label = _label(line, forward)
     used = len(_rules(line)) + len(label) + width_of(safe(line.node.key)) + width_of(line.mark.value)
     room = max(16, min(_FREE_TEXT, terminal_width() - used - 24))
-    pieces = [Cell(label, "bright_black")] if label else []
+    pieces = [Cell(label, "bright_black")]
     brief = line.mark is Mark.shown_above
     pieces += _about(line.node, room, brief=brief, names=names)
+    said = []
     if line.edge is not None and line.edge.note:
-        pieces.append(Cell(f" · {line.edge.note}", "bright_black"))
+        said.append(Cell(f" · {line.edge.note}", "bright_black"))
     if line.mark is not Mark.none:
         joint = " " if brief else " ── "
-        pieces.append(Cell(f"{joint}{line.mark.value}", "bright_black" if brief else "yellow"))
-    return pieces
+        said.append(Cell(f"{joint}{line.mark.value}", "bright_black" if brief else "yellow"))
+    return pieces, said
 
 
 def _label(line: TreeLine, forward: bool) -> str:
