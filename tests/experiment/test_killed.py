@@ -109,7 +109,7 @@ def test_the_jobs_go_on_when_dml_run_is_killed_and_are_not_begun_twice(
         assert f"(the jobs of the sweep {parent})" in refused.stderr
         assert run("exec", "resume", parent, *where(world)).code == 7
     output, _ = process.communicate()
-    assert output.count("files committed") == 4
+    assert output.count(" committed\n") == 4
     assert executions(world.catalog)[parent]["Status"] == "Running"
     assert resumed(parent)["status"] == "Uploaded"
     assert [len(rids) for rids in children(world.catalog, parent).values()] == [1, 1, 1, 1]

@@ -52,7 +52,7 @@ class Told:
         ),
         (
             RunView(12.0, "6A4", "running", parent="6A0", jobs=2, jobs_done=1),
-            "6A0 · 1 of 2 begun jobs uploaded · 6A4 running · 12 s",
+            "6A0 · 1 of 2 jobs uploaded · 6A4 running · 12 s",
         ),
         (RunView(1.0, "4VP", "running", "\x1b[31mred\x07"), "4VP running · 1 s · ␛[31mred␇"),
     ],

@@ -38,8 +38,8 @@ def watcher(invocation: Invocation) -> Watcher | None:
 
 
 def sentence(view: RunView) -> str:
-    """``4VP running · 12 s · epoch 3/50``; of a sweep, ``6A0 · 1 of 2 begun jobs uploaded · 6A4 running · 12 s``."""
-    begun = f"{view.jobs_done} of {view.jobs} begun jobs uploaded" if view.parent is not None else ""
+    """``4VP running · 12 s · epoch 3/50``; of a sweep, ``6A0 · 1 of 4 jobs uploaded · 6A4 running · 12 s``."""
+    jobs = f"{view.jobs_done} of {view.jobs} jobs uploaded" if view.parent is not None and view.jobs else ""
     amount = ""
     if view.phase == "committing" and view.files:
         sent, total = binary_size(view.bytes_sent), binary_size(view.bytes)
@@ -47,7 +47,7 @@ def sentence(view: RunView) -> str:
     now = f"{view.rid} {view.phase}" if view.rid is not None else view.phase
     detail = view.detail if view.phase == "running" else ""
     elapsed = f"{int(view.seconds)} s" if view.seconds < 60 else duration(view.seconds)
-    parts = [view.parent or "", begun, now, elapsed, amount, detail]
+    parts = [view.parent or "", jobs, now, elapsed, amount, detail]
     return safe(" · ".join(part for part in parts if part), limit=400)
 
 

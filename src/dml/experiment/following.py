@@ -47,7 +47,7 @@ class RunView:
         phase: ``starting``, ``fetching inputs``, ``running``, ``committing``, or its status when it is over.
         detail: The last progress message of the model.
         parent: RID of the sweep's parent; None for a single run.
-        jobs: How many jobs of the sweep were begun.
+        jobs: How many jobs this run is to do; where that is not known, how many were begun.
         jobs_done: How many of them are uploaded.
         files, files_sent: Files of the commit under way, over all jobs; 0 when there is none.
         bytes, bytes_sent: Their bytes.
@@ -85,6 +85,7 @@ class Following:
         workspace: Its workspace.
         saved: The file in which the process writes which execution it makes.
         parent: RID of the sweep's parent; None for a single run.
+        jobs: How many jobs of the sweep are to run; 0 when that is not known.
         interval: Seconds between two looks.
     """
 
@@ -95,6 +96,7 @@ class Following:
         workspace: Path,
         saved: Path,
         parent: str | None = None,
+        jobs: int = 0,
         *,
         interval: float = INTERVAL,
         clock: Callable[[], float] = time.monotonic,
@@ -104,7 +106,8 @@ class Following:
         self._saved = saved
         self._interval, self._clock = interval, clock
         self._began, self._since = clock(), datetime.now(UTC)
-        self._view = RunView(parent=parent)
+        self._total = jobs
+        self._view = RunView(parent=parent, jobs=jobs)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="dml-following", daemon=True)
 
@@ -143,7 +146,7 @@ class Following:
             rid=latest.rid,
             phase="committing" if latest.rid in uploads else _phase(latest),
             detail=latest.status_detail or "",
-            jobs=len(rows),
+            jobs=self._total or len(rows),
             jobs_done=sum(effective_status(row.status) is S.UPLOADED for row in rows),
             files=sum(len(upload.files) for upload in uploads.values()),
             files_sent=sum(upload.files_sent for upload in uploads.values()),

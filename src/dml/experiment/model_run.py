@@ -107,7 +107,8 @@ def run_model(
     if upload_chunk_size is not None:
         options = dataclasses.replace(options, chunk_size=int(upload_chunk_size))
     report = execution.commit_output_assets(options=options)
-    _say(f"{execution.execution_rid} {execution.status}: {report.total_uploaded} files committed")
+    files = "1 file" if report.total_uploaded == 1 else f"{report.total_uploaded} files"
+    _say(f"{execution.execution_rid} {execution.status}: {files} committed")
     ml.place.close()
     return returned
 

@@ -42,11 +42,11 @@ class Site:
     allow_dirty: bool = False
     watcher: Watcher | None = None
 
-    def watch(self, parent: str | None = None) -> Watch | None:
-        """What follows the project's process for the watcher; ``parent`` is the sweep's."""
+    def watch(self, parent: str | None = None, jobs: int = 0) -> Watch | None:
+        """What follows the project's process for the watcher; of a sweep with its parent and how many jobs will run."""
         if self.watcher is None:
             return None
-        return partial(Following, self.watcher, self.target, self.workspace, parent=parent)
+        return partial(Following, self.watcher, self.target, self.workspace, parent=parent, jobs=jobs)
 
     def open(self) -> DerivaML:
         """The Python API there."""
@@ -160,7 +160,7 @@ def resume(composition: Composition, site: Site, parent: str) -> Outcome:
                     is_sweep=True,
                     sweep=SweepPlace(site.target, site.workspace, parent, returned_by(sweep)),
                     allow_dirty=site.allow_dirty,
-                    watch=site.watch(parent),
+                    watch=site.watch(parent, 0 if record.sweeper else len(left)),
                 )
                 code = run_dml_project(composition.project, record.config_name, request).code
             went_well, states = end_sweep(sweep)
@@ -196,7 +196,7 @@ def _run_jobs(composition: Composition, site: Site, places: Sequence[str], sweep
         is_sweep=True,
         sweep=sweep,
         allow_dirty=site.allow_dirty,
-        watch=site.watch(sweep.parent) if sweep is not None else None,
+        watch=site.watch(sweep.parent, len(composition.jobs) if known else 0) if sweep is not None else None,
     )
     return run_dml_project(composition.project, composition.request.config_name, request)
 
