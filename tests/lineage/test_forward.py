@@ -98,6 +98,31 @@ def test_between_shows_only_what_lies_between(story: Story) -> None:
     assert not apart.graph.edges
 
 
+def test_between_says_of_many_members_who_made_them_unless_one_of_them_is_asked_about(story: Story) -> None:
+    images, models = story.tables
+    load, train = story.execution(), story.execution()
+    members = [story.asset(made_by=[load]) for _ in range(5)]
+    dataset = story.dataset()
+    story.put(dataset, images, members)
+    version = story.version(dataset, "1.0.0")
+    story.use(train, dataset, version)
+    model = story.asset(models, made_by=[train])
+    story.flush()
+    story.catalog.traffic.reset()
+    found = lineage_between(story.catalog, load, model)
+    there = story.catalog.traffic.requests
+    assert steps(found) == {
+        (load, f"{dataset}@1.0.0", Flow.member),
+        (f"{dataset}@1.0.0", train, Flow.input),
+        (train, model, Flow.output),
+    }
+    assert [edge.note for edge in found.graph.edges if edge.flow is Flow.member] == ["made 5 members of Image"]
+    story.catalog.traffic.reset()
+    one = lineage_between(story.catalog, members[2], model)
+    assert set(one.graph.nodes) == {members[2], f"{dataset}@1.0.0", train, model}
+    assert there < story.catalog.traffic.requests, "one walk is enough for an execution"
+
+
 @pytest.mark.parametrize("forward", [False, True])
 def test_a_feature_value_has_a_producer_and_leads_nowhere(story: Story, forward: bool) -> None:
     images = story.tables[0]
