@@ -134,7 +134,7 @@ class Staged:
         """Commit it with two jobs and small chunks."""
         self.execution.commit_output_assets(options=OPTIONS)
 
-    def assert_uploaded_once(self, *, status: str = "Uploaded") -> None:
+    def assert_uploaded_once(self, *, status: str = "Uploaded", catalog_status: str = "") -> None:
         """Each output is one row, linked once, with its bytes; registry and catalog say so."""
         there = self.ml.catalog
         edges = select(
@@ -151,7 +151,7 @@ class Staged:
             assert (row["MD5"], row["Length"], info.md5_hex) == (digest, len(content), digest)
             same = select(there, "deriva-ml:Execution_Asset", where={"URL": row["URL"]})
             assert len(same) == 1
-        assert select(there, "deriva-ml:Execution", where={"RID": self.rid})[0]["Status"] == status
+        assert select(there, "deriva-ml:Execution", where={"RID": self.rid})[0]["Status"] == (catalog_status or status)
         assert self.execution.status == status
         assert {row.status for row in assets.list_assets(self.ml.place.registry, self.rid)} == {"uploaded"}
 

@@ -17,7 +17,7 @@ from dml.embedded.serve import running
 from dml.errors import AuthError, ForbiddenError, RetryableError
 from dml.execution.workflow import Workflow
 from dml.target import Target
-from faults.conftest import Ran, Staged, refusal_of, stage
+from faults.conftest import COMMIT, Ran, Staged, refusal_of, stage
 from faults.proxy import Proxy, Treatment, proxy_to
 from targets import Place
 
@@ -101,6 +101,26 @@ def test_a_status_that_the_catalog_was_not_told_is_told_by_the_same_command(
     assert shown["execution"]["sync_pending"] is True
     script.faults.clear()
     assert dml("exec", "commit", staged.rid).code == 0
+    staged.assert_uploaded_once()
+    assert not staged.execution.sync_pending
+
+
+@pytest.mark.parametrize(("status", "code"), [(503, 5), (401, 4)])
+def test_a_commit_whose_last_status_was_not_told_says_so_and_the_same_command_tells_it(
+    staged: Staged, script: Script, dml: Callable[..., Ran], status: int, code: int
+) -> None:
+    # Pending_Upload is told, Uploaded is not: everything is there but the last word.
+    script.on("PUT", "/attributegroup/", answer(status), times=10_000, skip=1)
+    ended = dml(*COMMIT, staged.rid, "--json")
+    assert ended.code == code, ended.out + ended.err
+    assert json.loads(ended.out)["untold"] == [staged.rid]
+    assert "was not told that it is Uploaded" in ended.err
+    assert "hint: dml exec sync" in ended.err
+    staged.assert_uploaded_once(catalog_status="Pending_Upload")
+    assert dml(*COMMIT, staged.rid).code == code  # there is nothing more to bring, and it still cannot be told
+    script.faults.clear()
+    again = dml(*COMMIT, staged.rid, "--json")
+    assert (again.code, json.loads(again.out)["untold"]) == (0, [])
     staged.assert_uploaded_once()
     assert not staged.execution.sync_pending
 

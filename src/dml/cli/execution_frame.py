@@ -13,6 +13,7 @@ from dml.cli.frame import current, group
 
 if TYPE_CHECKING:
     from dml.execution.lifecycle import Transition
+    from dml.execution.report import UploadReport
     from dml.execution.workplace import Workplace
 
 __all__ = ["Rid", "Rids", "announce", "app", "looking", "working"]
@@ -55,12 +56,30 @@ def working(*, push: bool = True, but: str = "") -> Iterator[Workplace]:
             push_others(place, but)
 
 
-def push_others(place: Workplace, but: str) -> None:
-    """Push what waits; say what could not be pushed. A command that worked does not fail for it."""
+def push_others(place: Workplace, *but: str) -> None:
+    """Push what waits; say what could not be pushed. A command that worked does not fail for it.
+
+    Args:
+        place: Where.
+        but: Executions that the command itself took care of.
+    """
     from dml.execution.sync import push_all
 
-    for rid, problem in push_all(place, but=[but]):
+    for rid, problem in push_all(place, but=but):
         current().console.warn(f"{rid}: the catalog was not told its status: {problem.message}", hint="dml exec sync")
+
+
+def warn_untold(report: UploadReport) -> int:
+    """Say which executions are uploaded without the catalog having been told so; the exit code for it, 0 for none.
+
+    The command did all but that, and running it again, or ``dml exec sync``, does it: worth trying again.
+    """
+    for rid, problem in report.untold.items():
+        current().console.warn(
+            f"{rid}: its outputs are in the catalog, which was not told that it is Uploaded: {problem.message}",
+            hint="dml exec sync",
+        )
+    return next((problem.exit_code for problem in report.untold.values()), 0)
 
 
 def announce(command: str, result: Transition, text: str, **more: object) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Exit, Option
 
-from dml.cli.execution_frame import Rid, Rids, app, push_others, working
+from dml.cli.execution_frame import Rid, Rids, app, push_others, warn_untold, working
 from dml.cli.frame import command, current
 
 if TYPE_CHECKING:
@@ -186,8 +186,10 @@ def commit(
         chosen = [_applied(place, apply_file)] if apply_file is not None else wanted or _all(place)
         if everything and chosen:
             _ask(chosen, yes=yes)
-        _commit(place, chosen, _options(jobs, chunk_size), clean=clean)
-        push_others(place, "")
+        code = _commit(place, chosen, _options(jobs, chunk_size), clean=clean)
+        push_others(place, *chosen)
+    if code:
+        raise Exit(code)
 
 
 def working_with(timeout: float | None, max_retries: int | None, retry_delay: float | None) -> Any:
@@ -211,8 +213,12 @@ def working_with(timeout: float | None, max_retries: int | None, retry_delay: fl
     return opened()
 
 
-def _commit(place: Workplace, rids: list[str], options: CommitOptions, *, clean: bool) -> None:
-    """Commit one execution, whose error is the command's; or several, whose errors are lines of the report."""
+def _commit(place: Workplace, rids: list[str], options: CommitOptions, *, clean: bool) -> int:
+    """Commit one execution, whose error is the command's; or several, whose errors are lines of the report.
+
+    Returns:
+        The exit code.
+    """
     import time
 
     from dml.cli.execution_view import print_report
@@ -240,8 +246,12 @@ def _commit(place: Workplace, rids: list[str], options: CommitOptions, *, clean:
     payload = {**report.to_mapping(), "statuses": statuses}
     shown = [f"{rid} {status}" for rid, status in statuses.items()]
     console.emit("exec.commit", payload, lambda: print_report(console, report, shown, time.monotonic() - began))
-    if problems:
-        raise Exit(PartialError.exit_code if len(problems) < len(rids) else problems[0][1].exit_code)
+    untold = warn_untold(report)
+    if not problems and not untold:
+        return 0
+    if len(problems) + len(report.untold) < len(rids):
+        return PartialError.exit_code
+    return problems[0][1].exit_code if problems else untold
 
 
 def _plan(place: Workplace, rids: list[str], path: Path | None) -> None:

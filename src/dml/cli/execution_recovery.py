@@ -6,7 +6,7 @@ from typing import Annotated
 
 from typer import Exit, Option
 
-from dml.cli.execution_frame import Rid, Rids, app, push_others, working
+from dml.cli.execution_frame import Rid, Rids, app, push_others, warn_untold, working
 from dml.cli.frame import command, current
 
 
@@ -58,6 +58,8 @@ def resume(rid: Rid, commit: Annotated[bool, Option("--commit", help="Upload wha
             console.print(f"{count(found.pending.files, 'file')}, {size} pending.   dml exec commit {wanted}")
 
     console.emit("exec.resume", payload, render)
+    if report is not None and (code := warn_untold(report)):
+        raise Exit(code)
 
 
 @command(app, "sync", examples=[("dml exec sync", "Tell the catalog what it could not be told before.")])
@@ -124,7 +126,7 @@ def gc(
             if not all(one.discards for one in found):
                 ask(f"Remove the local files of {', '.join(one.rid for one in found)}?", yes=yes)
             removed = [{"rid": one.rid, "bytes": collect(place, one)} for one in found]
-        push_others(place, "") if not dry_run else None
+        push_others(place) if not dry_run else None
     listed = [{"rid": one.rid, "status": one.status, "bytes": one.bytes, "discards": one.discards} for one in found]
 
     def render() -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from typer import Argument, Exit, Option
 
-from dml.cli.execution_frame import app, working
+from dml.cli.execution_frame import app, warn_untold, working
 from dml.cli.execution_life import configuration_from, named_workflow
 from dml.cli.frame import command, current
 
@@ -101,7 +101,8 @@ def run(
     console.emit("exec.run", payload, lambda: console.print(f"{rid} {status}: the command ended with {child_exit}"))
     if problem is not None:
         console.warn(problem.message, hint=problem.hint or f"dml exec commit {rid}")
-    if child_exit != 0 or problem is not None:
+    untold = warn_untold(report) if report is not None else 0
+    if child_exit != 0 or problem is not None or untold:
         raise Exit(1)
 
 

@@ -84,7 +84,8 @@ def commit(
     Writes the catalog (objects, asset rows, associations, feature rows, status, durations) and the registry. An
     execution that is Uploaded and has nothing pending is left alone. Nothing is sent before everything staged was
     checked. A transient failure (no connection, not signed in) leaves Pending_Upload, any other Failed; either way the
-    same call goes on where it stopped.
+    same call goes on where it stopped. A catalog that took everything but the last status is no failure: the report
+    names the execution in ``untold``, and it stays ``sync_pending``.
 
     Args:
         place: Where.
@@ -101,21 +102,23 @@ def commit(
         RetryableError: The server cannot be reached, or a disk is full.
     """
     chosen = options or CommitOptions()
-    with execution_lock(place.registry, rid, wait=chosen.wait):
+    with (
+        execution_lock(place.registry, rid, wait=chosen.wait),
+        telling_waits(place.registry, rid, place.catalog.policy),
+    ):
         ensure_created(place, rid)
-        row = _ready(place, rid)
+        row, untold = _ready(place, rid)
         batch = collect(place, rid)
         if batch and not inputs.list_inputs(place.registry, rid):
             intents.declare(place.registry, UNKNOWN_INPUT, rid, execution_rid=rid)
         if effective_status(row.status) is S.UPLOADED and not batch:
-            return UploadReport(execution_rids=[rid])
+            return UploadReport(execution_rids=[rid], untold={rid: untold} if untold is not None else {})
         began = place.registry.clock()
         if effective_status(row.status) is not S.PENDING_UPLOAD:
             lifecycle.change(place, rid, S.PENDING_UPLOAD, error=None)
         watch = Watch(progress, callback)
         try:
-            with telling_waits(place.registry, rid, place.catalog.policy):
-                report = _carry(place, rid, batch, chosen, watch)
+            report = _carry(place, rid, batch, chosen, watch)
         except (RetryableError, AuthError) as error:
             _remember_error(place, rid, error)
             raise
@@ -124,7 +127,9 @@ def commit(
             _fail(place, rid, error, elapsed(began, place.registry.clock()))
             raise
         took = format_duration(elapsed(began, place.registry.clock()))
-        lifecycle.change(place, rid, S.UPLOADED, upload_duration=took, error=None)
+        told = lifecycle.change(place, rid, S.UPLOADED, upload_duration=took, error=None)
+        if told.problem is not None:
+            report.untold[rid] = told.problem
         journal.append(
             place.registry,
             "commit",
@@ -149,20 +154,25 @@ def bring_files(place: Workplace, rid: str, batch: Batch, options: CommitOptions
     return outcome.report
 
 
-def _ready(place: Workplace, rid: str) -> ExecutionRow:
-    """The execution in a state from which it can be committed; a run of this very process is stopped first."""
-    row = executions.get_execution(place.registry, rid)
+def _ready(place: Workplace, rid: str) -> tuple[ExecutionRow, DmlError | None]:
+    """The execution in a state from which it can be committed, and why the catalog could not be told of it.
+
+    A run of this very process is stopped first.
+    """
+    row, problem = executions.get_execution(place.registry, rid), None
     if row.sync_pending and row.mode == "online":
-        row = sync.push(place, rid).row  # what an interrupted command could not say any more
+        told = sync.push(place, rid)  # what an interrupted command could not say any more
+        row, problem = told.row, told.problem
     status = effective_status(row.status)
     if status is S.RUNNING:
         runner = liveness.liveness_of(place.registry, rid)
         if runner is not None and lifecycle.runs_here(runner):
-            return lifecycle.stop(place, rid).row
+            stopped = lifecycle.stop(place, rid)
+            return stopped.row, stopped.problem
         lifecycle.refuse_other_runner(place, rid)
     elif status not in (S.PENDING_UPLOAD, S.UPLOADED):
         require_transition(row.status, S.PENDING_UPLOAD)
-    return row
+    return row, problem
 
 
 def _carry(place: Workplace, rid: str, batch: Batch, options: CommitOptions, watch: Watch) -> UploadReport:
