@@ -143,6 +143,15 @@ def test_an_asset_by_its_rid(gallery: Gallery, say: Say, home: Path) -> None:
     (item,) = say("list", "--kind", "asset", "--json").document["items"]
     assert (item["rid"], item["tier"], item["bytes"]) == (image, "cached_materialized", 2000)
     assert "nothing to do" in say("warm", image).out
+    (status,) = say("status", image, "--json").document["versions"]
+    assert (status["rid"], status["version"], status["tier"], status["bytes"]) == (
+        image,
+        "",
+        "cached_materialized",
+        2000,
+    )
+    assert f"{image}  ● cached_materialized" in say("status", image).out
+    assert say("status", gallery.images[3], "--json").document["versions"][0]["tier"] == "not_cached"
     assert say("pin", image).code == 0
     assert "stays: pinned" in say("clear", image).err
 

@@ -1,4 +1,4 @@
-"""How much of a dataset version is here, by the index; what is in every version of a dataset that is here."""
+"""How much of a dataset version or an asset is here, by the index; every version of a dataset that is here."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dml.cache import records
+from dml.cache.assets import asset_records
 from dml.cache.index import Index
-from dml.cache.inventory import has_metadata, read_files
+from dml.cache.inventory import has_metadata, has_size, read_files
 from dml.cache.records import BagRecord
 from dml.cache.tiers import Tier, tier_of
 from dml.cache.usage import Usage
@@ -19,15 +20,15 @@ if TYPE_CHECKING:
     from dml.dataset.lookup import VersionRow
     from dml.dataset.spec import DatasetSpec
 
-__all__ = ["VersionStatus", "current_version", "status_of", "versions_here"]
+__all__ = ["VersionStatus", "current_version", "status_of", "status_of_asset", "versions_here"]
 
 
 @dataclass(frozen=True)
 class VersionStatus:
-    """How much of a dataset version is here.
+    """How much of a dataset version, or of a single asset, is here.
 
     Attributes:
-        rid, version: The dataset and its version.
+        rid, version: The dataset and its version; an asset has none.
         tier: How much of it is here.
         assets, asset_bytes: Its files; None when it is not cached.
         missing, missing_bytes: Those that are not here; None when it is not cached.
@@ -103,6 +104,34 @@ def versions_here(index: Index, rid: str, usage: Usage | None = None) -> list[Ve
         ):
             found.append(_status(index, record, usage or Usage()))
     return found
+
+
+def status_of_asset(index: Index, rid: str, usage: Usage | None = None) -> VersionStatus:
+    """How much of a single asset is here, which has no version; asks no catalog and writes nothing."""
+    usage = usage or Usage()
+    record = next(iter(asset_records(index, rid=rid)), None)
+    place = index.cache.asset_directory(record.name) / record.filename if record else None
+    users, needers = usage.users_of(rid), usage.needers_of(rid)
+    if record is None or place is None or not has_size(place, record.length):
+        return VersionStatus(rid, "", used_by=users, needed_by=needers)
+    return VersionStatus(
+        rid,
+        "",
+        Tier.MATERIALIZED,
+        assets=1,
+        asset_bytes=record.length,
+        missing=0,
+        missing_bytes=0,
+        bytes=record.length,
+        path=place,
+        key=record.name,
+        origin=records.OURS,
+        pinned=record.pinned,
+        last_used=record.last_used,
+        verified_at=record.verified_at,
+        used_by=users,
+        needed_by=needers,
+    )
 
 
 def _status(index: Index, record: BagRecord, usage: Usage) -> VersionStatus:

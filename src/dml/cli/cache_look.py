@@ -87,12 +87,14 @@ def _one_of(option: str, value: str | None, choices: Any) -> None:
     examples=[
         ("dml cache status 1-ABC@1.2.0", "How much of a version is here; asks no server."),
         ("dml cache status 1-ABC", "The current version, and every version that is here."),
+        ("dml cache status 2-MODEL", "Whether a single asset is here."),
     ],
 )
 def status(names: Names, exclude: Excluded = None) -> None:
-    """Show how much of dataset versions is here. Without a version the catalog is asked which one is current."""
-    from dml.cache.status import VersionStatus, current_version, status_of, versions_here
-    from dml.errors import RetryableError
+    """Show how much of datasets and assets is here. Without a version the catalog is asked which one is current."""
+    from dml.cache.naming import is_asset, is_known_asset
+    from dml.cache.status import VersionStatus, current_version, status_of, status_of_asset, versions_here
+    from dml.errors import NotFoundError, RetryableError
 
     console = current().console
     found: list[tuple[VersionStatus, bool | None]] = []
@@ -101,9 +103,17 @@ def status(names: Names, exclude: Excluded = None) -> None:
             if spec.version is not None:
                 found.append((status_of(desk.index, spec, str(spec.version), desk.usage), None))
                 continue
+            if is_known_asset(desk.index, spec.rid):
+                found.append((status_of_asset(desk.index, spec.rid, desk.usage), None))
+                continue
             here = versions_here(desk.index, spec.rid, desk.usage)
             try:
                 newest = current_version(open_catalog(), spec.rid)
+            except NotFoundError:
+                if not is_asset(desk.index, open_catalog(), spec):
+                    raise
+                found.append((status_of_asset(desk.index, spec.rid, desk.usage), None))
+                continue
             except RetryableError as error:
                 if not here:
                     raise
