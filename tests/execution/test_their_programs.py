@@ -57,6 +57,7 @@ def test_from_a_configuration_to_the_lineage_of_an_output(ml: DerivaML, workflow
         exe.update_status(ExecutionStatus.RUNNING, "epoch 1/2")
         model = exe.asset_file_path("Execution_Asset", "best.pt", asset_types=["Model_File"])
         model.write_text(exe.execution_rid)
+        assert isinstance(model, dml.AssetFilePath)
         assert model.file_name == "best.pt"
         model.set_asset_types(["Model_File", "Output_File"])
         assert model.asset_types == ["Model_File", "Output_File"]
@@ -74,6 +75,7 @@ def test_from_a_configuration_to_the_lineage_of_an_output(ml: DerivaML, workflow
     (made,) = [one for one in outputs if one.asset_table == "Execution_Asset"]
     assert isinstance(made, dml.Asset)
     assert set(made.asset_types) == {"Model_File", "Output_File"}
+    assert isinstance(ml.lookup_execution(exe.execution_rid), dml.ExecutionRecord)
     lineage = ml.lookup_lineage(made.asset_rid)
     assert isinstance(lineage, LineageResult)
     assert isinstance(lineage.lineage, LineageNode)
@@ -96,7 +98,9 @@ def test_inputs_are_named_read_and_asked(ml: DerivaML, workflow: Workflow, execu
         assert exe.dataset_rids == [dataset]
         assert [path.asset_rid for path in exe.asset_paths["Execution_Asset"]] == [asset]
         assert "Input_File" in exe.download_asset(asset, exe.working_dir / "inputs").asset_types
-        assert exe.download_dataset_bag(exe.datasets[0]).dataset_rid == dataset
+        bag = exe.download_dataset_bag(exe.datasets[0])
+        assert bag.dataset_rid == dataset
+        assert (bag.path / "data").is_dir()
         assert isinstance(exe.database_catalog, DownloadedDatasets)
     assert [one.dataset_rid for one in exe.list_input_datasets()] == [dataset]
     assert ml.resume_execution(exe.execution_rid).status == "Stopped"
@@ -196,6 +200,7 @@ def test_a_notebook_begins_with_its_configuration(
     package: str, unique: Unique, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert load_configs(package) == [f"{package}.curves"]
+    dml.notebook_config(unique("plain"), defaults={"assets": package})
     found = get_notebook_configuration(package, ["bins=30"], config_package=package)
     assert (found.bins, found.description) == (30, "")
     assert {one.name for one in fields(BaseConfig)} < {one.name for one in fields(found)}
