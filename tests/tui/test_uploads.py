@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
 
 from dml.execution.execution import Execution
+from dml.formatting import binary_size
 from dml.target import Target
 from dml.tui.app import Dashboard
 from dml.tui.launch import dashboard as live_dashboard
+from dml.tui.processes import Surroundings
 from dml.tui.screens.dialogs import Question
 from dml.tui.state import Commit, FileProgress
 from dml.workspace.assets import FileIdentity, StagedAsset, stage_asset
 from dml.workspace.executions import get_execution, insert_execution
 from dml.workspace.layout import Workspace
 from dml.workspace.registry import Registry
+from targets import Place
 from tui.conftest import Run, Starter
 from tui.journey import dashboard, drive, process, summary, text_of, until
 
@@ -47,18 +51,65 @@ def _file(app: Dashboard) -> FileProgress | None:
     return next((one for one in commit.files if one.key.endswith("model.bin")), None) if commit else None
 
 
-def _growing(app: Dashboard, value: Callable[[FileProgress], float | None]) -> Callable[[], bool]:
-    """Whether a number of the large file has been seen to change twice."""
-    seen: set[float] = set()
+def _piece(app: Dashboard) -> int:
+    file = _file(app)
+    return file.chunk if file is not None else 0
 
-    def changed() -> bool:
-        file = _file(app)
-        number = value(file) if file is not None and file.state == "sending" else None
-        if number:
-            seen.add(number)
-        return len(seen) > 2
 
-    return changed
+GATED = """
+import sys
+from dml.cli.__main__ import main
+from dml.workspace import uploads
+
+remember = uploads.remember_chunk
+
+def gated(registry, rid, key, job, done):
+    remember(registry, rid, key, job, done)
+    if key.endswith("model.bin"):
+        sys.stdin.readline()  # a piece goes only when it is let go
+
+uploads.remember_chunk = gated
+main()
+"""
+
+
+def test_a_commit_of_another_process_shows_piece_by_piece(
+    live: Dashboard, execution: Execution, run: Run, root: Path, place: Place, tmp_path: Path
+) -> None:
+    rid, pieces = execution.execution_rid, 3
+    (tmp_path / "model.bin").write_bytes(os.urandom(PIECE * pieces))
+    run("exec", "start", rid)
+    run("exec", "stage", rid, tmp_path / "model.bin")
+    run("exec", "stop", rid)
+    command = [sys.executable, "-c", GATED, "exec", "commit", rid, "--chunk-size", str(PIECE)]
+    settings = Surroundings(place.target, root).environment()
+
+    async def script(pilot: Pilot[None]) -> None:
+        await pilot.press("2")
+        with subprocess.Popen(command, env={**os.environ, **settings}, stdin=subprocess.PIPE, text=True) as other:
+            assert other.stdin is not None
+            try:
+                for number in range(pieces):
+                    await until(pilot, lambda n=number: _piece(live) == n + 1, "the next piece is in flight")
+                    file = _file(live)
+                    assert file is not None
+                    assert (file.done, file.state) == (number * PIECE, "sending")
+                    line = next(one for one in text_of(live).splitlines() if "model.bin" in one)
+                    assert f"{number + 1} of {pieces}" in line
+                    assert f"{binary_size(number * PIECE)} of {binary_size(pieces * PIECE)}" in line
+                    assert f"{number * 100 // pieces:>3}%" in line
+                    if number:
+                        await until(pilot, lambda: "B/s" in text_of(live), "its rate")
+                        assert file.rate
+                    other.stdin.write("\n")
+                    other.stdin.flush()
+                other.stdin.close()
+                await until(pilot, lambda: "Nothing is on its way." in text_of(live), "it is done")
+            finally:
+                other.kill()
+
+    drive(live, script, size=(160, 30))
+    assert "Uploaded" in run("exec", "show", rid)
 
 
 def test_pause_resume_and_cancel_an_upload(live: Dashboard, large: str, start: Starter, run: Run) -> None:
@@ -101,7 +152,7 @@ def test_cancel_ends_the_upload_and_the_execution_has_failed(
     assert (row.status, row.error) == ("Failed", "the upload was cancelled")
 
 
-def test_repeated_requests_of_a_commit_begun_here_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_repeated_requests_of_another_process_are_counted(tmp_path: Path, start: Starter) -> None:
     target = Target("localhost:1", "1")
     workspace = Workspace(tmp_path / "workspace", target)
     source = workspace.staged_path("1-AA", "Execution_Asset", "a.bin")
@@ -115,24 +166,23 @@ def test_repeated_requests_of_a_commit_begun_here_are_counted(tmp_path: Path, mo
             "1-AA",
             StagedAsset("deriva-ml", "Execution_Asset", "a.bin", source=str(source), identity=identity),
         )
-    monkeypatch.setenv("DML_RETRY_DELAY", "0.3")
-    monkeypatch.setenv("DML_MAX_RETRIES", "8")
+    settings = Surroundings(target, workspace.root).environment()
     app = live_dashboard(target, workspace.root)
 
     async def script(pilot: Pilot[None]) -> None:
         await pilot.press("2")
         await until(pilot, lambda: "halted" in text_of(app), "it waits")
         await until(pilot, lambda: "no answer since" in text_of(app), "the server is lost")
-        await pilot.press("c")
+        start("exec", "commit", "1-AA", **settings, DML_RETRY_DELAY="0.3", DML_MAX_RETRIES="8")
         seen: set[int] = set()
 
         def counted() -> bool:
             commit = _commit(app)
-            seen.add((commit.retries or 0) if commit else 0)
+            seen.add(commit.retries if commit else 0)
             return len(seen) > 2
 
         await until(pilot, counted, "retries are counted")
-        assert "trying again" in text_of(app)
+        await until(pilot, lambda: "trying again" in text_of(app), "and what it waits for")
         await pilot.press("p")
         await until(pilot, lambda: "halted" in text_of(app), "it is paused")
 

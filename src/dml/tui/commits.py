@@ -1,8 +1,8 @@
 """Commits as any process of this workspace runs them: put together from the registry, the locks and, for those that a
 dashboard began, the record of progress they write.
 
-The registry tells every confirmed piece of every file; the record tells bytes in between and repeated requests. Only
-looks.
+The registry tells the bytes of every file, and what a commit waits for; the record tells bytes more often, and the
+outcome of each file. Only looks.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from dml.workspace.locks import LockState, lock_state
 from dml.workspace.process import whereabouts
 from dml.workspace.staged import StagedFile, list_staged
 from dml.workspace.uploads import list_uploads
+from dml.workspace.waits import Waiting, list_waits
 
 if TYPE_CHECKING:
     from dml.execution.listing import ExecutionSummary
@@ -43,15 +44,16 @@ class CommitReader:
         """
         candidates, begun = [], {job.execution_rid for job in list_uploads(self._registry)}
         for one in summaries:
-            waits = effective_status(one.status) is ExecutionStatus.PENDING_UPLOAD
-            if waits or one.rid in begun:
+            is_pending = effective_status(one.status) is ExecutionStatus.PENDING_UPLOAD
+            if is_pending or one.rid in begun:
                 lock = self._lock(one.rid)
-                if waits or lock.locked:
+                if is_pending or lock.locked:
                     candidates.append((one, lock))
         files: dict[str, list[StagedFile]] = {one.rid: [] for one, _ in candidates}
         for file in list_staged(self._registry, list(files)):
             files[file.execution_rid].append(file)
-        found = tuple(self._commit(one, lock, files[one.rid], now) for one, lock in candidates)
+        waits = list_waits(self._registry) if any(lock.locked for _, lock in candidates) else {}
+        found = tuple(self._commit(one, lock, files[one.rid], waits.get(one.rid), now) for one, lock in candidates)
         kept: set[Hashable] = {(one.rid, file.key) for one in found for file in one.files}
         self._rates.forget_all_but(kept | {one.rid for one in found})
         return found
@@ -63,8 +65,11 @@ class CommitReader:
             return LockState(False, None)
         return lock_state(self._workspace, rid, self._registry)
 
-    def _commit(self, one: ExecutionSummary, lock: LockState, staged: Sequence[StagedFile], now: float) -> Commit:
+    def _commit(
+        self, one: ExecutionSummary, lock: LockState, staged: Sequence[StagedFile], waiting: Waiting | None, now: float
+    ) -> Commit:
         holder = lock.holder if lock.locked else None
+        told = waiting if lock.locked else None  # what an interrupted commit told is over
         record = self._records.of(one.rid) if lock.locked else None
         if record is not None and (holder is None or record.pid != holder.pid):
             record = None  # another process goes on where that one stopped
@@ -77,8 +82,8 @@ class CommitReader:
             reachable=holder is not None and whereabouts(holder) == "alive",
             files=files,
             rate=rate,
-            retries=record.retries if record is not None else None,
-            note=record.note if record is not None else "",
+            retries=told.repeats if told is not None else 0,
+            note=told.note if told is not None else "",
             error=one.row.error or "",
         )
 
@@ -86,7 +91,10 @@ class CommitReader:
         self, rid: str, file: StagedFile, is_running: bool, record: ProgressRecord | None, now: float
     ) -> FileProgress:
         told = record.files.get(file.key) if record is not None else None
-        done = max(file.confirmed, min(told.done, file.size or told.done) if told is not None else 0)
+        done = max(
+            file.sent if is_running else file.confirmed,  # a commit that stopped sends the rest of a piece again
+            min(told.done, file.size or told.done) if told is not None else 0,
+        )
         sending = is_running and file.under_way and file.status != "uploaded"
         if told is not None and told.outcome:
             state, sending = told.outcome, False
@@ -96,7 +104,7 @@ class CommitReader:
             state = "failed"
         else:
             state = "sending" if sending else "waiting"
-        if sending and file.size is not None and file.confirmed >= file.size:
+        if sending and file.is_sent:
             state = "sent"
         rate = self._rates.observe((rid, file.key), done, now) if state == "sending" else None
         return FileProgress(

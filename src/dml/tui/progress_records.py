@@ -12,7 +12,6 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from dml import directories
 from dml.safe_text import safe
@@ -35,32 +34,19 @@ class ProgressRecord:
     Attributes:
         pid: The process.
         files: By key.
-        retries: Requests that were sent again.
-        note: The last talk, harmless for a terminal.
     """
 
     pid: int
     files: dict[str, FileRecord] = field(default_factory=dict)
-    retries: int = 0
-    note: str = ""
 
     def take(self, line: str) -> None:
-        """Read one line."""
+        """Read one line; talk is left out."""
         try:
             event = json.loads(line)
         except (ValueError, RecursionError):
             event = None
-        if not isinstance(event, dict):
-            self._say(line)
-            return
-        self._take_event(event)
-
-    def _take_event(self, event: dict[str, Any]) -> None:
-        if event.get("event") == "message":
-            self._say(str(event.get("text", "")))
-            return
-        item = event.get("item")
-        if not isinstance(item, str):
+        item = event.get("item") if isinstance(event, dict) else None
+        if not isinstance(event, dict) or not isinstance(item, str):
             return
         file = self.files.setdefault(item, FileRecord())
         match event.get("event"):
@@ -70,11 +56,6 @@ class ProgressRecord:
                 file.done = int(event.get("done", file.done))
             case "finish":
                 file.outcome = safe(event.get("outcome", "done"), limit=_LINE_LIMIT)
-
-    def _say(self, text: str) -> None:
-        if "trying again" in text:
-            self.retries += 1
-        self.note = safe(text.strip(), limit=_LINE_LIMIT) or self.note
 
 
 class ProgressRecords:

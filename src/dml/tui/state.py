@@ -47,8 +47,8 @@ class Commit:
         reachable: Whether the holder runs on this machine, so that it can be told to stop.
         files: Its files by key.
         rate: Bytes a second of all files together; None when there is nothing to measure.
-        retries: Requests that were sent again; None when the process does not say.
-        note: The last thing the process said.
+        retries: Requests that were sent again since the commit began.
+        note: What it waits for; empty when it goes on.
         error: What stood in the way the last time.
     """
 
@@ -58,7 +58,7 @@ class Commit:
     reachable: bool
     files: tuple[FileProgress, ...]
     rate: float | None = None
-    retries: int | None = None
+    retries: int = 0
     note: str = ""
     error: str = ""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from dml.formatting import UNKNOWN, binary_size, duration
+from dml.formatting import binary_size, duration
 from dml.safe_text import safe
 from dml.tui.state import Commit, FileProgress
 from dml.tui.views import TEXT_LIMIT
@@ -80,7 +80,7 @@ def _of_commit(one: Commit) -> tuple[RowCell, ...]:
         RowCell(_rate(one.rate)),
         RowCell(duration(one.seconds_left) if one.seconds_left is not None else ""),
         RowCell(""),
-        RowCell(UNKNOWN if one.retries is None else str(one.retries)),
+        RowCell(str(one.retries) if one.retries else ""),
     )
 
 
