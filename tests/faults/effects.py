@@ -218,6 +218,7 @@ READS = frozenset(
         "os.pipe",
         "os.pread",
         "os.read",
+        "os.statvfs",
         "os.urandom",
         "os.walk",
         "os.environ.get",

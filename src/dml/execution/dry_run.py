@@ -1,14 +1,12 @@
 """Dry runs: executions that are checked and given their inputs, and of which no catalog ever hears.
 
-A dry run lives in a workspace of its own, a temporary directory with a registry whose one execution is ``offline``: it
-starts, stages and stops like any other, and ends with the process. Only the cache is the real one.
+A dry run lives in a workspace of its own, a directory below the real one with a registry whose one execution is
+``offline``: it starts, stages and stops like any other, and ends with the process. Only the cache is the real one.
 """
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from dml.errors import ConflictError
@@ -27,6 +25,7 @@ from dml.execution.workplace import Workplace
 from dml.workspace import executions, inputs
 from dml.workspace.layout import Workspace
 from dml.workspace.registry import Registry
+from dml.workspace.scratch import Scratch, scratch_below
 
 if TYPE_CHECKING:
     from dml.execution.asset_edges import AssetEdge
@@ -52,13 +51,13 @@ def begin_dry_run(place: Workplace, configuration: ExecutionConfiguration, *, ow
 
 
 class DryRun(Execution):
-    """An execution that is not: inputs are real, outputs are staged in a temporary directory and thrown away."""
+    """An execution that is not: inputs are real, outputs are staged in a directory that is thrown away."""
 
     def __init__(
         self, real: Workplace, configuration: ExecutionConfiguration, records: list[inputs.InputRecord], owner: Any
     ) -> None:
-        self._kept = tempfile.TemporaryDirectory(prefix="dml-dry-run-")
-        workspace = Workspace(Path(self._kept.name).resolve(), real.target)
+        self._kept = Scratch(scratch_below(real.workspace.root), "dry-run")
+        workspace = Workspace(self._kept.path.resolve(), real.target)
         registry = Registry.writing(workspace)
         place = Workplace(workspace, registry, catalog=real.catalog, cache=real.cache)
         with registry.transaction():

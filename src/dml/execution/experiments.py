@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dml import directories
 from dml.catalog.objects import download
 from dml.catalog.rows import read
 from dml.catalog.schema import EXECUTION
@@ -16,6 +15,7 @@ from dml.catalog.url import condition, table_path
 from dml.errors import NotFoundError
 from dml.execution.asset_edges import AssetEdge
 from dml.execution.records import ExecutionRecord, InputDataset, lookup_execution, record_of
+from dml.workspace.scratch import Scratch, scratch_below
 
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog
@@ -121,8 +121,8 @@ def _configuration(catalog: Catalog, assets: Sequence[AssetEdge]) -> dict[str, A
     kept = [one for one in assets if one.table == _METADATA and one.filename == _CONFIGURATION]
     if not kept:
         return {}
-    with tempfile.TemporaryDirectory(prefix="dml-configuration-") as directory:
-        place = Path(directory, _CONFIGURATION)
+    with Scratch(scratch_below(directories.cache_directory()), "configuration") as directory:
+        place = directory / _CONFIGURATION
         try:
             download(catalog, kept[0].url, place, length=kept[0].length, md5_hex=kept[0].md5)
         except NotFoundError:

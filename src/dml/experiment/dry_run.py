@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from dml.dataset.spec import DatasetSpec
 from dml.execution.asset_paths import AssetFilePath
 from dml.execution.configuration import ExecutionConfiguration
 from dml.workspace.layout import safe_file_name
+from dml.workspace.scratch import Scratch, scratch_below
 
 if TYPE_CHECKING:
     from dml.deriva_ml import DerivaML
@@ -24,11 +24,11 @@ DRY_RUN_RID: Final = "0000"
 
 @dataclass
 class DryRunExecution:
-    """Stands for an execution that is not: inputs are real, outputs go to a temporary directory.
+    """Stands for an execution that is not: inputs are real, outputs go to a directory that is thrown away.
 
     Attributes:
         configuration: What it was given, every dataset pinned to its version.
-        working_dir: The temporary directory, removed with this object's process.
+        working_dir: That directory, below the workspace, removed with this object's process.
         asset_paths: The fetched input assets by table.
         execution_rid: Always ``0000``.
     """
@@ -55,8 +55,8 @@ class DryRunExecution:
 
         configuration = check_workflow_types(ml.catalog, configuration)
         resolved = resolve_inputs(ml.catalog, configuration)
-        kept = tempfile.TemporaryDirectory(prefix="dml-dry-run-")
-        root = Path(kept.name)
+        kept = Scratch(scratch_below(ml.place.workspace.root), "dry-run")
+        root = kept.path
         paths: dict[str, list[AssetFilePath]] = {}
         for asset in resolved.assets:
             name = safe_file_name(str(asset.row.get("Filename") or asset.rid))

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -14,12 +13,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dml import directories
 from dml.errors import DmlError
 from dml.experiment.composition import Composition
 from dml.experiment.following import saved_rid
 from dml.experiment.project import Project
 from dml.experiment.worker_process import clean_environment
 from dml.safe_text import safe
+from dml.workspace.scratch import Scratch, scratch_below
 
 if TYPE_CHECKING:
     from dml.target import Target
@@ -165,11 +166,11 @@ def run_dml_project(project: Project, config_name: str, request: JobRequest) -> 
         document["jobs"] = [
             {"sequence": sequence, "overrides": list(overrides)} for sequence, overrides in sorted(request.jobs.items())
         ]
-    with tempfile.TemporaryDirectory(prefix="dml-run-") as folder:
-        path = Path(folder) / "request.json"
+    with Scratch(scratch_below(directories.cache_directory()), "run") as folder:
+        path = folder / "request.json"
         path.write_text(json.dumps(document), encoding="utf-8")
         command = [str(project.interpreter), "-m", "dml.experiment.run_jobs", str(path)]
-        return _run(command, project.root, Path(folder) / "execution.json", request)
+        return _run(command, project.root, folder / "execution.json", request)
 
 
 def run_theirs(
@@ -201,9 +202,9 @@ def run_theirs(
         *(["--allow-dirty"] if allow_dirty else []),
         *arguments,
     ]
-    with tempfile.TemporaryDirectory(prefix="dml-run-") as folder:
+    with Scratch(scratch_below(directories.cache_directory()), "run") as folder:
         request = JobRequest(allow_dirty=allow_dirty, shows=shows, watch=watch)
-        return _run(command, project.root, Path(folder) / "execution.json", request)
+        return _run(command, project.root, folder / "execution.json", request)
 
 
 def run_notebook_file(project: Project, notebook: NotebookRequest) -> Launched:
@@ -214,11 +215,11 @@ def run_notebook_file(project: Project, notebook: NotebookRequest) -> Launched:
     """
     from dml.experiment.notebook_run import CONFIG_DIRECTORY, CONFIG_NAME, NOTEBOOK, OVERRIDES
 
-    with tempfile.TemporaryDirectory(prefix="dml-notebook-") as folder:
-        path = Path(folder) / "request.json"
+    with Scratch(scratch_below(directories.cache_directory()), "notebook") as folder:
+        path = folder / "request.json"
         document = {
             "notebook": str(notebook.path),
-            "output": str(Path(folder) / notebook.path.name),
+            "output": str(folder / notebook.path.name),
             "parameters": dict(notebook.parameters),
             "kernel": notebook.kernel,
             "log_output": notebook.log_output,
@@ -233,7 +234,7 @@ def run_notebook_file(project: Project, notebook: NotebookRequest) -> Launched:
         }
         command = [str(project.interpreter), "-m", "dml.experiment.notebook_job", str(path)]
         request = JobRequest(allow_dirty=notebook.allow_dirty, shows=notebook.inspect, watch=notebook.watch)
-        return _run(command, project.root, Path(folder) / "execution.json", request, told)
+        return _run(command, project.root, folder / "execution.json", request, told)
 
 
 def _run(
