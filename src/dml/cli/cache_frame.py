@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dml.dataset.spec import DatasetSpec
     from dml.workspace.layout import Workspace
 
-__all__ = ["Desk", "Excluded", "Jobs", "Names", "app", "looking", "specs", "working"]
+__all__ = ["Desk", "Excluded", "Jobs", "Names", "Some", "app", "looking", "specs", "working"]
 
 app = group("cache", "Datasets and assets on this machine: fetch, verify, pin, clear.")
 
@@ -32,6 +32,10 @@ Names = Annotated[
         help="Datasets, without a version the current one; or assets.",
         autocompletion=complete_cached,
     ),
+]
+Some = Annotated[
+    list[str] | None,
+    Argument(metavar="[RID[@VERSION]]...", help="Entries, as list shows them.", autocompletion=complete_cached),
 ]
 Excluded = Annotated[
     list[str] | None, Option("--exclude-table", metavar="TABLE", help="Leave a table out; may be repeated.")

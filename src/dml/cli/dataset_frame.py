@@ -1,15 +1,34 @@
-"""What the commands of ``dml dataset`` share: the group, and how a version is named."""
+"""What the commands of ``dml dataset`` share: the group, and their arguments."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from typer import Argument
+from typer import Argument, Option
 
 from dml.cli.frame import group
 
-__all__ = ["Versioned", "app"]
+__all__ = ["Description", "Execution", "Rid", "Token", "Versioned", "app", "optional_rid"]
 
 app = group("dataset", "Datasets: find, make, change, split and release them.")
 
+Rid = Annotated[str, Argument(metavar="RID", help="The dataset.")]
 Versioned = Annotated[str, Argument(metavar="RID[@VERSION]", help="The dataset; without a version, its current one.")]
+Description = Annotated[str, Option("--description", "-d", metavar="TEXT", help="What it is, or what changes.")]
+Execution = Annotated[
+    str | None, Option("--execution", metavar="RID", help="The execution recorded as producer of the version.")
+]
+Token = Annotated[
+    str | None, Option("--token", metavar="TEXT", help="The same token completes what an earlier call began.")
+]
+
+
+def optional_rid(text: str | None) -> str | None:
+    """A RID that need not be given.
+
+    Raises:
+        UsageError: It is malformed.
+    """
+    from dml.catalog.rows import validate_rid
+
+    return None if text is None else validate_rid(text)

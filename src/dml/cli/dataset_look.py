@@ -1,0 +1,93 @@
+"""``dml dataset list``, ``show`` and ``history``: which datasets there are, and what they held."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from typer import Option
+
+from dml.cli.dataset_frame import Rid, Versioned, app
+from dml.cli.dataset_view import (
+    dataset_document,
+    print_counts,
+    print_datasets,
+    print_versions,
+    version_document,
+)
+from dml.cli.frame import command, current
+from dml.cli.opening import open_catalog
+
+
+@command(
+    app,
+    "list",
+    examples=[
+        ("dml dataset list", "The datasets of the catalog with their current versions."),
+        ("dml dataset list --type Training --json", "Those of one type, for a program."),
+    ],
+)
+def list_(
+    dataset_type: Annotated[str | None, Option("--type", metavar="NAME", help="Only datasets of this type.")] = None,
+    deleted: Annotated[bool, Option("--deleted", help="Also those marked as deleted.")] = False,
+) -> None:
+    """List datasets with their types and current versions."""
+    from dml.dataset.lookup import list_datasets
+
+    console = current().console
+    found = list_datasets(open_catalog(), dataset_type=dataset_type, deleted=deleted)
+    document = {"datasets": [dataset_document(one) for one in found]}
+    console.emit("dataset.list", document, lambda: print_datasets(console, found))
+
+
+@command(
+    app,
+    "show",
+    examples=[
+        ("dml dataset show 1-ABC", "The dataset as it is now."),
+        ("dml dataset show 1-ABC@1.2.0", "What it held in a released version."),
+    ],
+)
+def show(dataset: Versioned) -> None:
+    """Show a dataset: its types, versions, and how many elements of each table it holds."""
+    from dml.dataset.lookup import find_dataset, resolve
+    from dml.dataset.members import descendants, member_counts
+    from dml.dataset.spec import DatasetSpec
+
+    console, catalog = current().console, open_catalog()
+    spec = DatasetSpec.parse(dataset)
+    found = find_dataset(catalog, spec.rid, deleted=True)
+    reader = resolve(catalog, spec).reader(catalog) if spec.version else catalog
+    counts, nested = member_counts(reader, spec.rid), descendants(reader, [spec.rid])
+    document = {
+        **dataset_document(found),
+        "shown_version": str(spec.version) if spec.version else None,
+        "members": counts,
+        "nested": nested,
+        "history": [version_document(row) for row in found.versions],
+    }
+
+    def render() -> None:
+        state = " · deleted" if found.deleted else ""
+        console.print(f"{found.rid}  {found.description}{state}")
+        console.print(f"  types {', '.join(found.types) or 'none'}")
+        if spec.version:
+            console.print(f"  members as of {spec.version}")
+        print_counts(console, counts)
+        if nested:
+            console.print(f"  nested {', '.join(nested)}")
+        print_versions(console, found.versions)
+
+    console.emit("dataset.show", document, render)
+
+
+@command(app, "history", examples=[("dml dataset history 1-ABC", "Its versions, newest first.")])
+def history(dataset: Rid) -> None:
+    """Show the versions of a dataset with their producers and snapshots, newest first."""
+    from dml.catalog.rows import validate_rid
+    from dml.dataset.lookup import history as versions_of
+
+    console = current().console
+    rid = validate_rid(dataset)
+    versions = versions_of(open_catalog(), rid)
+    document = {"rid": rid, "versions": [version_document(row) for row in versions]}
+    console.emit("dataset.history", document, lambda: print_versions(console, versions))

@@ -1,0 +1,122 @@
+"""``dml dataset split`` and ``subset``: datasets that are parts of another."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from typer import Option
+
+from dml.cli.dataset_frame import Description, Execution, Token, Versioned, app, optional_rid
+from dml.cli.dataset_view import dataset_document
+from dml.cli.formatting import count
+from dml.cli.frame import command, current
+from dml.cli.opening import open_catalog
+
+Seed = Annotated[int, Option("--seed", help="The same seed chooses the same elements.")]
+StratifyBy = Annotated[
+    str | None, Option("--stratify-by", metavar="NAME", help="Column or feature whose classes keep their proportions.")
+]
+GroupBy = Annotated[
+    str | None, Option("--group-by", metavar="NAME", help="Column or feature whose equal values stay together.")
+]
+Table = Annotated[
+    str | None, Option("--table", metavar="TABLE", help="The element table, when the dataset has several.")
+]
+
+
+@command(
+    app,
+    "split",
+    examples=[
+        (
+            "dml dataset split 1-ABC@1.0.0 --training 0.8 --testing 0.2 --stratify-by Diagnosis",
+            "Two nested datasets with the classes in proportion.",
+        ),
+        (
+            "dml dataset split 1-ABC --training 0.7 --validation 0.1 --testing 0.2 --group-by Subject --dry-run",
+            "How many elements three parts would have, no subject in two.",
+        ),
+    ],
+)
+def split(
+    dataset: Versioned,
+    training: Annotated[float, Option("--training", metavar="SHARE", help="Share of the training part.")] = 0.8,
+    validation: Annotated[float, Option("--validation", metavar="SHARE", help="Share of the validation part.")] = 0.0,
+    testing: Annotated[float, Option("--testing", metavar="SHARE", help="Share of the testing part.")] = 0.2,
+    seed: Seed = 0,
+    stratify_by: StratifyBy = None,
+    group_by: GroupBy = None,
+    table: Table = None,
+    description: Description = "",
+    execution: Execution = None,
+    token: Token = None,
+    dry_run: Annotated[bool, Option("--dry-run", help="Only say what the parts would be.")] = False,
+) -> None:
+    """Share the elements of a dataset out to training, validation and testing; none comes to two parts."""
+    from dml.dataset.lookup import resolve
+    from dml.dataset.split import Choice, plan_split, split_dataset
+
+    console, catalog = current().console, open_catalog()
+    choice = Choice(seed, stratify_by, group_by, table)
+    shares = {"training": training, "validation": validation, "testing": testing}
+    shares = {name: share for name, share in shares.items() if share != 0}
+    if dry_run:
+        source = resolve(catalog, dataset)
+        plan = plan_split(catalog, source, shares, choice)
+        document: dict[str, Any] = {
+            "source": str(source),
+            "rid": None,
+            "parts": {name: {"rid": None, "size": len(elements)} for name, elements in plan.items()},
+        }
+    else:
+        made = split_dataset(
+            catalog, dataset, shares, choice, description=description, execution=optional_rid(execution), token=token
+        )
+        document = {
+            "source": str(made.source),
+            "rid": made.dataset.rid,
+            "parts": {part.name: {"rid": part.dataset.rid, "size": len(part.elements)} for part in made.parts},
+        }
+
+    def render() -> None:
+        console.print(f"{document['rid'] or 'plan'}  split of {document['source']}")
+        for name, part in document["parts"].items():
+            console.print(f"  {name}  {part['rid'] or ''}  {count(part['size'], 'element')}")
+
+    console.emit("dataset.split", document, render)
+
+
+@command(
+    app,
+    "subset",
+    examples=[("dml dataset subset 1-ABC --size 50 --stratify-by Digit", "Fifty elements, every class among them.")],
+)
+def subset(
+    dataset: Versioned,
+    size: Annotated[int, Option("--size", metavar="N", min=1, help="How many elements.")],
+    seed: Seed = 0,
+    stratify_by: StratifyBy = None,
+    table: Table = None,
+    description: Description = "",
+    execution: Execution = None,
+    token: Token = None,
+) -> None:
+    """Make a small dataset that represents another, for development."""
+    from dml.dataset.split import Choice, make_subset
+
+    console = current().console
+    made = make_subset(
+        open_catalog(),
+        dataset,
+        size,
+        Choice(seed, stratify_by, None, table),
+        description=description,
+        execution=optional_rid(execution),
+        token=token,
+    )
+    document = {**dataset_document(made.dataset), "size": len(made.elements)}
+    console.emit(
+        "dataset.subset",
+        document,
+        lambda: console.print(f"{made.dataset.rid}  {made.dataset.description}"),
+    )
