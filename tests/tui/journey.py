@@ -27,6 +27,7 @@ from dml.tui.messages import DetailsChanged, LocalChanged, RemoteChanged
 from dml.tui.project_desk import Experiment, ProjectState
 from dml.tui.source import Post
 from dml.tui.state import Details, Local, Remote
+from dml.tui.widgets.key_line import KeyLine
 from dml.workspace.executions import ExecutionRow
 from dml.workspace.liveness import Liveness
 from dml.workspace.pending import Pending
@@ -280,13 +281,18 @@ def drive(app: App[None], script: Script, size: tuple[int, int] = (80, 24)) -> N
         async with app.run_test(size=size) as pilot:
             await pilot.pause()
             if isinstance(app, Dashboard):
-                await until(pilot, lambda: app.screen.query("FooterKey"), "the footer shows keys")
+                await until(pilot, lambda: _keys(app), "the last line shows keys")
                 await pilot.pause()
             await script(pilot)
         crashes: list[BaseException] = getattr(app, "crashes", [])
         assert not crashes, "".join(traceback.format_exception(crashes[0]))
 
     asyncio.run(run())
+
+
+def _keys(app: App[None]) -> bool:
+    found = app.screen.query(KeyLine)
+    return bool(found) and bool(found.first().actions)
 
 
 async def until(pilot: Pilot[None], condition: Callable[[], object], what: str = "") -> None:

@@ -66,3 +66,14 @@ class Action:
         pid = subject.commit.holder.pid if subject and subject.commit and subject.commit.holder else "PID"
         name = safe(subject.name) if subject else "+experiment=NAME" if PREFLIGHT in self.screens else "RID"
         return " ".join(self.command.format(rid=name, pid=pid).split())
+
+
+_KEY_NAMES = {"slash": "/", "colon": ":", "question_mark": "?", "ctrl": "^"}
+
+
+def shown_key(key: str) -> str:
+    """A key of the table as people write it: ``/``, ``^s``, ``F5``."""
+    first = key.partition(",")[0]
+    if first.startswith("ctrl+"):
+        return f"^{first[5:]}"
+    return _KEY_NAMES.get(first, first.upper() if first[:1] == "f" and first[1:].isdigit() else first)

@@ -6,6 +6,7 @@ The source posts snapshots; the present screen shows them. What an action does r
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -18,7 +19,7 @@ from dml.safe_text import safe
 from dml.tui.action_table import actions_of
 from dml.tui.actions import Action
 from dml.tui.guard import crash_message, record_crash
-from dml.tui.messages import DetailsChanged, LocalChanged, RemoteChanged
+from dml.tui.messages import DetailsChanged, LocalChanged, RemoteChanged, SourceStopped
 from dml.tui.own_actions import OwnActions
 from dml.tui.performing import Performer
 from dml.tui.screens.cache import CacheScreen
@@ -27,6 +28,7 @@ from dml.tui.screens.frame import DashboardScreen
 from dml.tui.screens.lineage import LineageScreen
 from dml.tui.screens.preflight import PreflightScreen
 from dml.tui.screens.uploads import UploadsScreen
+from dml.tui.source import WORKSPACE
 from dml.tui.state import Details, Local, Remote
 from dml.tui.subjects import Subject
 from dml.tui.widgets.choices import Choices
@@ -133,6 +135,20 @@ class Dashboard(App[None]):
     def on_remote_changed(self, event: RemoteChanged) -> None:
         """The catalog says something new, or nothing any more."""
         self.remote = event.remote
+        self._show_state()
+
+    def on_source_stopped(self, event: SourceStopped) -> None:
+        """One side is not followed any more: say so, and keep saying it in the first line until it is."""
+        error = event.error
+        what = f"{type(error).__name__}: {safe(error, limit=120)}" if str(error) else type(error).__name__
+        log = record_crash(error, f"following the {event.part}")
+        self.crashes.append(error)
+        place = f" The details are in {log}." if log is not None else ""
+        self.say(f"Following the {event.part} stopped: {what}. F5 tries again.{place}", "defect", bad=True)
+        if event.part == WORKSPACE:
+            self.local = replace(self.local, problem="stopped, F5 tries again")
+        else:
+            self.remote = replace(self.remote, lost_since=self.remote.lost_since or self.now(), problem=what)
         self._show_state()
 
     def on_details_changed(self, event: DetailsChanged) -> None:

@@ -23,6 +23,15 @@ class RemoteChanged(Message):
         self.remote = remote
 
 
+class SourceStopped(Message):
+    """One side is not followed any more, because of a defect; a refresh tries again."""
+
+    def __init__(self, part: str, error: Exception) -> None:
+        super().__init__()
+        self.part = part
+        self.error = error
+
+
 class DetailsChanged(Message):
     """The execution that is looked at closely changed, or another one is looked at."""
 

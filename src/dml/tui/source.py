@@ -17,7 +17,7 @@ from textual.message import Message
 
 from dml.errors import DmlError
 from dml.tui.local import LocalReader
-from dml.tui.messages import DetailsChanged, LocalChanged, RemoteChanged
+from dml.tui.messages import DetailsChanged, LocalChanged, RemoteChanged, SourceStopped
 from dml.tui.remote import RemoteReader
 from dml.tui.state import Details, Local
 
@@ -30,6 +30,9 @@ LOOK, BUSY = 0.25, 1.0
 
 REST = 4.0
 """A pause after a read, in lengths of the read."""
+
+WORKSPACE, CATALOG = "workspace", "catalog"
+"""The two sides, as the application names them when one stops."""
 
 Post = Callable[[Message], object]
 
@@ -71,11 +74,15 @@ class LiveSource:
     def start(self, post: Post) -> None:
         """Begin both threads."""
         self._post = post
-        self._threads = [threading.Thread(target=self._follow_workspace, name="dml-tui-workspace", daemon=True)]
+        self._threads = [self._thread(WORKSPACE, self._follow_workspace, self._wake_local)]
         if self._remote is not None:
-            self._threads.append(threading.Thread(target=self._follow_catalog, name="dml-tui-catalog", daemon=True))
+            self._threads.append(self._thread(CATALOG, self._follow_catalog, self._wake_remote))
         for thread in self._threads:
             thread.start()
+
+    def _thread(self, part: str, follow: Callable[[], None], wake: threading.Event) -> threading.Thread:
+        arguments = (part, follow, wake)
+        return threading.Thread(target=self._keep_following, args=arguments, name=f"dml-tui {part}", daemon=True)
 
     def stop(self) -> None:
         """End; a request under way is left to end by itself."""
@@ -97,7 +104,24 @@ class LiveSource:
         self._wake_local.set()
         self._wake_remote.set()
 
+    def _keep_following(self, part: str, follow: Callable[[], None], wake: threading.Event) -> None:
+        """Follow one side until the end; a defect is told, and a refresh tries again. The other side goes on."""
+        while not self._stopped.is_set():
+            try:
+                follow()
+            except Exception as error:
+                wake.clear()
+                self._post(SourceStopped(part, error))
+                if not self._stopped.is_set():
+                    wake.wait()
+
     def _follow_workspace(self) -> None:
+        try:
+            self._look_at_workspace()
+        finally:
+            self._place.close()
+
+    def _look_at_workspace(self) -> None:
         shown: Local | None = None
         details: Details | None = None
         next_read = 0.0
@@ -115,7 +139,6 @@ class LiveSource:
                 ended = time.monotonic()
                 next_read = ended + REST * (ended - began)
             self._wake_local.wait(LOOK)
-        self._place.close()
 
     def _read_details(self, before: Details | None) -> Details | None:
         rid = self._looked_at

@@ -13,7 +13,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
-from dml.tui.actions import Action
+from dml.tui.actions import Action, shown_key
 
 
 class Question(ModalScreen[bool]):
@@ -114,14 +114,3 @@ class Help(ModalScreen[None]):
     async def action_dismiss(self, result: None = None) -> None:
         """Close."""
         self.dismiss(result)
-
-
-_KEY_NAMES = {"slash": "/", "colon": ":", "question_mark": "?", "ctrl": "^"}
-
-
-def shown_key(key: str) -> str:
-    """A key of the table as people write it: ``/``, ``^s``, ``F5``."""
-    first = key.partition(",")[0]
-    if first.startswith("ctrl+"):
-        return f"^{first[5:]}"
-    return _KEY_NAMES.get(first, first.upper() if first[:1] == "f" and first[1:].isdigit() else first)

@@ -13,13 +13,12 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import Screen
 from textual.timer import Timer
-from textual.widgets import Footer
 
 from dml.tui.action_table import BY_NAME, actions_of
-from dml.tui.screens.dialogs import shown_key
 from dml.tui.subjects import Subject
 from dml.tui.widgets.choices import Choices
 from dml.tui.widgets.command_line import CommandLine
+from dml.tui.widgets.key_line import KeyLine
 from dml.tui.widgets.status_bar import StatusBar
 
 if TYPE_CHECKING:
@@ -49,7 +48,6 @@ class DashboardScreen(Screen[None]):
 
     _composed = False
     _settling: Timer | None = None
-    _offered: tuple[str, ...] = ()
 
     def on_mount(self) -> None:
         """Everything on the screen is there now."""
@@ -59,7 +57,12 @@ class DashboardScreen(Screen[None]):
     @property
     def is_ready(self) -> bool:
         """Whether its parts are there: not before they are composed, and not while the application ends."""
-        return self._composed and bool(self.query(StatusBar)) and bool(self.query("#command-text"))
+        return (
+            self._composed
+            and bool(self.query(StatusBar))
+            and bool(self.query("#command-text"))
+            and bool(self.query(KeyLine))
+        )
 
     @property
     def dashboard(self) -> Dashboard:
@@ -72,7 +75,7 @@ class DashboardScreen(Screen[None]):
         yield Choices("  ", id="screens")
         yield from self.compose_body()
         yield CommandLine(id="command-line")
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyLine(id="keys")
 
     def compose_body(self) -> ComposeResult:
         """The screen's own part."""
@@ -137,19 +140,20 @@ class DashboardScreen(Screen[None]):
         self.show_command()
 
     def offer_actions(self) -> None:
-        """Let the footer be drawn anew, which is slow, only when other actions apply than before."""
-        subjects = self.subjects()
-        names = tuple(
-            action.name
-            for action in actions_of(self.name_in_table)
-            if not action.needs_subject or any(action.applies(one) for one in subjects)
-        )
-        if names != self._offered:
-            self._offered = names
-            self.refresh_bindings()
+        """Show the keys of the actions that apply to what is selected."""
+        if self.is_ready:
+            subjects = self.subjects()
+            self.query_one(KeyLine).show(
+                [
+                    action
+                    for action in actions_of(self.name_in_table)
+                    if action.name not in _NOT_IN_FOOTER
+                    and (not action.needs_subject or any(action.applies(one) for one in subjects))
+                ]
+            )
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Whether an action of the table makes sense now; the footer leaves out what does not."""
+        """Whether an action of the table makes sense now."""
         if action != "app.perform" and action != "perform":
             return True
         found = BY_NAME[str(parameters[0])]
@@ -161,6 +165,10 @@ class DashboardScreen(Screen[None]):
         """A screen was clicked."""
         if event.choices.id == "screens":
             self.app.switch_mode(event.name)
+
+    def on_key_line_pressed(self, event: KeyLine.Pressed) -> None:
+        """A key was clicked."""
+        self.action_perform(event.name)
 
     def action_perform(self, name: str) -> None:
         """Do an action of the table."""
@@ -193,9 +201,7 @@ def bindings_of(screen: str) -> list[BindingType]:
             action.key,
             f"perform('{action.name}')",
             action.title,
-            tooltip=action.help,
-            key_display=shown_key(action.key),
-            show=action.name not in _NOT_IN_FOOTER,
+            show=False,
         )
         for action in actions_of(screen)
     ]
