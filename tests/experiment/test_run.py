@@ -141,6 +141,11 @@ def test_a_failed_job_fails_the_parent_and_is_run_again_on_resume(
 
 
 def test_joblib_with_four_workers_makes_one_parent(retina: RetinaProject, world: World) -> None:
+    # A process of another launcher finds the project by the environment alone; submitit's are such.
+    finds = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import models.retina_net'], check=True)"
+    fails = "    if learning_rate == fail_at:"
+    retina.edit("src/models/retina_net.py", fails, f"    {finds}\n{fails}")
+    retina.commit()
     before = set(executions(world.catalog))
     overrides = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=4"]
     result = succeeded(run("run", "+multirun=lr_sweep", *overrides, "--yes", "--json"))

@@ -29,7 +29,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     path = (sys.argv[1:] if arguments is None else list(arguments))[0]
     request = json.loads(Path(path).read_text(encoding="utf-8"))
     package = Path(request["config_directory"])
-    sys.path[:0] = [str(package.parent), str(package.parent.parent)]
+    places = [str(package.parent), str(package.parent.parent)]
+    sys.path[:0] = places
+    # A launcher may start processes that know nothing of this one's path (submitit does).
+    os.environ["PYTHONPATH"] = os.pathsep.join(places)
     try:
         load_configs(package.name)
         store.add_to_hydra_store(overwrite_ok=True)
