@@ -14,6 +14,7 @@ from dml.cli.completing import complete_rid
 from dml.cli.default_command import group_with_default
 from dml.cli.formatting import count
 from dml.cli.frame import command, current
+from dml.cli.opening import open_catalog
 from dml.cli.output import Cell
 from dml.errors import DmlError, UsageError
 from dml.safe_text import safe
@@ -42,13 +43,6 @@ Format = Annotated[
     Option("--format", metavar="NAME", help="dot, mermaid, svg, html, prov, openlineage, rocrate or json."),
 ]
 Output = Annotated[Path | None, Option("--output", "-o", metavar="FILE", help="Where the format is written.")]
-
-
-def _catalog() -> Catalog:
-    from dml.catalog.connection import connect
-
-    invocation = current()
-    return connect(invocation.target, on_wait=invocation.console.say)
 
 
 @command(
@@ -81,7 +75,7 @@ def show(
     from dml.lineage.lookup import lookup_lineage
 
     _refuse(forward, between, depth, format_, output)
-    catalog = _catalog()
+    catalog = open_catalog()
     found: LineageResult | FlowResult
     if between is not None:
         found = lineage_between(catalog, between, rid, max_executions=max(max_executions, 5_000))
@@ -182,7 +176,7 @@ def diff(left: Artifact, right: Artifact, max_executions: MaxExecutions = 500) -
     from dml.lineage.diff import compare_histories
     from dml.lineage.lookup import lookup_lineage
 
-    console, catalog = current().console, _catalog()
+    console, catalog = current().console, open_catalog()
     first, second = (lookup_lineage(catalog, rid, max_executions=max_executions) for rid in (left, right))
     found = compare_histories(first, second)
     document = {**asdict(found), "same": not found.differences}
@@ -222,7 +216,7 @@ def check(
     from dml.lineage.check import Severity, check_history
     from dml.lineage.lookup import lookup_lineage
 
-    console, catalog = current().console, _catalog()
+    console, catalog = current().console, open_catalog()
     result = lookup_lineage(catalog, rid, max_executions=max_executions)
     findings = check_history(catalog, result, read_data=read_data)
     faults = sum(1 for one in findings if one.severity is Severity.fault)

@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from typer import Argument, Option
 
 from dml.cli.completing import complete_execution
 from dml.cli.default_command import group_with_default
 from dml.cli.frame import command, current
-
-if TYPE_CHECKING:
-    from dml.catalog.connection import Catalog
+from dml.cli.opening import open_catalog
 
 app = group_with_default("nested", "Parent and child executions: how a sweep went.")
 
 Execution = Annotated[str, Argument(metavar="RID", help="An execution.", autocompletion=complete_execution)]
 Parent = Annotated[str, Argument(metavar="PARENT", help="The outer execution.", autocompletion=complete_execution)]
 Child = Annotated[str, Argument(metavar="CHILD", help="The inner execution.", autocompletion=complete_execution)]
-
-
-def _catalog() -> Catalog:
-    from dml.catalog.connection import connect
-
-    invocation = current()
-    return connect(invocation.target, on_wait=invocation.console.say)
 
 
 @command(
@@ -47,7 +38,7 @@ def show(
     """Show the executions nested in one, with their states, differences, last metrics and durations."""
     from dml.nesting.view import build_view, view_mapping
 
-    console, catalog = current().console, _catalog()
+    console, catalog = current().console, open_catalog()
     while True:
         view = build_view(catalog, rid, parents=parents, recurse=recurse)
         going_on = watch and not view.is_settled
@@ -82,7 +73,7 @@ def add(
     from dml.nesting.change import add_nested_execution
 
     console = current().console
-    added = add_nested_execution(_catalog(), parent, child, sequence=sequence)
+    added = add_nested_execution(open_catalog(), parent, child, sequence=sequence)
     document = {"parent": parent, "child": child, "sequence": sequence, "added": added}
     said = f"{child} is nested in {parent} now" if added else f"nothing to do: {child} is nested in {parent} already"
     console.emit("nested.add", document, lambda: console.print(said))
@@ -98,7 +89,7 @@ def remove(parent: Parent, child: Child) -> None:
     from dml.nesting.change import remove_nested_execution
 
     console = current().console
-    removed = remove_nested_execution(_catalog(), parent, child)
+    removed = remove_nested_execution(open_catalog(), parent, child)
     said = f"{child} is not nested in {parent} any more" if removed else f"nothing to do: {child} is not in {parent}"
     document = {"parent": parent, "child": child, "removed": removed}
     console.emit("nested.remove", document, lambda: console.print(said))
