@@ -16,6 +16,7 @@ from dml.dataset.releases import mark_dev
 from dml.errors import ForbiddenError, RetryableError
 from dml.preflight import code_facts
 from dml.preflight.checks import cache as cache_check
+from dml.preflight.checks import identity
 from dml.preflight.facts import CatalogFacts
 from dml.preflight.results import Report, Result, State
 from experiments import RetinaProject
@@ -127,23 +128,48 @@ def test_a_server_that_does_not_answer(good: RetinaProject, checked: Checked, mo
 def test_nobody_is_signed_in(good: RetinaProject, checked: Checked, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dml.catalog.connection.Catalog.whoami", lambda _self: None)
     fault = only_fault(checked(good))
-    assert fault.fix == "deriva-globus-auth-utils login --host local"
+    assert "`deriva-globus-auth-utils login --host local`" in fault.fix
+
+
+def identity_of(rights: dict[str, bool] | None, store: int) -> dict[str, Result]:
+    """What the check of the identity finds on a server that grants these rights and answers for its store so."""
+    document = {"schemas": {"deriva-ml": {"tables": {"Execution": {"rights": rights} if rights else {}}}}}
+    target = SimpleNamespace(host="data.example.org", is_embedded=False)
+    asked: list[tuple[str, str]] = []
+
+    def answer(method: str, path: str, *, accept: tuple[int, ...]) -> SimpleNamespace:
+        asked.append((method, path))
+        if store not in (200, *accept):
+            raise RetryableError(f"the server said {store}")
+        return SimpleNamespace(response=SimpleNamespace(status_code=store))
+
+    catalog = SimpleNamespace(target=target, host_exchange=answer)
+    facts = SimpleNamespace(catalog=catalog, identity=lambda: SimpleNamespace(display_name="ada"))
+    facts.schema = lambda: SimpleNamespace(document=document)
+    found = list(identity.check(SimpleNamespace(catalog=facts, without_catalog="")))  # type: ignore[arg-type]
+    assert asked == [("GET", "/hatrac/Execution_Metadata;acl")], "the store is asked once, and only asked"
+    return {one.check: one for one in found}
 
 
 @pytest.mark.parametrize(
     ("rights", "state"), [({"insert": False}, State.FAILED), ({"insert": True}, State.OK), (None, State.SKIPPED)]
 )
 def test_what_a_server_says_about_our_rights(rights: dict[str, bool] | None, state: State) -> None:
-    from dml.preflight.checks import identity
+    assert identity_of(rights, 200)["rights"].state is state
 
-    document = {"schemas": {"deriva-ml": {"tables": {"Execution": {"rights": rights} if rights else {}}}}}
-    target = SimpleNamespace(host="data.example.org", is_embedded=False)
-    catalog = SimpleNamespace(target=target, schema=lambda: SimpleNamespace(document=document))
-    facts = SimpleNamespace(catalog=catalog, identity=lambda: SimpleNamespace(display_name="ada"))
-    facts.schema = catalog.schema
-    found = list(identity.check(SimpleNamespace(catalog=facts, without_catalog="")))  # type: ignore[arg-type]
-    assert found[-1].check == "rights"
-    assert found[-1].state is state
+
+@pytest.mark.parametrize(
+    ("store", "state"),
+    [(401, State.FAILED), (403, State.SKIPPED), (404, State.SKIPPED), (503, State.SKIPPED)],
+)
+def test_what_the_object_store_says_about_our_rights(store: int, state: State) -> None:
+    assert identity_of({"insert": True}, store)["objects"].state is state
+
+
+def test_an_owner_may_store_files() -> None:
+    found = identity_of({"insert": True}, 200)
+    assert set(found) == {"rights"}
+    assert found["rights"].message == "ada, may insert executions and store files"
 
 
 def test_we_may_not_read_the_model(good: RetinaProject, checked: Checked, monkeypatch: pytest.MonkeyPatch) -> None:

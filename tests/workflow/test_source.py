@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from dml.errors import ConflictError, DmlError, IntegrityError, NotFoundError, UsageError
 from dml.workflow import notebook
+from dml.workflow.git import link_to, open_repository
 from dml.workflow.source import WorkflowSource, describe_source
 
 from .conftest import Project
@@ -261,3 +263,21 @@ class TestNotebooks:
         path = project.write("work.ipynb", _notebook(outputs=False))
         project.commit()
         assert describe_source(environ={name: str(path)}).path == path
+
+
+def test_git_that_is_gone_is_an_error_with_advice(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("git.Git.GIT_PYTHON_GIT_EXECUTABLE", str(project.root / "no-such-git"))
+    with pytest.raises(DmlError, match="git is not installed") as caught:
+        describe_source(project.script)
+    assert "--workflow-url" in caught.value.hint
+
+
+def test_without_a_remote_there_is_no_link_where_that_is_allowed(tmp_path: Path) -> None:
+    bare = Project(tmp_path / "bare")
+    bare.commit()
+    repository = open_repository(bare.script)
+    assert repository is not None
+    with closing(repository):
+        assert link_to(repository, bare.script, allow_missing=True) == ("", False)
+        with pytest.raises(ConflictError, match="no remote"):
+            link_to(repository, bare.script, allow_missing=False)

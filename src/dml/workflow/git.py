@@ -32,10 +32,7 @@ def open_repository(path: Path) -> Repo | None:
     try:
         import git
     except ImportError as error:
-        raise DmlError(
-            "git is not installed, so the origin of the code cannot be recorded",
-            hint="Install git, or give --workflow-url and --workflow-checksum.",
-        ) from error
+        raise _not_installed() from error
     try:
         repository = git.Repo(path.parent, search_parent_directories=True)
     except (git.InvalidGitRepositoryError, git.NoSuchPathError):
@@ -155,6 +152,13 @@ def _never_committed(relative: str) -> ConflictError:
     )
 
 
+def _not_installed() -> DmlError:
+    return DmlError(
+        "git is not installed, so the origin of the code cannot be recorded",
+        hint="Install git, or give --workflow-url and --workflow-checksum.",
+    )
+
+
 def _remote_link(repository: Repo) -> str:
     remotes = {remote.name: remote for remote in repository.remotes}
     chosen = remotes.get("origin") or (next(iter(remotes.values())) if len(remotes) == 1 else None)
@@ -186,6 +190,8 @@ def _translated(repository: Repo) -> Iterator[None]:
 
     try:
         yield
+    except git.GitCommandNotFound as error:
+        raise _not_installed() from error
     except git.GitCommandError as error:
         said = str(error.stderr or error).strip().removeprefix("stderr: ").strip("'\n ")
         hint = "Mark it with `git config --global --add safe.directory PATH`." if "dubious ownership" in said else ""

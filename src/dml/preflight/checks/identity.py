@@ -1,15 +1,20 @@
-"""Who runs it: the server answers, knows us, and lets us write executions."""
+"""Who runs it: the server answers, knows us, and lets us write executions and store files."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
+from dml.catalog.credentials import sign_in_hint
 from dml.catalog.schema import EXECUTION
 from dml.errors import AuthError, DmlError
 from dml.preflight.look import Look
 from dml.preflight.results import Result, failed, ok, skipped
 
 GROUP = "identity"
+
+NAMESPACE: Final = "/hatrac/Execution_Metadata"
+"""Where every execution stores files, whatever else it writes."""
 
 
 def check(look: Look) -> Iterator[Result]:
@@ -18,7 +23,7 @@ def check(look: Look) -> Iterator[Result]:
         yield skipped(GROUP, "identity", look.without_catalog)
         return
     host = look.catalog.catalog.target.host
-    login = f"deriva-globus-auth-utils login --host {host}"
+    login = sign_in_hint(host)
     try:
         identity = look.catalog.identity()
     except DmlError as error:
@@ -35,15 +40,22 @@ def check(look: Look) -> Iterator[Result]:
     except DmlError:
         yield ok(GROUP, "identity", identity.display_name)
         return
+    stores = _may_store(look)
     if allowed is None:
         yield ok(GROUP, "identity", identity.display_name)
         yield skipped(GROUP, "rights", f"{host} does not say what {identity.display_name} may write")
     elif allowed:
-        yield ok(GROUP, "rights", f"{identity.display_name}, may insert executions")
+        both = " and store files" if stores is True else ""
+        yield ok(GROUP, "rights", f"{identity.display_name}, may insert executions{both}")
     else:
         yield failed(
             GROUP, "rights", f"{identity.display_name} may not insert executions", f"ask who keeps {host} for the right"
         )
+    if stores is False:
+        yield failed(GROUP, "objects", f"the object store of {host} does not know {identity.display_name}", login)
+    elif stores is None:
+        who = identity.display_name
+        yield skipped(GROUP, "objects", f"who may store files is shown to owners only: {who} may or may not")
 
 
 def _may_insert(look: Look) -> bool | None:
@@ -57,3 +69,21 @@ def _may_insert(look: Look) -> bool | None:
     rights = document.get("rights")
     insert = rights.get("insert") if isinstance(rights, dict) else None
     return None if insert is None else bool(insert)
+
+
+def _may_store(look: Look) -> bool | None:
+    """Whether the object store lets us add files: it shows its access list to owners alone, who may. False when it
+    does not know us, None when it does not tell, which says nothing about a right to add. Nothing is written.
+    """
+    assert look.catalog is not None  # noqa: S101 - the caller asked
+    catalog = look.catalog.catalog
+    if catalog.target.is_embedded:
+        return True
+    try:
+        asked = catalog.host_exchange("GET", f"{NAMESPACE};acl", accept=(401, 403, 404))
+    except AuthError:
+        return False
+    except DmlError:
+        return None
+    status = asked.response.status_code
+    return False if status == 401 else True if status == 200 else None
