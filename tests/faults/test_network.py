@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,8 +17,10 @@ from dml.deriva_ml import DerivaML
 from dml.embedded.application import open_application
 from dml.embedded.serve import running
 from dml.errors import AuthError, ForbiddenError, RetryableError
+from dml.execution import parallel
 from dml.execution.workflow import Workflow
 from dml.target import Target
+from dml.workspace.uploads import list_uploads
 from faults.conftest import COMMIT, Ran, Staged, refusal_of, stage
 from faults.proxy import Proxy, Treatment, proxy_to
 from targets import Place
@@ -138,6 +142,51 @@ def test_a_server_that_stays_down_leaves_it_pending_and_says_so(
     script.faults.clear()
     staged.commit()
     staged.assert_uploaded_once()
+
+
+class Interrupted(BaseException):
+    """What a signal raises."""
+
+
+@pytest.mark.parametrize("amid", ["an answer", "a body"])
+def test_an_interrupted_commit_waits_for_no_server_and_keeps_the_confirmed_pieces(
+    staged: Staged, script: Script, monkeypatch: pytest.MonkeyPatch, amid: str
+) -> None:
+    monkeypatch.setattr(parallel, "GRACE", 0.01)
+    held, go_on, over = threading.Event(), threading.Event(), threading.Event()
+
+    def hold(request: Any, forward: Callable[[], Any]) -> Any:
+        try:
+            if amid == "a body":
+                request.body.read(10)
+            held.set()
+            go_on.wait()
+            return forward()
+        finally:
+            over.set()
+
+    def interrupt(_request: Any, _forward: Callable[[], Any]) -> Any:
+        held.wait()
+        raise Interrupted
+
+    # The second piece of the large file is on its way while another file's thread is interrupted.
+    script.on("PUT", ";upload/.+/1$", hold).on("PUT", "small2", interrupt)
+    with pytest.raises(Interrupted):
+        staged.commit()
+    assert not over.is_set()
+    registry = staged.ml.place.registry
+    (before,) = [one for one in list_uploads(registry, staged.rid) if one.key.endswith("large.bin")]
+    assert (before.chunks_done, staged.execution.status) == (1, "Pending_Upload")
+    go_on.set()
+    for thread in threading.enumerate():
+        if thread.name.startswith("dml-transfer"):
+            thread.join()
+    assert list_uploads(registry, staged.rid).count(before) == 1  # left behind, it changed nothing
+    pieces = len([one for one in script.seen if ";upload/" in one.path_url and one.method == "PUT"])
+    staged.commit()
+    staged.assert_uploaded_once()
+    again = [one for one in script.seen if ";upload/" in one.path_url and one.method == "PUT"][pieces:]
+    assert [one.path_url[-2:] for one in again] == ["/1", "/2"]
 
 
 def test_an_upload_job_that_the_server_dropped_is_begun_anew(staged: Staged, script: Script) -> None:

@@ -8,14 +8,14 @@ under way.
 from __future__ import annotations
 
 import mimetypes
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from dml.catalog.objects import object_path, stat, upload
 from dml.errors import AuthError, DmlError, RetryableError
 from dml.execution.hashing import Digest, digest
+from dml.execution.parallel import Stop, in_parallel
 from dml.execution.telling import Telling
 from dml.workspace import assets, uploads
 from dml.workspace.uploads import UploadJob
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from dml.execution.batch import Work
     from dml.execution.watching import Watch
     from dml.execution.workplace import Workplace
-
-Result = TypeVar("Result")
 
 _RECORDED_AT_ONCE = 200
 
@@ -62,16 +60,17 @@ def hash_files(
     fresh: dict[str, tuple[assets.FileIdentity, str]] = {}
     digests: dict[str, Digest] = {}
     errors: dict[str, DmlError] = {}
-    for key, result in _in_parallel(calls, jobs):
-        if isinstance(result, DmlError):
-            errors[key] = result
-            continue
-        digests[key] = result
-        if result.is_new:
-            fresh[key] = (result.identity, result.md5_hex)
-        if len(fresh) >= _RECORDED_AT_ONCE:
-            assets.record_hashes(place.registry, rid, fresh)
-            fresh = {}
+    with in_parallel(calls, jobs, Stop()) as results:
+        for key, result in results:
+            if isinstance(result, DmlError):
+                errors[key] = result
+                continue
+            digests[key] = result
+            if result.is_new:
+                fresh[key] = (result.identity, result.md5_hex)
+            if len(fresh) >= _RECORDED_AT_ONCE:
+                assets.record_hashes(place.registry, rid, fresh)
+                fresh = {}
     if fresh:
         assets.record_hashes(place.registry, rid, fresh)
     located = [
@@ -111,22 +110,23 @@ def send_files(
             )
             for file in files
         }
-    telling = Telling(place.registry, rid)
+    telling, stop = Telling(place.registry, rid), Stop()
     calls = {
-        file.key: _sender(place, file, records[file.key], watch, telling.counter(file.key), file.key in begun_before)
+        file.key: _sender(place, file, records[file.key], _Listener(watch, telling, stop), file.key in begun_before)
         for file in files
     }
     sizes = {file.key: file.digest.length for file in files}
     confirmed: set[str] = set()
     errors: dict[str, DmlError] = {}
-    for key, result in _in_parallel(calls, jobs, stop_at=(RetryableError, AuthError)):
-        if isinstance(result, DmlError):
-            errors[key] = result
-            watch.finish(key, "failed")
-        else:
-            confirmed.add(key)
-            telling.end(key, sizes[key])
-            watch.finish(key, "uploaded" if result else "already there")
+    with in_parallel(calls, jobs, stop, stop_at=(RetryableError, AuthError)) as results:
+        for key, result in results:
+            if isinstance(result, DmlError):
+                errors[key] = result
+                watch.finish(key, "failed")
+            else:
+                confirmed.add(key)
+                telling.end(key, sizes[key])
+                watch.finish(key, "uploaded" if result else "already there")
     for error in errors.values():
         if isinstance(error, RetryableError | AuthError):
             raise error
@@ -139,17 +139,36 @@ def _hasher(place: Workplace, work: Work) -> Callable[[], Digest]:
     return lambda: digest(place.workspace.root, work.path, known=known)
 
 
-def _sender(
-    place: Workplace, file: Located, record: UploadJob, watch: Watch, tell: Callable[[int], None], again: bool
-) -> Callable[[], bool]:
+@dataclass(frozen=True)
+class _Listener:
+    """Who is told of the bytes that are sent, and who may stop it."""
+
+    watch: Watch
+    telling: Telling
+    stop: Stop
+
+    def counter(self, key: str) -> Callable[[int], None]:
+        """Counts the bytes of one file."""
+        tell = self.telling.counter(key)
+
+        def advance(count: int) -> None:
+            self.stop.check()
+            self.watch.advance(key, count)
+            tell(count)
+
+        return advance
+
+
+def _sender(place: Workplace, file: Located, record: UploadJob, listener: _Listener, again: bool) -> Callable[[], bool]:
     """A function that sends one file and says whether it had to be sent."""
 
-    def advance(count: int) -> None:
-        watch.advance(file.key, count)
-        tell(count)
+    def remember(job: str, done: int) -> None:
+        if not listener.stop.is_over:
+            uploads.remember_chunk(place.registry, record.execution_rid, file.key, job, done)
+        listener.stop.check()
 
     def send() -> bool:
-        watch.begin(file.key, file.work.path, file.digest.length)
+        listener.watch.begin(file.key, file.work.path, file.digest.length)
         if again and record.job is None:
             there = stat(place.catalog, file.url)
             if there is not None and there.md5_hex == file.digest.md5_hex:
@@ -161,38 +180,11 @@ def _sender(
             md5_hex=file.digest.md5_hex,
             content_type=mimetypes.guess_type(file.work.row.filename)[0],
             chunk_size=record.chunk_size,
-            progress=advance,
+            progress=listener.counter(file.key),
             job=record.job,
             chunks_done=record.chunks_done,
-            remember=lambda job, done: uploads.remember_chunk(
-                place.registry, record.execution_rid, file.key, job, done
-            ),
+            remember=remember,
         )
         return True
 
     return send
-
-
-def _in_parallel(
-    calls: dict[str, Callable[[], Result]], jobs: int, *, stop_at: tuple[type[DmlError], ...] = ()
-) -> Iterator[tuple[str, Result | DmlError]]:
-    """Run functions in ``jobs`` threads and yield what came of each as it ends; an error of ``stop_at`` begins no more.
-
-    Not more are submitted than run, so that a failure or Ctrl-C leaves little behind to wait for.
-    """
-    waiting = iter(calls.items())
-    running: dict[Future[Result], str] = {}
-    stopped = False
-    with ThreadPoolExecutor(max_workers=max(1, jobs), thread_name_prefix="dml-transfer") as pool:
-        while True:
-            while not stopped and len(running) < max(1, jobs) and (following := next(waiting, None)) is not None:
-                running[pool.submit(following[1])] = following[0]
-            if not running:
-                return
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                key = running.pop(future)
-                try:
-                    yield key, future.result()
-                except DmlError as error:
-                    stopped = stopped or isinstance(error, stop_at)
-                    yield key, error
