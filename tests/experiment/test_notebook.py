@@ -103,3 +103,25 @@ def test_what_cannot_be_run(retina: RetinaProject, tmp_path: Path) -> None:
     bad.write_text("- 1\n")
     assert run("run-notebook", "notebooks/roc.ipynb", "--file", str(bad), "--yes").code == 2
     assert run("run-notebook", "notebooks/roc.ipynb", "assets=none_such", "--yes").code == 8
+
+
+def test_a_notebook_for_deriva_ml_is_run_by_its_own_runner(
+    make_project: Callable[..., RetinaProject], world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    project = make_project("deriva_ml", dataset=world.dataset, asset=world.asset, name="theirs")
+    project.write("notebooks/roc.ipynb", notebook("threshold = 0.5"))
+    project.commit()
+    monkeypatch.chdir(project.root)
+    told = tmp_path / "told.json"
+    monkeypatch.setenv("STAND_IN_RUNNER_TELLS", str(told))
+    words = ["run-notebook", "notebooks/roc.ipynb", "-p", "threshold", "0.4", "threshold=0.7", "--log-output"]
+    result = run(*words, "--yes", "--json")
+    assert result.code == 0, result.stdout + result.stderr
+    assert json.loads(result.stdout.splitlines()[-1])["execution"] is None
+    path = str(project.root / "notebooks" / "roc.ipynb")
+    environment, *given = json.loads(told.read_text())
+    assert given == [path, "--parameter", "threshold", "0.4", "--log-output", "threshold=0.7"]
+    assert environment == str(project.root / ".venv")
+    refused = run(*words, "--config-name", "deriva_model", "--yes")
+    assert refused.code == 2
+    assert "takes the configuration roc for roc.ipynb, not deriva_model" in refused.stderr

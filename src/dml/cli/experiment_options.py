@@ -33,6 +33,12 @@ Timeout = Annotated[
 Python = Annotated[
     Path | None, Option("--python", metavar="FILE", help="The interpreter (the project's .venv, else python).")
 ]
+Yes = Annotated[bool, Option("--yes", "-y", help="Do not ask.")]
+ListConfigs = Annotated[bool, Option("--list-configs", help="List what there is to choose, and leave.")]
+Cfg = Annotated[str | None, Option("--cfg", metavar="job|hydra|all", help="Print the configuration, and leave.")]
+Info = Annotated[
+    str | None, Option("--info", metavar="WHAT", help="Print what Hydra knows (all, defaults, plugins …), and leave.")
+]
 
 DEFAULT_CONFIG_NAME = "deriva_model"
 DEFAULT_TIMEOUT = 60.0

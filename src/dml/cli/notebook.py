@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer import Argument, Option
 
-from dml.cli.experiment_options import DEFAULT_TIMEOUT, AllowDirty, ConfigDir, Python, Timeout
+from dml.cli.experiment_options import (
+    DEFAULT_TIMEOUT,
+    AllowDirty,
+    Cfg,
+    ConfigDir,
+    Info,
+    ListConfigs,
+    Python,
+    Timeout,
+    Yes,
+)
 from dml.cli.frame import command, current, single
 
 if TYPE_CHECKING:
@@ -40,16 +50,14 @@ def run_notebook(
     kernel: Annotated[str | None, Option("--kernel", "-k", metavar="NAME", help="The kernel.")] = None,
     log_output: Annotated[bool, Option("--log-output", help="Show what cells print while they run.")] = False,
     inspect: Annotated[bool, Option("--inspect", help="Print the notebook's parameters, and leave.")] = False,
-    list_configs: Annotated[bool, Option("--list-configs", help="List what there is to choose, and leave.")] = False,
-    cfg: Annotated[
-        str | None, Option("--cfg", metavar="job|hydra|all", help="Print the configuration, and leave.")
-    ] = None,
-    info: Annotated[str | None, Option("--info", metavar="WHAT", help="Print what Hydra knows, and leave.")] = None,
+    list_configs: ListConfigs = False,
+    cfg: Cfg = None,
+    info: Info = None,
     config_dir: ConfigDir = None,
     config_name: Annotated[
         str | None, Option("--config-name", metavar="NAME", help="Its configuration (the notebook's name).")
     ] = None,
-    yes: Annotated[bool, Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
     allow_dirty: AllowDirty = False,
     timeout: Timeout = DEFAULT_TIMEOUT,
     python: Python = None,
@@ -58,16 +66,15 @@ def run_notebook(
 
     Checks its configuration as `dml preflight` does, asks once, runs it with papermill in the project's environment,
     and commits the executed notebook and its Markdown export with the outputs. The notebook calls `run_notebook()`
-    first.
+    first. In a project written for deriva-ml its own runner of notebooks does this.
     """
-    from dataclasses import replace
-
     from dml.cli.experiment_options import composed
     from dml.cli.run import ask, site_of
     from dml.cli.run_view import configs_document, exit_code, outcome_document, render_configs, render_outcome
     from dml.errors import NotFoundError
     from dml.experiment import running
     from dml.experiment.launch import NotebookRequest, run_notebook_file
+    from dml.experiment.launch_theirs import run_their_notebook
 
     notebook, overrides, given = _sorted(words, parameter or [])
     if not notebook.is_file():
@@ -103,20 +110,48 @@ def run_notebook(
         inspect=inspect,
         allow_dirty=allow_dirty,
     )
+    words_of_theirs = _theirs(composition, notebook, overrides, file, given, kernel, log_output=log_output)
     if inspect:
+        if composition.api == "deriva_ml":
+            raise typer.Exit(run_their_notebook(composition, request.path, ["--inspect"], shows=True).code)
         raise typer.Exit(run_notebook_file(composition.project, request).code)
     ask(composition, yes=yes, allow_dirty=allow_dirty, checked=True)
-    site = site_of(composition, allow_dirty)
-    launched = run_notebook_file(composition.project, replace(request, watch=site.watch()))
-    outcome = running.Outcome(
-        launched.code,
-        launched.execution,
-        status=running.status_of(site, launched.execution),
-        dry_run=running.is_dry_run(composition),
-    )
+    outcome = running.run_notebook(composition, site_of(composition, allow_dirty), request, words_of_theirs)
     console.emit("run_notebook", outcome_document(outcome), lambda: render_outcome(console, outcome))
     if not outcome.went_well:
         raise typer.Exit(exit_code(outcome))
+
+
+def _theirs(
+    composition: Composition,
+    notebook: Path,
+    overrides: list[str],
+    file: Path | None,
+    given: list[tuple[str, str]],
+    kernel: str | None,
+    *,
+    log_output: bool,
+) -> list[str]:
+    """What deriva-ml's runner of notebooks is given; nothing in a project that is not written for it.
+
+    Raises:
+        UsageError: Another configuration than the notebook's own is named, which that runner cannot take.
+    """
+    from dml.errors import UsageError
+
+    if composition.api != "deriva_ml":
+        return []
+    name = composition.request.config_name
+    if name != notebook.stem:
+        raise UsageError(
+            f"deriva-ml's runner takes the configuration {notebook.stem} for {notebook.name}, not {name}",
+            hint=f"Leave --config-name out, or store {name} under the name {notebook.stem}.",
+        )
+    words = ["--file", str(file.absolute())] if file is not None else []
+    words += [word for key, value in given for word in ("--parameter", key, value)]
+    words += ["--kernel", kernel] if kernel is not None else []
+    words += ["--log-output"] if log_output else []
+    return [*words, *overrides]
 
 
 def _sorted(words: list[str], names: list[str]) -> tuple[Path, list[str], list[tuple[str, str]]]:

@@ -11,12 +11,16 @@ from dml.cli.experiment_options import (
     DEFAULT_CONFIG_NAME,
     DEFAULT_TIMEOUT,
     AllowDirty,
+    Cfg,
     ConfigDir,
     ConfigName,
+    Info,
+    ListConfigs,
     Multirun,
     Overrides,
     Python,
     Timeout,
+    Yes,
 )
 from dml.cli.frame import command, current, single
 
@@ -43,19 +47,14 @@ def run(
     config_dir: ConfigDir = None,
     config_name: ConfigName = DEFAULT_CONFIG_NAME,
     multirun: Multirun = False,
-    yes: Annotated[bool, Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
     resume: Annotated[
         str | None, Option("--resume", metavar="PARENT", help="Run the jobs of this sweep that are not done.")
     ] = None,
     no_preflight: Annotated[bool, Option("--no-preflight", help="Leave the checks out.")] = False,
-    list_configs: Annotated[bool, Option("--list-configs", help="List what there is to choose, and leave.")] = False,
-    cfg: Annotated[
-        str | None, Option("--cfg", metavar="job|hydra|all", help="Print the configuration, and leave.")
-    ] = None,
-    info: Annotated[
-        str | None,
-        Option("--info", metavar="WHAT", help="Print what Hydra knows (all, defaults, plugins …), and leave."),
-    ] = None,
+    list_configs: ListConfigs = False,
+    cfg: Cfg = None,
+    info: Info = None,
     resolve: Annotated[bool, Option("--resolve", help="With --cfg: resolve interpolations.")] = False,
     package: Annotated[str | None, Option("--package", metavar="NAME", help="With --cfg: only this part.")] = None,
     allow_dirty: AllowDirty = False,

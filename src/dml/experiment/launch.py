@@ -1,4 +1,4 @@
-"""Starting the project's own process: dml's runner for dml's projects, deriva-ml's for deriva-ml's."""
+"""Starting the project's own process with dml's runners; ``launch_theirs`` has those of deriva-ml."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from dml import directories
 from dml.errors import DmlError
-from dml.experiment.composition import Composition
 from dml.experiment.following import saved_rid
 from dml.experiment.project import Project
 from dml.experiment.worker_process import clean_environment
@@ -33,7 +32,7 @@ __all__ = [
     "hydra_places",
     "run_dml_project",
     "run_notebook_file",
-    "run_theirs",
+    "run_process",
 ]
 
 SAVED = "DERIVA_ML_SAVE_EXECUTION_RID"
@@ -170,41 +169,7 @@ def run_dml_project(project: Project, config_name: str, request: JobRequest) -> 
         path = folder / "request.json"
         path.write_text(json.dumps(document), encoding="utf-8")
         command = [str(project.interpreter), "-m", "dml.experiment.run_jobs", str(path)]
-        return _run(command, project.root, folder / "execution.json", request)
-
-
-def run_theirs(
-    composition: Composition,
-    arguments: Sequence[str],
-    *,
-    allow_dirty: bool = False,
-    shows: bool = False,
-    watch: Watch | None = None,
-) -> Launched:
-    """Run a project written for deriva-ml by deriva-ml's own runner, in the project's environment.
-
-    Args:
-        composition: What was composed there.
-        arguments: Overrides and flags, passed on.
-        allow_dirty: Whether uncommitted changes are accepted.
-        shows, watch: As in ``JobRequest``.
-    """
-    project = composition.project
-    script = project.interpreter.with_name("deriva-ml-run")
-    runner = [str(script)] if os.access(script, os.X_OK) else [str(project.interpreter), "-m", "deriva_ml.run_model"]
-    command = [
-        *runner,
-        "--config-dir",
-        str(project.config_directory),
-        "--config-name",
-        composition.request.config_name,
-        *(["--multirun"] if composition.request.multirun else []),
-        *(["--allow-dirty"] if allow_dirty else []),
-        *arguments,
-    ]
-    with Scratch(scratch_below(directories.cache_directory()), "run") as folder:
-        request = JobRequest(allow_dirty=allow_dirty, shows=shows, watch=watch)
-        return _run(command, project.root, folder / "execution.json", request)
+        return run_process(command, project.root, folder / "execution.json", request)
 
 
 def run_notebook_file(project: Project, notebook: NotebookRequest) -> Launched:
@@ -234,12 +199,24 @@ def run_notebook_file(project: Project, notebook: NotebookRequest) -> Launched:
         }
         command = [str(project.interpreter), "-m", "dml.experiment.notebook_job", str(path)]
         request = JobRequest(allow_dirty=notebook.allow_dirty, shows=notebook.inspect, watch=notebook.watch)
-        return _run(command, project.root, folder / "execution.json", request, told)
+        return run_process(command, project.root, folder / "execution.json", request, told)
 
 
-def _run(
+def run_process(
     command: Sequence[str], cwd: Path, saved: Path, request: JobRequest, told: Mapping[str, str] | None = None
 ) -> Launched:
+    """Run a process of the project to its end.
+
+    Args:
+        command: The program and its arguments.
+        cwd: The working directory.
+        saved: Where it writes which execution it makes.
+        request: How.
+        told: Environment variables besides.
+
+    Raises:
+        DmlError: It cannot be started.
+    """
     environment = {**clean_environment(), **(told or {}), SAVED: str(saved), "PYTHONUNBUFFERED": "1"}
     if request.allow_dirty:
         environment["DERIVA_ML_ALLOW_DIRTY"] = "true"

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dml.errors import UsageError
 from dml.experiment.following import Following, Watcher
-from dml.experiment.launch import JobRequest, Launched, SweepPlace, Watch, hydra_places, run_dml_project, run_theirs
+from dml.experiment.launch import (
+    JobRequest,
+    Launched,
+    NotebookRequest,
+    SweepPlace,
+    Watch,
+    hydra_places,
+    run_dml_project,
+    run_notebook_file,
+)
+from dml.experiment.launch_theirs import run_their_notebook, run_theirs
 from dml.experiment.sweep_end import JobState
 
 if TYPE_CHECKING:
@@ -21,7 +31,7 @@ if TYPE_CHECKING:
     from dml.experiment.sweep import Sweep
     from dml.target import Target
 
-__all__ = ["Outcome", "Site", "is_dry_run", "resume", "run", "show", "status_of"]
+__all__ = ["Outcome", "Site", "is_dry_run", "resume", "run", "run_notebook", "show", "status_of"]
 
 
 @dataclass(frozen=True)
@@ -129,6 +139,30 @@ def run(composition: Composition, site: Site) -> Outcome:
     return _run_sweep(composition, site, places)
 
 
+def run_notebook(composition: Composition, site: Site, notebook: NotebookRequest, words: Sequence[str] = ()) -> Outcome:
+    """Run a notebook. Writes registry, workspace and catalog; a dry run writes no catalog.
+
+    Args:
+        composition: Its configuration, composed.
+        site: Where.
+        notebook: What dml's runner is given.
+        words: What deriva-ml's runner is given instead, in a project written for it.
+
+    Raises:
+        DmlError: The project's interpreter cannot be started.
+    """
+    began = datetime.now(UTC)
+    if composition.api == "deriva_ml":
+        launched = run_their_notebook(
+            composition, notebook.path, words, allow_dirty=site.allow_dirty, watch=site.watch()
+        )
+        rid = launched.execution or made_since(site, began)
+    else:
+        launched = run_notebook_file(composition.project, replace(notebook, watch=site.watch()))
+        rid = launched.execution
+    return Outcome(launched.code, rid, status=status_of(site, rid), dry_run=is_dry_run(composition))
+
+
 def resume(composition: Composition, site: Site, parent: str) -> Outcome:
     """Run the jobs of a sweep that are not done, and end its parent.
 
@@ -199,6 +233,19 @@ def _run_jobs(composition: Composition, site: Site, places: Sequence[str], sweep
         watch=site.watch(sweep.parent, len(composition.jobs) if known else 0) if sweep is not None else None,
     )
     return run_dml_project(composition.project, composition.request.config_name, request)
+
+
+def made_since(site: Site, began: datetime) -> str | None:
+    """The execution that this workspace got since; None when it got none or several.
+
+    A runner of deriva-ml does not always say which one it made.
+    """
+    from dml.execution.workplace import Workplace
+    from dml.workspace.executions import list_executions
+
+    with Workplace.reading(site.target, site.workspace) as place:
+        made = [row.rid for row in list_executions(place.registry, since=began) if (row.created_at or began) >= began]
+    return made[0] if len(made) == 1 else None
 
 
 def _workflow(node: Any, composition: Composition, *, allow_dirty: bool) -> Workflow:
