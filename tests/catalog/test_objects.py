@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from requests import PreparedRequest, Response
 
 from catalog.scripted import (
     Action,
@@ -23,6 +26,7 @@ from catalog.scripted import (
 from dml.catalog.connection import Catalog, connect
 from dml.catalog.objects import download, object_path, stat, upload
 from dml.catalog.retry import RetryPolicy
+from dml.catalog.session import TIMEOUT
 from dml.catalog.source_file import FileSlice
 from dml.embedded.application import open_application
 from dml.embedded.transport import WsgiAdapter
@@ -461,6 +465,26 @@ def test_a_redirect_to_a_store_elsewhere_is_followed_without_credentials(tmp_pat
     assert secret in str(script.seen[0].headers)
     assert secret not in str(script.seen[1].headers)
     assert {"Cookie", "Authorization"}.isdisjoint(script.seen[1].headers)
+
+
+@pytest.mark.parametrize(("limit", "seconds"), [(None, TIMEOUT), (7.0, (7.0, 7.0))])
+def test_a_store_elsewhere_gets_no_more_time_than_the_policy_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: float | None, seconds: tuple[float, float]
+) -> None:
+    script = Script().on("GET", "/hatrac/M/x", answer(302, "", {"Location": "https://store.example.net/o"}))
+    script.on("GET", "/o", answer(200, b"x"))
+    given: list[object] = []
+    send = Script.send
+
+    def timed(self: Script, request: PreparedRequest, *more: Any, **options: Any) -> Response:
+        given.append(options["timeout"])
+        return send(self, request, *more, **options)
+
+    monkeypatch.setattr(Script, "send", timed)
+    policy = replace(patient(), time_limit=limit)
+    catalog = connect(Target("data.example.org", "1"), credential={}, policy=policy, transport=lambda: script)
+    download(catalog, "/hatrac/M/x", tmp_path / "x", length=1, md5_hex=None)
+    assert given[-1] == seconds
 
 
 @pytest.mark.parametrize(

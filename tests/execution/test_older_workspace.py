@@ -113,6 +113,39 @@ def test_what_it_left_pending_reaches_a_catalog_of_its_release(ml: DerivaML, cat
     assert {method for method, _, _ in ml.catalog.traffic.log} <= {"GET"}
 
 
+def test_the_commands_bring_what_it_left_to_the_catalog(
+    dml: Run, catalog: Catalog, older: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Whatever would go over the network to the workspace's host is answered by the embedded catalog.
+    monkeypatch.setattr("dml.catalog.session.NetworkAdapter", lambda _policy: transport())
+    chosen = ("--host", "localhost", "--catalog", "44", "--workspace", older)
+
+    def run(*words: str) -> dict[str, Any]:
+        ran = dml(*words, *chosen, "--json")
+        assert ran.code == 0, ran.out + ran.err
+        document: dict[str, Any] = ran.json
+        return document
+
+    before = state_of(older)
+    (planned,) = run("exec", "commit", "4VP", "--dry-run")["plans"]
+    assert sorted(one["key"] for one in planned["files"]) == [
+        "Execution_Asset/weights.bin",
+        "Execution_Metadata/metrics.jsonl",
+    ]
+    done = run("exec", "commit", "4VP", "4WT")
+    assert (done["uploaded"], done["statuses"]) == (4, {"4VP": "Uploaded", "4WT": "Uploaded"})
+    resumed = run("exec", "resume", "4W8", "--commit")
+    assert (resumed["status"], resumed["commit"]["uploaded"]) == ("Uploaded", 2)
+    assert run("exec", "commit", "--all", "--yes")["uploaded"] == 0
+    uploaded = dict.fromkeys(("4T2", "4VP", "4W8", "4WT"), "Uploaded")
+    assert statuses(catalog) == {**uploaded, "4V4": "Created"}
+    edges = select(catalog, "deriva-ml:Execution_Asset_Execution", where={"Asset_Role": "Output"})
+    assert sorted(edge["Execution"] for edge in edges) == ["4VP", "4W8", "4WT"]
+    staged = {path: digest for path, digest in state_of(older).items() if "/assets/" in path}
+    assert staged == {path: digest for path, digest in before.items() if "/assets/" in path}
+    assert len(list((older / "catalogs" / "localhost__44" / "working").glob("main.db.*.backup"))) == 1
+
+
 def test_writing_brings_the_registry_forward_with_a_backup_beside_it(ml: DerivaML, older: Path) -> None:
     registry = older / "catalogs" / "localhost__44" / "working" / "main.db"
     ml.commit_pending_executions(execution_rids=["4VP"])

@@ -24,7 +24,7 @@ from urllib3.exceptions import HTTPError as TransportError
 from dml.catalog.connection import Catalog
 from dml.catalog.placement import placed
 from dml.catalog.responses import is_html, reason
-from dml.catalog.session import TIMEOUT
+from dml.catalog.session import time_limits
 from dml.catalog.stored import local_path, md5_from_base64
 from dml.errors import AuthError, DmlError, IntegrityError, UnsafePathError
 
@@ -205,12 +205,13 @@ def _opened(catalog: Catalog, path: str, start: int) -> Iterator[Response]:
 @contextmanager
 def _elsewhere(catalog: Catalog, url: str, headers: dict[str, str]) -> Iterator[Response]:
     """Follow a redirect to another host: over https, with no credential, cookie or password."""
+    limits = time_limits(catalog.policy)
     with requests.Session() as session:
         session.trust_env = False
         session.mount("https://", catalog.plain_adapter())
         for _ in range(_REDIRECTS):
             _refuse_inside(url)
-            with session.get(url, headers=headers, stream=True, allow_redirects=False, timeout=TIMEOUT) as response:
+            with session.get(url, headers=headers, stream=True, allow_redirects=False, timeout=limits) as response:
                 if response.status_code not in _MOVED:
                     if response.status_code >= 300:
                         raise catalog.border.refusal(response, urlsplit(url).path)

@@ -93,6 +93,11 @@ class Wire:
         return CountingAdapter(carrier, self.traffic)
 
 
+def time_limits(policy: RetryPolicy) -> tuple[float, float]:
+    """Seconds to connect, and between two bytes of an answer: the policy's limit, ``TIMEOUT`` where it has none."""
+    return TIMEOUT if policy.time_limit is None else (policy.time_limit, policy.time_limit)
+
+
 class NetworkAdapter(HTTPAdapter):
     """Carries requests over the network with time limits, large blocks and no retries of its own."""
 
@@ -107,8 +112,7 @@ class NetworkAdapter(HTTPAdapter):
     def send(self, request: PreparedRequest, *args: Any, **options: Any) -> Response:
         """Send one request within the policy's time limit, ``TIMEOUT`` where it has none, unless told otherwise."""
         if options.get("timeout") is None:
-            limit = self._policy.time_limit
-            options["timeout"] = TIMEOUT if limit is None else (limit, limit)
+            options["timeout"] = time_limits(self._policy)
         return super().send(request, *args, **options)
 
 
