@@ -105,6 +105,14 @@ def test_what_cannot_be_run(retina: RetinaProject, tmp_path: Path) -> None:
     assert run("run-notebook", "notebooks/roc.ipynb", "assets=none_such", "--yes").code == 8
 
 
+def test_a_dry_run_of_a_notebook_writes_nothing_to_the_catalog(retina: RetinaProject, world: World) -> None:
+    before = world.catalog.snaptime()
+    result = run("run-notebook", "notebooks/roc.ipynb", "dry_run=true", "--json")
+    assert result.code == 0, result.stdout + result.stderr
+    assert json.loads(result.stdout.splitlines()[-1])["dry_run"] is True
+    assert world.catalog.snaptime() == before
+
+
 def test_a_notebook_for_deriva_ml_is_run_by_its_own_runner(
     make_project: Callable[..., RetinaProject], world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -71,11 +71,16 @@ def test_what_does_not_compose_is_not_run_without_checks_either(retina: RetinaPr
     assert "datasets/none_such" in result.stderr
 
 
-def test_a_dry_run_writes_nothing_to_the_catalog(retina: RetinaProject, world: World) -> None:
+def test_a_dry_run_writes_nothing_to_the_catalog(
+    retina: RetinaProject, world: World, capfd: pytest.CaptureFixture[str]
+) -> None:
     before = world.catalog.snaptime()
     result = succeeded(run("run", "+experiment=retina_quick", "dry_run=true"))
     assert world.catalog.snaptime() == before
     assert "Dry run: nothing was written" in result.stdout
+    told = capfd.readouterr().err
+    assert "dry run: 1 dataset found, 1 asset fetched" in told
+    assert "it would have committed 1 file and 0 feature values" in told
 
 
 def test_a_model_that_raises_fails_its_execution_and_keeps_its_outputs(

@@ -18,7 +18,6 @@ from typing import Any
 from dml.errors import UsageError
 from dml.experiment import sweep_parent
 from dml.experiment.catalog_config import open_catalog
-from dml.experiment.dry_run import DryRunExecution
 from dml.experiment.sweep_parent import reset_multirun_state
 
 __all__ = ["reset_multirun_state", "run_model"]
@@ -107,22 +106,33 @@ def run_model(
     if upload_chunk_size is not None:
         options = dataclasses.replace(options, chunk_size=int(upload_chunk_size))
     report = execution.commit_output_assets(options=options)
-    files = "1 file" if report.total_uploaded == 1 else f"{report.total_uploaded} files"
-    _say(f"{execution.execution_rid} {execution.status}: {files} committed")
+    _say(f"{execution.execution_rid} {execution.status}: {_counted(report.total_uploaded, 'file')} committed")
     ml.place.close()
     return returned
 
 
 def _tried(ml: Any, configuration: Any, function: Callable[..., Any]) -> Any:
     """Fetch the inputs, and call a model that knows what a dry run is."""
-    execution = DryRunExecution.prepare(ml, configuration)
-    _say(f"dry run: {execution.summary()}")
-    if not takes_dry_run(function):
-        _say("dry run: the model has no parameter dry_run, so it is not called")
-        return None
-    returned = function(ml_instance=ml, execution=execution, dry_run=True)
-    _say(f"dry run: the model ended; it would have staged {execution.staged_summary()}. Nothing was written.")
+    from dml.workspace.assets import Pending, pending_work
+
+    execution = ml.create_execution(configuration, dry_run=True)
+    with execution.execute():
+        assets = sum(len(paths) for paths in execution.asset_paths.values())
+        datasets = len(execution.configuration.datasets)
+        _say(f"dry run: {_counted(datasets, 'dataset')} found, {_counted(assets, 'asset')} fetched")
+        if not takes_dry_run(function):
+            _say("dry run: the model has no parameter dry_run, so it is not called")
+            return None
+        returned = function(ml_instance=ml, execution=execution, dry_run=True)
+    rid = execution.execution_rid
+    staged = pending_work(execution.place.registry, [rid]).get(rid, Pending())
+    files, features = _counted(staged.files, "file"), _counted(staged.features, "feature value")
+    _say(f"dry run: the model ended; it would have committed {files} and {features}. Nothing was written.")
     return returned
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def is_score(returned: Any) -> bool:

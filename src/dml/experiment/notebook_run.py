@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dml.errors import UsageError
 from dml.experiment.catalog_config import open_catalog
-from dml.experiment.dry_run import DryRunExecution
 from dml.experiment.notebook_configs import get_notebook_configuration
 
 if TYPE_CHECKING:
@@ -77,10 +76,9 @@ def run_notebook(
         assets=list(config.assets or ()),
         config_choices=dict(config.config_choices),
     )
-    if config.dry_run:
-        return ml, DryRunExecution.prepare(ml, configuration), config
-    execution = ml.create_execution(configuration)
-    _tell_where(ml)
+    execution = ml.create_execution(configuration, dry_run=bool(config.dry_run))
+    if not config.dry_run:
+        _tell_where(ml)
     execution.execution_start()
     return ml, execution, config
 
