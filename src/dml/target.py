@@ -81,6 +81,10 @@ class Target:
         """The catalog's URL; for the embedded host one that only the in-process adapter understands."""
         return f"https://{self.host}{self.catalog_path}"
 
+    def chaise_path(self, rid: str) -> str:
+        """Where people look at a row: ``https://HOST/id/CATALOG/RID``."""
+        return f"https://{self.host}/id/{self.catalog_id}/{rid}" + (f"@{self.snapshot}" if self.snapshot else "")
+
     @property
     def default_workspace(self) -> Path:
         """Where deriva-ml and dml keep this target's workspace unless told otherwise: ``~/.deriva-ml/HOST/ID``."""

@@ -218,6 +218,8 @@ def test_messages_stay_as_they_are(laboratory: Laboratory, say: Say) -> None:
 def _normalised(text: str, laboratory: Laboratory, rid: str, other: str) -> str:
     """The text without what differs from run to run."""
     snapshots = {row.snapshot for row in history(laboratory.catalog, rid) if row.snapshot}
+    at = laboratory.catalog.target
+    text = text.replace(f"https://{at.host}/id/{at.catalog_id}", "LINK")
     known = {rid: "DATASET", other: "SUBJECT", laboratory.table.partition(":")[0]: "domain"}
     for place, word in {**known, laboratory.feature: "Origin", **dict.fromkeys(snapshots, "SNAPTIME")}.items():
         text = text.replace(place, word)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from requests import RequestException, Response
 from requests.adapters import BaseAdapter
@@ -311,6 +311,13 @@ class Catalog:
         """Where people look at a row: ``https://HOST/id/CATALOG/RID``."""
         at = f"@{self.target.snapshot}" if self.target.snapshot else ""
         return f"https://{urlsplit(self._wire.origin).netloc}/id/{self.target.catalog_id}/{rid}{at}"
+
+    def chaise_table(self, table: str) -> str:
+        """Where people look at the rows of a table, given as ``schema:Table``."""
+        at = f"@{self.target.snapshot}" if self.target.snapshot else ""
+        schema, _, name = table.partition(":")
+        where = f"{quote(self.target.catalog_id, safe='')}{at}/{quote(schema, safe='')}:{quote(name, safe='')}"
+        return f"https://{urlsplit(self._wire.origin).netloc}/chaise/recordset/#{where}"
 
 
 def _identity(document: Any) -> Identity | None:

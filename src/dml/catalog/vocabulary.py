@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dml.catalog.rows import Row, insert, select, update
+from dml.catalog.url import table_path
 from dml.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
@@ -47,11 +48,31 @@ def terms(catalog: Catalog, table: str) -> list[Term]:
         NotFoundError: There is no such table.
         UsageError: It is no vocabulary.
     """
+    name = _vocabulary(catalog, table)
+    return sorted((_term(row) for row in select(catalog, name)), key=lambda term: term.name)
+
+
+def first_terms(catalog: Catalog, table: str, limit: int | None) -> tuple[list[Term], bool]:
+    """The first terms of a vocabulary by name, and whether there are more; one request.
+
+    Raises:
+        NotFoundError: There is no such table.
+        UsageError: It is no vocabulary.
+    """
+    from dml.catalog.paging import page
+
+    path = f"/entity/{table_path(_vocabulary(catalog, table))}"
+    rows, more = page(catalog, path, sort=("Name", "RID"), limit=limit)
+    return [_term(row) for row in rows], more
+
+
+def _vocabulary(catalog: Catalog, table: str) -> str:
+    """``schema:Table`` of a vocabulary."""
     found = catalog.schema().table(table)
     if not found.is_vocabulary:
         names = ", ".join(part.name for part in catalog.schema().vocabularies())
         raise UsageError(f"{table} is not a vocabulary", hint=f"Vocabularies: {names}.")
-    return sorted((_term(row) for row in select(catalog, found.qualified_name)), key=lambda term: term.name)
+    return found.qualified_name
 
 
 def find_term(catalog: Catalog, table: str, name: str) -> Term:

@@ -16,6 +16,7 @@ from dml.cli.dataset_view import (
 )
 from dml.cli.frame import command, current
 from dml.cli.opening import open_catalog
+from dml.cli.paging import DEFAULT_LIMIT, Limit, say_cut
 
 
 @command(
@@ -29,14 +30,20 @@ from dml.cli.opening import open_catalog
 def list_(
     dataset_type: Annotated[str | None, Option("--type", metavar="NAME", help="Only datasets of this type.")] = None,
     deleted: Annotated[bool, Option("--deleted", help="Also those marked as deleted.")] = False,
+    limit: Limit = DEFAULT_LIMIT,
 ) -> None:
-    """List datasets with their types and current versions."""
-    from dml.dataset.lookup import list_datasets
+    """List datasets with their types and current versions, the newest first."""
+    from dml.dataset.lookup import page_of_datasets
 
     console = current().console
-    found = list_datasets(open_catalog(), dataset_type=dataset_type, deleted=deleted)
-    document = {"datasets": [dataset_document(one) for one in found]}
-    console.emit("dataset.list", document, lambda: print_datasets(console, found))
+    found, more = page_of_datasets(open_catalog(), dataset_type=dataset_type, deleted=deleted, limit=limit or None)
+    document = {"datasets": [dataset_document(one) for one in found], "more": more}
+
+    def render() -> None:
+        print_datasets(console, found)
+        say_cut(console, len(found), more)
+
+    console.emit("dataset.list", document, render)
 
 
 @command(
@@ -58,8 +65,16 @@ def show(dataset: Versioned) -> None:
     found = find_dataset(catalog, spec.rid, deleted=True)
     reader = resolve(catalog, spec).reader(catalog) if spec.version else catalog
     counts, nested = member_counts(reader, spec.rid), descendants(reader, [spec.rid])
+    link = catalog.chaise_path(spec.rid)
+    shown = (
+        next((row for row in found.versions if row.version == spec.version), None) if spec.version else found.current
+    )
+    snapshot = shown.snapshot if shown is not None else None
+    permanent = f"{link}@{snapshot}" if snapshot and not catalog.target.snapshot else None
     document = {
         **dataset_document(found),
+        "link": link,
+        "permanent_link": permanent,
         "shown_version": str(spec.version) if spec.version else None,
         "members": counts,
         "nested": nested,
@@ -76,6 +91,7 @@ def show(dataset: Versioned) -> None:
         if nested:
             console.print(f"  nested {', '.join(nested)}")
         print_versions(console, found.versions)
+        console.print(f"  link {permanent or link}")
 
     console.emit("dataset.show", document, render)
 

@@ -9,6 +9,7 @@ from typer import Option
 
 from dml.cli.execution_frame import Rid, announce, app, looking, working
 from dml.cli.frame import command, current
+from dml.cli.paging import DEFAULT_LIMIT, Limit, first, say_cut
 
 if TYPE_CHECKING:
     from dml.execution.configuration import ExecutionConfiguration
@@ -190,6 +191,7 @@ def list_(
     workflow: Annotated[
         str | None, Option("--workflow", metavar="NAME|RID", help="Only of this workflow; `dml workflow show` has all.")
     ] = None,
+    limit: Limit = DEFAULT_LIMIT,
 ) -> None:
     """List the executions of the workspace, the latest first."""
     from dml.cli.execution_view import print_list
@@ -202,7 +204,13 @@ def list_(
         found = list_local(place, statuses=status, since=instant, pending=True if pending else None)
     if workflow is not None:
         found = [one for one in found if workflow in (one.workflow_name, one.row.workflow_rid)]
-    console.emit("exec.list", {"executions": [one.to_mapping() for one in found]}, lambda: print_list(console, found))
+    shown, more = first(found, limit)
+
+    def render() -> None:
+        print_list(console, shown)
+        say_cut(console, len(shown), more)
+
+    console.emit("exec.list", {"executions": [one.to_mapping() for one in shown], "more": more}, render)
 
 
 @command(app, "show", examples=[("dml exec show 4VP", "One screen: state, inputs, outputs, what to do next.")])
@@ -215,7 +223,9 @@ def show(rid: Rid) -> None:
     console = current().console
     with looking() as place:
         details = details_of(place, validate_rid(rid))
-    console.emit("exec.show", {"execution": details.to_mapping()}, lambda: print_details(console, details))
+        link = place.target.chaise_path(details.summary.rid)
+    payload = {"execution": details.to_mapping(), "link": link}
+    console.emit("exec.show", payload, lambda: print_details(console, details, link))
 
 
 @command(

@@ -37,7 +37,7 @@ def print_list(console: Console, found: Sequence[ExecutionSummary]) -> None:
     console.table(_LIST, [_line(one) for one in found])
 
 
-def print_details(console: Console, details: ExecutionDetails) -> None:
+def print_details(console: Console, details: ExecutionDetails, link: str) -> None:
     """One execution on one screen."""
     one = details.summary
     row = one.row
@@ -59,7 +59,7 @@ def print_details(console: Console, details: ExecutionDetails) -> None:
         facts.append(("error", Cell(row.error, "red")))
     if row.dirty:
         facts.append(("code", Cell("had changes that are in no commit", "yellow")))
-    facts.append(("directory", details.directory))
+    facts += [("directory", details.directory), ("link", link)]
     console.print(Cell(row.rid, "bold"))
     console.table([Column("", whole=True), Column("")], facts)
     _print_inputs(console, details.inputs)

@@ -11,7 +11,7 @@ from dml.cli.formatting import UNKNOWN, count
 from dml.cli.frame import command, current, group
 from dml.cli.opening import open_catalog
 from dml.cli.output import Cell, Column
-from dml.cli.paging import DEFAULT_LIMIT, Limit, say_cut
+from dml.cli.paging import DEFAULT_LIMIT, Limit, first, say_cut
 
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog
@@ -32,6 +32,7 @@ Name = Annotated[str, Argument(metavar="TABLE.NAME", help="As in Image.Quality."
 )
 def list_(
     table: Annotated[str | None, Option("--table", metavar="TABLE", help="Only of this table.")] = None,
+    limit: Limit = DEFAULT_LIMIT,
 ) -> None:
     """List features with their columns; nothing but the catalog's model is read."""
     from dml.execution.feature_tables import describe_feature
@@ -40,15 +41,16 @@ def list_(
     schema = open_catalog().schema()
     wanted = None if table is None else schema.table(table).qualified_name
     features = [one for one in schema.feature_tables() if wanted in (None, one.target.qualified_name)]
-    found = sorted((describe_feature(one) for one in features), key=lambda one: (one["target"], one["name"]))
+    known = sorted((describe_feature(one) for one in features), key=lambda one: (one["target"], one["name"]))
+    found, more = first(known, limit)
 
     def render() -> None:
         columns = [Column("feature", whole=True), Column("columns"), Column("what for")]
         rows = [(_spelled(one), ", ".join(map(_column, one["columns"])), one["comment"]) for one in found]
         console.table(columns, rows)
-        console.say(count(len(found), "feature"))
+        say_cut(console, len(found), more, "feature")
 
-    console.emit("feature.list", {"features": found}, render)
+    console.emit("feature.list", {"features": found, "more": more}, render)
 
 
 @command(app, "show", examples=[("dml feature show Image.Quality", "Its columns, vocabularies and values so far.")])
@@ -65,6 +67,7 @@ def show(feature: Name) -> None:
         {"execution": row["Execution"], "values": row["values"], "last": row["last"]} for row in read(catalog, path)
     ]
     total = sum(int(one["values"]) for one in given)
+    link = catalog.chaise_table(found["table"])
 
     def render() -> None:
         console.print(Cell(_spelled(found), "bold"), f"  {found['comment'] or ''}")
@@ -82,8 +85,10 @@ def show(feature: Name) -> None:
             ],
         )
         console.print(f" {count(total, 'value')} of {count(len(given), 'execution')}, in {found['table']}")
+        console.print(f" {link}")
 
-    console.emit("feature.show", {"feature": found, "values": total, "executions": given}, render)
+    payload = {"feature": found, "values": total, "executions": given, "link": link}
+    console.emit("feature.show", payload, render)
 
 
 @command(

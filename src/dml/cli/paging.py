@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 from typer import Option
 
@@ -11,11 +12,18 @@ from dml.cli.formatting import count
 if TYPE_CHECKING:
     from dml.cli.output import Console
 
-__all__ = ["DEFAULT_LIMIT", "Limit", "say_cut"]
+__all__ = ["DEFAULT_LIMIT", "Limit", "first", "say_cut"]
+
+T = TypeVar("T")
 
 DEFAULT_LIMIT: Final = 100
 
 Limit = Annotated[int, Option("--limit", metavar="N", min=0, help="The most rows; 0 for all.")]
+
+
+def first(rows: Sequence[T], limit: int) -> tuple[list[T], bool]:
+    """The first rows of a list that is here whole, and whether there are more; 0 is no limit."""
+    return (list(rows[:limit]), len(rows) > limit) if limit else (list(rows), False)
 
 
 def say_cut(console: Console, shown: int, more: bool, noun: str = "") -> None:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
-from dml.cli.formatting import UNKNOWN, count
+from dml.cli.formatting import UNKNOWN
 from dml.cli.frame import command, current, group
 from dml.cli.opening import open_catalog
 from dml.cli.output import Cell, Column, Console
+from dml.cli.paging import DEFAULT_LIMIT, Limit, first, say_cut
 
 if TYPE_CHECKING:
     from dml.catalog.vocabulary import Term
@@ -31,22 +32,33 @@ Name = Annotated[str, Argument(metavar="TERM", help="The term's name or a synony
 )
 def list_(
     table: Annotated[str | None, Argument(metavar="VOCABULARY", help="List its terms; else the vocabularies.")] = None,
+    limit: Limit = DEFAULT_LIMIT,
 ) -> None:
     """List the vocabularies of the catalog, or the terms of one."""
-    from dml.catalog.vocabulary import terms
+    from dml.catalog.vocabulary import first_terms
 
     console = current().console
     catalog = open_catalog()
     if table is None:
         found = catalog.schema().vocabularies()
         rows = [{"table": one.qualified_name, "comment": one.comment or ""} for one in found]
+        rows, cut = first(rows, limit)
         columns = [Column("vocabulary", whole=True), Column("what for")]
         lines = [(row["table"], row["comment"]) for row in rows]
-        console.emit("vocab.list", {"vocabularies": rows}, lambda: console.table(columns, lines))
+
+        def render() -> None:
+            console.table(columns, lines)
+            say_cut(console, len(rows), cut)
+
+        console.emit("vocab.list", {"vocabularies": rows, "more": cut}, render)
         return
-    known = terms(catalog, table)
-    payload = {"vocabulary": catalog.schema().table(table).qualified_name, "terms": [asdict(one) for one in known]}
-    console.emit("vocab.list", payload, lambda: _print_terms(console, known))
+    known, more = first_terms(catalog, table, limit or None)
+    payload = {
+        "vocabulary": catalog.schema().table(table).qualified_name,
+        "terms": [asdict(one) for one in known],
+        "more": more,
+    }
+    console.emit("vocab.list", payload, lambda: _print_terms(console, known, more))
 
 
 @command(
@@ -119,7 +131,7 @@ def synonym(
     console.emit("vocab.synonym", {"term": asdict(term), "added": not known}, lambda: console.print(said))
 
 
-def _print_terms(console: Console, known: list[Term]) -> None:
+def _print_terms(console: Console, known: list[Term], more: bool) -> None:
     rows = [(one.name, one.description, ", ".join(one.synonyms)) for one in known]
     console.table([Column("term", whole=True), Column("description"), Column("synonyms")], rows)
-    console.say(count(len(known), "term"))
+    say_cut(console, len(known), more, "term")

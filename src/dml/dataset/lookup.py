@@ -13,7 +13,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from dml.catalog.concurrency import gather
+from dml.catalog.paging import narrowed, page
 from dml.catalog.rows import Row, locate, select
+from dml.catalog.url import table_path
 from dml.dataset.spec import DatasetSpec
 from dml.dataset.version import DatasetVersion
 from dml.errors import ConflictError, NotFoundError, UsageError
@@ -37,6 +39,8 @@ __all__ = [
 DATASET = "deriva-ml:Dataset"
 DATASET_TYPE = "deriva-ml:Dataset_Dataset_Type"
 DATASET_VERSION = "deriva-ml:Dataset_Version"
+_NAMED = 200
+"""Datasets whose RIDs fit into one path; what belongs to more of them is read whole."""
 
 
 @dataclass(frozen=True)
@@ -157,6 +161,37 @@ def list_datasets(catalog: Catalog, *, dataset_type: str | None = None, deleted:
     ]
 
 
+def page_of_datasets(
+    catalog: Catalog, *, dataset_type: str | None = None, deleted: bool = False, limit: int | None = None
+) -> tuple[list[Dataset], bool]:
+    """Datasets with their types and versions, the newest first, and whether there are more; three requests.
+
+    Args:
+        catalog: Where to read.
+        dataset_type: Only datasets of this type.
+        deleted: Whether those marked as deleted are listed too.
+        limit: The most; None for all.
+    """
+    path = f"/entity/D:={table_path(DATASET)}"
+    if not deleted:
+        path += "/Deleted=false;Deleted::null::"
+    if dataset_type is not None:
+        path = narrowed(path, "D", [(DATASET_TYPE, "Dataset", "Dataset_Type", dataset_type)])
+    try:
+        rows, more = page(catalog, path, sort=("RCT::desc::", "RID"), limit=limit)
+    except ConflictError as error:
+        _refuse_without_datasets(catalog, error)
+        raise
+    rids = [str(row["RID"]) for row in rows]
+    if not rids:
+        return [], more
+    where: dict[str, object] = {"Dataset": rids} if len(rids) <= _NAMED else {}
+    types, versions = gather(
+        [partial(select, catalog, DATASET_TYPE, where=where), partial(select, catalog, DATASET_VERSION, where=where)]
+    )
+    return _assemble(rows, types, versions), more
+
+
 def find_datasets(catalog: Catalog, rids: Iterable[str], *, deleted: bool = False) -> dict[str, Dataset]:
     """The datasets with these RIDs, by RID, in three requests (more only when the RIDs do not fit one URL).
 
@@ -220,11 +255,20 @@ def _read_rows(
             ]
         )
     except ConflictError as error:
-        if catalog.schema().has_table(DATASET):
-            raise
+        _refuse_without_datasets(catalog, error)
+        raise
+    return datasets, types, versions
+
+
+def _refuse_without_datasets(catalog: Catalog, error: ConflictError) -> None:
+    """Say that there are no datasets at all, where that is what a refusal means.
+
+    Raises:
+        NotFoundError: The catalog has no deriva-ml schema.
+    """
+    if not catalog.schema().has_table(DATASET):
         hint = "`dml catalog init` makes it."
         raise NotFoundError(f"{catalog.target} has no deriva-ml schema, so no datasets", hint=hint) from error
-    return datasets, types, versions
 
 
 def _pick(spec: DatasetSpec, dataset: Dataset) -> ResolvedDataset:

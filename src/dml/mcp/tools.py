@@ -157,11 +157,12 @@ class Tools:
         workflow: str | None = None,
         pending: bool = False,
         since: str | None = None,
+        limit: int = 100,
     ) -> Document:
         """The executions of this workspace, the latest first: by status, workflow name or RID, pending uploads, or
         activity since a time (2026-01-31, 12h, 7d). get_workflow lists a workflow's executions in the catalog."""
         return await self._run(
-            host, catalog, "exec list", status=status, workflow=workflow, pending=pending, since=since
+            host, catalog, "exec list", status=status, workflow=workflow, pending=pending, since=since, limit=limit
         )
 
     async def list_execution_children(
@@ -271,9 +272,11 @@ class Tools:
         """The executions that read (Input) or made (Output) an asset."""
         return await self._run(host, catalog, "asset executions", asset_rid, role=role)
 
-    async def list_features(self, host: Host, catalog: CatalogId, table: str | None = None) -> Document:
+    async def list_features(
+        self, host: Host, catalog: CatalogId, table: str | None = None, limit: int = 100
+    ) -> Document:
         """The features of the catalog or of one table, with their columns."""
-        return await self._run(host, catalog, "feature list", table=table)
+        return await self._run(host, catalog, "feature list", table=table, limit=limit)
 
     async def get_feature(self, host: Host, catalog: CatalogId, target_table: str, feature_name: str) -> Document:
         """A feature's columns, types and vocabularies, and how many values executions gave."""
@@ -300,9 +303,11 @@ class Tools:
             limit=limit,
         )
 
-    async def list_datasets(self, host: Host, catalog: CatalogId, dataset_type: str | None = None) -> Document:
+    async def list_datasets(
+        self, host: Host, catalog: CatalogId, dataset_type: str | None = None, limit: int = 100
+    ) -> Document:
         """The datasets of the catalog with their types and current versions."""
-        return await self._run(host, catalog, "dataset list", type=dataset_type)
+        return await self._run(host, catalog, "dataset list", type=dataset_type, limit=limit)
 
     async def get_dataset(
         self, host: Host, catalog: CatalogId, dataset_rid: str, version: str | None = None
@@ -346,13 +351,15 @@ class Tools:
         chosen = {component: True} if component != "minor" else {}
         return await self._run(host, catalog, "dataset release", dataset_rid, description=description, **chosen)
 
-    async def list_vocabularies(self, host: Host, catalog: CatalogId) -> Document:
+    async def list_vocabularies(self, host: Host, catalog: CatalogId, limit: int = 100) -> Document:
         """The controlled vocabularies of the catalog."""
-        return await self._run(host, catalog, "vocab list")
+        return await self._run(host, catalog, "vocab list", limit=limit)
 
-    async def list_vocabulary_terms(self, host: Host, catalog: CatalogId, vocabulary: str) -> Document:
+    async def list_vocabulary_terms(
+        self, host: Host, catalog: CatalogId, vocabulary: str, limit: int = 100
+    ) -> Document:
         """The terms of a vocabulary, as Workflow_Type or deriva-ml:Workflow_Type."""
-        return await self._run(host, catalog, "vocab list", vocabulary)
+        return await self._run(host, catalog, "vocab list", vocabulary, limit=limit)
 
     async def get_vocabulary_term(self, host: Host, catalog: CatalogId, vocabulary: str, term: str) -> Document:
         """One term, found by its name or a synonym; an unknown one names the nearest."""
