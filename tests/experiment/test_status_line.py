@@ -20,6 +20,7 @@ from dml.execution.workplace import Workplace
 from dml.experiment.following import NESTED_IN, Following, RunView
 from dml.target import Target
 from dml.workspace.executions import compare_and_set_status, insert_execution
+from experiment.runs import executions
 from experiments import RetinaProject
 from preflight.world import World
 from terminal import on_terminal
@@ -144,19 +145,24 @@ def test_a_terminal_that_can_nothing_gets_lines(screen: tuple[int, TextIO], monk
     assert isinstance(watcher(invocation), StatusLines)  # type: ignore[arg-type]
 
 
-def test_a_run_on_a_terminal_says_which_execution_it_is(retina: RetinaProject, world: World, tmp_path: Path) -> None:
+def test_a_run_on_a_terminal_says_which_execution_it_is_and_how_it_was_interrupted(
+    retina: RetinaProject, world: World, tmp_path: Path
+) -> None:
     gate = tmp_path / "gate"
     os.mkfifo(gate)
-    retina.edit(
-        "src/models/retina_net.py", "    if learning_rate == fail_at:", f"    open({str(gate)!r}).read()\n    if 0:"
-    )
+    waits = f"    open({str(gate)!r}).read()\n    if learning_rate == fail_at:"
+    retina.edit("src/models/retina_net.py", "    if learning_rate == fail_at:", waits)
     retina.commit()
     with on_terminal([*DML, "run", "+experiment=retina_quick"]) as session:
         session.wait_for("Run it now?")
         session.type("y\r")
         session.wait_for(" running · ")
-        gate.write_text("")
-        session.wait_for("dml lineage")
-        assert session.ended() == 0
+        rid = session.shown.rpartition(" running · ")[0].split()[-1].rpartition("K")[2]
+        session.type("\x03")
+        session.wait_for(f"dml exec show {rid}")
+        assert session.ended() == 130
+    assert f"{rid} Failed." in session.shown
+    assert "Traceback" not in session.shown
     assert session.shown.count("\x1b[1;23r") == 1
     assert session.shown.count("\x1b[r") == 1
+    assert str(executions(world.catalog)[rid]["Status_Detail"]) == "KeyboardInterrupt"

@@ -140,7 +140,7 @@ class Execution:
                 if error is None:
                     self._told(lifecycle.stop(self.place, self.execution_rid))
                 else:
-                    message = f"{type(error).__name__}: {error}"
+                    message = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
                     self._told(lifecycle.fail(self.place, self.execution_rid, message))
         finally:
             self.end_heartbeat()

@@ -227,13 +227,20 @@ def run_process(
     with request.watch(saved) if request.watch is not None else nullcontext():
         try:
             code = process.wait()
+        except KeyboardInterrupt:
+            # It reached the process as well, which marks its execution and ends; how it stands is then told.
+            _interrupt(process)
+            code = -signal.SIGINT
         except BaseException:
-            # Ctrl-C reached the process as well; it marks its execution and ends.
-            if process.poll() is None:
-                process.send_signal(signal.SIGINT)
-            process.wait()
+            _interrupt(process)
             raise
     return Launched(code, saved_rid(saved))
+
+
+def _interrupt(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+    process.wait()
 
 
 def _quoted(path: Path) -> str:

@@ -40,6 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except DmlError as error:
         sys.stderr.write(f"error: {error.message}\n" + (f"hint: {error.hint}\n" if error.hint else ""))
         return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        return 130
 
 
 def _task() -> Callable[[Any], Any]:
