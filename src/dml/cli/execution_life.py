@@ -8,6 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Option
 
 from dml.cli.execution_frame import Rid, announce, app, looking, working
+from dml.cli.execution_options import (
+    AllowDirty,
+    Assets,
+    Datasets,
+    Description,
+    Script,
+    WorkflowChecksum,
+    WorkflowName,
+    WorkflowRid,
+    WorkflowTypes,
+    WorkflowUrl,
+)
 from dml.cli.frame import command, current
 from dml.cli.paging import DEFAULT_LIMIT, Limit, first, say_cut
 
@@ -37,35 +49,25 @@ if TYPE_CHECKING:
     ],
 )
 def create(
-    script: Annotated[str | None, Option("--script", metavar="FILE", help="The script or notebook that runs.")] = None,
+    script: Script = None,
     module: Annotated[str | None, Option("--module", metavar="NAME", help="The module that runs.")] = None,
-    workflow_name: Annotated[
-        str | None, Option("--workflow-name", metavar="NAME", help="Name of the workflow.")
-    ] = None,
-    workflow_type: Annotated[
-        list[str] | None, Option("--workflow-type", metavar="TERM", help="Term of Workflow_Type; may be repeated.")
-    ] = None,
-    workflow: Annotated[str | None, Option("--workflow", metavar="RID", help="A registered workflow.")] = None,
-    workflow_url: Annotated[str | None, Option("--workflow-url", metavar="URL", help="Link to the code.")] = None,
-    workflow_checksum: Annotated[
-        str | None, Option("--workflow-checksum", metavar="HASH", help="Checksum of the code.")
-    ] = None,
+    workflow_name: WorkflowName = None,
+    workflow_type: WorkflowTypes = None,
+    workflow: WorkflowRid = None,
+    workflow_url: WorkflowUrl = None,
+    workflow_checksum: WorkflowChecksum = None,
     workflow_version: Annotated[
         str | None, Option("--workflow-version", metavar="VERSION", help="Version of the code.")
     ] = None,
     workflow_description: Annotated[
         str, Option("--workflow-description", metavar="TEXT", help="What the workflow does.")
     ] = "",
-    description: Annotated[str, Option("--description", "-d", metavar="TEXT", help="Why this run is done.")] = "",
-    dataset: Annotated[
-        list[str] | None, Option("--dataset", metavar="RID[@VERSION]", help="An input dataset; may be repeated.")
-    ] = None,
-    asset: Annotated[
-        list[str] | None, Option("--asset", metavar="RID[:cache]", help="An input asset; may be repeated.")
-    ] = None,
+    description: Description = "",
+    dataset: Datasets = None,
+    asset: Assets = None,
     config: Annotated[Path | None, Option("--config", metavar="FILE", help="A configuration, JSON or YAML.")] = None,
     hydra: Annotated[Path | None, Option("--hydra-output", metavar="DIR", help="Hydra's output directory.")] = None,
-    allow_dirty: Annotated[bool, Option("--allow-dirty", help="Accept uncommitted changes, and record them.")] = False,
+    allow_dirty: AllowDirty = False,
 ) -> None:
     """Create an execution: checked, registered in the catalog and here, with its inputs; nothing is fetched yet."""
     from dml.execution.creation import CreateOptions

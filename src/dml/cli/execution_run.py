@@ -10,6 +10,18 @@ from typer import Argument, Exit, Option
 
 from dml.cli.execution_frame import app, warn_untold, working
 from dml.cli.execution_life import configuration_from, named_workflow
+from dml.cli.execution_options import (
+    AllowDirty,
+    Assets,
+    Datasets,
+    Description,
+    Script,
+    WorkflowChecksum,
+    WorkflowName,
+    WorkflowRid,
+    WorkflowTypes,
+    WorkflowUrl,
+)
 from dml.cli.frame import command, current
 
 
@@ -25,26 +37,16 @@ from dml.cli.frame import command, current
 )
 def run(
     program: Annotated[list[str], Argument(metavar="-- COMMAND [ARG]...", help="The program and its arguments.")],
-    script: Annotated[str | None, Option("--script", metavar="FILE", help="The script or notebook that runs.")] = None,
-    workflow_name: Annotated[
-        str | None, Option("--workflow-name", metavar="NAME", help="Name of the workflow.")
-    ] = None,
-    workflow_type: Annotated[
-        list[str] | None, Option("--workflow-type", metavar="TERM", help="Term of Workflow_Type; may be repeated.")
-    ] = None,
-    workflow: Annotated[str | None, Option("--workflow", metavar="RID", help="A registered workflow.")] = None,
-    workflow_url: Annotated[str | None, Option("--workflow-url", metavar="URL", help="Link to the code.")] = None,
-    workflow_checksum: Annotated[
-        str | None, Option("--workflow-checksum", metavar="HASH", help="Checksum of the code.")
-    ] = None,
-    description: Annotated[str, Option("--description", "-d", metavar="TEXT", help="Why this run is done.")] = "",
-    dataset: Annotated[
-        list[str] | None, Option("--dataset", metavar="RID[@VERSION]", help="An input dataset; may be repeated.")
-    ] = None,
-    asset: Annotated[
-        list[str] | None, Option("--asset", metavar="RID[:cache]", help="An input asset; may be repeated.")
-    ] = None,
-    allow_dirty: Annotated[bool, Option("--allow-dirty", help="Accept uncommitted changes, and record them.")] = False,
+    script: Script = None,
+    workflow_name: WorkflowName = None,
+    workflow_type: WorkflowTypes = None,
+    workflow: WorkflowRid = None,
+    workflow_url: WorkflowUrl = None,
+    workflow_checksum: WorkflowChecksum = None,
+    description: Description = "",
+    dataset: Datasets = None,
+    asset: Assets = None,
+    allow_dirty: AllowDirty = False,
     no_commit: Annotated[bool, Option("--no-commit", help="Leave the outputs staged.")] = False,
 ) -> None:
     """Run a program as an execution: inputs fetched, output kept as a log, what it wrote uploaded."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer import Option
 
+from dml.cli.execution_options import Datasets
 from dml.cli.experiment_options import (
     DEFAULT_CONFIG_NAME,
     DEFAULT_TIMEOUT,
@@ -53,9 +54,7 @@ def preflight(
     config: Annotated[
         Path | None, Option("--config", metavar="FILE", help="A configuration, JSON or YAML, instead of a project.")
     ] = None,
-    dataset: Annotated[
-        list[str] | None, Option("--dataset", metavar="RID[@VERSION]", help="An input dataset; may be repeated.")
-    ] = None,
+    dataset: Datasets = None,
     asset: Annotated[
         list[str] | None, Option("--asset", metavar="RID", help="An input asset; may be repeated.")
     ] = None,
