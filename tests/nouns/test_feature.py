@@ -99,6 +99,17 @@ def test_files_of_values(story: Story) -> None:
     assert run(*words, "--output", "missing/v.csv").code == 1
 
 
+def test_values_as_parquet(story: Story) -> None:
+    from pyarrow import parquet
+
+    words = ("feature", "values", "Image.Digit", "--limit", "0")
+    assert run(*words, "--output", "v.parquet").code == 0
+    assert parquet.read_table("v.parquet").to_pylist() == run(*words, "--json").json["values"]
+    assert run(*words, "--execution", story.executions["Train digit classifier"], "--output", "none.parquet").code == 0
+    nothing = parquet.read_table("none.parquet")
+    assert (nothing.num_rows, nothing.column_names) == (0, ["Image", "Digit", "Execution", "RCT"])
+
+
 def test_parquet_says_what_it_needs(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
     refused = run("feature", "values", "Image.Digit", "--output", "v.parquet")

@@ -110,3 +110,18 @@ def test_the_words_of_lists_stay_as_they_are(story: Story, name: str, words: tup
     done = run(*words)
     assert done.code == 0
     check_message(f"nouns-{name}", f"{done.stdout}---\n{done.stderr}")
+
+
+def test_a_joined_table_as_parquet(story: Story) -> None:
+    from pyarrow import parquet
+
+    rid = next(one["rid"] for one in run("dataset", "list", "--json").json["datasets"] if "Training" in one["types"])
+    words = ("dataset", "denormalize", rid, "Image", "--feature", "Digit")
+    assert run(*words, "--output", "images.parquet").code == 0
+    rows = run(*words, "--json").json["rows"]
+    written = parquet.read_table("images.parquet").to_pylist()
+    assert [list(row) for row in written] == [list(row) for row in rows]
+    assert [row["Image.RID"] for row in written] == [row["Image.RID"] for row in rows]
+    cut = run(*words, "--limit", "2", "--output", "two.parquet")
+    assert "the first 2 are shown" in cut.stderr
+    assert parquet.read_table("two.parquet").num_rows == 2

@@ -28,7 +28,10 @@ app = single("metrics")
 def metrics(
     rids: Annotated[list[str], Argument(metavar="RID...", help="Executions.", autocompletion=complete_execution)],
     plot: Annotated[str | None, Option("--plot", metavar="METRIC", help="Draw the curves of a metric.")] = None,
-    output: Annotated[Path | None, Option("--output", "-o", metavar="FILE", help="Draw into an SVG file.")] = None,
+    output: Annotated[
+        Path | None,
+        Option("--output", "-o", metavar="FILE", help="Draw into an SVG file; other programs make a PNG of it."),
+    ] = None,
     steps: Annotated[bool, Option("--steps", help="With --json, every step.")] = False,
 ) -> None:
     """Show what executions measured: the numbers of their metrics files (JSON Lines, one object a step)."""
@@ -41,7 +44,8 @@ def metrics(
 
     if output is not None and (plot is None or output.suffix.lower() != ".svg"):
         raise UsageError(
-            "--output needs --plot METRIC and a file named .svg", hint="dml metrics RID --plot loss -o loss.svg"
+            "--output needs --plot METRIC and a file named .svg",
+            hint="dml metrics RID --plot loss -o loss.svg; rsvg-convert loss.svg -o loss.png makes a PNG of it.",
         )
     console, catalog = current().console, open_catalog()
     wanted = list(dict.fromkeys(map(validate_rid, rids)))

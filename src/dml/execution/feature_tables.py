@@ -54,7 +54,7 @@ def write_values(table: ValueTable, path: Path) -> None:
     """Write values into a file, by its suffix: ``.csv``, ``.json``, ``.jsonl`` or ``.parquet``.
 
     Raises:
-        UsageError: The suffix is another, or Parquet is asked for and neither pyarrow nor pandas can write it.
+        UsageError: The suffix is another, or Parquet is asked for and pyarrow is not installed.
         DmlError: The file cannot be written.
     """
     kind = path.suffix.lower()
