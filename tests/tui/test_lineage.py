@@ -58,6 +58,35 @@ def test_from_an_execution_and_from_a_typed_rid(live: Dashboard, committed: tupl
     drive(live, script, size=(120, 30))
 
 
+def test_what_another_process_makes_and_nests_shows_when_asked_again(
+    live: Dashboard, execution: Execution, ml: DerivaML, workflow: Workflow, run: Run, tmp_path: Path
+) -> None:
+    rid = execution.execution_rid
+    child = ml.create_execution(workflow=workflow, description="one").execution_rid
+
+    async def script(pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: rid in text_of(live), "it is read")
+        await pilot.press("colon", *"lineage", "enter")
+        await pilot.press("colon", *rid, "enter")
+        await until(pilot, lambda: f"{rid} Train · ○ Created" in text_of(live), "it has made nothing")
+        await pilot.press("f")
+        await until(pilot, lambda: f"What was made from {rid}" in text_of(live), "forward")
+        (tmp_path / "model.bin").write_bytes(b"w" * 5120)
+        run("exec", "start", rid)
+        run("exec", "stage", rid, tmp_path / "model.bin")
+        run("exec", "commit", rid)
+        await pilot.press("f5")
+        await until(pilot, lambda: "model.bin · Execution_Asset · 5.0 KiB" in text_of(live), "what it made, by size")
+        assert f"{rid} Train · ✔ Uploaded" in text_of(live)
+        await pilot.press("home", "n")
+        await until(pilot, lambda: "nothing is nested in it" in text_of(live), "no children")
+        run("nested", "add", rid, child, "--sequence", "7")
+        await pilot.press("f5")
+        await until(pilot, lambda: f"7  {child} Train · ○ Created" in text_of(live), "its child, by its number")
+
+    drive(live, script, size=(120, 30))
+
+
 def test_nesting_opens_level_by_level(
     live: Dashboard, ml: DerivaML, workflow: Workflow, catalog: Catalog, execution: Execution
 ) -> None:

@@ -123,7 +123,8 @@ class OwnActions:
         """Show what the keys do."""
         screen = self._app.present
         if screen is not None:
-            keys = [(str(number), one.title_shown) for number, one in enumerate(self._app.screens, 1)]
+            titles = [one.title_shown for one in self._app.screens]
+            keys = [(f"1 … {len(titles)}", f"The screens: {', '.join(titles)}.")]
             actions = actions_of(screen.name_in_table)
             self._app.push_screen(Help(screen.title_shown, actions, [*keys, *screen.extra_keys()]))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from dml.formatting import binary_size, duration
+from dml.formatting import binary_size, count, duration
 from dml.safe_text import safe
 from dml.tui.state import Commit, FileProgress
 from dml.tui.views import TEXT_LIMIT
@@ -17,14 +17,14 @@ FILES_SHOWN = 200
 
 COLUMNS: Final = (
     RowColumn("RID", 6),
-    RowColumn("File", 0),
+    RowColumn("File", 0, least=24),
     RowColumn("State", 11),
     RowColumn("Progress", BAR + 5),
-    RowColumn("Bytes", 20, rank=3),
+    RowColumn("Bytes", 20, rank=2),
     RowColumn("Rate", 10, right=True),
     RowColumn("Left", 9, rank=1, right=True),
-    RowColumn("Piece", 9, rank=2, right=True),
-    RowColumn("Again", 5, rank=2, right=True),
+    RowColumn("Piece", 9, rank=4, right=True),
+    RowColumn("Again", 5, rank=3, right=True),
 )
 
 _KINDS: Final = {"sending": "accent", "uploading": "accent", "failed": "bad", "halted": "warn", "waiting": "dim"}
@@ -67,9 +67,30 @@ def cells_of(line: UploadLine) -> tuple[RowCell, ...]:
     return _of_file(line.file) if line.file is not None else _of_commit(line.commit)
 
 
+def numbers_of(line: UploadLine) -> str:
+    """All numbers of a line in words, for those that a narrow list leaves out."""
+    commit, file = line
+    one = file or commit
+    total = file.size if file is not None else commit.total
+    left = _left(file) if file is not None else commit.seconds_left
+    parts = [
+        file.key if file is not None else count(len(commit.files), "file"),
+        f"{binary_size(one.done)} of {binary_size(total)}",
+        _rate(one.rate),
+        f"{duration(left)} left" if left is not None else "",
+        f"piece {file.chunk} of {file.chunks}" if file is not None and file.chunk else "",
+        f"{count(commit.retries, 'request')} sent again" if commit.retries else "",
+    ]
+    return " · ".join(part for part in parts if part)
+
+
+def _left(file: FileProgress) -> float | None:
+    return (file.size - file.done) / file.rate if file.rate and file.size else None
+
+
 def _of_commit(one: Commit) -> tuple[RowCell, ...]:
     finished = sum(1 for file in one.files if file.state not in _URGENT)
-    name = f"{one.workflow_name or 'execution'} · {finished} of {len(one.files)} files"
+    name = f"{one.workflow_name or 'execution'} · {finished} of {count(len(one.files), 'file')}"
     state = "uploading" if one.holder is not None else "halted"
     return (
         RowCell(safe(one.rid)),
@@ -85,7 +106,7 @@ def _of_commit(one: Commit) -> tuple[RowCell, ...]:
 
 
 def _of_file(file: FileProgress) -> tuple[RowCell, ...]:
-    left = (file.size - file.done) / file.rate if file.rate and file.size else None
+    left = _left(file)
     shared = file.state.startswith("already")
     size = file.size or 0
     return (

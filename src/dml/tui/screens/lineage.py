@@ -70,6 +70,11 @@ class LineageScreen(DashboardScreen):
         self._in_thread(lambda: read(rid), lambda branch: self._show(branch, number), number)
         self.show_command()
 
+    def read_again(self) -> None:
+        """Ask the catalog again for the history that is shown."""
+        if self.rid:
+            self.explore(self.rid, self.way)
+
     def subjects(self) -> Sequence[Subject]:
         """The row under the cursor, or the one the tree began with."""
         node = self.branches.cursor_node

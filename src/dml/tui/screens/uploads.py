@@ -12,7 +12,7 @@ from dml.safe_text import safe
 from dml.tui.actions import UPLOADS
 from dml.tui.screens.frame import DashboardScreen
 from dml.tui.subjects import Subject
-from dml.tui.upload_views import COLUMNS, UploadLine, cells_of, lines_of
+from dml.tui.upload_views import COLUMNS, UploadLine, cells_of, lines_of, numbers_of
 from dml.tui.widgets.row_list import RowList
 
 
@@ -76,12 +76,13 @@ class UploadsScreen(DashboardScreen):
 
 def _notes(line: UploadLine) -> list[Text]:
     commit, file = line
+    notes = [Text(safe(numbers_of(line)))]
     if commit.holder is None:
-        notes = [Text("No process uploads it; commit goes on where it stopped.")]
+        notes += [Text("No process uploads it; commit goes on where it stopped.")]
     else:
         who = f"pid {commit.holder.pid} on {commit.holder.host}, {commit.holder.command or 'a process'}"
         away = "" if commit.reachable else " (on another machine: it cannot be paused from here)"
-        notes = [Text(safe(f"{who}{away}"))]
+        notes += [Text(safe(f"{who}{away}"))]
     if file is not None and file.error:
         notes.append(Text(f"✖ {safe(file.error)}", style="red"))
     elif commit.error:

@@ -42,6 +42,7 @@ class CommandLine(Horizontal):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.kind = ""
+        self._shown = ""
 
     def compose(self) -> ComposeResult:
         """The text, and the field that takes its place while one types."""
@@ -52,7 +53,10 @@ class CommandLine(Horizontal):
 
     def show(self, text: str) -> None:
         """Show a command."""
-        self.query_one("#command-text", Static).update(Text(text, no_wrap=True, overflow="ellipsis"))
+        if text != self._shown:
+            self._shown = text
+            line = Text(text, no_wrap=True, overflow="ellipsis")
+            self.query_one("#command-text", Static).update(line, layout=False)
 
     def ask(self, kind: str, value: str = "") -> None:
         """Let the user type, after ``/`` or ``:``."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual.containers import VerticalScroll
 from textual.widgets import Static
@@ -28,6 +29,8 @@ _WORDS = {"good": "green", "bad": "red", "warn": "yellow", "dim": "dim", "accent
 class DetailPane(VerticalScroll):
     """The pane; ``show`` fills it."""
 
+    _height: int | None = None
+
     def compose(self) -> ComposeResult:
         """One text that scrolls."""
         yield Static(id="details-text", markup=False)
@@ -43,7 +46,12 @@ class DetailPane(VerticalScroll):
                 if details.found is None
                 else Text("\n").join(_lines(details, details.found, remote, now))
             )
-        self.query_one("#details-text", Static).update(text)
+        lines = text.plain.split("\n")
+        # A new layout of the screen is slow; it is due only when the text takes another height.
+        height = None if any(cell_len(line) >= self.size.width - 3 for line in lines) else len(lines)
+        same = height is not None and height == self._height
+        self._height = height
+        self.query_one("#details-text", Static).update(text, layout=not same)
 
 
 def _lines(details: Details, found: ExecutionDetails, remote: Remote, now: datetime) -> Iterable[Text]:

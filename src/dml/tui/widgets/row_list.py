@@ -23,8 +23,6 @@ Item = TypeVar("Item")
 
 GAP = 2
 MARK = "▌"
-NARROWEST = 10
-"""Characters that a column without a width of its own gets at least before others are left out."""
 
 
 class RowCell(NamedTuple):
@@ -42,12 +40,14 @@ class RowColumn(NamedTuple):
         width: Characters; 0 takes a share of what is left.
         rank: Columns of a higher rank are left out first when the terminal is narrow; rank 0 never is.
         right: Aligned to the right.
+        least: Characters that a column with a share gets at least, before others are left out.
     """
 
     title: str
     width: int
     rank: int = 0
     right: bool = False
+    least: int = 10
 
 
 class RowList(ScrollView, Generic[Item], can_focus=True):
@@ -229,10 +229,21 @@ class RowList(ScrollView, Generic[Item], can_focus=True):
         key = self._key(self._rows[place]) if self._rows else None
         if key == self.cursor:
             return
+        before, top = self._places.get(self.cursor or ""), self.scroll_y
         self.cursor = key
         self._follow_cursor()
-        self.refresh()
+        if before is None or self.scroll_y != top:
+            self.refresh()
+        else:  # all other lines stay as they are
+            self._refresh_row(before)
+            self._refresh_row(place)
         self.post_message(self.Highlighted(self, key))
+
+    def _refresh_row(self, place: int) -> None:
+        """Draw the line of a row anew, where it is in sight; a part above or below asks for nothing."""
+        line = place - round(self.scroll_y) + 1
+        if 0 < line < self.size.height:
+            self.refresh(Region(0, line, self.size.width, 1))
 
     def _follow_cursor(self) -> None:
         if self.size.height > 1:
@@ -267,7 +278,8 @@ class RowList(ScrollView, Generic[Item], can_focus=True):
         room = self.size.width - len(MARK) - 1
 
         def used() -> int:
-            return sum((width or NARROWEST) + GAP for width, keep in zip(widths, kept, strict=True) if keep)
+            columns = zip(widths, kept, self._columns, strict=True)
+            return sum((width or column.least) + GAP for width, keep, column in columns if keep)
 
         for rank in sorted({column.rank for column in self._columns} - {0}, reverse=True):
             if used() <= room:
