@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -255,7 +256,7 @@ def test_requests_do_not_grow_with_datasets_or_rows(laboratory: Laboratory) -> N
     catalog.traffic.reset()
     mark_dev(catalog, rids[0])
     release(catalog, rids[0])
-    assert catalog.traffic.requests <= 13
+    assert catalog.traffic.requests <= 14
 
 
 def test_only_terms_are_types(laboratory: Laboratory) -> None:
@@ -267,6 +268,26 @@ def test_only_terms_are_types(laboratory: Laboratory) -> None:
 def test_a_dataset_begins_released(laboratory: Laboratory) -> None:
     with pytest.raises(UsageError, match="begins with a release"):
         create_dataset(laboratory.catalog, description="Odd", version="0.1.0.post1.dev1")
+
+
+def test_a_version_begun_by_a_slow_process_does_not_stay_beside_the_one_that_was_advanced(
+    laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import dml.dataset.releases as releases
+
+    catalog, insert, others = laboratory.catalog, releases.insert, [2]
+    rid = create_dataset(catalog, description="Busy").rid
+
+    def after_the_others(*arguments: Any, **more: Any) -> Any:
+        if others[0]:
+            number, others[0] = others[0], 0
+            for _ in range(number):
+                mark_dev(catalog, rid)
+        return insert(*arguments, **more)
+
+    monkeypatch.setattr(releases, "insert", after_the_others)
+    assert mark_dev(catalog, rid).text == "0.1.0.post1.dev3"
+    assert [row.text for row in history(catalog, rid)] == ["0.1.0.post1.dev3", "0.1.0"]
 
 
 def test_changes_and_releases_at_the_same_time(laboratory: Laboratory) -> None:

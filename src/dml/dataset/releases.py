@@ -17,8 +17,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from dml.catalog.rows import compare_and_set, insert, update
-from dml.dataset.lookup import DATASET, DATASET_VERSION, Dataset, VersionRow, find_dataset, version_row
+from dml.catalog.rows import compare_and_set, delete, insert, select, update
+from dml.dataset.lookup import DATASET, DATASET_VERSION, Dataset, VersionRow, find_dataset, newest_first, version_row
 from dml.dataset.version import DatasetVersion, VersionPart, first_version
 from dml.errors import ConflictError, UsageError
 
@@ -147,10 +147,21 @@ def seal(catalog: Catalog, row: VersionRow) -> VersionRow:
 def _begin(
     catalog: Catalog, rid: str, version: DatasetVersion, description: str, execution: str | None
 ) -> VersionRow | None:
-    """Insert a development version; None when another process has begun it."""
+    """Insert a development version; None when another process has begun it.
+
+    Another process may have begun it and a third one advanced it since this one looked: then the number was free and
+    there are two. The lower one is taken back by whoever made it; nothing refers to it yet.
+    """
     row = {"Dataset": rid, "Version": str(version), "Description": description, "Execution": execution}
     made = insert(catalog, DATASET_VERSION, [row], on_conflict="skip")
-    return version_row(made[0]) if made else None
+    if not made:
+        return None
+    mine = version_row(made[0])
+    newest = newest_first(version_row(one) for one in select(catalog, DATASET_VERSION, where={"Dataset": rid}))[0]
+    if newest.rid != mine.rid and newest.is_development:
+        delete(catalog, DATASET_VERSION, {"RID": mine.rid, "Version": mine.text})
+        return None
+    return mine
 
 
 def _advance(
