@@ -127,6 +127,7 @@ def test_a_sweep_whose_every_process_was_killed_runs_what_is_not_done(
     parent = only_parent(world, before)
     begun = children(world.catalog, parent)
     marker.unlink()
+    assert f"hint: dml run --resume {parent}" in succeeded(run("exec", "resume", parent, *where(world))).stderr
     document = resumed(parent)
     assert document["status"] == "Uploaded"
     rows = executions(world.catalog)

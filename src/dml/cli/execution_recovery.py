@@ -26,6 +26,7 @@ def resume(rid: Rid, commit: Annotated[bool, Option("--commit", help="Upload wha
     from dml.execution.commit import CommitOptions
     from dml.execution.commit import commit as commit_execution
     from dml.execution.resume import resume as resume_execution
+    from dml.experiment.sweep_record import read_record
     from dml.workspace.executions import get_execution
 
     wanted = validate_rid(rid)
@@ -39,6 +40,7 @@ def resume(rid: Rid, commit: Annotated[bool, Option("--commit", help="Upload wha
             with showing(invocation.settings.get("progress"), console) as progress:
                 report = commit_execution(place, wanted, options, progress=progress)
         row = get_execution(place.registry, wanted)
+        is_sweep = read_record(place.registry, wanted) is not None
     payload = {
         "rid": wanted,
         "status": row.status,
@@ -58,6 +60,8 @@ def resume(rid: Rid, commit: Annotated[bool, Option("--commit", help="Upload wha
             console.print(f"{count(found.pending.files, 'file')}, {size} pending.   dml exec commit {wanted}")
 
     console.emit("exec.resume", payload, render)
+    if is_sweep:
+        console.warn(f"{wanted} is a sweep; this looks after its parent alone", hint=f"dml run --resume {wanted}")
     if report is not None and (code := warn_untold(report)):
         raise Exit(code)
 
