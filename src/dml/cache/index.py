@@ -17,7 +17,15 @@ from dml.cache.kept_pins import has_kept_pins, keep_pins, restore_pins
 from dml.cache.layout import Cache
 from dml.errors import DmlError, IntegrityError, LockedError
 from dml.safe_text import safe
-from dml.workspace.connection import close_writer, fingerprint, has_writer, open_for_writing, reading, translated
+from dml.workspace.connection import (
+    close_writer,
+    fingerprint,
+    has_writer,
+    open_for_writing,
+    reading,
+    transaction_on,
+    translated,
+)
 from dml.workspace.times import Clock, iso_time, utc_now
 
 __all__ = ["Index", "put_aside_if_damaged"]
@@ -85,18 +93,8 @@ class Index:
         """
         if self._connection is None:
             raise DmlError(f"The cache index {safe(self.cache.index_path)} is open for reading only")
-        with self._guard, self._said():
-            connection = self._connection
-            if connection.in_transaction:
-                yield connection
-                return
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                _roll_back(connection)
-                raise
+        with self._guard, self._said(), transaction_on(self._connection) as connection:
+            yield connection
 
     def close(self) -> None:
         """Close it; the last one to do so leaves a single file."""
@@ -204,9 +202,3 @@ def _look_whole(connection: sqlite3.Connection) -> None:
     problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if problem != "ok":
         raise IntegrityError(f"the index is damaged: {problem}")
-
-
-def _roll_back(connection: sqlite3.Connection) -> None:
-    """A commit that failed for want of space may have been rolled back by SQLite already."""
-    if connection.in_transaction:
-        connection.execute("ROLLBACK")

@@ -7,7 +7,6 @@ meanwhile (deriva-ml clears the cache by age, whatever it finds) is noticed and 
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import os
 import time
@@ -18,15 +17,20 @@ from dml.errors import DmlError, LockedError
 from dml.progress import SILENT, Progress
 from dml.safe_text import safe
 from dml.workspace.files import open_inside
-from dml.workspace.process import ProcessIdentity, current_process
+from dml.workspace.lock_files import (
+    FIRST_PAUSE,
+    HELD_ELSEWHERE,
+    LONGEST_PAUSE,
+    is_held,
+    name_holder,
+    named_holder,
+)
+from dml.workspace.process import current_process
 
 __all__ = ["WAIT", "entry_lock", "is_locked"]
 
 WAIT = 3600.0
 """Seconds to wait for another process that fetches the same entry."""
-
-_HELD = (errno.EAGAIN, errno.EACCES)
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.5
 
 
 @contextlib.contextmanager
@@ -53,9 +57,9 @@ def entry_lock(
         LockedError: Another process or thread holds it after ``wait`` seconds; the message names it.
         DmlError: The lock file cannot be made.
     """
-    limit, step, said = monotonic() + wait, _FIRST_PAUSE, False
+    limit, step, said = monotonic() + wait, FIRST_PAUSE, False
     while (descriptor := _take(cache, name)) is None:
-        holder = _holder(cache, name)
+        holder = named_holder(cache.lock_path(name))
         who = safe(holder.describe()) if holder else "another process"
         left = limit - monotonic()
         if left <= 0:
@@ -64,7 +68,7 @@ def entry_lock(
             progress.message(f"waiting for {who}, which is at work on {safe(name)}")
             said = True
         pause(min(step, left))
-        step = min(step * 2, _LONGEST_PAUSE)
+        step = min(step * 2, LONGEST_PAUSE)
     try:
         yield
     finally:
@@ -77,13 +81,7 @@ def is_locked(cache: Cache, name: str) -> bool:
         descriptor = open_inside(cache.root, cache.lock_path(name), os.O_RDONLY)
     except OSError:
         return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError as error:
-        return error.errno in _HELD
-    finally:
-        os.close(descriptor)
-    return False
+    return is_held(descriptor)
 
 
 def _take(cache: Cache, name: str) -> int | None:
@@ -101,17 +99,14 @@ def _take(cache: Cache, name: str) -> int | None:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             os.close(descriptor)
-            if error.errno in _HELD:
+            if error.errno in HELD_ELSEWHERE:
                 return None
             raise DmlError(
                 f"The lock file {safe(path)} cannot be locked: {error.strerror or error}",
                 hint="Put the cache on a file system with locks: dml config set cache DIRECTORY",
             ) from error
         if _is_current(cache, name, descriptor):
-            # A full disk takes the name of the holder away, not the lock.
-            with contextlib.suppress(OSError):
-                os.ftruncate(descriptor, 0)
-                os.pwrite(descriptor, current_process().to_json().encode(), 0)
+            name_holder(descriptor, current_process())
             return descriptor
         os.close(descriptor)
 
@@ -123,11 +118,3 @@ def _is_current(cache: Cache, name: str, descriptor: int) -> bool:
         return False
     mine = os.fstat(descriptor)
     return (there.st_dev, there.st_ino) == (mine.st_dev, mine.st_ino)
-
-
-def _holder(cache: Cache, name: str) -> ProcessIdentity | None:
-    try:
-        text = cache.lock_path(name).read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return None
-    return ProcessIdentity.from_json(text)

@@ -84,6 +84,27 @@ def reading(path: Path, seen: Fingerprint) -> Iterator[sqlite3.Connection]:
             yield connection
 
 
+@contextlib.contextmanager
+def transaction_on(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """A write transaction, committed at the end and rolled back on any exception; inside another it joins it."""
+    if connection.in_transaction:
+        yield connection
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield connection
+        connection.execute("COMMIT")
+    except BaseException:
+        _roll_back(connection)
+        raise
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    """A commit that failed for want of space may have been rolled back by SQLite already."""
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
+
+
 def has_writer(path: Path) -> bool:
     """Whether this process has the registry open for writing."""
     return _writers[os.path.realpath(path)] > 0

@@ -29,13 +29,19 @@ from dml.safe_text import safe
 from dml.workspace.files import open_inside
 from dml.workspace.layout import Workspace
 from dml.workspace.liveness import HEARTBEAT_SECONDS, MISSED_BEATS, SKEW_SECONDS, is_fresh
+from dml.workspace.lock_files import (
+    FIRST_PAUSE,
+    HELD_ELSEWHERE,
+    LONGEST_PAUSE,
+    is_held,
+    name_holder,
+    named_holder,
+)
 from dml.workspace.process import ProcessIdentity, current_process, is_this_machine, whereabouts
 from dml.workspace.registry import Registry
 from dml.workspace.times import read_time, utc_now
 
 _NO_FLOCK = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
-_HELD_ELSEWHERE = {errno.EAGAIN, errno.EACCES}
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.5
 
 _held_by_thread = threading.local()
 _open_descriptors: set[int] = set()
@@ -96,7 +102,7 @@ def lock_state(workspace: Workspace, rid: str, registry: Registry | None = None)
         rid: The execution.
         registry: Asked for a row lock too, where file locks do not work.
     """
-    holder = _holder(workspace.lock_path(rid))
+    holder = named_holder(workspace.lock_path(rid))
     if _is_flocked(workspace.lock_path(rid)):
         return LockState(True, holder)
     if _lives_elsewhere(workspace.lock_path(rid), holder, registry.clock() if registry is not None else utc_now()):
@@ -116,7 +122,7 @@ def _wait_for(
     pause: Callable[[float], None],
     monotonic: Callable[[], float],
 ) -> Callable[[], None]:
-    limit, step = monotonic() + wait, _FIRST_PAUSE
+    limit, step = monotonic() + wait, FIRST_PAUSE
     while True:
         taken = _take(registry, rid, identity)
         if callable(taken):
@@ -125,7 +131,7 @@ def _wait_for(
         if left <= 0:
             raise _locked(rid, taken, wait)
         pause(min(step, left))
-        step = min(step * 2, _LONGEST_PAUSE)
+        step = min(step * 2, LONGEST_PAUSE)
 
 
 def _take(registry: Registry, rid: str, identity: ProcessIdentity) -> Callable[[], None] | ProcessIdentity | None:
@@ -142,19 +148,16 @@ def _take(registry: Registry, rid: str, identity: ProcessIdentity) -> Callable[[
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         os.close(descriptor)
-        if error.errno in _HELD_ELSEWHERE:
-            return _holder(path)
+        if error.errno in HELD_ELSEWHERE:
+            return named_holder(path)
         if error.errno in _NO_FLOCK:
             return _take_row(registry, rid, identity)
         raise DmlError(f"The lock file {safe(path)} cannot be locked: {error.strerror or error}") from error
-    before = _holder(path)
+    before = named_holder(path)
     if _lives_elsewhere(path, before, registry.clock()):
         os.close(descriptor)
         return before
-    # A full disk takes the name of the holder away, not the lock.
-    with contextlib.suppress(OSError):
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, identity.to_json().encode(), 0)
+    name_holder(descriptor, identity)
     _open_descriptors.add(descriptor)
     stopped = threading.Event()
     thread = threading.Thread(target=_touch, args=(descriptor, stopped), name=f"lock-{rid}", daemon=True)
@@ -254,13 +257,6 @@ def _lock_row(connection: sqlite3.Connection, rid: str) -> sqlite3.Row | None:
     return row
 
 
-def _holder(path: Path) -> ProcessIdentity | None:
-    try:
-        return ProcessIdentity.from_json(path.read_text(encoding="utf-8", errors="replace"))
-    except OSError:
-        return None
-
-
 def _is_flocked(path: Path) -> bool:
     """Whether someone holds the lock; asked without holding it where the system lists its locks (/proc/locks)."""
     try:
@@ -274,7 +270,7 @@ def _is_flocked(path: Path) -> bool:
     wanted = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
     found = any(" FLOCK " in f" {line} " and wanted in line.split() for line in listed.splitlines())
     # Some file systems show another device number in the list than in stat(2); the holder's own word settles it.
-    holder = _holder(path)
+    holder = named_holder(path)
     return found or (holder is not None and whereabouts(holder) != "gone" and _is_refused(path))
 
 
@@ -283,13 +279,7 @@ def _is_refused(path: Path) -> bool:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError:
         return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError as error:
-        return error.errno in _HELD_ELSEWHERE
-    finally:
-        os.close(descriptor)
-    return False
+    return is_held(descriptor)
 
 
 def _locked(rid: str, holder: ProcessIdentity | None, wait: float) -> LockedError:

@@ -29,6 +29,7 @@ from dml.workspace.connection import (
     has_writer,
     open_for_writing,
     reading,
+    transaction_on,
     translated,
 )
 from dml.workspace.layout import Workspace
@@ -143,18 +144,8 @@ class Registry:
                 hint="Update dml, or work in another directory with --workspace.",
             )
         connection = self._connection()
-        with translated(self.path):
-            if connection.in_transaction:
-                yield connection
-                return
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                # A commit that failed for want of space may have been rolled back by SQLite already.
-                _roll_back(connection)
-                raise
+        with translated(self.path), transaction_on(connection):
+            yield connection
 
     def close(self) -> None:
         """Close every connection of this process; using the registry afterwards opens it again."""
@@ -262,11 +253,6 @@ class Registry:
         executions = self.workspace.executions_directory
         if executions.is_dir() and any(executions.iterdir()):
             raise corrupt(self.path, "it is empty, but the workspace holds executions")
-
-
-def _roll_back(connection: sqlite3.Connection) -> None:
-    if connection.in_transaction:
-        connection.execute("ROLLBACK")
 
 
 def _close_before_fork() -> None:

@@ -8,7 +8,7 @@ import sqlite3
 from pathlib import Path
 
 from dml.workspace import schema
-from dml.workspace.connection import corrupt
+from dml.workspace.connection import corrupt, transaction_on
 
 
 def bring_forward(connection: sqlite3.Connection, path: Path, now: str) -> str:
@@ -35,19 +35,13 @@ def bring_forward(connection: sqlite3.Connection, path: Path, now: str) -> str:
     if found.state == "unknown":
         return unknown_release(found)
     # Another process may be doing the same: look again under the write lock and let the first one do the work.
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with transaction_on(connection):
         found = schema.diagnose(connection)
         if found.state == "older":
             _check(connection, path)
             _back_up(path, now)
         if found.state in ("older", "empty"):
             schema.create_missing(connection, found.columns, now)
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
     return unknown_release(found)
 
 
