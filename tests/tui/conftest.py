@@ -5,40 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from dml.catalog.connection import Catalog
 from dml.deriva_ml import DerivaML
-from dml.execution.execution import Execution
-from dml.execution.workflow import Workflow
 from dml.tui.app import Dashboard
 from dml.tui.launch import dashboard
+from execution.conftest import execution, ml, workflow
 from targets import Place
 
-
-@pytest.fixture
-def ml(place: Place, catalog: Catalog) -> Iterator[DerivaML]:
-    """The Python API on the test's catalog, with a workspace below the test's home."""
-    made = DerivaML(place.target.host, place.target.catalog_id, credential=place.credential)
-    yield made
-    made.place.close()
-
-
-@pytest.fixture
-def workflow() -> Workflow:
-    """A workflow that no other test has."""
-    name = uuid.uuid4().hex
-    return Workflow("Train", "Training", url=f"https://example.org/{name}.py", checksum=name)
-
-
-@pytest.fixture
-def execution(ml: DerivaML, workflow: Workflow) -> Execution:
-    """An execution that was created and nothing else."""
-    return ml.create_execution(workflow=workflow, description="a test")
+__all__ = ["execution", "ml", "workflow"]
 
 
 @pytest.fixture
