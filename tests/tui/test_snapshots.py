@@ -72,3 +72,23 @@ def test_without_colour_nothing_is_lost(monkeypatch: pytest.MonkeyPatch) -> None
             assert word in text_of(app)
 
     drive(app, script)
+
+
+@pytest.mark.parametrize("name", sorted(set(SCENES) - {"help", "question"}))
+def test_a_light_screen_is_light_in_every_line(name: str) -> None:
+    from tui.journey import drive
+
+    app, script = SCENES[name]()
+
+    async def look(pilot: Pilot[None]) -> None:
+        app.theme = "textual-light"
+        await script(pilot)
+        await pilot.pause()
+        for number, strip in enumerate(app.screen._compositor.render_strips()):
+            for segment in strip:
+                background = segment.style.bgcolor if segment.style is not None else None
+                assert background is not None, f"line {number} has the terminal's own background: {segment.text!r}"
+                assert background.triplet is not None
+                assert sum(background.triplet) > 3 * 90, f"line {number} is dark: {segment.text!r}"
+
+    drive(app, look)

@@ -25,7 +25,7 @@ KINDS: Final = {"green": "good", "red": "bad", "yellow": "warn", "cyan": "accent
 COLUMNS: Final = (
     RowColumn("RID", 6),
     RowColumn("Status", 16),
-    RowColumn("Workflow", 16, rank=1),
+    RowColumn("Workflow", 0, rank=1, least=16, most=30),
     RowColumn("To upload", 16),
     RowColumn("Age", 10, rank=2),
     RowColumn("Duration", 10, rank=3, right=True),

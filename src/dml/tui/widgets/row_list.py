@@ -41,6 +41,7 @@ class RowColumn(NamedTuple):
         rank: Columns of a higher rank are left out first when the terminal is narrow; rank 0 never is.
         right: Aligned to the right.
         least: Characters that a column with a share gets at least, before others are left out.
+        most: Characters that it gets at most, and a third of what is to share; 0 for a share like any other.
     """
 
     title: str
@@ -48,6 +49,7 @@ class RowColumn(NamedTuple):
     rank: int = 0
     right: bool = False
     least: int = 10
+    most: int = 0
 
 
 class RowList(ScrollView, Generic[Item], can_focus=True):
@@ -174,7 +176,8 @@ class RowList(ScrollView, Generic[Item], can_focus=True):
     def render_line(self, y: int) -> Strip:
         """One line of the visible part; the first is the header, whatever was scrolled."""
         if y == 0:
-            return self._draw([RowCell(column.title) for column in self._columns], self._style("rows--header"), "  ")
+            header = self.rich_style + self._style("rows--header")
+            return self._draw([RowCell(column.title) for column in self._columns], header, "  ")
         place = round(self.scroll_y) + y - 1
         base = self.rich_style
         if place >= len(self._rows):
@@ -285,13 +288,17 @@ class RowList(ScrollView, Generic[Item], can_focus=True):
             if used() <= room:
                 break
             kept = [keep and column.rank != rank for keep, column in zip(kept, self._columns, strict=True)]
-        shares = sum(1 for width, keep in zip(widths, kept, strict=True) if keep and not width)
         rest = room - sum(width + GAP for width, keep in zip(widths, kept, strict=True) if keep)
-        share = max(4, rest // shares) if shares else 0
-        return [
-            (column, (width or share) if keep else 0)
-            for column, width, keep in zip(self._columns, widths, kept, strict=True)
-        ]
+        sharing = [place for place, width in enumerate(widths) if kept[place] and not width]
+        bounded = [place for place in sharing if self._columns[place].most]
+        for place in bounded:
+            column = self._columns[place]
+            widths[place] = max(min(rest // 3, column.most), column.least)
+            rest -= widths[place]
+        for place in sharing:
+            if place not in bounded:
+                widths[place] = max(rest // (len(sharing) - len(bounded)), 4)
+        return [(column, width if keep else 0) for column, width, keep in zip(self._columns, widths, kept, strict=True)]
 
     @property
     def visible_region(self) -> Region:
