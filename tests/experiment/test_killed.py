@@ -6,13 +6,13 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from cli.runner import DML, run
 from dml.catalog.rows import select
-from dml.experiment import run_jobs
 from experiment.runs import children, executions, succeeded
 from experiments import RetinaProject
 from preflight.world import World
@@ -188,9 +188,7 @@ def test_a_sweeper_that_chooses_while_it_runs_goes_on_with_what_its_jobs_returne
     assert [len(rids) for rids in children(world.catalog, parent).values()] == [1, 1, 2]
 
 
-def test_jobs_do_not_begin_when_dml_run_is_gone(
-    retina: RetinaProject, world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_jobs_do_not_begin_when_dml_run_is_gone(retina: RetinaProject, world: World, tmp_path: Path) -> None:
     document = json.loads(succeeded(run("run", "--yes", "--json")).stdout.splitlines()[-1])
     before = set(executions(world.catalog))
     request = tmp_path / "request.json"
@@ -200,6 +198,8 @@ def test_jobs_do_not_begin_when_dml_run_is_gone(
     request.write_text(
         json.dumps({**words, "hydra_overrides": [], "is_sweep": True, "jobs": [{"sequence": 0}], "sweep": sweep})
     )
-    assert run_jobs.main([str(request)]) == 1
-    assert f"hint: dml run --resume {document['execution']}" in capsys.readouterr().err
+    command = [sys.executable, "-m", "dml.experiment.run_jobs", str(request)]
+    done = subprocess.run(command, cwd=retina.root, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert f"hint: dml run --resume {document['execution']}" in done.stderr, done.stderr
     assert set(executions(world.catalog)) == before
