@@ -18,7 +18,7 @@ def config_directory() -> Path:
 
 
 def cache_directory() -> Path:
-    """Schema documents by ETag, and what running commands need for a while; safe to delete, marked with ``CACHEDIR.TAG``."""
+    """Schema documents by ETag, what running commands need for a while, and ``CACHEDIR.TAG``; safe to delete."""
     return Path(platformdirs.user_cache_dir(_NAME, appauthor=False))
 
 

@@ -128,6 +128,13 @@ def test_a_sweep_whose_every_process_was_killed_runs_what_is_not_done(
     begun = children(world.catalog, parent)
     marker.unlink()
     assert f"hint: dml run --resume {parent}" in succeeded(run("exec", "resume", parent, *where(world))).stderr
+    refused = run("exec", "commit", parent, *where(world))
+    assert refused.code == 7
+    assert f"{parent} is the parent of a sweep, which is Uploaded when all its jobs are" in refused.stderr
+    assert f"hint: dml run --resume {parent}" in refused.stderr
+    shown = json.loads(succeeded(run("exec", "show", parent, "--json", *where(world))).stdout)
+    assert shown["execution"]["next"] == f"dml run --resume {parent}"
+    assert parent not in succeeded(run("exec", "commit", "--all", "--dry-run", "--json", *where(world))).stdout
     document = resumed(parent)
     assert document["status"] == "Uploaded"
     rows = executions(world.catalog)

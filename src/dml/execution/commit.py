@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dml.errors import AuthError, DmlError, PartialError, RetryableError
+from dml.errors import AuthError, ConflictError, DmlError, PartialError, RetryableError
 from dml.execution import asset_rows, lifecycle, provenance, sync, transfer
 from dml.execution.asset_rows import OUTPUT, OutputFile, Placed
 from dml.execution.batch import Batch, by_table, collect, describe
@@ -26,6 +26,7 @@ from dml.execution.transfer import Located
 from dml.execution.watching import ProgressCallback, Watch
 from dml.progress import SILENT, Progress
 from dml.workspace import assets, executions, inputs, intents, journal, liveness
+from dml.workspace.executions import SWEEP
 from dml.workspace.locks import execution_lock
 
 if TYPE_CHECKING:
@@ -56,11 +57,13 @@ class CommitOptions:
         jobs: Files that go up at the same time.
         chunk_size: Bytes of one piece of a large file.
         wait: Seconds to wait for another process that works on the execution.
+        ends_sweep: Whether the jobs of the sweep whose parent the execution is are known to be Uploaded.
     """
 
     jobs: int = JOBS
     chunk_size: int = CHUNK_SIZE
     wait: float = 0.0
+    ends_sweep: bool = False
 
 
 @dataclass
@@ -96,6 +99,7 @@ def commit(
 
     Raises:
         NotFoundError: A staged file is missing, or a table or term is not in the catalog; nothing was sent.
+        ConflictError: The execution is the parent of a sweep, which ends by its jobs.
         IllegalTransitionError: The execution is Created or Aborted.
         LockedError: Another living process runs it or commits it.
         PartialError: Some files could not be brought, the others are uploaded.
@@ -107,6 +111,8 @@ def commit(
         telling_waits(place.registry, rid, place.catalog.policy),
     ):
         ensure_created(place, rid)
+        if not chosen.ends_sweep:
+            _refuse_sweep(place, rid)
         row, untold = _ready(place, rid)
         batch = collect(place, rid)
         if batch and not inputs.list_inputs(place.registry, rid):
@@ -152,6 +158,16 @@ def bring_files(place: Workplace, rid: str, batch: Batch, options: CommitOptions
     _bring_files(place, rid, batch, options, watch, outcome, look_first=False)
     _raise_errors(place, rid, outcome)
     return outcome.report
+
+
+def _refuse_sweep(place: Workplace, rid: str) -> None:
+    """Uploaded says of a parent that every job is: who commits it alone does not know that."""
+    row = executions.get_execution(place.registry, rid)
+    if SWEEP in row.extra and effective_status(row.status) is not S.UPLOADED:
+        raise ConflictError(
+            f"{rid} is the parent of a sweep, which is Uploaded when all its jobs are",
+            hint=f"dml run --resume {rid}    # runs the jobs that are left, and ends it",
+        )
 
 
 def _ready(place: Workplace, rid: str) -> tuple[ExecutionRow, DmlError | None]:

@@ -17,7 +17,7 @@ from dml.execution.status import ExecutionStatus, effective_status
 from dml.execution.uploads_view import UploadUnderWay, uploads_under_way
 from dml.workspace import assets, executions, features, inputs, journal, liveness
 from dml.workspace.assets import AssetRow, Pending
-from dml.workspace.executions import ExecutionRow
+from dml.workspace.executions import SWEEP, ExecutionRow
 from dml.workspace.features import FeatureRow
 from dml.workspace.inputs import InputRecord
 from dml.workspace.journal import JournalEntry
@@ -79,7 +79,11 @@ class ExecutionSummary:
     @property
     def next_command(self) -> str:
         """The next sensible command; empty when there is none."""
-        match effective_status(self.row.status):
+        status = effective_status(self.row.status)
+        is_over = status in (S.UPLOADED, S.ABORTED, None) or self.life in ("running", "elsewhere")
+        if SWEEP in self.row.extra and not is_over:
+            return f"dml run --resume {self.rid}"
+        match status:
             case S.CREATED:
                 return f"dml exec start {self.rid}"
             case S.RUNNING if self.life == "dead":

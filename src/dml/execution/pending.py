@@ -12,6 +12,7 @@ from dml.execution.report import UploadReport, merge
 from dml.execution.status import ExecutionStatus, effective_status
 from dml.execution.watching import ProgressCallback
 from dml.progress import SILENT, Progress
+from dml.workspace.executions import SWEEP
 
 if TYPE_CHECKING:
     from dml.execution.workplace import Workplace
@@ -20,13 +21,17 @@ S = ExecutionStatus
 
 
 def committable(place: Workplace) -> list[ExecutionSummary]:
-    """The executions with pending work that no living process runs and that were neither aborted nor only created."""
+    """The executions with pending work that no living process runs and that were neither aborted nor only created.
+
+    The parent of a sweep is none of them: it ends by its jobs.
+    """
     return [
         one
         for one in list_local(place)
         if (one.pending or effective_status(one.status) is S.PENDING_UPLOAD)
         and effective_status(one.status) not in (S.ABORTED, S.CREATED, None)
         and one.life not in ("running", "elsewhere")
+        and (SWEEP not in one.row.extra or effective_status(one.status) is S.UPLOADED)
     ]
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dml.catalog.rows import select
+from dml.execution.commit import CommitOptions
 from dml.execution.status import ExecutionStatus, effective_status
 from dml.nesting.runs import read_runs
 from dml.nesting.tree import NESTING
@@ -98,7 +99,7 @@ def end_parent(
         if status is S.RUNNING:
             parent.execution_stop()
         if status is not S.UPLOADED:
-            parent.commit_output_assets()
+            parent.commit_output_assets(options=CommitOptions(ends_sweep=True))
         return True, states
     message = failure_message(left, len(states), complete=complete)
     if status in (S.RUNNING, S.PENDING_UPLOAD, S.FAILED):

@@ -11,14 +11,12 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from dml.workspace import executions
+from dml.workspace.executions import SWEEP
 
 if TYPE_CHECKING:
     from dml.workspace.registry import Registry
 
 __all__ = ["RETURNED", "SweepRecord", "add_jobs", "mark_complete", "read_record", "write_record"]
-
-SWEEP: Final = "sweep"
-"""Key in ``extra`` of the parent's row."""
 
 RETURNED: Final = "returned"
 """Key in ``extra`` of a job's row: the number, or the numbers, that its model returned."""

@@ -26,6 +26,9 @@ from dml.workspace.times import execution_time, read_time
 CLOSED_STATUSES = ("Uploaded", "Aborted", "Completed")
 """Statuses in which nothing is expected to happen any more."""
 
+SWEEP = "sweep"
+"""Key in ``extra`` of an execution that is the parent of a sweep: it ends by its jobs."""
+
 
 @dataclass(frozen=True)
 class ExecutionRow:
