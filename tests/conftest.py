@@ -20,7 +20,14 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("HOME", str(directory))
     for name in ("CONFIG", "CACHE", "STATE", "DATA"):
         monkeypatch.setenv(f"XDG_{name}_HOME", str(directory / name.lower()))
-    for name in ("DML_HOST", "DML_CATALOG", "DML_WORKSPACE", "DERIVA_ML_ALLOW_DIRTY", "DERIVA_ML_WORKFLOW_URL"):
+    for name in (
+        "PYTHONUNBUFFERED",
+        "DML_HOST",
+        "DML_CATALOG",
+        "DML_WORKSPACE",
+        "DERIVA_ML_ALLOW_DIRTY",
+        "DERIVA_ML_WORKFLOW_URL",
+    ):
         monkeypatch.delenv(name, raising=False)
     yield directory
     release_applications()  # the databases of this test would stay open until the last one ends

@@ -63,8 +63,12 @@ class Console:
             render()
 
     def record(self, noun_verb: str, kind: str, payload: object, render: Callable[[], None] | None = None) -> None:
-        """Print one record of a stream; ``kind`` is its ``record``, and the last one is a ``result``."""
+        """Print one record of a stream; ``kind`` is its ``record``, and the last one is a ``result``.
+
+        Whoever reads a pipe or a file has it at once.
+        """
         self.emit(noun_verb, {"record": kind, **_mapping(payload)}, render)
+        sys.stdout.flush()
 
     def print(self, *pieces: object, style: str = "") -> None:
         """Print a line of results for people: the pieces (texts or ``Cell``) joined by nothing; foreign text made safe.
