@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hydra_zen import instantiate
+from hydra_zen import builds, instantiate
 
 import dml
 from dml import (
@@ -45,7 +46,8 @@ from dml import (
     run_notebook,
     with_description,
 )
-from dml.errors import DmlError, IllegalTransitionError
+from dml.errors import DmlError, IllegalTransitionError, NotFoundError
+from dml.experiment.notebook_configs import compose_notebook
 from targets import Place
 
 Unique = Callable[[str], str]
@@ -143,7 +145,7 @@ def test_a_directory_of_outputs_has_a_state_for_each_file(execution: Execution, 
 
 def test_inputs_in_configurations_carry_descriptions(unique: Unique) -> None:
     asset = AssetRID("3RA", "Pretrained weights")
-    assert (str(asset), asset.description) == ("3RA", "Pretrained weights")
+    assert (str(asset), asset.rid, asset.description) == ("3RA", "3RA", "Pretrained weights")
     described = instantiate(with_description(["3RA", "3RB"], "Two models"))
     assert isinstance(described, DescribedList)
     assert (list(described), described.description) == (["3RA", "3RB"], "Two models")
@@ -201,8 +203,14 @@ def test_a_notebook_begins_with_its_configuration(
 ) -> None:
     assert load_configs(package) == [f"{package}.curves"]
     dml.notebook_config(unique("plain"), defaults={"assets": package})
-    found = get_notebook_configuration(package, ["bins=30"], config_package=package)
+    found = compose_notebook(package, ["bins=30"], config_package=package)
     assert (found.bins, found.description) == (30, "")
+    with pytest.raises(NotFoundError, match="no notebook configuration 'nowhere'"):
+        compose_notebook("nowhere", config_package=package)
+    curves = import_module(f"{package}.curves")
+    assert get_notebook_configuration(curves.CurveConfig, package, ["bins=31"]).bins == 31
+    other = unique("histogram")
+    assert get_notebook_configuration(builds(curves.CurveConfig, bins=7), other, job_name="mine").bins == 7
     assert {one.name for one in fields(BaseConfig)} < {one.name for one in fields(found)}
     monkeypatch.setenv("DERIVA_ML_WORKFLOW_URL", f"https://example.org/{package}.ipynb")
     monkeypatch.setenv("DERIVA_ML_WORKFLOW_CHECKSUM", package)

@@ -23,6 +23,11 @@ class AssetRID(str):
         made.description = description
         return made
 
+    @property
+    def rid(self) -> str:
+        """The RID alone."""
+        return str(self)
+
 
 @hydrated_dataclass(DatasetSpec)
 class DatasetSpecConfig:

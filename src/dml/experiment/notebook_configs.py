@@ -10,7 +10,7 @@ from hydra_zen import builds, store
 from dml.errors import NotFoundError
 from dml.experiment.base_config import BaseConfig
 
-__all__ = ["get_notebook_configuration", "list_notebook_configs", "notebook_config"]
+__all__ = ["compose_notebook", "get_notebook_configuration", "list_notebook_configs", "notebook_config"]
 
 _notebook_configs: dict[str, tuple[Any, str]] = {}
 """Name → the stored configuration and the name it is stored under."""
@@ -50,9 +50,28 @@ def list_notebook_configs() -> list[str]:
 
 
 def get_notebook_configuration(
-    name: str, overrides: Sequence[str] = (), *, config_package: str | None = "configs"
+    config_class: Any,
+    config_name: str,
+    overrides: Sequence[str] | None = None,
+    job_name: str = "notebook",
+    version_base: str = "1.3",
 ) -> Any:
-    """Compose and instantiate the configuration of a notebook.
+    """Compose and instantiate a configuration that its class was stored for, for use in a notebook.
+
+    Args:
+        config_class: What ``builds`` or ``notebook_config`` made; stored under the name if nothing is yet.
+        config_name: The name it is stored under.
+        overrides: Hydra's overrides.
+        job_name: What Hydra calls the job.
+        version_base: The version of Hydra whose ways count.
+    """
+    if (None, config_name) not in store:
+        store(config_class, name=config_name)
+    return _composed(config_name, overrides or (), job_name, version_base)
+
+
+def compose_notebook(name: str, overrides: Sequence[str] = (), *, config_package: str | None = "configs") -> Any:
+    """Compose and instantiate the configuration of a notebook by its name alone.
 
     Args:
         name: As given to ``notebook_config``.
@@ -62,10 +81,6 @@ def get_notebook_configuration(
     Raises:
         NotFoundError: There is no such configuration.
     """
-    from hydra import compose, initialize
-    from hydra.core.global_hydra import GlobalHydra
-    from hydra_zen import instantiate
-
     from dml.experiment.loading import load_configs
 
     if config_package is not None:
@@ -73,13 +88,20 @@ def get_notebook_configuration(
     if name not in _notebook_configs:
         there = ", ".join(list_notebook_configs()) or "none"
         raise NotFoundError(f"There is no notebook configuration {name!r}", hint=f"There are: {there}.")
-    store.add_to_hydra_store(overwrite_ok=True)
-    GlobalHydra.instance().clear()
-    with initialize(version_base="1.3", config_path=None, job_name=name):
-        composed = compose(name, overrides=list(overrides), return_hydra_config=True)
-    choices = {str(key): str(value) for key, value in composed.hydra.runtime.choices.items()}
+    return _composed(name, overrides, name, "1.3")
+
+
+def _composed(name: str, overrides: Sequence[str], job_name: str, version_base: str) -> Any:
+    from hydra import compose, initialize
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra_zen import instantiate
     from omegaconf import open_dict
 
+    store.add_to_hydra_store(overwrite_ok=True)
+    GlobalHydra.instance().clear()
+    with initialize(version_base=version_base, config_path=None, job_name=job_name):
+        composed = compose(name, overrides=list(overrides), return_hydra_config=True)
+    choices = {str(key): str(value) for key, value in composed.hydra.runtime.choices.items()}
     with open_dict(composed):
         del composed["hydra"]
     made = instantiate(composed)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dml.errors import UsageError
 from dml.experiment.catalog_config import open_catalog
-from dml.experiment.notebook_configs import get_notebook_configuration
+from dml.experiment.notebook_configs import compose_notebook
 
 if TYPE_CHECKING:
     from dml.deriva_ml import DerivaML
@@ -31,22 +31,21 @@ CONFIG_NAME: Final = "DML_CONFIG_NAME"
 
 def run_notebook(
     config_name: str | None = None,
-    overrides: Sequence[str] = (),
-    *,
-    ml_class: type[DerivaML] | None = None,
-    config_package: str | None = None,
+    overrides: Sequence[str] | None = None,
     workflow_name: str | None = None,
     workflow_type: str | Sequence[str] = "Analysis",
+    ml_class: type[DerivaML] | None = None,
+    config_package: str | None = None,
 ) -> tuple[DerivaML, Any, Any]:
     """Begin the execution of this notebook. Writes registry, workspace and catalog; a dry run writes no catalog.
 
     Args:
         config_name: The notebook's configuration; the notebook's own name when None.
         overrides: Hydra's overrides; those of ``dml run-notebook`` come after them.
-        ml_class: A subclass of ``DerivaML``.
-        config_package: The package of configurations; ``configs`` when None.
         workflow_name: Name of the workflow; the notebook's own name when None.
         workflow_type: Terms of ``Workflow_Type``.
+        ml_class: A subclass of ``DerivaML``.
+        config_package: The package of configurations; ``configs`` when None.
 
     Returns:
         The catalog, the running execution with its inputs fetched, and the instantiated configuration.
@@ -66,8 +65,8 @@ def run_notebook(
             "Which notebook this is cannot be told", hint="Give run_notebook(config_name=…, workflow_name=…)."
         )
     package = _package(config_package)
-    chosen = [*overrides, *json.loads(os.environ.get(OVERRIDES) or "[]")]
-    config = get_notebook_configuration(name, chosen, config_package=package)
+    chosen = [*(overrides or ()), *json.loads(os.environ.get(OVERRIDES) or "[]")]
+    config = compose_notebook(name, chosen, config_package=package)
     ml = open_catalog(config.deriva_ml, ml_class)
     configuration = ExecutionConfiguration(
         workflow=Workflow(workflow_name or (path.stem if path else name), workflow_type, path=path),
