@@ -62,7 +62,7 @@ def test_a_run_shows_its_log_and_its_death(live: Dashboard, start: Starter) -> N
         assert f"pid {alive.process.pid}" in text_of(live)
         os.kill(alive.process.pid, signal.SIGKILL)
         await until(pilot, lambda: "✖ dead" in text_of(live), "its death shows")
-        assert "dead 1" in text_of(live)
+        await until(pilot, lambda: "dead 1" in text_of(live), "the bar counts it")
 
     drive(live, script, size=(120, 40))
 
