@@ -188,7 +188,9 @@ def test_a_worker_killed_in_the_middle_leaves_a_sweep_that_resumes(retina: Retin
 
 def test_only_a_sweep_is_resumed(retina: RetinaProject) -> None:
     ran = succeeded(run("run", "--yes"))
-    rid = ran.stdout.splitlines()[-1].split()[0]
+    rid, _, then = ran.stdout.splitlines()[-1].partition(" ")
+    assert then == f"Uploaded.   dml lineage {rid} --host local --catalog 1", "only the project names the catalog"
+    assert run(*then.split()[2:]).code == 0
     assert f"\n{rid} Uploaded · " in ran.stderr, "without a terminal how far the run is comes in lines"
     result = run("run", "--resume", rid)
     assert result.code == 7

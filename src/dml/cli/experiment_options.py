@@ -104,6 +104,11 @@ def default_target() -> Target | None:
     return settings.target if settings.has_target else None
 
 
+def naming(target: Target) -> str:
+    """The options by which a command typed next finds a catalog: none when the settings choose it anyway."""
+    return "" if target == default_target() else f" --host {target.host} --catalog {target.catalog_id}"
+
+
 def workspace_of(target: Target | None, composition: Composition | None) -> Workspace | None:
     """Where the run works: what the configuration says, what the settings say for this target, else its default."""
     from dml.workspace import layout

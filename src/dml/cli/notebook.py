@@ -68,7 +68,7 @@ def run_notebook(
     and commits the executed notebook and its Markdown export with the outputs. The notebook calls `run_notebook()`
     first. In a project written for deriva-ml its own runner of notebooks does this.
     """
-    from dml.cli.experiment_options import composed
+    from dml.cli.experiment_options import composed, naming
     from dml.cli.run import ask, site_of
     from dml.cli.run_view import configs_document, exit_code, outcome_document, render_configs, render_outcome
     from dml.errors import NotFoundError
@@ -116,8 +116,10 @@ def run_notebook(
             raise typer.Exit(run_their_notebook(composition, request.path, ["--inspect"], shows=True).code)
         raise typer.Exit(run_notebook_file(composition.project, request).code)
     ask(composition, yes=yes, allow_dirty=allow_dirty, checked=True)
-    outcome = running.run_notebook(composition, site_of(composition, allow_dirty), request, words_of_theirs)
-    console.emit("run_notebook", outcome_document(outcome), lambda: render_outcome(console, outcome))
+    site = site_of(composition, allow_dirty)
+    outcome = running.run_notebook(composition, site, request, words_of_theirs)
+    where = naming(site.target)
+    console.emit("run_notebook", outcome_document(outcome), lambda: render_outcome(console, outcome, where))
     if not outcome.went_well:
         raise typer.Exit(exit_code(outcome))
 

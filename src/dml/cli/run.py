@@ -67,7 +67,7 @@ def run(
     Outputs are committed when the model returns; when it raises, the execution is Failed and keeps what it staged. A
     project written for deriva-ml is run by deriva-ml's own runner.
     """
-    from dml.cli.experiment_options import composed, sort_words
+    from dml.cli.experiment_options import composed, naming, sort_words
     from dml.cli.run_view import configs_document, exit_code, outcome_document, render_configs, render_outcome
     from dml.errors import UsageError
     from dml.experiment import running
@@ -96,11 +96,13 @@ def run(
     if resume is not None:
         if words or multirun:
             raise UsageError("a sweep is resumed as it was begun", hint=f"dml run --resume {resume}")
-        outcome = running.resume(composition, site_of(composition, allow_dirty), resume)
+        site = site_of(composition, allow_dirty)
+        outcome = running.resume(composition, site, resume)
     else:
         ask(composition, yes=yes, allow_dirty=allow_dirty, checked=not no_preflight)
-        outcome = running.run(composition, site_of(composition, allow_dirty))
-    console.emit("run", outcome_document(outcome), lambda: render_outcome(console, outcome))
+        site = site_of(composition, allow_dirty)
+        outcome = running.run(composition, site)
+    console.emit("run", outcome_document(outcome), lambda: render_outcome(console, outcome, naming(site.target)))
     if not outcome.went_well:
         raise typer.Exit(exit_code(outcome))
 

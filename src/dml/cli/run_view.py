@@ -58,8 +58,8 @@ def outcome_document(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def render_outcome(console: Console, outcome: Outcome) -> None:
-    """Print how a run ended, and what to type next."""
+def render_outcome(console: Console, outcome: Outcome, where: str = "") -> None:
+    """Print how a run ended, and what to type next; ``where`` are the options that name its catalog."""
     if outcome.dry_run:
         console.print("Dry run: nothing was written to the catalog.")
         return
@@ -68,11 +68,13 @@ def render_outcome(console: Console, outcome: Outcome) -> None:
             console.print(f"  {job.describe()}")
     if outcome.parent is not None:
         done = sum(job.done for job in outcome.jobs)
-        then = f"dml nested {outcome.parent}" if outcome.went_well else f"dml run --resume {outcome.parent}"
+        then = f"dml nested {outcome.parent}{where}" if outcome.went_well else f"dml run --resume {outcome.parent}"
         console.print(f"{outcome.parent} {outcome.status}: {done} of {len(outcome.jobs)} jobs are uploaded.   {then}")
     elif outcome.execution is not None:
         verb = "lineage" if outcome.status == "Uploaded" else "exec show"
-        console.print(f"{outcome.execution} {outcome.status or ''}".rstrip() + f".   dml {verb} {outcome.execution}")
+        console.print(
+            f"{outcome.execution} {outcome.status or ''}".rstrip() + f".   dml {verb} {outcome.execution}{where}"
+        )
 
 
 def exit_code(outcome: Outcome) -> int:
