@@ -46,14 +46,14 @@ def test_from_an_execution_and_from_a_typed_rid(live: Dashboard, committed: tupl
         await until(
             pilot, lambda: f"What led to {rid}" in text_of(live) and "Train · ✔" in text_of(live), "its lineage"
         )
-        assert f"$ dml lineage {rid}" in text_of(live)
+        await until(pilot, lambda: f"$ dml lineage {rid}" in text_of(live))
         await pilot.press("colon", *asset, "enter")
         await until(pilot, lambda: "model.bin · Execution_Asset · 7 B" in text_of(live), "the file")
         await until(pilot, lambda: f"{rid} Train · ✔ Uploaded" in text_of(live), "and who made it")
         await pilot.press("down", "f")
         await until(pilot, lambda: f"What was made from {rid}" in text_of(live), "the other direction")
         await until(pilot, lambda: f"output  {asset} model.bin" in text_of(live), "what it made")
-        assert f"$ dml lineage {rid} --forward" in text_of(live)
+        await until(pilot, lambda: f"$ dml lineage {rid} --forward" in text_of(live))
 
     drive(live, script, size=(120, 30))
 
@@ -77,7 +77,7 @@ def test_what_another_process_makes_and_nests_shows_when_asked_again(
         run("exec", "commit", rid)
         await pilot.press("f5")
         await until(pilot, lambda: "model.bin · Execution_Asset · 5.0 KiB" in text_of(live), "what it made, by size")
-        assert f"{rid} Train · ✔ Uploaded" in text_of(live)
+        await until(pilot, lambda: f"{rid} Train · ✔ Uploaded" in text_of(live))
         await pilot.press("home", "n")
         await until(pilot, lambda: "nothing is nested in it" in text_of(live), "no children")
         run("nested", "add", rid, child, "--sequence", "7")

@@ -33,18 +33,18 @@ def test_the_life_of_an_execution_shows_as_other_processes_live_it(
         )
         run("exec", "start", rid)
         await until(pilot, lambda: "● Running" in text_of(live), "it runs")
-        assert "running 1" in text_of(live)
+        await until(pilot, lambda: "running 1" in text_of(live))
         run("exec", "stage", rid, model)
         await until(pilot, lambda: "1 file 5.0 KiB" in text_of(live), "its file is counted")
         await until(pilot, lambda: "Execution_Asset/model.bin  5.0 KiB" in text_of(live), "its file is listed")
         await until(pilot, lambda: "staged" in text_of(live), "the journal goes on")
         run("exec", "fail", rid, "--message", "loss is NaN")
         await until(pilot, lambda: "✖ Failed" in text_of(live), "it failed")
-        assert "loss is NaN" in text_of(live)
-        assert "pending 1 · running 0 · failed 1 · [all 1]" in text_of(live)
+        await until(pilot, lambda: "loss is NaN" in text_of(live))
+        await until(pilot, lambda: "pending 1 · running 0 · failed 1 · [all 1]" in text_of(live))
         run("exec", "abort", rid, "--reason", "wrong dataset")
         await until(pilot, lambda: "⊘ Aborted" in text_of(live), "it is given up")
-        assert "pending 0" in text_of(live)
+        await until(pilot, lambda: "pending 0" in text_of(live))
 
     drive(live, script, size=(120, 40))
 
@@ -59,7 +59,7 @@ def test_a_run_shows_its_log_and_its_death(live: Dashboard, start: Starter) -> N
         await until(pilot, lambda: "running 1" in text_of(live), "the list follows")
         alive = live.local.executions[0].liveness
         assert alive is not None
-        assert f"pid {alive.process.pid}" in text_of(live)
+        await until(pilot, lambda: f"pid {alive.process.pid}" in text_of(live))
         os.kill(alive.process.pid, signal.SIGKILL)
         await until(pilot, lambda: "✖ dead" in text_of(live), "its death shows")
         await until(pilot, lambda: "dead 1" in text_of(live), "the bar counts it")

@@ -166,7 +166,7 @@ def test_a_real_experiment_is_checked_run_and_uploaded(
     async def script(pilot: Pilot[None]) -> None:
         await pilot.press("5")
         await until(pilot, lambda: "retina_quick" in text_of(live), "the project is read")
-        assert "lr_sweep" in text_of(live)
+        await until(pilot, lambda: "lr_sweep" in text_of(live))
         await pilot.press("enter")
         await until(pilot, lambda: "Nothing would fail: r runs it" in text_of(live), "it passes")
         assert world.dataset in text_of(live)
