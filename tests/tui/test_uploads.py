@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,7 +21,7 @@ from dml.tui.processes import Surroundings
 from dml.tui.screens.dialogs import Question
 from dml.tui.state import Commit, FileProgress
 from dml.workspace.assets import FileIdentity, StagedAsset, stage_asset
-from dml.workspace.executions import get_execution, insert_execution
+from dml.workspace.executions import ExecutionRow, get_execution, insert_execution
 from dml.workspace.layout import Workspace
 from dml.workspace.registry import Registry
 from targets import Place
@@ -73,6 +75,25 @@ main()
 """
 
 
+@contextmanager
+def gated_commit(rid: str, place: Place, root: Path) -> Iterator[subprocess.Popen[str]]:
+    """A commit in another process, whose next piece goes when it is given a line; closed, all go."""
+    command = [sys.executable, "-c", GATED, "exec", "commit", rid, "--chunk-size", str(PIECE)]
+    settings = Surroundings(place.target, root).environment()
+    with subprocess.Popen(command, env={**os.environ, **settings}, stdin=subprocess.PIPE, text=True) as other:
+        try:
+            yield other
+        finally:
+            other.kill()
+
+
+def let_go(commit: subprocess.Popen[str], pieces: int = 1) -> None:
+    """Let pieces of a gated commit go."""
+    assert commit.stdin is not None
+    commit.stdin.write("\n" * pieces)
+    commit.stdin.flush()
+
+
 def test_a_commit_of_another_process_shows_piece_by_piece(
     live: Dashboard, execution: Execution, run: Run, root: Path, place: Place, tmp_path: Path
 ) -> None:
@@ -81,45 +102,38 @@ def test_a_commit_of_another_process_shows_piece_by_piece(
     run("exec", "start", rid)
     run("exec", "stage", rid, tmp_path / "model.bin")
     run("exec", "stop", rid)
-    command = [sys.executable, "-c", GATED, "exec", "commit", rid, "--chunk-size", str(PIECE)]
-    settings = Surroundings(place.target, root).environment()
 
     async def script(pilot: Pilot[None]) -> None:
         await pilot.press("2")
-        with subprocess.Popen(command, env={**os.environ, **settings}, stdin=subprocess.PIPE, text=True) as other:
-            assert other.stdin is not None
-            try:
-                for number in range(pieces):
-                    await until(pilot, lambda n=number: _piece(live) == n + 1, "the next piece is in flight")
-                    file = _file(live)
-                    assert file is not None
-                    assert (file.done, file.state) == (number * PIECE, "sending")
-                    line = next(one for one in text_of(live).splitlines() if "model.bin" in one)
-                    assert f"{number + 1} of {pieces}" in line
-                    assert f"{binary_size(number * PIECE)} of {binary_size(pieces * PIECE)}" in line
-                    assert f"{number * 100 // pieces:>3}%" in line
-                    if number:
-                        await until(pilot, lambda: "B/s" in text_of(live), "its rate")
-                        assert file.rate
-                    other.stdin.write("\n")
-                    other.stdin.flush()
-                other.stdin.close()
-                await until(pilot, lambda: "Nothing is on its way." in text_of(live), "it is done")
-            finally:
-                other.kill()
+        with gated_commit(rid, place, root) as other:
+            for number in range(pieces):
+                await until(pilot, lambda n=number: _piece(live) == n + 1, "the next piece is in flight")
+                file = _file(live)
+                assert file is not None
+                assert (file.done, file.state) == (number * PIECE, "sending")
+                line = next(one for one in text_of(live).splitlines() if "model.bin" in one)
+                assert f"{number + 1} of {pieces}" in line
+                assert f"{binary_size(number * PIECE)} of {binary_size(pieces * PIECE)}" in line
+                assert f"{number * 100 // pieces:>3}%" in line
+                if number:
+                    await until(pilot, lambda: "B/s" in text_of(live), "its rate")
+                    assert file.rate
+                let_go(other)
+            let_go(other, pieces)
+            await until(pilot, lambda: "Nothing is on its way." in text_of(live), "it is done")
 
     drive(live, script, size=(160, 30))
     assert "Uploaded" in run("exec", "show", rid)
 
 
-def test_pause_resume_and_cancel_an_upload(live: Dashboard, large: str, start: Starter, run: Run) -> None:
+def test_pause_and_resume_an_upload(live: Dashboard, large: str, place: Place, root: Path, run: Run) -> None:
     async def script(pilot: Pilot[None]) -> None:
         await pilot.press("2")
-        child = start("exec", "commit", large, "--chunk-size", PIECE)
-        await until(pilot, lambda: (file := _file(live)) is not None and file.chunk > 3, "it is under way")
-        await pilot.press("p")
-        await until(pilot, lambda: "◍ halted" in text_of(live), "it is paused")
-        child.communicate(timeout=60)
+        with gated_commit(large, place, root) as other:
+            let_go(other, 3)
+            await until(pilot, lambda: _piece(live) > 3, "it is under way")
+            await pilot.press("p")
+            await until(pilot, lambda: "◍ halted" in text_of(live), "it is paused")
         paused = _file(live)
         assert paused is not None
         assert paused.done >= 3 * PIECE
@@ -135,21 +149,25 @@ def test_pause_resume_and_cancel_an_upload(live: Dashboard, large: str, start: S
 
 
 def test_cancel_ends_the_upload_and_the_execution_has_failed(
-    live: Dashboard, large: str, start: Starter, execution: Execution
+    live: Dashboard, large: str, place: Place, root: Path, execution: Execution
 ) -> None:
+    def row() -> ExecutionRow:
+        with Registry.reading(execution.place.workspace) as registry:
+            return get_execution(registry, large)
+
     async def script(pilot: Pilot[None]) -> None:
         await pilot.press("2")
-        start("exec", "commit", large, "--chunk-size", PIECE)
-        await until(pilot, lambda: (file := _file(live)) is not None and file.chunk > 3, "it is under way")
-        await pilot.press("x")
-        await until(pilot, lambda: isinstance(live.screen, Question), "it asks")
-        await pilot.press("y")
-        await until(pilot, lambda: not live.local.commits, "it is over")
+        with gated_commit(large, place, root) as other:
+            let_go(other, 3)
+            await until(pilot, lambda: _piece(live) > 3, "it is under way")
+            await pilot.press("x")
+            await until(pilot, lambda: isinstance(live.screen, Question), "it asks")
+            await pilot.press("y")
+            await until(pilot, lambda: row().status == "Failed", "it is over")
+            await until(pilot, lambda: not live.local.commits, "it is not shown any more")
 
     drive(live, script, size=(160, 30))
-    with Registry.reading(execution.place.workspace) as registry:
-        row = get_execution(registry, large)
-    assert (row.status, row.error) == ("Failed", "the upload was cancelled")
+    assert row().error == "the upload was cancelled"
 
 
 def test_repeated_requests_of_another_process_are_counted(tmp_path: Path, start: Starter) -> None:
