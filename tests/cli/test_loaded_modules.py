@@ -9,6 +9,8 @@ import sys
 
 import pytest
 
+from dml.cli.reference import all_commands
+
 HEAVY = (
     "pandas",
     "sqlalchemy",
@@ -54,6 +56,11 @@ LOCAL = {"DML_HOST": "local", "DML_CATALOG": "1"}
 def test_help_and_version_load_nothing(words: list[str]) -> None:
     light = {"dml.settings"} if words == ["xyzy"] else set()  # all groups are loaded to find a suggestion
     assert not loaded(*words) & ({*HEAVY, "rich", "sqlite3", "dml.settings"} - light)
+
+
+@pytest.mark.parametrize("words", [path.split()[1:] for path, _, _ in all_commands()], ids=" ".join)
+def test_no_command_loads_what_another_needs(words: list[str]) -> None:
+    assert not loaded(*words, "--help") & {*HEAVY, "rich", "dml.embedded"}
 
 
 @pytest.mark.parametrize(

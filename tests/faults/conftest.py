@@ -8,11 +8,8 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,7 +17,6 @@ from catalog.scripted import Script, patient, scripted_catalog
 from dml.catalog.connection import Catalog
 from dml.catalog.objects import stat
 from dml.catalog.rows import select
-from dml.cli.__main__ import main
 from dml.deriva_ml import DerivaML
 from dml.embedded.application import open_application
 from dml.embedded.transport import WsgiAdapter
@@ -29,7 +25,10 @@ from dml.execution.commit import CommitOptions
 from dml.execution.execution import Execution
 from dml.execution.workflow import Workflow
 from dml.workspace import assets
+from execution.conftest import Ran, dml
 from targets import Place, real_place
+
+__all__ = ["Ran", "dml"]
 
 CHUNK = 40_000
 OPTIONS = CommitOptions(jobs=2, chunk_size=CHUNK)
@@ -171,27 +170,3 @@ def stage(ml: DerivaML, workflow: Workflow, contents: dict[str, bytes]) -> Stage
         for name, content in contents.items():
             execution.asset_file_path("Execution_Asset", name, asset_types=[]).write_bytes(content)
     return Staged(ml, execution, contents)
-
-
-@dataclass(frozen=True)
-class Ran:
-    """What a command did."""
-
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def dml(place: Place, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ran]:
-    """Runs ``dml`` in this process with the test's catalog chosen; returns exit code and output."""
-    monkeypatch.setenv("DML_HOST", place.target.host)
-    monkeypatch.setenv("DML_CATALOG", place.target.catalog_id)
-
-    def run(*arguments: Any) -> Ran:
-        out, err = StringIO(), StringIO()
-        with redirect_stdout(out), redirect_stderr(err):
-            code = main([str(argument) for argument in arguments])
-        return Ran(code, out.getvalue(), err.getvalue())
-
-    return run
