@@ -9,7 +9,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -409,23 +408,22 @@ def test_a_file_system_without_a_write_ahead_log_is_refused_with_advice(
 
 
 @pytest.mark.parametrize("state", ["missing", "read-only"])
-def test_a_home_that_cannot_be_written_is_an_error_with_advice_and_reading_works(
-    request: pytest.FixtureRequest, state: str
-) -> None:
-    # In a child without root's rights, for which no permission counts, where it can get at its files.
-    base = Path(tempfile.mkdtemp())
-    base.chmod(0o755)
-    request.addfinalizer(lambda: shutil.rmtree(base))
+def test_a_home_that_cannot_be_written_is_an_error_with_advice_and_reading_works(tmp_path: Path, state: str) -> None:
+    # No permission counts for root's capabilities: the child gives them up (Linux, capset) and stays the owner of
+    # its files, so that whatever stands above them may be closed to others.
+    base = tmp_path / "closed"
+    base.mkdir()
     home = base / "barred"
     if state == "read-only":
         home.mkdir(mode=0o555)
     else:
         base.chmod(0o555)
     program = (
-        "import os, sys\n"
+        "import ctypes, os, sys\n"
         "from dml.cli.__main__ import main\n"
-        "import dml.catalog.connection, dml.execution.creation, dml.cli.execution\n"
-        "os.getuid() or os.setuid(65534)\n"
+        "if os.geteuid() == 0:\n"
+        "    header, none = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()\n"
+        "    sys.exit('capset') if ctypes.CDLL(None).capset(header, none) else None\n"
         "sys.exit(main(sys.argv[1:]))\n"
     )
     environment = {
