@@ -8,8 +8,10 @@ import pytest
 
 from cli.runner import check_message, run
 from dml.catalog.connection import Catalog
+from dml.catalog.definitions import create_asset_table
 from dml.catalog.rows import insert, select
 from dml.catalog.traffic import Traffic
+from preflight.waves import counted_waves
 
 from .conftest import Story
 
@@ -56,19 +58,135 @@ def test_a_list_is_cut_and_says_so(story: Story, words: tuple[str, ...], key: st
     assert "are shown" not in run(*words, "--limit", "0").stderr
 
 
-@pytest.mark.parametrize("limit", ["50", "0"])
-def test_many_datasets_cost_three_requests(story: Story, catalog: Catalog, requests: list[str], limit: str) -> None:
-    made = insert(catalog, "deriva-ml:Dataset", [{"Description": f"d{n}"} for n in range(260)])
-    typed = [{"Dataset": row["RID"], "Dataset_Type": "Training"} for row in made]
+MANY = 230
+"""Rows of each kind; more than fit by their RIDs into one path."""
+
+
+@pytest.fixture
+def many(story: Story, catalog: Catalog) -> str:
+    """Many rows of everything that is listed; the RID of an execution that read and made many assets."""
+    execution = story.executions["Train digit classifier"]
+    datasets = insert(catalog, "deriva-ml:Dataset", [{"Description": f"many {n}"} for n in range(MANY)])
+    rids = [row["RID"] for row in datasets]
+    typed = [{"Dataset": rid, "Dataset_Type": "Training"} for rid in rids]
     insert(catalog, "deriva-ml:Dataset_Dataset_Type", typed)
-    run("dataset", "list")
-    requests.clear()
-    found = run("dataset", "list", "--limit", limit, "--json").json
-    assert len(requests) <= 3
-    assert len(found["datasets"]) == 50 if limit == "50" else len(found["datasets"]) >= 260
-    assert all(one["types"] == ["Training"] for one in found["datasets"] if one["description"].startswith("d1"))
-    of_type = run("dataset", "list", "--type", "Training", "--limit", limit, "--json").json
-    assert of_type["more"] is found["more"]
+    versions = [{"Dataset": rid, "Version": f"1.{n}.0"} for rid in rids for n in range(3)]
+    insert(catalog, "deriva-ml:Dataset_Version", versions)
+    workflows = [{"Name": f"many {n}", "URL": f"https://example.org/{n}", "Checksum": f"{n}"} for n in range(MANY)]
+    made = insert(catalog, "deriva-ml:Workflow", workflows)
+    of_type = [{"Workflow": row["RID"], "Workflow_Type": "Training"} for row in made]
+    insert(catalog, "deriva-ml:Workflow_Workflow_Type", of_type)
+    runs = [{"Workflow": made[0]["RID"], "Status": "Uploaded", "Description": f"many {n}"} for n in range(MANY)]
+    executions = [row["RID"] for row in insert(catalog, "deriva-ml:Execution", runs)]
+    terms = [{"Name": f"Many_{n}", "Description": "one of many"} for n in range(MANY)]
+    insert(catalog, "deriva-ml:Workflow_Type", terms, defaults=["ID", "URI"])
+    image = catalog.schema().table("Image")
+    used = catalog.schema().asset_execution_table(image)
+    types = catalog.schema().asset_type_table(image)
+    digit = next(one for one in catalog.schema().feature_tables() if one.name == "Digit").table.qualified_name
+    assert used is not None
+    assert types is not None
+    files = [{"Filename": f"{n}.png", "URL": f"/hatrac/many/{n}", "Length": 1, "MD5": f"{n:032x}"} for n in range(MANY)]
+    images = [row["RID"] for row in insert(catalog, image.qualified_name, files)]
+    insert(catalog, types.qualified_name, [{"Image": rid, "Asset_Type": "Image"} for rid in images])
+    links = [{"Image": rid, "Execution": execution, "Asset_Role": "Output"} for rid in images]
+    links += [{"Image": images[0], "Execution": rid, "Asset_Role": "Input"} for rid in executions]
+    insert(catalog, used.qualified_name, links)
+    said = {"Execution": execution, "Feature_Name": "Digit", "Digit": "7"}
+    insert(catalog, digit, [{"Image": rid, **said} for rid in images])
+    return execution
+
+
+COUNTED = [
+    ("workflow", "list"),
+    ("workflow", "list", "--type", "Training"),
+    ("asset", "list"),
+    ("asset", "list", "Image"),
+    ("asset", "list", "Image", "--execution", "RUN"),
+    ("asset", "list", "Image", "--type", "Image", "--role", "Output"),
+    ("asset", "executions", "IMAGE"),
+    ("feature", "list"),
+    ("feature", "values", "Image.Digit"),
+    ("feature", "values", "Image.Digit", "--selector", "newest"),
+    ("feature", "values", "Image.Digit", "--execution", "RUN"),
+    ("vocab", "list"),
+    ("vocab", "list", "Workflow_Type"),
+    ("dataset", "list"),
+    ("dataset", "list", "--type", "Training", "--deleted"),
+    ("dataset", "history", "DATASET"),
+    ("exec", "list"),
+    ("exec", "list", "--workflow", "Train digit classifier"),
+    ("cache", "list"),
+    ("catalog", "list"),
+]
+
+
+@pytest.mark.parametrize("limit", ["", "3", "0"])
+def test_every_list_costs_three_requests_whatever_its_length(
+    story: Story, catalog: Catalog, many: str, requests: list[str], limit: str
+) -> None:
+    image = select(catalog, catalog.schema().table("Image").qualified_name, where={"Filename": "0.png"})[0]["RID"]
+    dataset = select(catalog, "deriva-ml:Dataset", where={"Description": "many 7"})[0]["RID"]
+    names = {"RUN": many, "IMAGE": image, "DATASET": dataset}
+    for words in COUNTED:
+        spelled = [names.get(word, word) for word in words]
+        if limit and "--limit" in run(*words[:2], "--help").stdout:
+            spelled += ["--limit", limit]
+        requests.clear()
+        done = run(*spelled)
+        assert done.code == 0, done.shown
+        assert len(requests) <= 3, (spelled, requests)
+        if words[0] in ("exec", "cache") or words == ("catalog", "list"):
+            assert requests == []
+
+
+def test_the_types_of_many_datasets(story: Story, many: str) -> None:
+    found = run("dataset", "list", "--limit", "0", "--json").json
+    assert len(found["datasets"]) >= MANY
+    assert all(one["types"] == ["Training"] for one in found["datasets"] if one["description"].startswith("many"))
+    assert run("dataset", "list", "--type", "Training", "--limit", "50", "--json").json["more"] is True
+
+
+@pytest.mark.parametrize("tables", [4, 12])
+def test_assets_of_all_tables_take_as_long_as_three_requests(
+    story: Story,
+    catalog: Catalog,
+    many: str,
+    requests: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tables: int,
+) -> None:
+    for number in range(tables - len(catalog.schema().asset_tables())):
+        create_asset_table(catalog, f"deriva-ml:Kind_{number}")
+    assert len(catalog.schema().asset_tables()) == tables
+    for words in (
+        ("--execution", many),
+        ("--execution", many, "--role", "Output"),
+        ("--type", "Image"),
+        ("--role", "Input"),
+    ):
+        for limit in ("3", "100", "0"):
+            requests.clear()
+            with counted_waves(monkeypatch) as waves:
+                found = run("asset", "list", *words, "--limit", limit, "--json").json["assets"]
+            assert len(found) >= 1
+            shown = {one["table"] for one in found}
+            assert len(requests) <= 1 + tables + len(shown), requests
+            assert len(waves.sizes) <= 3, waves.sizes
+            assert [one["created"] for one in found] == sorted((one["created"] for one in found), reverse=True)
+
+
+def test_assets_of_what_is_no_execution(story: Story) -> None:
+    unknown = run("asset", "list", "--execution", "1-ZZZZ")
+    assert (unknown.code, "No execution 1-ZZZZ" in unknown.stderr) == (6, True)
+    other = run("asset", "list", "--execution", story.model)
+    assert (other.code, "not an execution" in other.stderr) == (2, True)
+
+
+def test_a_type_may_be_asked_for_by_a_synonym(story: Story, catalog: Catalog) -> None:
+    assert run("vocab", "synonym", "Asset_Type", "Model_File", "Weights").code == 0
+    found = run("asset", "list", "--type", "Weights", "--json").json["assets"]
+    assert story.model in {one["rid"] for one in found}
 
 
 def test_the_executions_of_a_workspace_need_no_request(story: Story, requests: list[str]) -> None:

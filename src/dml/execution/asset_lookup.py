@@ -1,6 +1,6 @@
 """Assets of the catalog by table, type and execution, a page at a time, and the executions that used one.
 
-A list costs two requests a table, whatever the number of its rows.
+A list costs two requests a table, whatever the number of its rows; those of all tables go out together.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from dml.catalog.schema import EXECUTION
 from dml.catalog.url import condition, quote, table_path
 from dml.errors import NotFoundError, UsageError
 from dml.safe_text import safe
+from dml.workspace.times import read_time
 
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog
@@ -27,11 +28,16 @@ __all__ = [
     "AssetUse",
     "asset_table",
     "assets_by_rid",
+    "check_execution",
     "execution_link",
     "find_asset",
     "list_assets",
     "uses_of_asset",
 ]
+
+
+_AT_ONCE = 16
+"""Tables that are asked at the same time. A catalog has few, and what a user waits for are the rounds."""
 
 
 @dataclass(frozen=True)
@@ -126,9 +132,11 @@ def list_assets(
     role: str | None = None,
     limit: int | None = None,
 ) -> tuple[list[Asset], bool]:
-    """Assets, the newest first in each table, and whether there are more than ``limit``.
+    """Assets, the newest first, and whether there are more than ``limit``.
 
-    Two requests a table, made at the same time for all tables.
+    One request for each table and one more, for the types, for each table of which assets are shown. The first kind
+    goes out together, then the second: two in sequence for up to 16 tables, whatever the number of rows.
+    ERMrest has no union that would need fewer; see ``docs/adr/0006-assets-of-all-tables.md``.
 
     Args:
         catalog: Where.
@@ -140,10 +148,38 @@ def list_assets(
     """
     chosen = [asset_table(catalog, table)] if table is not None else list(catalog.schema().asset_tables())
     calls = [partial(_page, catalog, one, asset_type, execution, role, limit) for one in chosen]
-    parts = gather(calls)
-    found = [asset for rows, _ in parts for asset in rows]
-    more = any(cut for _, cut in parts)
-    return (found, more) if limit is None else (found[:limit], more or len(found) > limit)
+    pages = gather(calls, at_once=_AT_ONCE)
+    found = [(one, row) for one, (rows, _) in zip(chosen, pages, strict=True) for row in rows]
+    if len(chosen) > 1:
+        found.sort(key=lambda pair: str(pair[1]["RID"]))
+        found.sort(key=lambda pair: _moment(pair[1]), reverse=True)
+    shown = found[:limit]
+    parts: dict[str, tuple[Table, list[Row]]] = {}
+    for one, row in shown:
+        parts.setdefault(one.qualified_name, (one, []))[1].append(row)
+    typed = gather([partial(_with_types, catalog, one, rows) for one, rows in parts.values()], at_once=_AT_ONCE)
+    by_rid = {asset.rid: asset for part in typed for asset in part}
+    more = len(found) > len(shown) or any(cut for _, cut in pages)
+    return [by_rid[str(row["RID"])] for _, row in shown], more
+
+
+def _moment(row: Row) -> float:
+    created = read_time(str(row.get("RCT") or ""))
+    return created.timestamp() if created is not None else 0.0
+
+
+def check_execution(catalog: Catalog, rid: str) -> None:
+    """Refuse a RID that is no execution; one request.
+
+    Raises:
+        NotFoundError: There is no such row.
+        UsageError: It is a row of something else.
+    """
+    place = locate(catalog, [rid]).get(rid)
+    if place is None or place.deleted:
+        raise NotFoundError(f"No execution {rid} in {catalog.target}", hint="Check the RID; dml exec list.")
+    if place.qualified_name != EXECUTION:
+        raise UsageError(f"{rid} is a row of {place.table}, not an execution")
 
 
 def find_asset(catalog: Catalog, rid: str) -> Asset:
@@ -217,7 +253,7 @@ def _page(
     execution: str | None,
     role: str | None,
     limit: int | None,
-) -> tuple[list[Asset], bool]:
+) -> tuple[list[Row], bool]:
     steps: list[tuple[str, str, str, object]] = []
     if asset_type is not None:
         link = _type_link(catalog, table)
@@ -233,8 +269,7 @@ def _page(
         wanted = [(column, execution), ("Asset_Role", role)]
         conditions = "/".join(condition(name, [value]) for name, value in wanted if value is not None)
         path += f"/(RID)=({table_path(association)}:{quote(own)})/{conditions}/$A"
-    rows, more = page(catalog, path, sort=("RCT::desc::", "RID"), limit=limit)
-    return _with_types(catalog, table, rows), more
+    return page(catalog, path, sort=("RCT::desc::", "RID"), limit=limit)
 
 
 def execution_link(catalog: Catalog, table: Table) -> tuple[str, str, str] | None:
