@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from xml.etree import ElementTree
 
+from PIL import Image
+
 from cli.runner import run
 from dml.catalog.connection import Catalog
 from dml.nesting.metrics import find_metrics_files
@@ -49,10 +51,21 @@ def test_metrics_as_table_plot_and_drawing(story: Story, catalog: Catalog) -> No
     drawn = run("metrics", measured, "--plot", metric, "--output", "m.svg")
     assert drawn.code == 0
     assert ElementTree.fromstring(Path("m.svg").read_text()).tag.endswith("svg")
+    for command in ("metrics", "compare"):
+        words = (command, measured, other, "--plot", metric, "--output", f"{command}.png")
+        done = run(*words)
+        assert (done.code, done.stderr.splitlines()[-1]) == (0, f"{command}.png written")
+        with Image.open(f"{command}.png") as image:
+            assert (image.format, image.size) == ("PNG", (1440, 720))
 
 
 def test_metrics_refuses(story: Story) -> None:
     rid = next(iter(story.executions.values()))
     assert run("metrics", rid, "--plot", "nothing").code == 6
-    assert run("metrics", rid, "--output", "m.svg").code == 2
-    assert run("metrics", rid, "--plot", "loss", "--output", "m.gif").code == 2
+    for words, said in (
+        (("--output", "m.svg"), f"error: --output needs --plot\nhint: dml metrics {rid} --plot METRIC -o m.svg\n"),
+        (("--plot", "loss", "-o", "m.gif"), "error: m.gif is no drawing\nhint: Name a file .svg or .png.\n"),
+    ):
+        refused = run("metrics", rid, *words)
+        assert (refused.code, refused.stderr) == (2, said)
+        assert run("compare", rid, rid, *words).code == 2

@@ -13,7 +13,7 @@ from dml.cli.formatting import UNKNOWN, duration
 from dml.cli.frame import command, current, single
 from dml.cli.output import Cell, terminal_width
 from dml.cli.tables import Column
-from dml.errors import DmlError, NotFoundError, UsageError
+from dml.errors import NotFoundError, UsageError
 from dml.safe_text import safe
 
 if TYPE_CHECKING:
@@ -34,20 +34,27 @@ def compare(
     rids: Annotated[list[str], Argument(metavar="RID RID…", help="Executions.", autocompletion=complete_execution)],
     everything: Annotated[bool, Option("--all", help="Also what is the same for all.")] = False,
     plot: Annotated[str | None, Option("--plot", metavar="METRIC", help="Draw the curves of a metric.")] = None,
-    output: Annotated[Path | None, Option("--output", "-o", metavar="FILE", help="Draw into an SVG file.")] = None,
+    output: Annotated[
+        Path | None,
+        Option("--output", "-o", metavar="FILE", help="Draw into a .svg or .png file; PNG needs the extra `plots`."),
+    ] = None,
 ) -> None:
     """Show executions side by side: configuration, inputs, code, durations, metrics."""
     from dml.catalog.connection import connect
     from dml.lineage.compare import compare_executions
+    from dml.lineage.plot_file import check_drawing, write_plot
 
-    if output is not None and plot is None:
-        raise UsageError("--output needs --plot", hint="dml compare RID RID --plot METRIC --output FILE.svg")
+    if output is not None:
+        if plot is None:
+            raise UsageError("--output needs --plot", hint="dml compare RID RID --plot METRIC --output FILE.svg")
+        check_drawing(output)
     invocation = current()
     catalog = connect(invocation.target, on_wait=invocation.console.say)
     found = compare_executions(catalog, rids)
     curves = _curves(found, plot) if plot is not None else {}
     if output is not None:
-        _write(output, plot or "", curves)
+        write_plot(output, plot or "", curves)
+        invocation.console.say(f"{output} written")
     document = {
         "executions": [run.execution.rid for run in found.runs],
         "aspects": [{**asdict(aspect), "differs": aspect.differs} for aspect in found.aspects],
@@ -62,16 +69,6 @@ def _curves(found: Compared, metric: str) -> dict[str, list[float]]:
         names = ", ".join(safe(name, limit=40) for name in list(known)[:12]) or "none"
         raise NotFoundError(f"no metric {metric!r} in these executions", hint=f"There are: {names}.")
     return {run.execution.rid: [step[metric] for step in run.steps if metric in step] for run in found.runs}
-
-
-def _write(output: Path, metric: str, curves: dict[str, list[float]]) -> None:
-    from dml.lineage.plot import svg_plot
-
-    try:
-        output.write_text(svg_plot(metric, curves), encoding="utf-8")
-    except OSError as error:
-        raise DmlError(f"cannot write {output}: {error.strerror}") from error
-    current().console.say(f"{output} written")
 
 
 def _print(found: Compared, curves: dict[str, list[float]], everything: bool, *, drawn: bool) -> None:

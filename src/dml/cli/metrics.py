@@ -22,7 +22,7 @@ app = single("metrics")
     examples=[
         ("dml metrics 6A2 6A4", "The last value of each metric, side by side."),
         ("dml metrics 6A2 6A4 --plot accuracy", "And the curves of one, in the terminal."),
-        ("dml metrics 6A2 --plot accuracy --output accuracy.svg", "The curves as a drawing."),
+        ("dml metrics 6A2 6A4 --plot accuracy --output accuracy.png", "The curves as a drawing; or as .svg."),
     ],
 )
 def metrics(
@@ -30,7 +30,7 @@ def metrics(
     plot: Annotated[str | None, Option("--plot", metavar="METRIC", help="Draw the curves of a metric.")] = None,
     output: Annotated[
         Path | None,
-        Option("--output", "-o", metavar="FILE", help="Draw into an SVG file; other programs make a PNG of it."),
+        Option("--output", "-o", metavar="FILE", help="Draw into a .svg or .png file; PNG needs the extra `plots`."),
     ] = None,
     steps: Annotated[bool, Option("--steps", help="With --json, every step.")] = False,
 ) -> None:
@@ -40,13 +40,13 @@ def metrics(
     from dml.catalog.concurrency import gather
     from dml.catalog.rids import validate_rid
     from dml.errors import UsageError
+    from dml.lineage.plot_file import check_drawing, write_plot
     from dml.nesting.metrics import find_metrics_files, last_of, read_steps
 
-    if output is not None and (plot is None or output.suffix.lower() != ".svg"):
-        raise UsageError(
-            "--output needs --plot METRIC and a file named .svg",
-            hint="dml metrics RID --plot loss -o loss.svg; rsvg-convert loss.svg -o loss.png makes a PNG of it.",
-        )
+    if output is not None:
+        if plot is None:
+            raise UsageError("--output needs --plot", hint=f"dml metrics {' '.join(rids)} --plot METRIC -o {output}")
+        check_drawing(output)
     console, catalog = current().console, open_catalog()
     wanted = list(dict.fromkeys(map(validate_rid, rids)))
     files = find_metrics_files(catalog, wanted)
@@ -55,7 +55,7 @@ def metrics(
     last = {rid: last_of(found.get(rid, ())) for rid in wanted}
     curves = {} if plot is None else _curves(found, last, plot)
     if output is not None and plot is not None:
-        _write(output, plot, curves)
+        write_plot(output, plot, curves)
     payload = {
         "executions": [
             {
@@ -88,16 +88,6 @@ def _curves(
         names = ", ".join(safe(name, limit=40) for name in known[:12]) or "none"
         raise NotFoundError(f"no metric {metric!r} in these executions", hint=f"There are: {names}.")
     return {rid: [step[metric] for step in steps if metric in step] for rid, steps in found.items()}
-
-
-def _write(output: Path, metric: str, curves: dict[str, list[float]]) -> None:
-    from dml.errors import DmlError
-    from dml.lineage.plot import svg_plot
-
-    try:
-        output.write_text(svg_plot(metric, curves), encoding="utf-8")
-    except OSError as error:
-        raise DmlError(f"cannot write {output}: {error.strerror}") from error
 
 
 def _print(
