@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final, Literal, get_args
 
 from typer import Argument, Option
 
-from dml.cli.frame import current
+from dml.cli.frame import Command, current
 
 if TYPE_CHECKING:
+    from dml.cli.typer_internals import Context
     from dml.experiment.composition import Composition
     from dml.target import Target
     from dml.workspace.layout import Workspace
@@ -35,15 +37,49 @@ Python = Annotated[
 ]
 Yes = Annotated[bool, Option("--yes", "-y", help="Do not ask.")]
 ListConfigs = Annotated[bool, Option("--list-configs", help="List what there is to choose, and leave.")]
-Cfg = Annotated[str | None, Option("--cfg", metavar="job|hydra|all", help="Print the configuration, and leave.")]
-Info = Annotated[
-    str | None, Option("--info", metavar="WHAT", help="Print what Hydra knows (all, defaults, plugins …), and leave.")
+CfgMode = Literal["job", "hydra", "all"]
+InfoMode = Literal["all", "config", "defaults", "defaults-tree", "plugins", "searchpath"]
+Cfg = Annotated[
+    CfgMode | None,
+    Option("--cfg", metavar="[MODE]", help="Print the configuration, and leave: job (when left out), hydra or all."),
 ]
+Info = Annotated[
+    InfoMode | None,
+    Option(
+        "--info",
+        metavar="[MODE]",
+        help="Print what Hydra knows, and leave: all (when left out), config, defaults, defaults-tree, plugins or"
+        " searchpath.",
+    ),
+]
+
+MODES: Final[dict[str, tuple[str, ...]]] = {"--cfg": get_args(CfgMode), "--info": get_args(InfoMode)}
+"""Options whose value may be left out, with their values; the first is meant then."""
 
 DEFAULT_CONFIG_NAME = "deriva_model"
 DEFAULT_TIMEOUT = 60.0
 
 _RID = re.compile(r"[0-9A-Z]{1,4}(-[0-9A-Z]{1,4})*(@[0-9][^=\s]*)?")
+
+
+class ShowingCommand(Command):
+    """A command with ``--cfg [MODE]`` and ``--info [MODE]``, whose next word is a mode only when it is one's name."""
+
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        """Parse the line, each left out mode put in first."""
+        return super().parse_args(ctx, with_modes(args))
+
+
+def with_modes(words: Sequence[str]) -> list[str]:
+    """The words of a command line with the mode of ``--cfg`` and ``--info`` after each that has none."""
+    found: list[str] = []
+    for position, word in enumerate(words):
+        if word == "--":
+            return [*found, *words[position:]]
+        found.append(word)
+        if word in MODES and (position + 1 == len(words) or words[position + 1] not in MODES[word]):
+            found.append(MODES[word][0])
+    return found
 
 
 def sort_words(words: list[str]) -> tuple[list[str], list[str]]:
@@ -105,8 +141,11 @@ def default_target() -> Target | None:
 
 
 def naming(target: Target) -> str:
-    """The options by which a command typed next finds a catalog: none when the settings choose it anyway."""
-    return "" if target == default_target() else f" --host {target.host} --catalog {target.catalog_id}"
+    """The options by which a command typed next finds a catalog: none when the settings choose it without flags."""
+    settings = current().settings
+    told = "flag" in (settings.origin("host"), settings.origin("catalog"))
+    known = target == default_target() and not told
+    return "" if known else f" --host {target.host} --catalog {target.catalog_id}"
 
 
 def workspace_of(target: Target | None, composition: Composition | None) -> Workspace | None:

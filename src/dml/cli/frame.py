@@ -70,7 +70,12 @@ def _nothing() -> None:
 
 
 def command(
-    app: typer.Typer, name: str, *, examples: Sequence[tuple[str, str]], **settings: Any
+    app: typer.Typer,
+    name: str,
+    *,
+    examples: Sequence[tuple[str, str]],
+    cls: type[Command] | None = None,
+    **settings: Any,
 ) -> Callable[[_Function], _Function]:
     """Register a function as the command ``name`` of ``app``; its docstring is the help.
 
@@ -78,12 +83,13 @@ def command(
         app: From ``group`` or ``single``.
         name: The word to type.
         examples: Lines and explanations, at least one.
+        cls: A command class of its own; ``Command`` when None.
         settings: Further arguments of ``Typer.command``, such as ``context_settings`` or ``hidden``.
     """
 
     def register(function: _Function) -> _Function:
         function.dml_examples = tuple(Example(*entry) for entry in examples)  # type: ignore[attr-defined]
-        app.command(name, cls=Command, **settings)(function)
+        app.command(name, cls=cls or Command, **settings)(function)
         return function
 
     return register

@@ -16,6 +16,7 @@ from dml.cli.experiment_options import (
     Info,
     ListConfigs,
     Python,
+    ShowingCommand,
     Timeout,
     Yes,
 )
@@ -30,6 +31,7 @@ app = single("run-notebook")
 @command(
     app,
     "run-notebook",
+    cls=ShowingCommand,
     examples=[
         ("dml run-notebook notebooks/roc_analysis.ipynb", "Check, ask, run, commit."),
         ("dml run-notebook roc.ipynb -p threshold 0.4 assets=roc_quick --yes", "With a parameter and an override."),
@@ -69,7 +71,7 @@ def run_notebook(
     first. In a project written for deriva-ml its own runner of notebooks does this.
     """
     from dml.cli.experiment_options import composed, naming
-    from dml.cli.run import ask, site_of
+    from dml.cli.run import ask, refuse_problems, refuse_unloaded, site_of
     from dml.cli.run_view import configs_document, exit_code, outcome_document, render_configs, render_outcome
     from dml.errors import NotFoundError
     from dml.experiment import running
@@ -96,8 +98,14 @@ def run_notebook(
         console.emit(
             "run_notebook.list_configs", configs_document(composition), lambda: render_configs(console, composition)
         )
+        if not composition.loaded:
+            raise typer.Exit(2)
         return
+    if showing:
+        refuse_unloaded(composition)
     if cfg is not None or info is not None:
+        if cfg is not None:
+            refuse_problems(composition, [job.problem for job in composition.jobs if not job.composed])
         flags = [*(["--cfg", cfg] if cfg else []), *(["--info", info] if info else [])]
         raise typer.Exit(running.show(composition, flags))
     request = NotebookRequest(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,13 +20,14 @@ from dml.cli.experiment_options import (
     Multirun,
     Overrides,
     Python,
+    ShowingCommand,
     Timeout,
     Yes,
 )
 from dml.cli.frame import command, current, single
 
 if TYPE_CHECKING:
-    from dml.experiment.composition import Composition
+    from dml.experiment.composition import Composition, ConfigProblem
     from dml.experiment.running import Site
 
 app = single("run")
@@ -34,6 +36,7 @@ app = single("run")
 @command(
     app,
     "run",
+    cls=ShowingCommand,
     examples=[
         ("dml run +experiment=cifar10_quick", "Check, ask, run, commit."),
         ("dml run +experiment=cifar10_quick dry_run=true", "Fetch and load, but write nothing to the catalog."),
@@ -90,8 +93,14 @@ def run(
     if list_configs:
         listing = configs_document(composition)
         console.emit("run.list_configs", listing, lambda: render_configs(console, composition))
+        if not composition.loaded:
+            raise typer.Exit(2)
         return
+    if showing or resume is not None:
+        refuse_unloaded(composition)
     if showing:
+        if cfg is not None:
+            refuse_problems(composition, [job.problem for job in composition.jobs if not job.composed])
         raise typer.Exit(running.show(composition, _hydra_flags(cfg, info, resolve, package)))
     if resume is not None:
         if words or multirun:
@@ -130,10 +139,7 @@ def ask(composition: Composition, *, yes: bool, allow_dirty: bool, checked: bool
         render(current().console, report)
         if not report.passed:
             raise PreflightError("the checks before the run found what would fail", hint="Mend it, then run again.")
-    problems = [*composition.problems, *(job.problem for job in composition.jobs if job.problem)]
-    if problems:
-        place = problems[0].place(composition.project)
-        raise UsageError(f"{place}: {problems[0].message}" if place else problems[0].message, hint=problems[0].hint)
+    refuse_problems(composition, [job.problem for job in composition.jobs])
     if composition.is_sweep and len(composition.jobs) < composition.job_count:
         raise UsageError(
             f"{len(composition.jobs):,} of the {composition.job_count:,} jobs were composed",
@@ -142,6 +148,34 @@ def ask(composition: Composition, *, yes: bool, allow_dirty: bool, checked: bool
     if not is_dry_run(composition):
         jobs = f"{composition.job_count} jobs" if composition.is_sweep else "it"
         confirm(f"Run {jobs} now?", yes=yes)
+
+
+def refuse_problems(composition: Composition, of_jobs: Sequence[ConfigProblem | None]) -> None:
+    """End here when the configuration does not compose.
+
+    Args:
+        composition: Its problems count.
+        of_jobs: The problems of its jobs that count; None where a job has none.
+
+    Raises:
+        UsageError: The first problem, with file and line.
+    """
+    from dml.errors import UsageError
+
+    problems = [*composition.problems, *(one for one in of_jobs if one is not None)]
+    if problems:
+        place = problems[0].place(composition.project)
+        raise UsageError(f"{place}: {problems[0].message}" if place else problems[0].message, hint=problems[0].hint)
+
+
+def refuse_unloaded(composition: Composition) -> None:
+    """End here when the configuration modules cannot be loaded: the project's process would fail or hang as they do.
+
+    Raises:
+        UsageError: The first problem, with file and line.
+    """
+    if not composition.loaded:
+        refuse_problems(composition, ())
 
 
 def site_of(composition: Composition, allow_dirty: bool) -> Site:

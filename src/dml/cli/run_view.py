@@ -22,17 +22,19 @@ def configs_document(composition: Composition) -> dict[str, Any]:
             for name, overrides in composition.multiruns.items()
         },
         "notebooks": list(composition.notebooks),
-        "problems": [problem.message for problem in composition.problems if problem.stage == "import"],
+        "problems": [problem.message for problem in composition.problems if problem.stage != "compose"],
     }
 
 
 def render_configs(console: Console, composition: Composition) -> None:
-    """Print groups with their options, and the sweeps."""
+    """Print groups with their options, and the sweeps; only what is wrong when the modules cannot be loaded."""
     from dml.cli.output import Column
 
     for problem in composition.problems:
         place = problem.place(composition.project)
         console.warn(f"{place}: {problem.message}" if place else problem.message, hint=problem.hint)
+    if not composition.loaded:
+        return
     rows = [[group, ", ".join(names)] for group, names in composition.groups.items() if group]
     rows += [["(main)", ", ".join(composition.groups.get("", ()))]]
     console.table([Column("group", whole=True), Column("options")], rows)
@@ -68,8 +70,9 @@ def render_outcome(console: Console, outcome: Outcome, where: str = "") -> None:
             console.print(f"  {job.describe()}")
     if outcome.parent is not None:
         done = sum(job.done for job in outcome.jobs)
-        then = f"dml nested {outcome.parent}{where}" if outcome.went_well else f"dml run --resume {outcome.parent}"
-        console.print(f"{outcome.parent} {outcome.status}: {done} of {len(outcome.jobs)} jobs are uploaded.   {then}")
+        then = f"dml nested {outcome.parent}" if outcome.went_well else f"dml run --resume {outcome.parent}"
+        jobs = f"{done} of {len(outcome.jobs)} jobs are uploaded"
+        console.print(f"{outcome.parent} {outcome.status}: {jobs}.   {then}{where}")
     elif outcome.execution is not None:
         verb = "lineage" if outcome.status == "Uploaded" else "exec show"
         console.print(

@@ -178,6 +178,11 @@ class Composition:
     printed: str = ""
 
     @property
+    def loaded(self) -> bool:
+        """Whether the configuration modules could be loaded, whatever else does not compose."""
+        return all(problem.stage == "compose" for problem in self.problems)
+
+    @property
     def configs(self) -> list[Mapping[str, Any]]:
         """The configurations of the jobs that composed."""
         return [job.config for job in self.jobs if job.composed]
