@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
+import sqlite3
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,6 +13,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from dml.embedded.hatrac import digests, uploads
+from dml.embedded.hatrac.storage import digest_of
 
 from .conftest import CutShort, Store
 
@@ -155,3 +160,88 @@ def test_a_job_in_an_absent_namespace(store: Store) -> None:
     assert store.request("POST", "/n/o;upload", json=asked).status_code == 404
     assert store.request("POST", "/n/o;upload?parents=true", json=asked).status_code == 201
     assert store.request("POST", "/n;upload", json=asked).status_code == 409
+
+
+@pytest.fixture
+def files_read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The files whose checksum was computed by reading them once more."""
+    read: list[str] = []
+
+    def counted(path: Path, checksum: str) -> str:
+        read.append(path.name)
+        return digest_of(path, checksum)
+
+    monkeypatch.setattr(uploads, "digest_of", counted)
+    return read
+
+
+def put_all(store: Store, job: str, data: bytes, chunk: int, order: list[int]) -> None:
+    for position in order:
+        part = data[position * chunk : (position + 1) * chunk]
+        assert store.put(f"{job}/{position}", part).status_code == 204
+
+
+def test_chunks_in_order_are_not_read_again_to_finish(store: Store, files_read: list[str]) -> None:
+    data = bytes(range(200))
+    job = open_job(store, data, 64, **{"content-sha256": base64.b64encode(hashlib.sha256(data).digest()).decode()})
+    put_all(store, job, data, 64, [0, 1, 2, 3])
+    assert store.request("POST", job).status_code == 201
+    assert files_read == []
+    wrong = open_job(store, data, 64)
+    put_all(store, wrong, bytes(200), 64, [0, 1, 2, 3])
+    assert "content-md5" in store.request("POST", wrong).text
+    assert files_read == []
+
+
+@pytest.mark.parametrize("order", [[1, 0, 2, 3], [0, 2, 1, 3], [0, 0, 1, 2, 3], [0, 1, 2, 3, 3], [0, 1, 2, 3, 1]])
+def test_other_chunks_are_read_to_finish(store: Store, files_read: list[str], order: list[int]) -> None:
+    data = bytes(range(200))
+    job = open_job(store, data, 64)
+    put_all(store, job, data, 64, order)
+    assert store.request("POST", job).status_code == 201
+    assert len(files_read) == 1
+
+
+def test_a_chunk_that_another_process_wrote_again_is_seen(store: Store, files_read: list[str]) -> None:
+    data, other = bytes(range(200)), Store(store.root)
+    job = open_job(store, data, 64)
+    put_all(store, job, data, 64, [0, 1, 2, 3])
+    assert other.put(f"{job}/1", bytes(64)).status_code == 204
+    assert store.request("POST", job).status_code == 409
+    assert other.put(f"{job}/1", data[64:128]).status_code == 204
+    assert store.request("POST", job).status_code == 201
+    assert len(files_read) == 2
+
+
+def test_a_job_that_two_processes_received_is_read_to_finish(store: Store, files_read: list[str]) -> None:
+    data, other = bytes(range(200)), Store(store.root)
+    job = open_job(store, data, 64)
+    put_all(store, job, data, 64, [0, 1])
+    put_all(other, job, data, 64, [2, 3])
+    assert store.request("POST", job).status_code == 201
+    assert len(files_read) == 1
+
+
+def test_the_job_longest_without_a_chunk_is_followed_no_more(
+    store: Store, files_read: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(digests, "JOBS_FOLLOWED", 2)
+    data = bytes(range(200))
+    jobs = [open_job(store, data, 100) for _ in range(3)]
+    for position in (0, 1):
+        for job in jobs:
+            put_all(store, job, data, 100, [position])
+    assert [store.request("POST", job).status_code for job in jobs] == [201, 201, 201]
+    assert len(files_read) == 1
+
+
+def test_a_store_of_the_first_release_is_brought_forward(store: Store) -> None:
+    data = bytes(range(200))
+    job = open_job(store, data, 64)
+    put_all(store, job, data, 64, [0, 1])
+    with contextlib.closing(sqlite3.connect(store.root / "hatrac" / "hatrac.sqlite3")) as connection:
+        connection.executescript("ALTER TABLE job DROP COLUMN is_rewritten; PRAGMA user_version = 1;")
+    newer = Store(store.root)
+    put_all(newer, job, data, 64, [2, 3])
+    assert newer.request("POST", job).status_code == 201
+    assert newer.get("/o").content == data

@@ -50,7 +50,8 @@ CREATE TABLE job (
     chunk_length INTEGER NOT NULL,
     content_length INTEGER NOT NULL,
     metadata TEXT NOT NULL,
-    owner TEXT NOT NULL
+    owner TEXT NOT NULL,
+    is_rewritten INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX job_name ON job(name_id);
 CREATE TABLE chunk (
@@ -60,7 +61,12 @@ CREATE TABLE chunk (
     PRIMARY KEY (job_id, position)
 ) WITHOUT ROWID;
 INSERT INTO name (id, parent_id, path, is_object, acls) VALUES (1, NULL, '/', 0, '{}');
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
+"""
+
+_FROM_1 = """
+ALTER TABLE job ADD COLUMN is_rewritten INTEGER NOT NULL DEFAULT 0;
+PRAGMA user_version = 2;
 """
 
 
@@ -99,7 +105,7 @@ class Version:
 
 @dataclass(frozen=True)
 class Job:
-    """An upload job; lengths in bytes."""
+    """An upload job; lengths in bytes. Of one that ``is_rewritten`` a chunk was sent more than once."""
 
     id: int
     name_id: int
@@ -110,6 +116,7 @@ class Job:
     content_length: int
     metadata: dict[str, str]
     owner: str
+    is_rewritten: bool
 
     @property
     def url(self) -> str:
@@ -138,9 +145,12 @@ class Directory:
         with path.with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             connection = self.connection()
-            if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
+            release = connection.execute("PRAGMA user_version").fetchone()[0]
+            if release == 0:
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
+            elif release == 1:
+                connection.executescript(f"BEGIN IMMEDIATE; {_FROM_1} COMMIT;")
 
     def connection(self) -> sqlite3.Connection:
         """This thread's connection."""
@@ -346,5 +356,5 @@ def _version(row: sqlite3.Row) -> Version:
 
 
 def _job(row: sqlite3.Row) -> Job:
-    fields: dict[str, Any] = {key: row[key] for key in row.keys() if key != "metadata"}  # noqa: SIM118
-    return Job(**fields, metadata=json.loads(row["metadata"]))
+    fields: dict[str, Any] = {key: row[key] for key in row.keys() if key not in ("metadata", "is_rewritten")}  # noqa: SIM118
+    return Job(**fields, metadata=json.loads(row["metadata"]), is_rewritten=bool(row["is_rewritten"]))

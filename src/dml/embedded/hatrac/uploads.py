@@ -11,6 +11,7 @@ import contextlib
 import fcntl
 import json
 import os
+import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,6 +20,7 @@ from werkzeug.exceptions import BadRequest, Conflict, LengthRequired, MethodNotA
 
 from dml.embedded.authn import Client
 from dml.embedded.hatrac import answers, metadata
+from dml.embedded.hatrac.digests import RunningDigests
 from dml.embedded.hatrac.directory import (
     Directory,
     Job,
@@ -43,6 +45,7 @@ class Uploads:
     def __init__(self, directory: Directory, storage: Storage) -> None:
         self._directory = directory
         self._storage = storage
+        self._digests = RunningDigests(CHECKSUMS, storage.open)
 
     def respond(self, request: Request, address: Address, client: Client) -> Response:
         """Answer a request below ``;upload``."""
@@ -108,27 +111,33 @@ class Uploads:
         checksums = {name: value for name, value in metadata.checked(request.headers).items() if name in CHECKSUMS}
         with self._locked(job, fcntl.LOCK_SH) as descriptor:
             self._job(address)
-            chunk = (job.id, position)
+            chunk, offset, length = (job.id, position), position * job.chunk_length, request.content_length
             if self._directory.connection().execute(_RECEIVED + " AND position = ?", chunk).fetchone():
                 # Until it is written again it must not count as received: the writing may break off.
                 with self._directory.change() as connection:
-                    connection.execute("DELETE FROM chunk WHERE job_id = ? AND position = ?", chunk)
-            receive(request.stream, request.content_length, descriptor, position * job.chunk_length, checksums)
+                    _drop_chunk(connection, *chunk)
+            receive(request.stream, length, descriptor, offset, checksums)
             os.fdatasync(descriptor)
             with self._directory.change() as connection:
                 resolve_job(connection, resolve_name(connection, job.path), job.job)
-                connection.execute("INSERT OR REPLACE INTO chunk VALUES (?, ?, ?)", (*chunk, request.content_length))
+                _drop_chunk(connection, *chunk)  # another request may have brought it meanwhile
+                connection.execute("INSERT INTO chunk VALUES (?, ?, ?)", (*chunk, length))
+            self._digests.received(job.file_id, offset, length, [name for name in CHECKSUMS if name in job.metadata])
         return answers.no_content()
 
     def _finish(self, address: Address, client: Client) -> Response:
         """Check that everything is there and make it the object's latest version."""
         job = self._job(address)
         with self._locked(job, fcntl.LOCK_EX) as descriptor:
-            length = self._received_length(self._job(address))
+            job = self._job(address)
+            length = self._received_length(job)
             os.ftruncate(descriptor, length)
+            known = {} if job.is_rewritten else self._digests.take(job.file_id, length)
             for checksum in CHECKSUMS:
                 expected = job.metadata.get(checksum)
-                if expected is not None and digest_of(self._storage.path(job.file_id), checksum) != expected:
+                if expected is None:
+                    continue
+                if (known.get(checksum) or digest_of(self._storage.path(job.file_id), checksum)) != expected:
                     raise Conflict(f"what was uploaded does not have the {checksum} that the job says")
             self._storage.make_durable(job.file_id, descriptor)
             with self._directory.change() as connection:
@@ -187,6 +196,12 @@ class Uploads:
 
 
 _RECEIVED = "SELECT position, length FROM chunk WHERE job_id = ?"
+
+
+def _drop_chunk(connection: sqlite3.Connection, job_id: int, position: int) -> None:
+    """A chunk that was received before is to be written again, or was: what was computed of it holds no longer."""
+    if connection.execute("DELETE FROM chunk WHERE job_id = ? AND position = ?", (job_id, position)).rowcount:
+        connection.execute("UPDATE job SET is_rewritten = 1 WHERE id = ?", (job_id,))
 
 
 def _described(job: Job) -> dict[str, Any]:
