@@ -124,6 +124,21 @@ def test_commits_are_durable_and_keys_are_checked(registry: Registry) -> None:
         assert connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
 
 
+def test_what_is_only_told_does_not_wait_for_the_disk_and_the_next_commit_does(registry: Registry) -> None:
+    with registry.transaction(durable=False) as connection:
+        assert connection.execute("PRAGMA synchronous").fetchone()[0] == 1
+        with registry.transaction():
+            assert connection.execute("PRAGMA synchronous").fetchone()[0] == 1
+    with registry.transaction():
+        with registry.transaction(durable=False) as inner:
+            assert inner.execute("PRAGMA synchronous").fetchone()[0] == 2
+        assert inner.execute("PRAGMA synchronous").fetchone()[0] == 2
+    with pytest.raises(KeyError), registry.transaction(durable=False):
+        raise KeyError("mine")
+    with registry.transaction() as connection:
+        assert connection.execute("PRAGMA synchronous").fetchone()[0] == 2
+
+
 def test_an_exception_rolls_back_and_passes(registry: Registry) -> None:
     def fail() -> None:
         with registry.transaction():

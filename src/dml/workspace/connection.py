@@ -99,6 +99,19 @@ def transaction_on(connection: sqlite3.Connection) -> Iterator[sqlite3.Connectio
         raise
 
 
+@contextlib.contextmanager
+def unsynced(connection: sqlite3.Connection, wanted: bool) -> Iterator[None]:
+    """Within the block commits do not wait for the disk, if that is wanted and no transaction is open already."""
+    if not wanted or connection.in_transaction:
+        yield
+        return
+    connection.execute("PRAGMA synchronous = NORMAL")
+    try:
+        yield
+    finally:
+        connection.execute("PRAGMA synchronous = FULL")
+
+
 def _roll_back(connection: sqlite3.Connection) -> None:
     """A commit that failed for want of space may have been rolled back by SQLite already."""
     if connection.in_transaction:

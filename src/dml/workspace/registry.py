@@ -31,6 +31,7 @@ from dml.workspace.connection import (
     reading,
     transaction_on,
     translated,
+    unsynced,
 )
 from dml.workspace.layout import Workspace
 from dml.workspace.times import Clock, iso_time, utc_now
@@ -128,10 +129,14 @@ class Registry:
         return self._read_without_trace(function)
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """A write transaction, committed durably at the end and rolled back on any exception.
+    def transaction(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
+        """A write transaction, committed at the end and rolled back on any exception.
 
         Inside another one on the same thread it joins it.
+
+        Args:
+            durable: Whether the commit waits for the disk. What is only told to other processes need not: when the
+                power fails it may be lost, and nothing that was durable with it (SQLite, ``synchronous = NORMAL``).
 
         Raises:
             DmlError: The registry is open for reading only.
@@ -144,7 +149,7 @@ class Registry:
                 hint="Update dml, or work in another directory with --workspace.",
             )
         connection = self._connection()
-        with translated(self.path), transaction_on(connection):
+        with translated(self.path), unsynced(connection, not durable), transaction_on(connection):
             yield connection
 
     def close(self) -> None:

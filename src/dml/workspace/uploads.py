@@ -75,8 +75,11 @@ def remember_chunk(registry: Registry, execution_rid: str, key: str, job: str, c
 
 
 def tell_bytes(registry: Registry, execution_rid: str, done: Mapping[str, int]) -> None:
-    """Store how many bytes of files, by key, were sent, for other processes to see; nothing is decided by it."""
-    with registry.transaction() as connection:
+    """Store how many bytes of files, by key, were sent, for other processes to see; nothing is decided by it.
+
+    Does not wait for the disk, which may be busy with the very bytes that are sent.
+    """
+    with registry.transaction(durable=False) as connection:
         _set_bytes(connection, execution_rid, done)
 
 
