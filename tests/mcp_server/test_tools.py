@@ -23,6 +23,7 @@ def test_the_server_tells_its_tools_and_resources() -> None:
             assert tool.description
             assert "  " not in tool.description
             assert {"host", "catalog"} <= set(tool.input_schema["required"])
+            assert tool.input_schema["additionalProperties"] is False
             assert tool.annotations is not None
             assert tool.annotations.read_only_hint is (name in READING)
         assert "confirm" in tools["abort_execution"].input_schema["required"]
@@ -121,7 +122,7 @@ def test_releasing_a_dataset(story: Story) -> None:
         run("dataset", "mark-dev", dataset, "-d", "new labels")
         made = await session.call("release_dataset", dataset_rid=dataset, description="labels", component="major")
         assert (made["released"], made["version"]) == (True, "2.0.0")
-        assert "Use major, minor or patch" in await session.refused(
+        assert "component must be one of major, minor, patch" in await session.refused(
             "release_dataset", dataset_rid=dataset, description="x", component="huge"
         )
 
@@ -146,8 +147,6 @@ def test_errors_carry_the_hint(story: Story) -> None:
         assert "No row 1-ZZZZ" in await session.refused("cite", rid="1-ZZZZ")
         other = await session.client.call_tool("list_workflows", {"host": "local", "catalog": "99"})
         assert other.is_error
-        missing = await session.client.call_tool("list_workflows", {"host": "local"})
-        assert missing.is_error
 
     in_session(work)
 

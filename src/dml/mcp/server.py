@@ -10,10 +10,13 @@ from typing import Any
 
 import anyio
 from mcp.server.mcpserver import MCPServer
-from mcp.server.mcpserver.exceptions import ResourceError, ToolError
+from mcp.server.mcpserver.exceptions import ResourceError, ToolError, UnexpectedToolError
+from mcp.server.mcpserver.tools import Tool
 from mcp.types import ToolAnnotations
+from pydantic import ValidationError
 
 from dml._version import __version__
+from dml.mcp.arguments import told_of_arguments, unknown_tool
 from dml.mcp.commands import CommandError, Runner
 from dml.mcp.resources import resources
 from dml.mcp.tools import READING, WRITING, Document, Tools
@@ -28,23 +31,61 @@ embedded catalog. Validate before you create; create, start, do the work, let th
 LOOPBACK = "127.0.0.1"
 
 
-def build(runner: Runner | None = None) -> MCPServer[Any]:
+class Server(MCPServer[Any]):
+    """The SDK's server, which says in our words what is wrong with a call."""
+
+    def __init__(self, tools: list[Tool]) -> None:
+        super().__init__("dml", version=__version__, instructions=INSTRUCTIONS, log_level="WARNING", tools=tools)
+        self._known = {tool.name: tool for tool in tools}
+
+    async def call_tool(self, name: str, arguments: dict[str, Any], context: Any = None) -> Any:
+        """Call a tool.
+
+        Raises:
+            ToolError: There is no such tool, its arguments are not as it takes them, or it failed.
+        """
+        tool = self._known.get(name)
+        if tool is None:
+            raise ToolError(unknown_tool(name, self._known))
+        wrong: ValidationError | None = None
+        try:
+            tool.fn_metadata.validate_arguments(arguments)
+        except ValidationError as error:
+            wrong = error
+        told = told_of_arguments(name, tool.parameters, arguments, wrong)
+        if told is not None:
+            raise ToolError(told)
+        try:
+            return await super().call_tool(name, arguments, context)
+        except UnexpectedToolError:
+            raise
+        except ToolError as error:  # the SDK puts words of its own before those of the command
+            raise ToolError(str(error.__cause__ or error)) from error
+
+
+def build(runner: Runner | None = None) -> Server:
     """The server with all tools and resources, not yet serving."""
-    server: MCPServer[Any] = MCPServer("dml", version=__version__, instructions=INSTRUCTIONS, log_level="WARNING")
     tools = Tools(runner or Runner())
-    for name in (*READING, *WRITING):
-        annotations = ToolAnnotations(
-            read_only_hint=name in READING,
-            destructive_hint=name == "abort_execution",
-            idempotent_hint=name not in ("create_execution",),
-            open_world_hint=True,
-        )
-        tool = getattr(tools, name)
-        server.add_tool(_failing_as(ToolError, tool), name=name, description=_described(tool), annotations=annotations)
+    server = Server([_tool(tools, name) for name in (*READING, *WRITING)])
     for template, read in resources(tools).items():
         name = template.partition("/ml/")[2]
         server.resource(template, name=name, description=_described(read), mime_type="application/json")(_as_text(read))
     return server
+
+
+def _tool(tools: Tools, name: str) -> Tool:
+    function = getattr(tools, name)
+    annotations = ToolAnnotations(
+        read_only_hint=name in READING,
+        destructive_hint=name == "abort_execution",
+        idempotent_hint=name not in ("create_execution",),
+        open_world_hint=True,
+    )
+    tool = Tool.from_function(
+        _failing_as(ToolError, function), name=name, description=_described(function), annotations=annotations
+    )
+    tool.parameters["additionalProperties"] = False
+    return tool
 
 
 def contents() -> dict[str, list[dict[str, str]]]:

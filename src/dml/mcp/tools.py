@@ -7,7 +7,7 @@ wants the RID once more as ``confirm``.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -24,6 +24,9 @@ CatalogId = Annotated[
     BeforeValidator(lambda given: str(given) if isinstance(given, int) else given),  # clients send numbers for numbers
     Field(description="The catalog's id."),
 ]
+
+Limit = Annotated[int, Field(ge=0, description="The most rows; 0 for all.")]
+Role = Literal["Input", "Output"]
 
 READING = (
     "get_execution",
@@ -157,7 +160,7 @@ class Tools:
         workflow: str | None = None,
         pending: bool = False,
         since: str | None = None,
-        limit: int = 100,
+        limit: Limit = 100,
     ) -> Document:
         """The executions of this workspace, the latest first: by status, workflow name or RID, pending uploads, or
         activity since a time (2026-01-31, 12h, 7d). get_workflow lists a workflow's executions in the catalog."""
@@ -211,18 +214,23 @@ class Tools:
         return await self._run(host, catalog, "cache warm", _versioned(dataset_rid, version))
 
     async def get_lineage(
-        self, host: Host, catalog: CatalogId, rid: str, depth: int | None = None, forward: bool = False
+        self,
+        host: Host,
+        catalog: CatalogId,
+        rid: str,
+        depth: Annotated[int, Field(ge=0)] | None = None,
+        forward: bool = False,
     ) -> Document:
         """What produced an artifact and from what, to any depth; forward: what was made from it."""
         return await self._run(host, catalog, "lineage show", rid, depth=depth, forward=forward)
 
     async def list_workflows(
-        self, host: Host, catalog: CatalogId, workflow_type: str | None = None, limit: int = 100
+        self, host: Host, catalog: CatalogId, workflow_type: str | None = None, limit: Limit = 100
     ) -> Document:
         """The workflows of the catalog, the newest first."""
         return await self._run(host, catalog, "workflow list", type=workflow_type, limit=limit)
 
-    async def get_workflow(self, host: Host, catalog: CatalogId, workflow: str, limit: int = 10) -> Document:
+    async def get_workflow(self, host: Host, catalog: CatalogId, workflow: str, limit: Limit = 10) -> Document:
         """A workflow by RID, URL or checksum, with its newest executions and how many are in which status."""
         return await self._run(host, catalog, "workflow show", workflow, limit=limit)
 
@@ -253,8 +261,8 @@ class Tools:
         table: str | None = None,
         asset_type: str | None = None,
         execution_rid: str | None = None,
-        role: str | None = None,
-        limit: int = 100,
+        role: Role | None = None,
+        limit: Limit = 100,
     ) -> Document:
         """Assets by table, type, execution and role (Input, Output); without any of them, the asset tables."""
         arguments = [] if table is None else [table]
@@ -267,13 +275,13 @@ class Tools:
         return await self._run(host, catalog, "asset show", asset_rid)
 
     async def list_asset_executions(
-        self, host: Host, catalog: CatalogId, asset_rid: str, role: str | None = None
+        self, host: Host, catalog: CatalogId, asset_rid: str, role: Role | None = None
     ) -> Document:
         """The executions that read (Input) or made (Output) an asset."""
         return await self._run(host, catalog, "asset executions", asset_rid, role=role)
 
     async def list_features(
-        self, host: Host, catalog: CatalogId, table: str | None = None, limit: int = 100
+        self, host: Host, catalog: CatalogId, table: str | None = None, limit: Limit = 100
     ) -> Document:
         """The features of the catalog or of one table, with their columns."""
         return await self._run(host, catalog, "feature list", table=table, limit=limit)
@@ -288,9 +296,9 @@ class Tools:
         catalog: CatalogId,
         target_table: str,
         feature_name: str,
-        selector: str = "all",
+        selector: Literal["all", "newest", "first"] = "all",
         execution_rids: list[str] | None = None,
-        limit: int = 100,
+        limit: Limit = 100,
     ) -> Document:
         """Values of a feature: all, or the newest or first of each row; execution_rids filters on the server."""
         return await self._run(
@@ -304,7 +312,7 @@ class Tools:
         )
 
     async def list_datasets(
-        self, host: Host, catalog: CatalogId, dataset_type: str | None = None, limit: int = 100
+        self, host: Host, catalog: CatalogId, dataset_type: str | None = None, limit: Limit = 100
     ) -> Document:
         """The datasets of the catalog with their types and current versions."""
         return await self._run(host, catalog, "dataset list", type=dataset_type, limit=limit)
@@ -324,7 +332,7 @@ class Tools:
         version: str | None = None,
         include_tables: list[str] | None = None,
         features: list[str] | None = None,
-        limit: int = 20,
+        limit: Limit = 20,
     ) -> Document:
         """The rows of one table in a dataset version, joined with tables they refer to and with features: what a
         training pipeline sees."""
@@ -340,23 +348,24 @@ class Tools:
         )
 
     async def release_dataset(
-        self, host: Host, catalog: CatalogId, dataset_rid: str, description: str, component: str = "minor"
+        self,
+        host: Host,
+        catalog: CatalogId,
+        dataset_rid: str,
+        description: str,
+        component: Literal["major", "minor", "patch"] = "minor",
     ) -> Document:
         """Release a dataset as it is now, raising its major, minor or patch number; without changes since the last
         release nothing is done."""
-        if component not in ("major", "minor", "patch"):
-            raise CommandError(
-                f"{component} is no part of a version", hint="Use major, minor or patch.", code=2, kind="UsageError"
-            )
         chosen = {component: True} if component != "minor" else {}
         return await self._run(host, catalog, "dataset release", dataset_rid, description=description, **chosen)
 
-    async def list_vocabularies(self, host: Host, catalog: CatalogId, limit: int = 100) -> Document:
+    async def list_vocabularies(self, host: Host, catalog: CatalogId, limit: Limit = 100) -> Document:
         """The controlled vocabularies of the catalog."""
         return await self._run(host, catalog, "vocab list", limit=limit)
 
     async def list_vocabulary_terms(
-        self, host: Host, catalog: CatalogId, vocabulary: str, limit: int = 100
+        self, host: Host, catalog: CatalogId, vocabulary: str, limit: Limit = 100
     ) -> Document:
         """The terms of a vocabulary, as Workflow_Type or deriva-ml:Workflow_Type."""
         return await self._run(host, catalog, "vocab list", vocabulary, limit=limit)
