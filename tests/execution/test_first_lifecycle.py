@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from dml.catalog.connection import Catalog
@@ -111,6 +113,17 @@ def test_commit_without_pending_work_writes_nothing(ml: DerivaML, execution: Exe
     ml.catalog.traffic.reset()
     assert execution.commit_output_assets().nothing_done
     assert {method for method, _, _ in ml.catalog.traffic.log} <= {"GET"}
+
+
+def test_a_stored_file_is_offered_under_its_staged_name(ml: DerivaML, execution: Execution, tmp_path: Path) -> None:
+    source = tmp_path / "last of 90.bin"
+    source.write_bytes(b"weights")
+    with execution.execute():
+        execution.asset_file_path("Execution_Asset", source, asset_types=["Model_File"], rename_file="model.bin")
+    execution.commit_output_assets()
+    (asset,) = [one for one in execution.list_assets(asset_role="Output") if one.filename == "model.bin"]
+    found = ml.catalog.host_exchange("HEAD", asset.url).response.headers
+    assert found["Content-Disposition"] == "filename*=UTF-8''model.bin"
 
 
 def test_identical_content_shares_one_row(ml: DerivaML, workflow: Workflow) -> None:

@@ -213,6 +213,8 @@ READS = frozenset(
         "os.path.basename",
         "os.path.commonpath",
         "os.path.exists",
+        "os.path.islink",
+        "os.path.join",
         "os.path.lexists",
         "os.path.realpath",
         "os.pipe",

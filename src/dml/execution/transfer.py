@@ -175,7 +175,7 @@ def _sender(place: Workplace, file: Located, record: UploadJob, listener: _Liste
                 return False
         upload(
             place.catalog,
-            file.work.path.resolve(),
+            file.work.path,
             file.url,
             md5_hex=file.digest.md5_hex,
             content_type=mimetypes.guess_type(file.work.row.filename)[0],

@@ -63,12 +63,13 @@ def check_inside(root: Path, path: Path, *, last_may_be_link: bool = False) -> P
         UnsafePathError: It leaves the root, is the root, has a refused name, or passes through a symbolic link.
     """
     parts = _parts_below(root, path)
-    current = _absolute(root)
+    # Strings, since a Path for each step would cost more than the looks at the disk, for every file of a commit.
+    current = str(_absolute(root))
     for position, part in enumerate(parts):
-        current = current / part
-        if current.is_symlink() and not (last_may_be_link and position == len(parts) - 1):
-            raise _link_on_the_way(current)
-    return current
+        current = os.path.join(current, part)  # noqa: PTH118
+        if os.path.islink(current) and not (last_may_be_link and position == len(parts) - 1):  # noqa: PTH114
+            raise _link_on_the_way(Path(current))
+    return Path(current)
 
 
 def make_directory(root: Path, path: Path) -> Path:
