@@ -15,6 +15,7 @@ from urllib.parse import urljoin, urlsplit
 import requests
 from requests import PreparedRequest, RequestException, Response
 from requests.adapters import BaseAdapter, HTTPAdapter
+from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import HTTPError as TransportError
 from urllib3.exceptions import InsecureRequestWarning
 
@@ -141,6 +142,25 @@ class Session(requests.Session):
         return self._tried(
             verb, address, lambda: super(Session, self).request(verb, address, *args, **options)
         ).response
+
+    def prepare_request(self, request: requests.Request) -> PreparedRequest:
+        """As in requests, which merges what is hardly ever there for a third of the cost of a small request."""
+        special = request.params or request.cookies or request.files or request.auth or any(request.hooks.values())
+        if special or self.params or self.cookies or any(self.hooks.values()) or None in request.headers.values():
+            return super().prepare_request(request)
+        headers = CaseInsensitiveDict(self.headers)
+        headers.update(request.headers)
+        prepared = PreparedRequest()
+        prepared.prepare(
+            method=(request.method or "").upper(),
+            url=request.url,
+            headers=headers,
+            data=request.data,
+            json=request.json,
+            params="",
+            auth=self.auth,
+        )
+        return prepared
 
     def merge_environment_settings(
         self, url: str | bytes | None, proxies: Any, stream: Any, verify: Any, cert: Any
