@@ -27,6 +27,24 @@ def test_both_links(story: Story, catalog: Catalog) -> None:
     assert earlier["permanent"].endswith("@2TA-YR3J-YTC0")
 
 
+def test_links_to_a_feature_and_a_table(story: Story, catalog: Catalog) -> None:
+    found = run("cite", "Image.Digit", "--json").json
+    assert (found["rid"], found["table"]) == (
+        None,
+        run("feature", "show", "Image.Digit", "--json").json["feature"]["table"],
+    )
+    assert found["current"] == catalog.chaise_table(found["table"])
+    number = story.target.catalog_id
+    assert found["permanent"] == found["current"].replace(f"#{number}/", f"#{number}@{found['snapshot']}/")
+    table = catalog.schema().table("Image").qualified_name
+    earlier = run("cite", f"{table}@2TA-YR3J-YTC0", "--json").json
+    assert earlier["current"] == catalog.chaise_table(table)
+    assert "@2TA-YR3J-YTC0/" in earlier["permanent"]
+    assert run("cite", "Image.Digit").stdout.startswith(" table ")
+    assert run("cite", "Image.Dgit").code == 6
+    assert run("cite", "digits:Imag").code == 6
+
+
 def test_cite_refuses(story: Story) -> None:
     assert run("cite", "1-ZZZZ").code == 6
     assert run("cite", "no rid").code == 2

@@ -1,4 +1,4 @@
-"""Links to a row that people can follow: one that lasts, at a snapshot, and one to the row as it is (Chaise)."""
+"""Links to a row or a table that people can follow: one that lasts, at a snapshot, and one to it as it is (Chaise)."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from dml.errors import NotFoundError
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog
 
-__all__ = ["Citation", "cite"]
+__all__ = ["Citation", "cite", "cite_table"]
 
 
 @dataclass(frozen=True)
 class Citation:
-    """Where a row is seen.
+    """Where a row, or a table, is seen.
 
     Attributes:
-        rid: RID.
-        table: Its table, ``schema:Table``.
-        permanent: Link to the row as it was at ``snapshot``.
-        current: Link to the row as it is whenever it is looked at.
+        rid: RID of the row; None for a table.
+        table: The table, ``schema:Table``.
+        permanent: Link to it as it was at ``snapshot``.
+        current: Link to it as it is whenever it is looked at.
         snapshot: The catalog's snapshot of the permanent link.
     """
 
-    rid: str
+    rid: str | None
     table: str
     permanent: str
     current: str
@@ -51,3 +51,18 @@ def cite(catalog: Catalog, rid: str) -> Citation:
     snapshot = moment or catalog.target.snapshot or catalog.snaptime()
     current = catalog.chaise_path(wanted).partition("@")[0]
     return Citation(wanted, place.qualified_name, f"{current}@{snapshot}", current, snapshot)
+
+
+def cite_table(catalog: Catalog, table: str, moment: str = "") -> Citation:
+    """The links to the rows of a table; one request, none where a snapshot is named.
+
+    Args:
+        catalog: Where.
+        table: ``schema:Table``.
+        moment: The snapshot of the permanent link; empty for now.
+    """
+    snapshot = moment or catalog.target.snapshot or catalog.snaptime()
+    page, _, rest = catalog.chaise_table(table).partition("#")
+    number, _, name = rest.partition("/")
+    number = number.partition("@")[0]
+    return Citation(None, table, f"{page}#{number}@{snapshot}/{name}", f"{page}#{number}/{name}", snapshot)

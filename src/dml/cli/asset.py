@@ -83,13 +83,19 @@ def list_(
 @command(app, "show", examples=[("dml asset show 2-MODEL", "Its file, types, links, who made and who read it.")])
 def show(rid: Rid) -> None:
     """Show an asset: its file, types, links, and the executions that made and read it."""
+    from dml.cli.links import link_facts, link_fields
     from dml.execution.asset_lookup import find_asset, uses_of_asset
 
     console, catalog = current().console, open_catalog()
     found = find_asset(catalog, rid)
     uses = uses_of_asset(catalog, rid)
     link = catalog.chaise_path(rid)
-    payload = {"asset": found.to_mapping(), "link": link, "executions": [vars(one) for one in uses]}
+    snapshot = catalog.target.snapshot
+    payload = {
+        "asset": found.to_mapping(),
+        **link_fields(link, snapshot),
+        "executions": [vars(one) for one in uses],
+    }
 
     def render() -> None:
         facts: list[tuple[str, object]] = [
@@ -100,7 +106,7 @@ def show(rid: Rid) -> None:
             ("MD5", found.md5 or UNKNOWN),
             ("description", found.description or UNKNOWN),
             *((name, UNKNOWN if value is None else value) for name, value in found.metadata.items()),
-            ("link", link),
+            *link_facts(link, snapshot, found.rid),
         ]
         console.print(Cell(found.rid, "bold"))
         console.table([Column("", whole=True), Column("")], facts)

@@ -1,8 +1,8 @@
-"""``dml cite``: the links to a row that go into a paper, a message or a browser."""
+"""``dml cite``: the links to a row or a table that go into a paper, a message or a browser."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
@@ -10,6 +10,10 @@ from dml.cli.completing import complete_rid
 from dml.cli.frame import command, current, single
 from dml.cli.opening import open_catalog
 from dml.cli.output import Column
+
+if TYPE_CHECKING:
+    from dml.catalog.citation import Citation
+    from dml.catalog.connection import Catalog
 
 app = single("cite")
 
@@ -20,29 +24,51 @@ app = single("cite")
     examples=[
         ("dml cite 2-MODEL", "The link that lasts and the current one."),
         ("dml cite 2-MODEL --current", "Only the link to the row as it is whenever it is looked at."),
+        ("dml cite Image.Quality", "The links to the values of a feature; schema:Table for those of a table."),
     ],
 )
 def cite(
     rid: Annotated[
-        str, Argument(metavar="RID[@SNAPSHOT]", help="Any row of the catalog.", autocompletion=complete_rid)
+        str,
+        Argument(
+            metavar="RID[@SNAPSHOT]",
+            help="Any row; or TABLE.NAME, a feature, or SCHEMA:TABLE.",
+            autocompletion=complete_rid,
+        ),
     ],
     only_current: Annotated[bool, Option("--current", help="Print only the current link.")] = False,
     only_permanent: Annotated[bool, Option("--permanent", help="Print only the link that lasts.")] = False,
 ) -> None:
-    """Print the permanent link to a row, at the catalog's snapshot of now, and the current one."""
-    from dml.catalog.citation import cite as cite_row
+    """Print the permanent link to a row or a table, at the catalog's snapshot of now, and the current one."""
     from dml.errors import UsageError
 
     if only_current and only_permanent:
         raise UsageError("--current and --permanent contradict each other", hint="Leave both out for both links.")
     console = current().console
-    found = cite_row(open_catalog(), rid)
+    found = _cited(open_catalog(), rid)
 
     def render() -> None:
         if only_current or only_permanent:
             console.print(found.current if only_current else found.permanent)
             return
-        rows = [("row", f"{found.rid} of {found.table}"), ("permanent", found.permanent), ("current", found.current)]
+        what = ("row", f"{found.rid} of {found.table}") if found.rid else ("table", found.table)
+        rows = [what, ("permanent", found.permanent), ("current", found.current)]
         console.table([Column("", whole=True), Column("", whole=True)], rows)
 
     console.emit("cite", found, render)
+
+
+def _cited(catalog: Catalog, wanted: str) -> Citation:
+    from dml.catalog.citation import cite as cite_row
+    from dml.catalog.citation import cite_table
+
+    name, _, moment = wanted.partition("@")
+    schema = catalog.schema() if ":" in name or "." in name else None
+    if schema is None:
+        return cite_row(catalog, wanted)
+    if "." not in name:
+        return cite_table(catalog, schema.table(name).qualified_name, moment)
+    from dml.execution.features import find_feature
+
+    target, _, feature = name.rpartition(".")
+    return cite_table(catalog, find_feature(schema, target, feature).table.qualified_name, moment)

@@ -220,14 +220,16 @@ def show(rid: Rid) -> None:
     """Show one execution: state, workflow, inputs, outputs, what is pending and the next command."""
     from dml.catalog.rids import validate_rid
     from dml.cli.execution_view import print_details
+    from dml.cli.links import link_facts, link_fields
     from dml.execution.listing import details_of
 
     console = current().console
     with looking() as place:
         details = details_of(place, validate_rid(rid))
-        link = place.target.chaise_path(details.summary.rid)
-    payload = {"execution": details.to_mapping(), "link": link}
-    console.emit("exec.show", payload, lambda: print_details(console, details, link))
+        link, snapshot = place.target.chaise_path(details.summary.rid), place.target.snapshot
+    payload = {"execution": details.to_mapping(), **link_fields(link, snapshot)}
+    links = link_facts(link, snapshot, details.summary.rid)
+    console.emit("exec.show", payload, lambda: print_details(console, details, links))
 
 
 @command(

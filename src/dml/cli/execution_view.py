@@ -37,8 +37,8 @@ def print_list(console: Console, found: Sequence[ExecutionSummary]) -> None:
     console.table(_LIST, [_line(one) for one in found])
 
 
-def print_details(console: Console, details: ExecutionDetails, link: str) -> None:
-    """One execution on one screen."""
+def print_details(console: Console, details: ExecutionDetails, links: Sequence[tuple[str, object]]) -> None:
+    """One execution on one screen; ``links`` as facts."""
     one = details.summary
     row = one.row
     facts: list[tuple[str, object]] = [("status", _status(one))]
@@ -59,7 +59,7 @@ def print_details(console: Console, details: ExecutionDetails, link: str) -> Non
         facts.append(("error", Cell(row.error, "red")))
     if row.dirty:
         facts.append(("code", Cell("had changes that are in no commit", "yellow")))
-    facts += [("directory", details.directory), ("link", link)]
+    facts += [("directory", details.directory), *links]
     console.print(Cell(row.rid, "bold"))
     console.table([Column("", whole=True), Column("")], facts)
     _print_inputs(console, details.inputs)

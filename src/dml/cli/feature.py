@@ -55,9 +55,10 @@ def list_(
 
 @command(app, "show", examples=[("dml feature show Image.Quality", "Its columns, vocabularies and values so far.")])
 def show(feature: Name) -> None:
-    """Show a feature: its columns with their types and vocabularies, and how many values executions gave."""
+    """Show a feature: its columns with their types and vocabularies, how many values executions gave, and links."""
     from dml.catalog.rows import read
     from dml.catalog.url import table_path
+    from dml.cli.links import link_facts, link_fields
     from dml.execution.feature_tables import describe_feature
 
     console, catalog = current().console, open_catalog()
@@ -85,9 +86,10 @@ def show(feature: Name) -> None:
             ],
         )
         console.print(f" {count(total, 'value')} of {count(len(given), 'execution')}, in {found['table']}")
-        console.print(f" {link}")
+        console.table([Column("", whole=True), Column("")], link_facts(link, snapshot, _spelled(found)))
 
-    payload = {"feature": found, "values": total, "executions": given, "link": link}
+    snapshot = catalog.target.snapshot
+    payload = {"feature": found, "values": total, "executions": given, **link_fields(link, snapshot)}
     console.emit("feature.show", payload, render)
 
 

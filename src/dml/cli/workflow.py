@@ -58,6 +58,7 @@ def show(workflow: Wanted, limit: Limit = 10) -> None:
     from dml.catalog.paging import page
     from dml.catalog.schema import EXECUTION
     from dml.catalog.url import condition, table_path
+    from dml.cli.links import link_facts, link_fields
     from dml.workflow.lookup import count_by_status, find_workflow
 
     console, catalog = current().console, open_catalog()
@@ -67,10 +68,17 @@ def show(workflow: Wanted, limit: Limit = 10) -> None:
     rows, more = page(catalog, path, sort=("RCT::desc::", "RID"), limit=limit or None)
     runs = [{name: row.get(column) for name, column in _RUN.items()} for row in rows]
     link = catalog.chaise_path(found.rid)
-    payload = {"workflow": found.to_mapping(), "link": link, "counts": counts, "executions": runs, "more": more}
+    snapshot = catalog.target.snapshot
+    payload = {
+        "workflow": found.to_mapping(),
+        **link_fields(link, snapshot),
+        "counts": counts,
+        "executions": runs,
+        "more": more,
+    }
 
     def render() -> None:
-        _print_workflow(console, found, link)
+        _print_workflow(console, found, link_facts(link, snapshot, found.rid))
         total = ", ".join(f"{number} {status}" for status, number in sorted(counts.items()))
         console.print(f" executions  {total or 'none'}")
         _print_runs(console, runs)
@@ -139,15 +147,15 @@ def _print_list(console: Console, found: list[WorkflowRow], more: bool) -> None:
     say_cut(console, len(found), more, "workflow")
 
 
-def _print_workflow(console: Console, found: WorkflowRow, link: str) -> None:
-    facts = [
+def _print_workflow(console: Console, found: WorkflowRow, links: list[tuple[str, object]]) -> None:
+    facts: list[tuple[str, object]] = [
         ("name", Cell(found.name or UNKNOWN, "bold")),
         ("types", ", ".join(found.types) or UNKNOWN),
         ("description", found.description or UNKNOWN),
         ("source", found.url or UNKNOWN),
         ("checksum", found.checksum or UNKNOWN),
         ("version", found.version or UNKNOWN),
-        ("link", link),
+        *links,
     ]
     console.print(Cell(found.rid, "bold"))
     console.table([Column("", whole=True), Column("")], facts)
