@@ -210,3 +210,91 @@ def test_jobs_do_not_begin_when_dml_run_is_gone(retina: RetinaProject, world: Wo
     assert done.returncode == 1
     assert f"hint: dml run --resume {document['execution']}" in done.stderr, done.stderr
     assert set(executions(world.catalog)) == before
+
+
+DYING = """
+import os
+
+import {module} as room
+
+insert_rows = room.insert
+
+
+def insert_and_die(catalog, table, *given, **more):
+    dies = os.environ.get("DML_SEQUENCE") == "2" and table == {table!r} and Path({marker!r}).exists()
+    if dies and not {after}:
+        os.killpg(os.getpgrp(), 9)
+    rows = insert_rows(catalog, table, *given, **more)
+    if dies:
+        os.killpg(os.getpgrp(), 9)
+    return rows
+
+
+room.insert = insert_and_die
+"""
+BEFORE_ITS_ROW = ("dml.execution.creation", "deriva-ml:Execution", False)
+AFTER_ITS_ROW = ("dml.execution.creation", "deriva-ml:Execution", True)
+BEFORE_ITS_NESTING = ("dml.nesting.change", "deriva-ml:Execution_Execution", False)
+AFTER_ITS_NESTING = ("dml.nesting.change", "deriva-ml:Execution_Execution", True)
+
+
+def killed_while_created(
+    retina: RetinaProject, world: World, marker: Path, point: tuple[str, str, bool]
+) -> tuple[str, str]:
+    """A sweep of which every process was killed while job 2 was created; RIDs of the parent and of that job."""
+    module, table, after = point
+    path = retina.root / "src" / "models" / "retina_net.py"
+    text = DYING.format(module=module, table=table, marker=str(marker), after=after)
+    path.write_text(path.read_text() + text)
+    retina.commit()
+    before = set(executions(world.catalog))
+    process = spawned("+multirun=lr_sweep", "--no-preflight")
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    marker.unlink()
+    parent = only_parent(world, before)
+    listed = json.loads(succeeded(run("exec", "list", "--json", *where(world))).stdout)["executions"]
+    known = {str(one["rid"]) for one in listed} - before - {parent}
+    (child,) = known - {rid for place in (0, 1) for rid in children(world.catalog, parent)[place]}
+    assert (2 in children(world.catalog, parent)) == (point == AFTER_ITS_NESTING)
+    return parent, child
+
+
+@pytest.mark.parametrize("point", [BEFORE_ITS_ROW, AFTER_ITS_ROW, BEFORE_ITS_NESTING, AFTER_ITS_NESTING])
+def test_a_job_killed_while_it_was_created_is_nested_once_when_the_sweep_is_resumed(
+    retina: RetinaProject, world: World, marker: Path, point: tuple[str, str, bool]
+) -> None:
+    parent, child = killed_while_created(retina, world, marker, point)
+    assert resumed(parent)["status"] == "Uploaded"
+    found, rows = children(world.catalog, parent), executions(world.catalog)
+    assert [len(found[place]) for place in range(4)] == [1, 1, 2, 1]
+    assert child in found[2]
+    assert rows[child]["Status"] == "Aborted"
+    assert "its process ended before it began" in str(rows[child]["Status_Detail"])
+    assert [sum(rows[rid]["Status"] == "Uploaded" for rid in found[place]) for place in range(4)] == [1, 1, 1, 1]
+    again = resumed(parent)
+    assert again["status"] == "Uploaded"
+    assert children(world.catalog, parent) == found
+
+
+def test_a_job_killed_while_it_was_created_is_nested_by_its_own_resume(
+    retina: RetinaProject, world: World, marker: Path
+) -> None:
+    parent, child = killed_while_created(retina, world, marker, BEFORE_ITS_NESTING)
+    told = succeeded(run("exec", "resume", child, *where(world)))
+    assert "Finished its creation." in told.stdout + told.stderr
+    assert children(world.catalog, parent)[2] == [child]
+    assert resumed(parent)["status"] == "Uploaded"
+    assert [len(rids) for rids in children(world.catalog, parent).values()] == [1, 1, 2, 1]
+
+
+def test_a_job_that_was_given_up_by_hand_after_it_was_killed_is_nested_too(
+    retina: RetinaProject, world: World, marker: Path
+) -> None:
+    parent, child = killed_while_created(retina, world, marker, BEFORE_ITS_NESTING)
+    succeeded(run("exec", "abort", child, *where(world)))
+    assert 2 not in children(world.catalog, parent)
+    assert resumed(parent)["status"] == "Uploaded"
+    found = children(world.catalog, parent)
+    assert len(found[2]) == 2
+    assert child in found[2]

@@ -16,8 +16,9 @@ import pytest
 
 from cli.runner import DML
 from dml.cli.run_status import BottomLine, StatusLines, sentence, watcher
+from dml.execution.creation import NESTED_IN
 from dml.execution.workplace import Workplace
-from dml.experiment.following import NESTED_IN, Following, RunView
+from dml.experiment.following import Following, RunView
 from dml.target import Target
 from dml.workspace.executions import compare_and_set_status, insert_execution
 from experiment.runs import executions

@@ -1,16 +1,18 @@
 """Creating an execution so that nothing is orphaned, and finishing a creation that was interrupted.
 
 Everything is checked first. Then, in this order: the workflow is registered; the intent is recorded and its RID leased;
-the registry row, the inputs and the metadata files are recorded; the catalog's row and its input edges are inserted;
-the
-metadata files are stored; the intent is done. From the registry row on, any later command on the execution finishes it.
+the registry row, the inputs, the metadata files and the parent are recorded; the catalog's row is inserted, nested in
+its parent and given its input edges; the metadata files are stored; the intent is done. From the registry row on, any
+later command on the execution finishes it.
 """
 
 from __future__ import annotations
 
 import sys
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,6 +45,14 @@ is deleted meanwhile is refused by the execution's foreign key, and forgotten he
 CREATED_HERE = "created_here"
 """Key in ``extra``: the registry knows every input of this execution, because it was created here."""
 
+NESTED_IN = "nested_in"
+"""Key in ``extra``: RID of the parent in which this execution was created; kept before the catalog is told."""
+
+NESTED_AT = "nested_at"
+"""Key in ``extra``: its place among the parent's children; None when it has none."""
+
+_parent: ContextVar[tuple[str, int | None] | None] = ContextVar("_parent", default=None)
+
 
 @dataclass(frozen=True)
 class CreateOptions:
@@ -57,13 +67,28 @@ class CreateOptions:
     lock_directory: Path | None = None
 
 
+@contextmanager
+def nested_in(parent: str, sequence: int | None = None) -> Iterator[None]:
+    """Have executions that are created in this block nested in a parent, as a part of their creation.
+
+    Args:
+        parent: RID of an execution.
+        sequence: Place among its children; None when they run in parallel.
+    """
+    before = _parent.set((parent, sequence))
+    try:
+        yield
+    finally:
+        _parent.reset(before)
+
+
 def create(
     place: Workplace, configuration: ExecutionConfiguration, options: CreateOptions | None = None
 ) -> ExecutionRow:
     """Create an execution with its workflow, inputs and metadata files.
 
     Writes the registry (intents, row, inputs, staged metadata), the workspace (metadata files) and the catalog
-    (workflow if new, execution, input edges, metadata assets). Inputs are not fetched.
+    (workflow if new, execution, nesting within ``nested_in``, input edges, metadata assets). Inputs are not fetched.
 
     Args:
         place: Where.
@@ -73,9 +98,14 @@ def create(
     Raises:
         UsageError: There is no workflow, or an input is of the wrong kind.
         NotFoundError: An input or a term does not exist.
-        ConflictError: The code has uncommitted changes.
+        ConflictError: The code has uncommitted changes, or the execution is to be nested in a catalog that cannot.
     """
     chosen = options or CreateOptions()
+    parent = _parent.get()
+    if parent is not None:
+        from dml.nesting.tree import require_nesting
+
+        require_nesting(place.catalog)
     if configuration.workflow is None:
         raise UsageError(
             "An execution needs a workflow", hint="Give --workflow-name and --workflow-type, or workflow=."
@@ -106,7 +136,12 @@ def create(
             description=configuration.description,
             sync_pending=True,
             dirty=is_dirty,
-            extra={CREATED_HERE: True, "workflow_name": configuration.workflow.name, "asset_types": known_types},
+            extra={
+                CREATED_HERE: True,
+                "workflow_name": configuration.workflow.name,
+                "asset_types": known_types,
+                **({} if parent is None else {NESTED_IN: parent[0], NESTED_AT: parent[1]}),
+            },
         )
         inputs.declare_inputs(place.registry, rid, input_records(configuration, resolved))
         stage_metadata(place, rid, files, known_types)
@@ -127,6 +162,7 @@ def ensure_created(place: Workplace, rid: str) -> ExecutionRow:
         return row
     with execution_lock(place.registry, rid):
         _insert_row(place, row)
+        finish_nesting(place, row)
         _link_inputs(place, rid)
         _store_metadata(place, row)
         _finish(place, row, begun)
@@ -211,6 +247,16 @@ def _insert_row(place: Workplace, row: ExecutionRow) -> None:
         raise
     if not stored and not select(place.catalog, EXECUTION, where={"RID": row.rid}, columns=["RID"]):
         raise ConflictError(f"The RID {row.rid} that was reserved for this execution belongs to another row")
+
+
+def finish_nesting(place: Workplace, row: ExecutionRow) -> None:
+    """Nest an execution, whose row the catalog has, in the parent it was created in; nothing without one. Safe to
+    repeat."""
+    parent = row.extra.get(NESTED_IN)
+    if parent is not None:
+        from dml.nesting.change import add_nested_execution
+
+        add_nested_execution(place.catalog, str(parent), row.rid, sequence=row.extra.get(NESTED_AT))
 
 
 def _link_inputs(place: Workplace, rid: str) -> None:

@@ -26,10 +26,7 @@ if TYPE_CHECKING:
     from dml.target import Target
     from dml.workspace.executions import ExecutionRow
 
-__all__ = ["NESTED_IN", "Following", "RunView", "Watcher", "saved_rid"]
-
-NESTED_IN: Final = "nested_in"
-"""Key in ``extra`` of a job's row in the registry: RID of the sweep's parent."""
+__all__ = ["Following", "RunView", "Watcher", "saved_rid"]
 
 INTERVAL: Final = 1.0
 """Seconds between two looks."""
@@ -156,6 +153,7 @@ class Following:
 
     def _rows(self, place: Workplace) -> list[ExecutionRow]:
         """The execution of a single run, or the jobs of a sweep that this run began."""
+        from dml.execution.creation import NESTED_IN
         from dml.workspace.executions import find_execution, list_executions
 
         if self._view.parent is not None:

@@ -90,12 +90,11 @@ def run_model(
     )
     if dry_run:
         return _tried(ml, configuration, function)
-    execution = ml.create_execution(configuration)
     place = sweep_parent.place_in_sweep(job.number) if not job.is_sweep else None
     if job.is_sweep:
         place = sweep_parent.place_in_sweep(job.number) or sweep_parent.parent_of_this_process(ml, configuration, job)
-    if place is not None:
-        sweep_parent.nest(ml, place, execution)
+    with sweep_parent.creating_in(place):
+        execution = ml.create_execution(configuration)
     with execution.execute():
         returned = function(ml_instance=ml, execution=execution)
     if place is not None and is_score(returned):

@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from dml.errors import ConflictError, DmlError, LockedError
-from dml.execution import lifecycle
+from dml.execution import creation, lifecycle, sync
 from dml.execution.commit import commit
 from dml.execution.configuration import ExecutionConfiguration
-from dml.execution.status import ExecutionStatus, effective_status
+from dml.execution.status import MISSING, ExecutionStatus, effective_status
 from dml.experiment.sweep_end import JobState, end_parent, job_states
 from dml.experiment.sweep_record import RETURNED, SweepRecord, read_record, write_record
 from dml.workspace import executions, liveness
@@ -83,8 +83,9 @@ def begin_sweep(ml: DerivaML, configuration: ExecutionConfiguration, composition
 def resume_sweep(ml: DerivaML, rid: str) -> Sweep:
     """A sweep of this workspace, ready to run the jobs that are not done.
 
-    Registry and catalog are brought to agree; children whose process is dead are marked Failed, those that were never
-    started Aborted, those that ended but were not uploaded are committed.
+    Registry and catalog are brought to agree; children that were killed while they were created are created and
+    nested; those whose process is dead are marked Failed, those that were never started Aborted, those that ended but
+    were not uploaded are committed.
 
     Raises:
         NotFoundError: The workspace knows no such execution.
@@ -98,6 +99,7 @@ def resume_sweep(ml: DerivaML, rid: str) -> Sweep:
             hint=f"A single execution goes on with: dml exec resume {rid} --commit",
         )
     _refuse_running(ml, rid, "the sweep")
+    _finish_creations(ml, rid)
     states = job_states(ml.catalog, rid, len(record.jobs))
     for state in states:
         if state.rid is not None and effective_status(state.status) is S.RUNNING:
@@ -139,6 +141,18 @@ def end_sweep(sweep: Sweep) -> tuple[bool, list[JobState]]:
 
 def _write(path: Path, record: SweepRecord) -> None:
     path.write_text(json.dumps(asdict(record), indent=2), encoding="utf-8")
+
+
+def _finish_creations(ml: DerivaML, parent: str) -> None:
+    """Finish the creation of jobs that were killed amid it, their nesting with it. Writes registry and catalog."""
+    place = ml.place
+    for row in executions.list_executions(place.registry):
+        if row.extra.get(creation.NESTED_IN) != parent or not sync.creation_unfinished(place, row.rid):
+            continue
+        if effective_status(row.status) is not S.ABORTED:
+            creation.ensure_created(place, row.rid)
+        elif sync.catalog_status(place.catalog, row.rid) is not MISSING:
+            creation.finish_nesting(place, row)
 
 
 def _recover(ml: DerivaML, rid: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import os
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from dml.execution.configuration import ExecutionConfiguration
     from dml.execution.execution import Execution
 
-__all__ = ["PARENT", "SEQUENCE", "PlaceInSweep", "nest", "parent_of_this_process", "place_in_sweep"]
+__all__ = ["PARENT", "SEQUENCE", "PlaceInSweep", "creating_in", "parent_of_this_process", "place_in_sweep"]
 
 PARENT: Final = "DML_PARENT_EXECUTION"
 """Environment variable of a job: RID of the sweep's parent."""
@@ -71,14 +72,12 @@ def parent_of_this_process(ml: DerivaML, configuration: ExecutionConfiguration, 
     return PlaceInSweep(_own.execution.execution_rid, job.number)
 
 
-def nest(ml: DerivaML, place: PlaceInSweep, execution: Execution) -> None:
-    """Nest a job's execution in the parent, at its place. Writes the catalog, and the registry for whoever watches."""
-    from dml.experiment.following import NESTED_IN
-    from dml.nesting.change import add_nested_execution
-    from dml.workspace.executions import update_execution
+def creating_in(place: PlaceInSweep | None) -> AbstractContextManager[None]:
+    """Where a job's execution is created: nested in the parent, at its place. One that dies amid it is nested by
+    whatever finishes its creation."""
+    from dml.execution.creation import nested_in
 
-    update_execution(ml.place.registry, execution.execution_rid, extra={NESTED_IN: place.parent})
-    add_nested_execution(ml.catalog, place.parent, execution.execution_rid, sequence=place.sequence)
+    return nullcontext() if place is None else nested_in(place.parent, place.sequence)
 
 
 def reset_multirun_state() -> None:
