@@ -111,6 +111,7 @@ def test_a_catalog_that_is_older_than_nesting(project: Project) -> None:
         workflow_type_table=True,
         workflow_type_column=True,
         nesting=False,
+        version="before 1.17.11",
     )
     facts = SimpleNamespace(
         catalog=SimpleNamespace(target=Target("data.example.org", "7")),

@@ -47,9 +47,7 @@ def check(look: Look) -> Iterator[Result]:
         yield failed(
             GROUP, "nesting", f"{target} is older than nested executions, which a sweep needs", "run the jobs singly"
         )
-    release = getattr(able, "release", None)
-    what = f"{target}, a model of deriva-ml {release}" if isinstance(release, str) else f"{target} has what is needed"
     if lacking:
         yield warning(GROUP, "model", f"{target} has no place for {' and '.join(lacking)}")
     else:
-        yield ok(GROUP, "model", what)
+        yield ok(GROUP, "model", f"{target}, a model of deriva-ml {able.version}")

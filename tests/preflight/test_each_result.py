@@ -1,0 +1,396 @@
+"""Results that no fault of the good project shows, each with its state and sentence. Facts are made by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from dml.catalog.objects import ObjectInfo
+from dml.catalog.rows import RowLocation
+from dml.catalog.schema import Capabilities
+from dml.dataset.lookup import VersionRow
+from dml.dataset.version import DatasetVersion
+from dml.errors import DmlError, ForbiddenError, RetryableError
+from dml.experiment.composition import ComposeRequest, Composition, Function, Job
+from dml.experiment.inputs import InputAsset, InputDataset, InputFile
+from dml.experiment.project import Project
+from dml.preflight.asset_rows import AssetRow
+from dml.preflight.cache_tiers import CacheTiers
+from dml.preflight.checks import environment, identity
+from dml.preflight.code_facts import CodeFacts
+from dml.preflight.facts import DatasetRow, Details, Rows
+from dml.preflight.look import Look
+from dml.preflight.preflight import Options, look_at, preflight
+from dml.preflight.results import Result, State
+from dml.preflight.subject import Subject, WantedWorkflow, subject_of_composition
+from dml.target import Target
+
+OK, WARNING, FAILED, SKIPPED = State.OK, State.WARNING, State.FAILED, State.SKIPPED
+TARGET = Target("data.example.org", "7")
+JOB = Job(0, (), {"model_config": {"epochs": 2}}, {"datasets": "training"})
+NO_ROWS = Rows({}, {}, (), (), {}, None)
+ABLE = Capabilities(True, ("Execution_Duration",), True, True, True, True, False, True, True, True)
+SHA = "0123456789abcdef0123456789abcdef01234567"
+
+
+def composition(root: Path, *jobs: Job, **fields: Any) -> Composition:
+    """What was composed of an empty project."""
+    return Composition(
+        Project(root, root / "configs", Path("python"), is_own=True), ComposeRequest(), jobs=jobs, **fields
+    )
+
+
+def facts(rows: Rows = NO_ROWS, details: Details | None = None, able: Capabilities = ABLE, **more: Any) -> Any:
+    """A catalog that holds these rows."""
+    return SimpleNamespace(
+        catalog=SimpleNamespace(target=TARGET, **more),
+        identity=lambda: SimpleNamespace(display_name="ada"),
+        schema=lambda: SimpleNamespace(capabilities=able),
+        rows=lambda: rows,
+        details=lambda: details or Details(),
+    )
+
+
+def found(group: str, subject: Subject, catalog: Any = None, **look: Any) -> list[tuple[str, State, str, str]]:
+    """Check, state, message and fix of each result of a group."""
+    seen = Look(
+        subject, catalog, "" if catalog is not None else "not asked (--offline)", CacheTiers(None), None, **look
+    )
+    results: list[Result] = list(import_module(f"dml.preflight.checks.{group}").check(seen))
+    return [(one.check, one.state, one.message, one.fix) for one in results]
+
+
+# Configuration ---------------------------------------------------------------------------------------------------
+
+
+def test_inputs_without_hydra_and_without_a_catalog() -> None:
+    assert found("configuration", Subject("inputs")) == [
+        ("inputs", OK, "inputs: inputs are named without Hydra", ""),
+        ("target", FAILED, "no catalog has been chosen", "dml catalog use HOST/NUMBER"),
+    ]
+
+
+def test_a_configuration_that_names_no_host_where_no_catalog_was_chosen(tmp_path: Path) -> None:
+    for node in ({}, {"hostname": None}, {"hostname": ""}, {"hostname": "???", "catalog_id": 7}):
+        job = replace(JOB, config={**JOB.config, "deriva_ml": node}, choices={})
+        subject = subject_of_composition(composition(tmp_path, job))
+        assert found("configuration", subject)[1] == (
+            "target",
+            FAILED,
+            "the configuration names no host, and no catalog has been chosen",
+            "dml catalog use HOST/NUMBER",
+        )
+        chosen = subject_of_composition(composition(tmp_path, job), default_target=TARGET)
+        assert chosen.target == TARGET
+        assert [one[0] for one in found("configuration", chosen)] == ["composes", "empty"]
+
+
+def test_without_a_catalog_every_check_that_needs_one_says_so(tmp_path: Path) -> None:
+    subject = subject_of_composition(composition(tmp_path, JOB))
+    subject = replace(subject, datasets=(InputDataset("1-ABC"),), assets=(InputAsset("2-GHI"),), root=None)
+    report = preflight(look_at(subject, None, None), Options())
+    assert not report.passed
+    said = {one.group for one in report.results if one.message.endswith("no catalog to ask") and one.state is SKIPPED}
+    assert said == {"identity", "catalog", "datasets", "assets", "vocabulary", "cache"}
+    assert report.requests == 0
+
+
+def test_what_composed_is_counted(tmp_path: Path) -> None:
+    subject = Subject("x", TARGET, datasets=(InputDataset("1-ABC"),), composition=composition(tmp_path, JOB))
+    assert found("configuration", subject) == [("composes", OK, "composed 1 groups, 1 parameters", "")]
+
+
+def test_no_datasets_at_all(tmp_path: Path) -> None:
+    bare = composition(tmp_path, replace(JOB, choices={}), groups={"datasets": ("eyes",)})
+    empty = found("configuration", Subject("x", TARGET, composition=bare))[1]
+    assert empty == ("empty", WARNING, "there are no datasets: the model gets none", "datasets=eyes")
+    alone = composition(tmp_path, JOB, groups={"datasets": ("training",)})
+    assert (
+        found("configuration", Subject("x", TARGET, composition=alone))[1][3] == "add a dataset to the group datasets"
+    )
+
+
+# Identity and catalog --------------------------------------------------------------------------------------------
+
+
+def test_a_model_that_cannot_be_read_says_nothing_about_rights() -> None:
+    def refused(error: DmlError) -> Any:
+        catalog = facts()
+        catalog.schema = lambda: (_ for _ in ()).throw(error)
+        return catalog
+
+    asked = list(identity.check(Look(Subject("x"), refused(RetryableError("no answer")), "", CacheTiers(None), None)))
+    assert [(one.check, one.state, one.message) for one in asked] == [("identity", OK, "ada")]
+    forbidden = found("identity", Subject("x"), refused(ForbiddenError("ada may not read it")))
+    assert [one[:3] for one in forbidden] == [("rights", FAILED, "ada may not read it")]
+
+
+@pytest.mark.parametrize(("embedded", "both"), [(True, " and store files"), (False, "")])
+def test_the_rights_are_told(embedded: bool, both: str) -> None:
+    document = {"schemas": {"deriva-ml": {"tables": {"Execution": {"rights": {"insert": True}}}}}}
+    catalog = facts()
+    catalog.catalog.target = SimpleNamespace(host="data.example.org", is_embedded=embedded)
+    catalog.catalog.host_exchange = lambda *_, **__: SimpleNamespace(response=SimpleNamespace(status_code=403))
+    catalog.schema = lambda: SimpleNamespace(document=document)
+    assert found("identity", Subject("x"), catalog)[0] == ("rights", OK, f"ada, may insert executions{both}", "")
+
+
+def test_what_the_model_has_and_lacks() -> None:
+    assert found("catalog", Subject("x"), facts()) == [
+        ("model", OK, f"{TARGET}, a model of deriva-ml 1.51.13 or later", "")
+    ]
+    older = replace(ABLE, dataset_execution_version=False, workflow_type_table=False)
+    assert found("catalog", Subject("x"), facts(able=older)) == [
+        ("model", WARNING, f"{TARGET} has no place for the version of an input dataset and types of workflows", "")
+    ]
+
+
+def test_a_server_that_is_silent_says_nothing_about_its_model() -> None:
+    catalog = facts()
+    catalog.identity = lambda: (_ for _ in ()).throw(RetryableError("no answer"))
+    assert found("catalog", Subject("x"), catalog) == [("model", SKIPPED, "data.example.org did not answer", "")]
+
+
+@pytest.mark.parametrize("group", ["datasets", "assets", "workflow", "vocabulary", "cache"])
+def test_rows_that_cannot_be_read(group: str) -> None:
+    def refuse() -> Rows:
+        raise RetryableError("the server said 503")
+
+    catalog = facts()
+    catalog.rows = refuse
+    catalog.catalog.traffic = SimpleNamespace(requests=0)
+    subject = Subject(
+        "x",
+        TARGET,
+        datasets=(InputDataset("1-ABC"),),
+        assets=(InputAsset("2-GHI"),),
+        workflow=WantedWorkflow("Train", ("Training",)),
+        workflow_types=("Training",),
+    )
+    catalog.details = SimpleNamespace(known=False)
+    catalog.identity = SimpleNamespace(known=False)
+    look = Look(subject, catalog, "", CacheTiers(None), None)
+    (one,) = preflight(look, Options(groups=(group,))).results
+    assert (one.check, one.state) == ("catalog", SKIPPED)
+    assert one.message == "the catalog could not be asked: the server said 503"
+
+
+# Datasets and assets ---------------------------------------------------------------------------------------------
+
+
+def version(text: str, snapshot: str | None = "2Z9-AAAA") -> VersionRow:
+    """A version of dataset 1-ABC."""
+    return VersionRow("3-VER", "1-ABC", text, DatasetVersion(text), "", None, snapshot, None, "2026-01-01")
+
+
+def dataset(wanted: str | None, *versions: VersionRow, description: str = "Eyes\nand more") -> list[Any]:
+    """What is found about dataset 1-ABC with these versions, newest first."""
+    rows = replace(NO_ROWS, datasets={"1-ABC": DatasetRow("1-ABC", description, False, versions)})
+    return found("datasets", Subject("x", TARGET, datasets=(InputDataset("1-ABC", wanted),)), facts(rows))
+
+
+def test_a_version_that_is_there() -> None:
+    assert dataset("1.0.0", version("1.0.0")) == [("version", OK, '1-ABC 1.0.0 "Eyes"', "")]
+    newer = dataset("1.0.0", version("1.1.0"), version("1.0.0"), description="")
+    assert newer == [("version", OK, "1-ABC 1.0.0; 1.1.0 is newer", "")]
+
+
+def test_a_dataset_that_has_no_version_at_all() -> None:
+    assert dataset(None) == [("version", FAILED, "1-ABC has no version", "dml dataset release 1-ABC")]
+    assert dataset("1.0.0") == [("version", FAILED, "1-ABC: no version 1.0.0; it has none", "dml dataset list")]
+
+
+def test_a_version_that_is_none() -> None:
+    told = dataset("newest", version("1.0.0"))
+    assert told == [("version", FAILED, "1-ABC: no version newest; has 1.0.0 (newest first)", "dml dataset list")]
+
+
+def test_a_development_version_of_a_dataset_that_was_never_released() -> None:
+    (one,) = dataset("0.1.0.dev1", version("0.1.0.dev1", snapshot=None))
+    assert (one[0], one[1], one[3]) == ("development", WARNING, "dml dataset release 1-ABC")
+
+
+def test_rids_that_are_nowhere_or_gone() -> None:
+    place = RowLocation("1-GONE", "deriva-ml", "Dataset", True)
+    details = Details(elsewhere={"1-GONE": place}, looked_up=frozenset(("1-GONE",)))
+    named = Subject(
+        "x", TARGET, datasets=(InputDataset("1-GONE"), InputDataset("1-FAR")), assets=(InputAsset("1-FAR"),)
+    )
+    assert [one[2] for one in found("datasets", named, facts(details=details))] == [
+        "1-GONE is a row of deriva-ml:Dataset that was deleted, not a dataset",
+        f"no dataset 1-FAR in {TARGET}",
+    ]
+    assert [one[2] for one in found("assets", named, facts(details=details))] == [f"no asset 1-FAR in {TARGET}"]
+
+
+ROW = {"RID": "2-GHI", "Filename": "weights.bin", "Length": 2048, "MD5": "0" * 32, "URL": "/hatrac/x"}
+
+
+@pytest.mark.parametrize(
+    ("objects", "state", "message"),
+    [
+        ({"2-GHI": ObjectInfo("/hatrac/x", 2048, "0" * 32)}, OK, "bytes present"),
+        ({"2-GHI": ObjectInfo("/hatrac/x", 2048, None)}, OK, "bytes present"),
+        ({"2-GHI": ObjectInfo("/hatrac/x", 2048, "f" * 32)}, FAILED, "the stored bytes are others than the row says"),
+        ({"2-GHI": None}, FAILED, "its bytes are not in the object store"),
+        ({}, OK, "in the cache"),
+    ],
+)
+def test_the_bytes_of_an_asset(objects: dict[str, ObjectInfo | None], state: State, message: str) -> None:
+    table: Any = SimpleNamespace(name="Execution_Asset")
+    rows = replace(NO_ROWS, assets={"2-GHI": AssetRow(table, ROW)})
+    named = Subject("x", TARGET, assets=(InputAsset("2-GHI"),))
+    (one,) = found("assets", named, facts(rows, Details(objects=objects)))
+    assert one[:2] == ("bytes", state)
+    assert one[2].startswith("2-GHI weights.bin 2.0 KiB")
+    assert one[2].endswith(message)
+
+
+def test_a_local_file_that_is_there(tmp_path: Path) -> None:
+    (tmp_path / "some.csv").write_text("a,b\n")
+    subject = Subject("x", files=(InputFile("some.csv"),), root=tmp_path)
+    assert found("assets", subject) == [("file", OK, "some.csv 4 B", "")]
+
+
+# Inputs, workflow, vocabulary, description -----------------------------------------------------------------------
+
+
+def test_inputs_that_go_together() -> None:
+    subject = Subject("x", TARGET, datasets=(InputDataset("1-ABC"),), assets=(InputAsset("2-GHI"),))
+    assert found("inputs", subject, facts()) == [("together", OK, "2 inputs, each named once", "")]
+
+
+def test_jobs_of_a_sweep_may_differ_in_the_version(tmp_path: Path) -> None:
+    named = (InputDataset("1-ABC", "1.0.0"), InputDataset("1-ABC", "1.1.0"))
+    text = "1-ABC is named in 2 versions: 1.0.0, 1.1.0"
+    sweep = Subject("x", TARGET, datasets=named, composition=composition(tmp_path, JOB, is_sweep=True))
+    assert found("inputs", sweep) == [("versions", WARNING, text, "choose one")]
+    assert found("inputs", replace(sweep, composition=None)) == [("versions", FAILED, text, "choose one")]
+
+
+def test_a_dataset_that_is_named_twice() -> None:
+    subject = Subject("x", TARGET, duplicates=(("dataset", "1-ABC"),))
+    assert found("inputs", subject) == [("duplicate", FAILED, "the dataset 1-ABC is named twice", "")]
+
+
+def test_a_registered_workflow() -> None:
+    subject = Subject("x", TARGET, workflow=WantedWorkflow(rid="4-WFL"))
+    assert found("workflow", subject) == [("workflow", SKIPPED, "not asked (--offline)", "")]
+    there = replace(NO_ROWS, workflow={"RID": "4-WFL", "Name": "Train"})
+    assert found("workflow", subject, facts(there)) == [("workflow", OK, "4-WFL Train", "")]
+    missing = ("workflow", FAILED, f"there is no workflow 4-WFL in {TARGET}", "name a registered one")
+    assert found("workflow", subject, facts()) == [missing]
+    malformed = replace(subject, workflow=WantedWorkflow(rid="no rid"))
+    assert found("workflow", malformed, facts(there))[0][1] is FAILED
+
+
+def test_a_workflow_that_is_known_by_its_link() -> None:
+    workflow = WantedWorkflow("Train", ("Training",), url="https://example.org/t.py", checksum="1")
+    rows = replace(NO_ROWS, workflow_types=(SimpleNamespace(name="Training", synonyms=()),))  # type: ignore[arg-type]
+    subject = Subject("x", TARGET, workflow=workflow, workflow_types=("Training",))
+    assert found("workflow", subject, facts(rows)) == [
+        ("types", OK, "Train · Training", ""),
+        ("source", OK, "https://example.org/t.py", ""),
+    ]
+
+
+def test_source_that_is_not_found(tmp_path: Path) -> None:
+    function = Function("model_config", "models.net.train", None)
+    subject = Subject("x", workflow=WantedWorkflow("Train"), composition=composition(tmp_path, JOB, function=function))
+    assert found("workflow", subject)[1] == (
+        "source",
+        FAILED,
+        "the source of models.net.train was not found",
+        "check its name in the group model_config",
+    )
+
+
+def test_terms_that_are_there() -> None:
+    from dml.preflight.checks.vocabulary import NEEDED
+
+    known: Any = tuple(SimpleNamespace(name=name, synonyms=()) for name in (*NEEDED, "File"))
+    assert found("vocabulary", Subject("x"), facts(replace(NO_ROWS, asset_types=known))) == [
+        ("terms", OK, "8 asset types, those of executions among them", "")
+    ]
+
+
+def test_the_description_that_will_be_recorded(tmp_path: Path) -> None:
+    subject = Subject("x", description="# Rates\n\nmore", composition=composition(tmp_path, JOB, is_sweep=True))
+    assert found("description", subject) == [("text", OK, '"Rates" will be recorded, with each job\'s overrides', "")]
+    long = replace(subject, description="a" * 61, composition=None)
+    assert found("description", long) == [("text", OK, f'"{"a" * 60}…" will be recorded', "")]
+
+
+# Code and environment --------------------------------------------------------------------------------------------
+
+CLEAN = CodeFacts(Path("/src"), "main", SHA, remotes=("origin",), unpushed=0, tag="v1.0.0", version="1.0.0")
+
+
+def code(facts_of_git: CodeFacts, *, allow_dirty: bool = False) -> list[tuple[str, State, str, str]]:
+    """What is found about code in this state."""
+    subject = Subject("x", root=Path("/src"), allow_dirty=allow_dirty)
+    return found("code", subject, code=lambda: facts_of_git)
+
+
+def test_code_that_is_clean() -> None:
+    assert code(CLEAN) == [("commit", OK, "main @ 0123456, clean, pushed · v1.0.0", "")]
+    assert code(replace(CLEAN, branch=""))[0][2] == "detached @ 0123456, clean, pushed · v1.0.0"
+
+
+def test_code_that_is_not_clean_but_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    states = [
+        (CodeFacts(), "repository"),
+        (CodeFacts(Path("/src")), "commit"),
+        (replace(CLEAN, remotes=()), "remote"),
+        (replace(CLEAN, dirty=("a.py",)), "clean"),
+    ]
+    for state, check in states:
+        assert code(state)[0][:2] == (check, FAILED)
+        assert code(state, allow_dirty=True)[0][:2] == (check, WARNING)
+    monkeypatch.setenv("DERIVA_ML_ALLOW_DIRTY", "True")
+    assert [code(state)[0][1] for state, _ in states] == [WARNING] * 4
+
+
+def test_many_changes_and_commits() -> None:
+    changed, unpushed, _ = code(replace(CLEAN, dirty=("a", "b", "c", "d", "e"), unpushed=2))
+    assert changed[2] == "uncommitted changes: a, b, c and 2 more"
+    assert unpushed[2] == "2 commits are not pushed: the recorded link leads nowhere"
+    first = code(replace(CLEAN, commits_since_tag=1, version=None))[0]
+    assert first[:3] == ("tag", WARNING, "1 commit after v1.0.0; no version is recorded")
+
+
+def test_many_packages_that_differ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ["a", "b", "c", "d"]
+    lock = "".join(f'[[package]]\nname = "{name}"\nversion = "2"\n' for name in names)
+    (tmp_path / "uv.lock").write_text(f"version = 1\n{lock}")
+    packages = dict.fromkeys(names, "1")
+    monkeypatch.setattr(environment.shutil, "which", lambda _name: None)
+    subject = Subject("x", composition=composition(tmp_path, JOB, python="3.11.7", packages=packages))
+    lacks, differs = found("environment", subject)
+    assert lacks[1] is SKIPPED
+    assert differs[:2] == ("agree", WARNING)
+    assert differs[2] == "installed is a 1 (locked: 2), b 1 (locked: 2), c 1 (locked: 2) and 1 more"
+    matching = composition(tmp_path, JOB, python="3.11.7", packages=dict.fromkeys(names, "2"))
+    assert found("environment", replace(subject, composition=matching))[1] == (
+        "agree",
+        OK,
+        "Python 3.11.7, as locked",
+        "",
+    )
+
+
+# Sweep -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_sweep_of_one_job(tmp_path: Path) -> None:
+    one = composition(
+        tmp_path, JOB, is_sweep=True, job_count=1, sweeper="hydra.BasicSweeper", launcher="joblib.JoblibLauncher"
+    )
+    assert found("sweep", Subject("x", composition=one)) == [
+        ("jobs", OK, "1 job by JoblibLauncher, nested in one parent", "")
+    ]
