@@ -9,9 +9,12 @@ import pytest
 from dml.catalog.connection import Catalog
 from dml.catalog.rows import Row, select
 from dml.deriva_ml import DerivaML
+from dml.errors import NotFoundError
 from dml.execution.configuration import ExecutionConfiguration
 from dml.execution.execution import Execution
+from dml.execution.staging import unstage
 from dml.execution.workflow import Workflow
+from dml.workspace import executions
 
 
 def execution_row(catalog: Catalog, execution: Execution) -> Row:
@@ -104,6 +107,31 @@ def test_additive_commit_brings_only_what_is_new(ml: DerivaML, execution: Execut
     assert [asset.key for asset in report.assets] == ["Execution_Asset/second.bin"]
     assert execution.status == "Uploaded"
     assert set(outputs(ml.catalog, execution)) == {"first.bin", "second.bin"}
+
+
+def test_what_keeps_a_commit_from_beginning_is_remembered_until_it_is_mended(
+    ml: DerivaML, execution: Execution
+) -> None:
+    def error() -> str | None:
+        return executions.get_execution(ml.place.registry, execution.execution_rid).error
+
+    with execution.execute():
+        lost = execution.asset_file_path("Execution_Asset", "lost.bin", asset_types=[])
+        lost.write_bytes(b"lost")
+    lost.unlink()
+    with pytest.raises(NotFoundError, match=r"lost\.bin.*nothing was sent"):
+        execution.commit_output_assets()
+    assert (execution.status, error()) == ("Stopped", f"The staged file {lost} is missing; nothing was sent")
+    lost.write_bytes(b"found")
+    execution.commit_output_assets()
+    assert (execution.status, error()) == ("Uploaded", None)
+    more = execution.asset_file_path("Execution_Asset", "more.bin", asset_types=[])
+    with pytest.raises(NotFoundError):
+        execution.commit_output_assets()
+    assert error() == f"The staged file {more} is missing; nothing was sent"
+    unstage(ml.place, execution.execution_rid, "Execution_Asset/more.bin")
+    assert execution.commit_output_assets().assets == []
+    assert (execution.status, error()) == ("Uploaded", None)
 
 
 def test_commit_without_pending_work_writes_nothing(ml: DerivaML, execution: Execution) -> None:

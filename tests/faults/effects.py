@@ -47,7 +47,7 @@ OUTSIDE = frozenset(
 )
 """Modules by which a program reaches outside itself, or begins something that does."""
 
-PURE = frozenset(["urllib.parse", "http.client", "requests.exceptions"])
+PURE = frozenset(["urllib.parse", "http.client", "requests.exceptions", "requests.structures"])
 """Parts of them that only compute."""
 
 METHODS = frozenset(
@@ -226,6 +226,7 @@ READS = frozenset(
         "os.environ.get",
         "os.environ.items",
         "os.register_at_fork",
+        "requests:PreparedRequest",
         "requests.exceptions.ChunkedEncodingError",
         "shutil.which",
         "socket.gethostname",

@@ -114,10 +114,16 @@ def commit(
         if not chosen.ends_sweep:
             _refuse_sweep(place, rid)
         row, untold = _ready(place, rid)
-        batch = collect(place, rid)
+        try:
+            batch = collect(place, rid)
+        except DmlError as error:
+            _remember_error(place, rid, error)
+            raise
         if batch and not inputs.list_inputs(place.registry, rid):
             intents.declare(place.registry, UNKNOWN_INPUT, rid, execution_rid=rid)
         if effective_status(row.status) is S.UPLOADED and not batch:
+            if row.error:  # of an attempt to add what was taken back since
+                executions.update_execution(place.registry, rid, error=None)
             return UploadReport(execution_rids=[rid], untold={rid: untold} if untold is not None else {})
         began = place.registry.clock()
         if effective_status(row.status) is not S.PENDING_UPLOAD:
