@@ -338,11 +338,14 @@ def test_a_lost_server_is_said_with_the_time_and_greys_what_it_knew() -> None:
         await pilot.pause()
         text = text_of(app)
         assert f"no answer since {NOW.astimezone():%H:%M}" in text
-        assert "no answer since)" in text
+        assert "no answer since) connection refused" in text
         assert "4W8" in text
+        assert f"no answer since {NOW.astimezone():%H:%M} (connection refused)" in text
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: "(connection refused)" not in text_of(app), "a narrow bar has no room for it")
+        assert "no answer since) connection refused" in text_of(app)
         source.post(RemoteChanged(source.remote))
-        await pilot.pause()
-        assert "no answer" not in text_of(app)
+        await until(pilot, lambda: "no answer" not in text_of(app), "it is back")
 
     drive(app, script, size=(120, 40))
 

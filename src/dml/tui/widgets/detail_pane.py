@@ -113,7 +113,9 @@ def _about_catalog(found: ExecutionDetails, remote: Remote) -> Iterable[Text]:
     there = remote.statuses[row.rid]
     text = Text(safe(there) if there else "no status", style="dim" if remote.is_lost else "")
     if remote.lost_since is not None:
-        text.append(f" (as of {remote.polled_at.astimezone():%H:%M}, no answer since)" if remote.polled_at else "")
+        if remote.polled_at is not None:
+            text.append(f" (as of {remote.polled_at.astimezone():%H:%M}, no answer since)")
+        text.append(f" {safe(remote.problem, limit=200)}")
     elif there != row.status:
         text.append(" differs; it is told by `dml exec sync`" if row.sync_pending else " differs", "yellow")
     yield _labelled("catalog", text)

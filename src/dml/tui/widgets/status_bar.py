@@ -46,7 +46,8 @@ class StatusBar(Widget):
             parts.append(safe(remote.identity, limit=30))
         parts.append(f"{self._now.astimezone():%H:%M}")
         if remote.lost_since is not None:
-            parts.append(f"✖ no answer since {remote.lost_since.astimezone():%H:%M}")
+            why = f" ({safe(remote.problem, limit=self.size.width // 3)})" if self.size.width >= 100 else ""
+            parts.append(f"✖ no answer since {remote.lost_since.astimezone():%H:%M}{why}")
         elif remote.polled_at is not None:
             parts.append(f"polled {duration_ago(remote.polled_at, self._now)}")
         else:
