@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -133,3 +135,24 @@ def test_a_notebook_for_deriva_ml_is_run_by_its_own_runner(
     refused = run(*words, "--config-name", "deriva_model", "--yes")
     assert refused.code == 2
     assert "takes the configuration roc for roc.ipynb, not deriva_model" in refused.stderr
+
+
+def test_the_type_of_its_workflow_by_default_is_that_of_deriva_ml(retina: RetinaProject, world: World) -> None:
+    retina.write(
+        "notebooks/roc.ipynb", notebook("threshold = 0.5", BEGIN.replace("workflow_type='Training'", ""), WRITE)
+    )
+    retina.commit()
+    refused = run("run-notebook", "notebooks/roc.ipynb", "--yes")
+    assert refused.code == 8
+    assert 'no term "Analysis Notebook" in Workflow_Type' in refused.stdout
+    add = re.search(r"fix: (dml vocab add .*)", refused.stdout)
+    assert add is not None
+    words = [*shlex.split(add[1])[1:-1], "Looks at results in a notebook"]
+    where = ["--host", world.catalog.target.host, "--catalog", world.catalog.target.catalog_id]
+    assert run(*words, *where).code == 0
+    result = run("run-notebook", "notebooks/roc.ipynb", "--yes", "--json")
+    assert result.code == 0, result.stdout + result.stderr
+    rid = json.loads(result.stdout.splitlines()[-1])["execution"]
+    row = select(world.catalog, "deriva-ml:Execution", where={"RID": rid})[0]
+    types = select(world.catalog, "deriva-ml:Workflow_Workflow_Type", where={"Workflow": row["Workflow"]})
+    assert [one["Workflow_Type"] for one in types] == ["Analysis Notebook"]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from dml.preflight.notebook_call import workflow_types_of
 from dml.preflight.results import Report, State
 from experiments import RetinaProject
 
@@ -54,10 +57,65 @@ def test_notebooks_that_name_assets_nobody_registers(theirs: RetinaProject, chec
     assert any("assets/roc_lr_sweep" in one.message for one in report.of("configuration"))
 
 
+def notebook(project: RetinaProject, *cells: str) -> None:
+    """Write the notebook of the configuration ``roc``, as it lies in the template."""
+    made = [{"cell_type": "code", "source": cell.splitlines(keepends=True)} for cell in cells]
+    project.write("notebooks/roc.ipynb", json.dumps({"cells": [{"cell_type": "markdown", "source": ["# ROC"]}, *made]}))
+    project.commit()
+
+
+BEGINS = "from deriva_ml.execution import run_notebook\n%matplotlib inline\nml, execution, config = run_notebook({})\n"
+
+
 def test_a_good_notebook_passes_clean(theirs: RetinaProject, checked: Checked) -> None:
+    notebook(theirs, "x = 1", BEGINS.format("workflow_type='Visualization'"))
     report = checked(theirs, config_name="roc")
     assert told(report) == []
-    assert report.of("workflow") == []
+    assert [one.message for one in report.of("workflow")] == ["roc · Visualization"]
+
+
+def test_the_type_that_a_notebook_has_by_default_is_seeded_by_nobody(theirs: RetinaProject, checked: Checked) -> None:
+    notebook(theirs, BEGINS.format(""))
+    report = checked(theirs, config_name="roc")
+    (message,) = told(report)
+    assert message == 'no term "Analysis Notebook" in Workflow_Type; nearest: Analysis'
+    assert report.of("workflow")[0].fix == "dml vocab add Workflow_Type 'Analysis Notebook' -d \"…\""
+    assert not report.passed
+
+
+@pytest.mark.parametrize(
+    ("call", "types"),
+    [
+        ("run_notebook(workflow_type=['Training', 'Testing'])", ("Training", "Testing")),
+        ("deriva_ml.execution.run_notebook('roc', None, 'ROC', 'Testing')", ("Testing",)),
+        ("run_notebook(workflow_name='ROC')", ("Analysis Notebook",)),
+        ("run_notebook(workflow_type=KIND)", None),
+        ("run_notebook(**options)", None),
+        ("run_notebook(*options)", None),
+        ("run_notebook(workflow_type=3)", None),
+        ("run_notebook(", None),
+        ("train()", None),
+    ],
+)
+def test_what_a_notebook_asks_for_is_read_from_its_cells(
+    tmp_path: Path, call: str, types: tuple[str, ...] | None
+) -> None:
+    path = tmp_path / "roc.ipynb"
+    path.write_text(json.dumps({"cells": [{"cell_type": "code", "source": f"%time\n!ls\n{call}"}]}))
+    assert workflow_types_of(path) == types
+    for text in ("no notebook", "[]", '{"cells": [1]}'):
+        path.write_text(text)
+        assert workflow_types_of(path) is None
+    assert workflow_types_of(tmp_path / "none.ipynb") is None
+
+
+def test_a_notebook_that_cannot_be_read_is_told(theirs: RetinaProject, checked: Checked) -> None:
+    for cells in ([], [BEGINS.format("workflow_type=KIND")]):
+        if cells:
+            notebook(theirs, *cells)
+        (one,) = checked(theirs, config_name="roc").of("workflow")
+        assert (one.check, one.state) == ("types", State.SKIPPED)
+        assert one.message == "which type the notebook gives its workflow cannot be read"
 
 
 def test_options_of_development_on_another_catalog(theirs: RetinaProject, checked: Checked) -> None:

@@ -123,7 +123,7 @@ def run_notebook(
         if composition.api == "deriva_ml":
             raise typer.Exit(run_their_notebook(composition, request.path, ["--inspect"], shows=True).code)
         raise typer.Exit(run_notebook_file(composition.project, request).code)
-    ask(composition, yes=yes, allow_dirty=allow_dirty, checked=True)
+    ask(composition, yes=yes, allow_dirty=allow_dirty, checked=True, notebook=notebook.absolute())
     site = site_of(composition, allow_dirty)
     outcome = running.run_notebook(composition, site, request, words_of_theirs)
     where = naming(site.target)

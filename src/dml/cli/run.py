@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -116,8 +117,15 @@ def run(
         raise typer.Exit(exit_code(outcome))
 
 
-def ask(composition: Composition, *, yes: bool, allow_dirty: bool, checked: bool) -> None:
+def ask(composition: Composition, *, yes: bool, allow_dirty: bool, checked: bool, notebook: Path | None = None) -> None:
     """Check what will run, show it, and go on only when it is well and wanted.
+
+    Args:
+        composition: What was composed.
+        yes: Whether nobody is to be asked.
+        allow_dirty: Whether uncommitted changes are accepted.
+        checked: Whether the checks are run.
+        notebook: The notebook that will run, if one does.
 
     Raises:
         PreflightError: Something would fail.
@@ -134,7 +142,9 @@ def ask(composition: Composition, *, yes: bool, allow_dirty: bool, checked: bool
     from dml.preflight.subject import subject_of_composition
 
     if checked:
-        subject = subject_of_composition(composition, default_target=default_target(), allow_dirty=allow_dirty)
+        subject = subject_of_composition(
+            composition, default_target=default_target(), allow_dirty=allow_dirty, notebook=notebook
+        )
         report = preflight(opened(subject, Options()))
         render(current().console, report)
         if not report.passed:

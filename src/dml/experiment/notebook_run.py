@@ -20,7 +20,7 @@ from dml.experiment.notebook_configs import compose_notebook
 if TYPE_CHECKING:
     from dml.deriva_ml import DerivaML
 
-__all__ = ["CONFIG_DIRECTORY", "CONFIG_NAME", "NOTEBOOK", "OVERRIDES", "run_notebook"]
+__all__ = ["CONFIG_DIRECTORY", "CONFIG_NAME", "DEFAULT_WORKFLOW_TYPE", "NOTEBOOK", "OVERRIDES", "run_notebook"]
 
 NOTEBOOK: Final = "DERIVA_ML_NOTEBOOK_PATH"
 OVERRIDES: Final = "DERIVA_ML_HYDRA_OVERRIDES"
@@ -28,12 +28,15 @@ SAVED: Final = "DERIVA_ML_SAVE_EXECUTION_RID"
 CONFIG_DIRECTORY: Final = "DML_CONFIG_DIRECTORY"
 CONFIG_NAME: Final = "DML_CONFIG_NAME"
 
+DEFAULT_WORKFLOW_TYPE: Final = "Analysis Notebook"
+"""The type of a notebook's workflow when it gives none, as in deriva-ml; a catalog has to be given this term."""
+
 
 def run_notebook(
     config_name: str | None = None,
     overrides: Sequence[str] | None = None,
     workflow_name: str | None = None,
-    workflow_type: str | Sequence[str] = "Analysis",
+    workflow_type: str | Sequence[str] = DEFAULT_WORKFLOW_TYPE,
     ml_class: type[DerivaML] | None = None,
     config_package: str | None = None,
 ) -> tuple[DerivaML, Any, Any]:
@@ -43,7 +46,8 @@ def run_notebook(
         config_name: The notebook's configuration; the notebook's own name when None.
         overrides: Hydra's overrides; those of ``dml run-notebook`` come after them.
         workflow_name: Name of the workflow; the notebook's own name when None.
-        workflow_type: Terms of ``Workflow_Type``.
+        workflow_type: Terms of ``Workflow_Type``. No catalog is made with that of the default:
+            ``dml vocab add Workflow_Type "Analysis Notebook" -d "…"`` adds it.
         ml_class: A subclass of ``DerivaML``.
         config_package: The package of configurations; ``configs`` when None.
 

@@ -108,7 +108,11 @@ class Subject:
 
 
 def subject_of_composition(
-    composition: Composition, *, default_target: Target | None = None, allow_dirty: bool = False
+    composition: Composition,
+    *,
+    default_target: Target | None = None,
+    allow_dirty: bool = False,
+    notebook: Path | None = None,
 ) -> Subject:
     """What a composed experiment names.
 
@@ -116,14 +120,20 @@ def subject_of_composition(
         composition: The experiment; it need not have composed.
         default_target: Used where the configuration names no host.
         allow_dirty: Whether uncommitted changes are accepted.
+        notebook: The notebook that runs; that of the configuration's name when None.
     """
     jobs = [job for job in composition.jobs if job.composed]
     first: Mapping[str, Any] = jobs[0].config if jobs else {}
     target, problem, fix = _target(first, default_target) if jobs else (None, "", "")
     datasets = [datasets_of(job.config.get("datasets")) for job in jobs]
     assets = [assets_of(job.config.get("assets")) for job in jobs]
-    workflow = _workflow(first.get("workflow"), composition)
-    types = [_types(job.config.get("workflow")) for job in jobs]
+    is_notebook = composition.request.config_name in composition.notebooks
+    if is_notebook:
+        workflow = _notebooks_workflow(composition, notebook)
+        types = [workflow.types] if workflow else []
+    else:
+        workflow = _workflow(first.get("workflow"), composition)
+        types = [_types(job.config.get("workflow")) for job in jobs]
     duplicates = [
         *(("dataset", rid) for named in datasets for rid in _twice(one.rid for one in named)),
         *(("asset", rid) for named in assets for rid in _twice(a.rid for a in named if isinstance(a, InputAsset))),
@@ -140,7 +150,7 @@ def subject_of_composition(
         workflow_types=_once(one for named in types for one in named),
         description=str(first.get("description") or ""),
         composition=composition,
-        needs_workflow=composition.request.config_name not in composition.notebooks,
+        needs_workflow=not is_notebook,
         root=composition.project.root,
         allow_dirty=allow_dirty,
         duplicates=_once(duplicates),
@@ -231,6 +241,15 @@ def _workflow(node: Any, composition: Composition) -> WantedWorkflow | None:
         checksum=node.get("checksum"),
         path=Path(node["path"]) if node.get("path") else path,
     )
+
+
+def _notebooks_workflow(composition: Composition, notebook: Path | None) -> WantedWorkflow | None:
+    """The workflow that a notebook makes of itself; None when its types cannot be read."""
+    from dml.preflight.notebook_call import notebook_named, workflow_types_of
+
+    path = notebook or notebook_named(composition.project.root, composition.request.config_name)
+    types = workflow_types_of(path) if path is not None else None
+    return None if path is None or types is None else WantedWorkflow(path.stem, types, path=path)
 
 
 def _types(node: Any) -> tuple[str, ...]:

@@ -28,6 +28,8 @@ def check(look: Look) -> Iterator[Result]:
             yield failed(
                 GROUP, "workflow", "there is no workflow, which an execution needs", "add one to the group workflow"
             )
+        elif composition is not None:
+            yield skipped(GROUP, "types", "which type the notebook gives its workflow cannot be read")
         return
     if workflow.rid:
         yield from _registered(look, workflow)
@@ -35,7 +37,8 @@ def check(look: Look) -> Iterator[Result]:
     if not workflow.name.strip():
         yield failed(GROUP, "name", "the workflow has no name", "name= in the group workflow")
     yield from _types(look, workflow)
-    yield from _source(look, workflow)
+    if look.subject.needs_workflow:
+        yield from _source(look, workflow)
 
 
 def nearest_terms(known: Sequence[Term], name: str) -> list[str]:
