@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 from mcp.client.client import Client
 
+from dml.mcp.arguments import in_arguments
+from nouns.conftest import Story
+
 from .session import HERE, Session, in_session
 
 WORKFLOWS = "hint: list_workflows needs host, catalog; it may have workflow_type, limit."
@@ -45,6 +48,12 @@ SAID: dict[str, tuple[str, dict[str, Any], str]] = {
         {"host": ["local"], "catalog": {"a": 1}, "execution_rids": ["4VP", 7, None]},
         'host must be a text, not ["local"].\ncatalog must be a text, not {"a": 1}.\n'
         "execution_rids[1] must be a text, not 7.\nexecution_rids[2] must be a text, not null.\n"
+        "hint: get_metrics needs host, catalog, execution_rids.",
+    ),
+    "an empty list": (
+        "get_metrics",
+        {**HERE, "execution_rids": []},
+        "execution_rids must be a list of one or more texts, not [].\n"
         "hint: get_metrics needs host, catalog, execution_rids.",
     ),
     "neither yes nor no": (
@@ -94,5 +103,24 @@ def test_what_is_said_of_wrong_arguments(name: str) -> None:
         else:
             assert text == said
         assert "pydantic" not in text
+
+    in_session(work)
+
+
+def test_hints_of_commands_speak_of_arguments(story: Story) -> None:
+    properties = {"properties": {"allow_dirty": {}, "datasets": {}, "execution_rid": {}}}
+    said = "accept with --allow-dirty, --dataset or --execution, not --other; `dml x --dataset Y`"
+    assert in_arguments(said, properties) == (
+        "accept with allow_dirty, datasets or execution_rid, not --other; `dml x --dataset Y`"
+    )
+
+    async def work(session: Session) -> None:
+        told = await session.refused("create_execution")
+        assert told == ("An execution needs a workflow\nhint: Give workflow_name and workflow_type, or workflow=.")
+        assert "--description TEXT`" in await session.refused("list_workflows", workflow_type="Trainin")
+        told = await session.refused("get_execution", execution_rid="1-ZZZZ")
+        assert told == "No row 1-ZZZZ in local/1\nhint: Check the RID, and host and catalog."
+        told = await session.refused("get_execution", execution_rid=story.model)
+        assert told.startswith(f"{story.model} is no execution: Asset\nhint: get_lineage")
 
     in_session(work)

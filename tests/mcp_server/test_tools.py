@@ -143,7 +143,9 @@ def test_errors_carry_the_hint(story: Story) -> None:
         told = await session.refused("get_vocabulary_term", vocabulary="Workflow_Type", term="Trainin")
         assert "Training" in told
         assert "hint:" in told
-        assert "hint: dml workflow list" in await session.refused("get_workflow", workflow="https://example.org/no")
+        assert "hint: Name its RID, URL or checksum" in await session.refused(
+            "get_workflow", workflow="https://example.org/no"
+        )
         assert "No row 1-ZZZZ" in await session.refused("cite", rid="1-ZZZZ")
         other = await session.client.call_tool("list_workflows", {"host": "local", "catalog": "99"})
         assert other.is_error

@@ -15,7 +15,31 @@ SAID = {
         "error: There is nothing to set\nhint: Give --description, --add-type or --remove-type.\n",
         2,
     ),
-    ("workflow", "show", "1-ZZZZ"): ("error: There is no workflow RID in local/1\nhint: dml workflow list\n", 6),
+    ("workflow", "show", "1-ZZZZ"): (
+        "error: There is no workflow RID in local/1\nhint: Name its RID, URL or checksum: dml workflow list\n",
+        6,
+    ),
+    ("workflow", "show", "Train"): (
+        "error: There is no workflow Train in local/1\nhint: Name its RID, URL or checksum: dml workflow list\n",
+        6,
+    ),
+    ("exec", "list", "--status", "Faild"): (
+        "error: 'Faild' is no status of an execution\nhint: Did you mean Failed? There are Created, Running, Stopped, "
+        "Failed, Pending_Upload, Uploaded, Aborted.\n",
+        2,
+    ),
+    ("exec", "list", "--status", "failed"): ("no execution here is like that; `dml exec list` shows all\n", 0),
+    ("exec", "list", "--workflow", "Nope"): ("no execution here is like that; `dml exec list` shows all\n", 0),
+    ("dataset", "list", "--type", "Trainin"): (
+        "error: Dataset_Type has no term 'Trainin'\nhint: Did you mean Training? Add it with `dml vocab add "
+        "Dataset_Type 'Trainin' --description TEXT`.\n",
+        6,
+    ),
+    ("feature", "values", "Image.Digit", "--execution", "1-ZZZZ"): (
+        "error: No execution RID in local/1\nhint: Check the RID; dml exec list.\n",
+        6,
+    ),
+    ("metrics", "1-ZZZZ"): ("error: No execution RID in local/1\nhint: Check the RID; dml exec list.\n", 6),
     ("asset", "show", "1-ZZZZ"): (
         "error: No row RID in local/1\nhint: Check the RID; dml asset list TABLE.\n",
         6,

@@ -81,20 +81,21 @@ def list_(
 
 
 @command(app, "show", examples=[("dml asset show 2-MODEL", "Its file, types, links, who made and who read it.")])
-def show(rid: Rid) -> None:
+def show(rid: Rid, limit: Limit = DEFAULT_LIMIT) -> None:
     """Show an asset: its file, types, links, and the executions that made and read it."""
     from dml.cli.links import link_facts, link_fields
-    from dml.execution.asset_lookup import find_asset, uses_of_asset
+    from dml.execution.asset_lookup import find_asset, page_of_uses
 
     console, catalog = current().console, open_catalog()
     found = find_asset(catalog, rid)
-    uses = uses_of_asset(catalog, rid)
+    uses, more = page_of_uses(catalog, rid, limit=limit or None)
     link = catalog.chaise_path(rid)
     snapshot = catalog.target.snapshot
     payload = {
         "asset": found.to_mapping(),
         **link_fields(link, snapshot),
         "executions": [vars(one) for one in uses],
+        "more": more,
     }
 
     def render() -> None:
@@ -110,7 +111,7 @@ def show(rid: Rid) -> None:
         ]
         console.print(Cell(found.rid, "bold"))
         console.table([Column("", whole=True), Column("")], facts)
-        _print_uses(console, uses)
+        _print_uses(console, uses, more)
 
     console.emit("asset.show", payload, render)
 
@@ -123,14 +124,14 @@ def show(rid: Rid) -> None:
         ("dml asset executions 2-MODEL --role Input", "Who read it."),
     ],
 )
-def executions(rid: Rid, role: Role = None) -> None:
+def executions(rid: Rid, role: Role = None, limit: Limit = DEFAULT_LIMIT) -> None:
     """List the executions that made or read an asset, the oldest first."""
-    from dml.execution.asset_lookup import uses_of_asset
+    from dml.execution.asset_lookup import page_of_uses
 
     console = current().console
-    uses = uses_of_asset(open_catalog(), rid, _role(role))
-    payload = {"rid": rid, "executions": [vars(one) for one in uses]}
-    console.emit("asset.executions", payload, lambda: _print_uses(console, uses))
+    uses, more = page_of_uses(open_catalog(), rid, _role(role), limit or None)
+    payload = {"rid": rid, "executions": [vars(one) for one in uses], "more": more}
+    console.emit("asset.executions", payload, lambda: _print_uses(console, uses, more))
 
 
 @command(
@@ -212,7 +213,7 @@ def _print_list(console: Console, found: list[Asset], more: bool) -> None:
     say_cut(console, len(found), more, "asset")
 
 
-def _print_uses(console: Console, uses: list[AssetUse]) -> None:
+def _print_uses(console: Console, uses: list[AssetUse], more: bool) -> None:
     from dml.cli.formatting import relative_time, status_cell
     from dml.workspace.times import read_time
 
@@ -227,3 +228,4 @@ def _print_uses(console: Console, uses: list[AssetUse]) -> None:
             for one in uses
         ],
     )
+    say_cut(console, len(uses), more)

@@ -36,7 +36,15 @@ def list_(
     from dml.dataset.lookup import page_of_datasets
 
     console = current().console
-    found, more = page_of_datasets(open_catalog(), dataset_type=dataset_type, deleted=deleted, limit=limit or None)
+    catalog = open_catalog()
+    found, more = page_of_datasets(catalog, dataset_type=dataset_type, deleted=deleted, limit=limit or None)
+    if dataset_type is not None and not found:
+        from dml.catalog.vocabulary import find_term
+
+        # A type that is none is an error, with the nearest; a synonym is looked for by its term.
+        term = find_term(catalog, "deriva-ml:Dataset_Type", dataset_type).name
+        if term != dataset_type:
+            found, more = page_of_datasets(catalog, dataset_type=term, deleted=deleted, limit=limit or None)
     document = {"datasets": [dataset_document(one) for one in found], "more": more}
 
     def render() -> None:

@@ -202,17 +202,38 @@ def list_(
 
     console = current().console
     instant = None if since is None else moment(since)
+    wanted = None if status is None else [_status(one) for one in status]
     with looking() as place:
-        found = list_local(place, statuses=status, since=instant, pending=True if pending else None)
+        found = list_local(place, statuses=wanted, since=instant, pending=True if pending else None)
     if workflow is not None:
         found = [one for one in found if workflow in (one.workflow_name, one.row.workflow_rid)]
     shown, more = first(found, limit)
 
     def render() -> None:
+        if not shown and (status or since or pending or workflow):
+            console.say("no execution here is like that; `dml exec list` shows all")
+            return
         print_list(console, shown)
         say_cut(console, len(shown), more)
 
     console.emit("exec.list", {"executions": [one.to_mapping() for one in shown], "more": more}, render)
+
+
+def _status(name: str) -> str:
+    """A status as it is spelled; one that there is not is refused."""
+    from difflib import get_close_matches
+
+    from dml.errors import UsageError
+    from dml.execution.status import LEGACY, ExecutionStatus
+
+    spelled = {known.casefold(): str(known) for known in (*ExecutionStatus, *LEGACY)}
+    if name.casefold() in spelled:
+        return spelled[name.casefold()]
+    near = [spelled[one] for one in get_close_matches(name.casefold(), spelled, n=1)]
+    meant = f"Did you mean {near[0]}? " if near else ""
+    raise UsageError(
+        f"{name!r} is no status of an execution", hint=f"{meant}There are {', '.join(map(str, ExecutionStatus))}."
+    )
 
 
 @command(app, "show", examples=[("dml exec show 4VP", "One screen: state, inputs, outputs, what to do next.")])

@@ -125,6 +125,11 @@ def values(
     found = _find(catalog, feature)
     wanted = [validate_rid(rid) for rid in execution or ()]
     table = read_value_table(catalog, found, selector=selector, executions=wanted, limit=limit or None)
+    if wanted and not table.rows:
+        from dml.execution.asset_lookup import check_execution
+
+        for rid in wanted:
+            check_execution(catalog, rid)
     if output is not None:
         write_values(table, output)
     payload = {

@@ -40,6 +40,7 @@ def metrics(
     from dml.catalog.concurrency import gather
     from dml.catalog.rids import validate_rid
     from dml.errors import UsageError
+    from dml.execution.asset_lookup import check_execution
     from dml.lineage.plot_file import check_drawing, write_plot
     from dml.nesting.metrics import find_metrics_files, last_of, read_steps
 
@@ -50,6 +51,9 @@ def metrics(
     console, catalog = current().console, open_catalog()
     wanted = list(dict.fromkeys(map(validate_rid, rids)))
     files = find_metrics_files(catalog, wanted)
+    for rid in wanted:
+        if rid not in files:
+            check_execution(catalog, rid)
     read = gather([partial(read_steps, catalog, file) for file in files.values()])
     found = dict(zip(files, read, strict=True))
     last = {rid: last_of(found.get(rid, ())) for rid in wanted}

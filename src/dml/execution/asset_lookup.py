@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from dml.catalog.concurrency import gather
 from dml.catalog.paging import narrowed, page, terms_of
-from dml.catalog.rows import Row, locate, read, select, validate_rid
+from dml.catalog.rows import Row, locate, select, validate_rid
 from dml.catalog.schema import EXECUTION
 from dml.catalog.url import condition, quote, table_path
 from dml.errors import NotFoundError, UsageError
@@ -32,6 +32,7 @@ __all__ = [
     "execution_link",
     "find_asset",
     "list_assets",
+    "page_of_uses",
     "uses_of_asset",
 ]
 
@@ -203,7 +204,20 @@ def assets_by_rid(catalog: Catalog, table: Table, rids: Sequence[str]) -> list[A
 
 
 def uses_of_asset(catalog: Catalog, rid: str, role: str | None = None) -> list[AssetUse]:
-    """The executions that read or wrote an asset, the oldest first; two requests.
+    """The executions that read or wrote an asset, the oldest first; as ``page_of_uses``, all of them."""
+    return page_of_uses(catalog, rid, role)[0]
+
+
+def page_of_uses(
+    catalog: Catalog, rid: str, role: str | None = None, limit: int | None = None
+) -> tuple[list[AssetUse], bool]:
+    """The executions that read or wrote an asset, the oldest first, and whether there are more; two requests.
+
+    Args:
+        catalog: Where.
+        rid: The asset.
+        role: Only in this role, ``Input`` or ``Output``.
+        limit: The most; None for all.
 
     Raises:
         NotFoundError: There is no such row, or it was deleted.
@@ -212,7 +226,7 @@ def uses_of_asset(catalog: Catalog, rid: str, role: str | None = None) -> list[A
     table = _table_of(catalog, rid)
     link = execution_link(catalog, table)
     if link is None:
-        return []
+        return [], False
     association, own, execution = link
     chosen = f"/{condition('Asset_Role', [role])}" if role is not None else ""
     path = (
@@ -220,8 +234,8 @@ def uses_of_asset(catalog: Catalog, rid: str, role: str | None = None) -> list[A
         f"/E:=({quote(execution)})=({table_path(EXECUTION)}:RID)"
         "/role:=L:Asset_Role,RID,Status,Workflow,Description,RCT"
     )
-    rows = sorted(read(catalog, path), key=lambda row: (str(row.get("RCT")), str(row["RID"])))
-    return [
+    rows, more = page(catalog, path, sort=("RCT", "RID"), limit=limit)
+    uses = [
         AssetUse(
             rid=str(row["RID"]),
             role=str(row["role"]),
@@ -232,6 +246,7 @@ def uses_of_asset(catalog: Catalog, rid: str, role: str | None = None) -> list[A
         )
         for row in rows
     ]
+    return uses, more
 
 
 def _table_of(catalog: Catalog, rid: str) -> Table:

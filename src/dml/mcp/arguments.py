@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
@@ -11,7 +12,9 @@ from pydantic import ValidationError
 
 from dml.safe_text import safe
 
-__all__ = ["told_of_arguments", "unknown_tool"]
+__all__ = ["in_arguments", "told_of_arguments", "unknown_tool"]
+
+_OPTION = re.compile(r"--([a-z]+(?:-[a-z]+)*)")
 
 _KINDS = {
     "string": "a text",
@@ -56,6 +59,19 @@ def unknown_tool(name: str, tools: Iterable[str]) -> str:
     return f"There is no tool {safe(name, limit=60)}\nhint: {hint}"
 
 
+def in_arguments(text: str, schema: Mapping[str, Any]) -> str:
+    """What a command says, with the tool's arguments in place of options; commands in backticks stay as they are."""
+    known = schema.get("properties", {})
+
+    def named(option: re.Match[str]) -> str:
+        name = option[1].replace("-", "_")
+        return next((one for one in (name, f"{name}s", f"{name}_rid", f"{name}_rids") if one in known), option[0])
+
+    pieces = text.split("`")
+    pieces[::2] = [_OPTION.sub(named, piece) for piece in pieces[::2]]
+    return "`".join(pieces)
+
+
 def _unknown(name: str, tool: str, known: Iterable[str]) -> str:
     near = get_close_matches(name, list(known), n=1)
     meant = f"; did you mean {near[0]}?" if near else "."
@@ -87,7 +103,8 @@ def _one_allowed(schema: Mapping[str, Any]) -> str:
     if "enum" in schema:
         return f"one of {', '.join(map(str, schema['enum']))}"
     if schema.get("type") == "array":
-        return "a list of texts" if schema.get("items") == {"type": "string"} else "a list"
+        some = "a list of one or more" if schema.get("minItems") else "a list of"
+        return f"{some} texts" if schema.get("items") == {"type": "string"} else f"{some} values"
     kind = _KINDS.get(str(schema.get("type")), "a value")
     return f"{kind} of {schema['minimum']} or more" if "minimum" in schema else kind
 

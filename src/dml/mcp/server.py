@@ -16,7 +16,7 @@ from mcp.types import ToolAnnotations
 from pydantic import ValidationError
 
 from dml._version import __version__
-from dml.mcp.arguments import told_of_arguments, unknown_tool
+from dml.mcp.arguments import in_arguments, told_of_arguments, unknown_tool
 from dml.mcp.commands import CommandError, Runner
 from dml.mcp.resources import resources
 from dml.mcp.tools import READING, WRITING, Document, Tools
@@ -60,7 +60,7 @@ class Server(MCPServer[Any]):
         except UnexpectedToolError:
             raise
         except ToolError as error:  # the SDK puts words of its own before those of the command
-            raise ToolError(str(error.__cause__ or error)) from error
+            raise ToolError(in_arguments(str(error.__cause__ or error), tool.parameters)) from error
 
 
 def build(runner: Runner | None = None) -> Server:

@@ -150,7 +150,15 @@ class Tools:
         except CommandError as error:
             if error.kind != "NotFoundError":
                 raise
-        return await self._run(host, catalog, "lineage show", execution_rid, depth=0)
+        found = await self._run(host, catalog, "lineage show", execution_rid, depth=0)
+        if found["root"]["type"] != "Execution":
+            raise CommandError(
+                f"{execution_rid} is no execution: {found['root']['type']}",
+                hint="get_lineage says what led to it; get_asset and get_dataset describe it.",
+                code=2,
+                kind="UsageError",
+            )
+        return found
 
     async def list_executions(
         self,
@@ -275,10 +283,10 @@ class Tools:
         return await self._run(host, catalog, "asset show", asset_rid)
 
     async def list_asset_executions(
-        self, host: Host, catalog: CatalogId, asset_rid: str, role: Role | None = None
+        self, host: Host, catalog: CatalogId, asset_rid: str, role: Role | None = None, limit: Limit = 100
     ) -> Document:
-        """The executions that read (Input) or made (Output) an asset."""
-        return await self._run(host, catalog, "asset executions", asset_rid, role=role)
+        """The executions that read (Input) or made (Output) an asset, the oldest first."""
+        return await self._run(host, catalog, "asset executions", asset_rid, role=role, limit=limit)
 
     async def list_features(
         self, host: Host, catalog: CatalogId, table: str | None = None, limit: Limit = 100
@@ -386,7 +394,9 @@ class Tools:
         """Add a term to a vocabulary; one that is there is left as it is."""
         return await self._run(host, catalog, "vocab add", vocabulary, term, description=description, synonym=synonyms)
 
-    async def get_metrics(self, host: Host, catalog: CatalogId, execution_rids: list[str]) -> Document:
+    async def get_metrics(
+        self, host: Host, catalog: CatalogId, execution_rids: Annotated[list[str], Field(min_length=1)]
+    ) -> Document:
         """The last value of each metric that executions measured."""
         return await self._run(host, catalog, "metrics", *execution_rids)
 

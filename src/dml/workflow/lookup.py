@@ -91,10 +91,16 @@ def find_workflow(catalog: Catalog, wanted: str) -> WorkflowRow:
     if rows:
         return _with_types(catalog, rows[:1])[0]
     if not any(letter in wanted for letter in ":/."):
-        place = locate(catalog, [validate_rid(wanted)]).get(wanted)
+        try:
+            place = locate(catalog, [wanted]).get(wanted)
+        except UsageError:  # it is no RID: a checksum, or a name
+            place = None
         if place is not None and not place.deleted:
             raise UsageError(f"{wanted} is a row of {place.table}, not a workflow")
-    raise NotFoundError(f"There is no workflow {safe(wanted)} in {catalog.target}", hint="dml workflow list")
+    raise NotFoundError(
+        f"There is no workflow {safe(wanted)} in {catalog.target}",
+        hint="Name its RID, URL or checksum: dml workflow list",
+    )
 
 
 def set_workflow_description(catalog: Catalog, rid: str, text: str) -> None:
