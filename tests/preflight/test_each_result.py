@@ -102,7 +102,7 @@ def test_without_a_catalog_every_check_that_needs_one_says_so(tmp_path: Path) ->
 
 def test_what_composed_is_counted(tmp_path: Path) -> None:
     subject = Subject("x", TARGET, datasets=(InputDataset("1-ABC"),), composition=composition(tmp_path, JOB))
-    assert found("configuration", subject) == [("composes", OK, "composed 1 groups, 1 parameters", "")]
+    assert found("configuration", subject) == [("composes", OK, "composed 1 group, 1 parameter", "")]
 
 
 def test_no_datasets_at_all(tmp_path: Path) -> None:
@@ -297,6 +297,19 @@ def test_a_workflow_that_is_known_by_its_link() -> None:
         ("types", OK, "Train · Training", ""),
         ("source", OK, "https://example.org/t.py", ""),
     ]
+
+
+def test_source_in_a_repository_without_a_remote(tmp_path: Path) -> None:
+    import subprocess
+
+    path = tmp_path / "train.py"
+    path.write_text("x = 1\n")
+    workflow = WantedWorkflow("Train", ("Training",), path=path)
+    lonely = ("source", WARNING, "train.py is in no repository: no link will be recorded", "")
+    assert found("workflow", Subject("x", workflow=workflow, workflow_types=("Training",)))[1] == lonely
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    unlinked = ("source", WARNING, "train.py is in a repository without a remote: no link will be recorded", "")
+    assert found("workflow", Subject("x", workflow=workflow, workflow_types=("Training",)))[1] == unlinked
 
 
 def test_source_that_is_not_found(tmp_path: Path) -> None:

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from dml.errors import DmlError
+from dml.experiment.composition import Composition
 from dml.preflight.look import Look
 from dml.preflight.results import Card
 
-__all__ = ["card_of"]
+__all__ = ["card_of", "parameters_of"]
 
 
 def card_of(look: Look) -> Card:
@@ -23,7 +24,7 @@ def card_of(look: Look) -> Card:
         "description": subject.description,
         "jobs": composition.job_count or 1 if composition else 1,
         "function": function.target if function else "",
-        "parameters": _parameters(look),
+        "parameters": parameters_of(composition) if composition else {},
     }
     values |= _code(look) | _inputs(look)
     if look.catalog is not None and look.catalog.identity.known:
@@ -35,12 +36,11 @@ def card_of(look: Look) -> Card:
     return Card(**values)
 
 
-def _parameters(look: Look) -> Mapping[str, object]:
-    composition = look.subject.composition
-    jobs = [job for job in composition.jobs if job.composed] if composition else []
-    if not jobs or composition is None:
-        return {}
-    node = jobs[0].config.get(composition.function.key if composition.function else "model_config")
+def parameters_of(composition: Composition) -> Mapping[str, object]:
+    """The parameters of what is called, as the first job sets them; without those that the runner gives."""
+    job = next((job for job in composition.jobs if job.composed), None)
+    key = composition.function.key if composition.function else "model_config"
+    node = job.config.get(key) if job is not None else None
     if not isinstance(node, Mapping):
         return {}
     return {

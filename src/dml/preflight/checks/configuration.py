@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 
 from dml.experiment.composition import Composition, ConfigProblem
+from dml.formatting import count
+from dml.preflight.card import parameters_of
 from dml.preflight.look import Look
 from dml.preflight.results import Result, failed, ok, skipped, warning
 
@@ -56,10 +58,8 @@ def _jobs(composition: Composition) -> Iterator[Result]:
 
 def _composed(composition: Composition) -> str:
     job = composition.jobs[0]
-    node = job.config.get("model_config")
-    parameters = [key for key in node if not key.startswith("_")] if isinstance(node, dict) else []
     groups = [group for group, chosen in job.choices.items() if not group.startswith("hydra") and chosen]
-    text = f"composed {len(groups)} groups, {len(parameters)} parameters"
+    text = f"composed {count(len(groups), 'group')}, {count(len(parameters_of(composition)), 'parameter')}"
     if composition.is_sweep:
         text += f", {len(composition.jobs)} of {composition.job_count} jobs"
     return text

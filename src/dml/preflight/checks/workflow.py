@@ -95,7 +95,8 @@ def _source(look: Look, workflow: WantedWorkflow) -> Iterator[Result]:
         yield failed(GROUP, "source", error.message.splitlines()[0], error.hint)
         return
     if not source.url:
-        yield warning(GROUP, "source", f"{workflow.path.name} is in no repository: no link will be recorded")
+        why = "is in no repository" if source.git_root is None else "is in a repository without a remote"
+        yield warning(GROUP, "source", f"{workflow.path.name} {why}: no link will be recorded")
     else:
         yield ok(GROUP, "source", source.url)
 
