@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from dml.execution.report import UploadProgress
 from dml.execution.status import ExecutionStatus
 from dml.progress import SILENT, Progress
 from dml.target import Target
+from dml.workspace.scratch import Scratch, scratch_below
 
 if TYPE_CHECKING:
     from dml.execution.watching import ProgressCallback
@@ -196,8 +196,8 @@ class _Steps:
 
     def _accuracy(self, predictions: str) -> float:
         row = select(self._ml.catalog, "deriva-ml:Execution_Asset", where={"RID": predictions})[0]
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / evaluate.PREDICTIONS
+        with Scratch(scratch_below(self._ml.place.workspace.root), "accuracy") as folder:
+            path = folder / evaluate.PREDICTIONS
             download(self._ml.catalog, str(row["URL"]), path, length=int(row["Length"]), md5_hex=str(row["MD5"]))
             return evaluate.accuracy_of(path)
 
