@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 
 from cli.runner import run
+from dml.cli.exit_codes import EXIT_CODES
+from dml.execution.status import LEGACY, ExecutionStatus
 
 from .conftest import Story
 
@@ -73,6 +75,34 @@ def test_from_a_new_project_to_a_production_run(
 def test_when_something_happens(story: Story) -> None:
     follow("operating.md", {"2-MODEL": story.model})
     assert "Running" not in {one["status"] for one in run("exec", "list", "--json").json["executions"]}
+
+
+def rows(heading: str) -> list[str]:
+    """The first cells of the table below a heading of the operators' page."""
+    text = (GUIDE / "operating.md").read_text(encoding="utf-8").partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    return [line.split(" | ")[0].removeprefix("| ") for line in text.splitlines() if line.startswith("| ")][1:]
+
+
+def test_every_exit_code_has_an_entry() -> None:
+    assert rows("A command ended with an exit code") == [str(code) for code in EXIT_CODES]
+
+
+def test_every_status_has_an_entry() -> None:
+    found = {name for cell in rows("An execution is in a status") for name in cell.split(", ")} - {"dead"}
+    assert found == {*map(str, ExecutionStatus), *LEGACY}
+    assert "Running, dead" in rows("An execution is in a status")
+
+
+def test_links_between_the_pages_lead_somewhere() -> None:
+    for page in GUIDE.glob("*.md"):
+        text = page.read_text(encoding="utf-8")
+        for target in re.findall(r"\]\((?!https?:)([^)]+)\)", text):
+            file, _, anchor = target.partition("#")
+            other = page.parent / file if file else page
+            assert other.exists(), f"{page.name}: {target}"
+            headings = re.findall(r"^#+ (.*)$", other.read_text(encoding="utf-8"), re.MULTILINE)
+            slugs = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+            assert not anchor or anchor in slugs, f"{page.name}: {target}"
 
 
 def test_the_index_names_every_page() -> None:

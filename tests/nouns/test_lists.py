@@ -199,6 +199,15 @@ def test_assets_of_all_tables_take_as_long_as_three_requests(
             assert [one["created"] for one in found] == sorted((one["created"] for one in found), reverse=True)
 
 
+def test_a_list_of_assets_says_what_is_not_known_yet(story: Story) -> None:
+    named = run("asset", "list", "Execution_Asset").stdout.splitlines()
+    assert named[0].split() == ["RID", "file", "types", "size", "description"]
+    of_all = run("asset", "list", "--type", "Model_File").stdout.splitlines()
+    assert of_all[0].split() == ["RID", "file", "types", "size", "table"]
+    assert of_all[1].startswith(f" {story.model}  digit_classifier.npz")
+    assert of_all[1].endswith("Execution_Asset")
+
+
 def test_assets_of_what_is_no_execution(story: Story) -> None:
     unknown = run("asset", "list", "--execution", "1-ZZZZ")
     assert (unknown.code, "No execution 1-ZZZZ" in unknown.stderr) == (6, True)

@@ -39,6 +39,15 @@ SAID = {
         "error: No execution RID in local/1\nhint: Check the RID; dml exec list.\n",
         6,
     ),
+    ("feature", "add", "Image.Digit", "--csv", "none.csv"): (
+        "error: none.csv cannot be read: No such file or directory\nhint: Name another file.\n",
+        2,
+    ),
+    ("feature", "create", "Image.Width", "--column", "Width:floaty"): (
+        "error: 'floaty' is no type of a column\nhint: Types are text, markdown, longtext, boolean, int2, int4, int8, "
+        "float4, float8, numeric, date, timestamp, timestamptz, json, jsonb.\n",
+        2,
+    ),
     ("metrics", "1-ZZZZ"): ("error: No execution RID in local/1\nhint: Check the RID; dml exec list.\n", 6),
     ("asset", "show", "1-ZZZZ"): (
         "error: No row RID in local/1\nhint: Check the RID; dml asset list TABLE.\n",

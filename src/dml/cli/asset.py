@@ -77,7 +77,7 @@ def list_(
 
         check_execution(catalog, wanted)
     payload = {"assets": [one.to_mapping() for one in found], "more": more}
-    console.emit("asset.list", payload, lambda: _print_list(console, found, more))
+    console.emit("asset.list", payload, lambda: _print_list(console, found, more, one_table=table is not None))
 
 
 @command(app, "show", examples=[("dml asset show 2-MODEL", "Its file, types, links, who made and who read it.")])
@@ -189,23 +189,16 @@ def _role(role: str | None) -> str | None:
     raise UsageError(f"{role!r} is no role of an asset", hint="Use Input or Output.")
 
 
-def _print_list(console: Console, found: list[Asset], more: bool) -> None:
-    columns = [
-        Column("RID", whole=True),
-        Column("file"),
-        Column("table"),
-        Column("types"),
-        Column("size", right=True),
-        Column("description"),
-    ]
+def _print_list(console: Console, found: list[Asset], more: bool, *, one_table: bool) -> None:
+    columns = [Column("RID", whole=True), Column("file"), Column("types"), Column("size", right=True)]
+    columns.append(Column("description") if one_table else Column("table", whole=True))
     rows = [
         (
             one.rid,
             one.filename,
-            one.table.partition(":")[2],
             ", ".join(one.types),
             binary_size(one.length),
-            one.description,
+            one.description if one_table else one.asset_table,
         )
         for one in found
     ]

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from dml.catalog.connection import Catalog
     from dml.catalog.schema import Feature
 
+_TYPES = (
+    *("text", "markdown", "longtext", "boolean", "int2", "int4", "int8", "float4", "float8", "numeric"),
+    *("date", "timestamp", "timestamptz", "json", "jsonb"),
+)
+"""Types of plain columns that ERMrest has; each may be an array, ``[]`` behind it."""
+
 app = group("feature", "Features: values that executions give rows; list, show, read, define, add.")
 
 Name = Annotated[str, Argument(metavar="TABLE.NAME", help="As in Image.Quality.")]
@@ -195,6 +201,8 @@ def create(
         column_name, colon, kind = text.partition(":")
         if not (column_name and colon and kind):
             raise UsageError(f"{text!r} is no column", hint="Write NAME:TYPE, as in Score:float8.")
+        if kind.removesuffix("[]") not in _TYPES:
+            raise UsageError(f"{kind!r} is no type of a column", hint=f"Types are {', '.join(_TYPES)}.")
         columns.append(ColumnDefinition(column_name, kind, column_name in may_lack))
     made = create_feature(
         catalog,

@@ -72,4 +72,6 @@ def _print(found: dict[str, list[dict[str, str]]]) -> None:
     console = current().console
     columns = [Column("", whole=True), Column("")]
     console.table(columns, [(one["name"], one["description"]) for one in found["tools"]])
-    console.table(columns, [(one["uri"], one["description"]) for one in found["resources"]])
+    root, mark, _ = found["resources"][0]["uri"].partition("/ml/")
+    console.print(f"{root}{mark}…")
+    console.table(columns, [(f"…{one['uri'].removeprefix(root)}", one["description"]) for one in found["resources"]])

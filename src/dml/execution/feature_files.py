@@ -35,7 +35,9 @@ def read_records(path: Path, feature: Feature) -> list[dict[str, Any]]:
                     for number, row in enumerate(csv.DictReader(stream, delimiter=delimiter), 2)
                 ]
             return [_object(line, number, path) for number, line in enumerate(stream, 1) if line.strip()]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except OSError as error:
+        raise UsageError(f"{safe(path)} cannot be read: {error.strerror}", hint="Name another file.") from error
+    except (UnicodeDecodeError, csv.Error) as error:
         raise UsageError(
             f"{safe(path)} cannot be read: {error}", hint="Give CSV with a header, or JSON Lines."
         ) from error
