@@ -145,6 +145,23 @@ def test_a_failed_job_fails_the_parent_and_is_run_again_on_resume(
     assert again["jobs"] == resumed["jobs"]
 
 
+def test_a_sweep_is_resumed_with_the_changes_that_were_accepted(
+    retina: RetinaProject, world: World, capfd: pytest.CaptureFixture[str]
+) -> None:
+    retina.edit("src/models/retina_net.py", "if learning_rate == fail_at:", "if learning_rate == 0.01:")
+    result = run("run", "+multirun=lr_sweep", "--allow-dirty", "--yes", "--catalog", "1")
+    assert result.code == 3, result.stderr
+    assert (
+        "job 2 failed: ValueError: NaN loss at learning rate 0.01 (src/models/retina_net.py:" in capfd.readouterr().err
+    )
+    parent, _, then = result.stdout.splitlines()[-1].partition(" ")
+    assert then == f"Failed: 3 of 4 jobs are uploaded.   dml run --resume {parent} --host local --catalog 1"
+    retina.edit("src/models/retina_net.py", "if learning_rate == 0.01:", "if learning_rate == fail_at:")
+    retina.write("src/models/more.py", "x = 1\n")
+    succeeded(run(*then.split()[-7:], "--json"))
+    assert executions(world.catalog)[parent]["Status"] == "Uploaded"
+
+
 def test_joblib_with_four_workers_makes_one_parent(retina: RetinaProject, world: World) -> None:
     # A process of another launcher finds the project by the environment alone; submitit's are such.
     finds = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import models.retina_net'], check=True)"

@@ -99,7 +99,8 @@ class BottomLine:
             # A new line makes room, then the rows above the last one scroll among themselves; the cursor is put back.
             begin = "\n\0337" + f"\033[1;{rows - 1}r" + "\0338\033[1A"
             self._size = size
-        text = sentence(view)[: columns - 1]
+        text = sentence(view)
+        text = text if len(text) < columns else f"{text[: columns - 2]}…"
         self._write(f"{begin}\0337\033[{rows};1H\033[2K{text}\0338")
 
     def close(self) -> None:

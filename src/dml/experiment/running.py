@@ -193,7 +193,7 @@ def resume(composition: Composition, site: Site, parent: str) -> Outcome:
                     hydra_overrides=(*record.hydra_overrides, *places),
                     is_sweep=True,
                     sweep=SweepPlace(site.target, site.workspace, parent, returned_by(sweep)),
-                    allow_dirty=site.allow_dirty,
+                    allow_dirty=site.allow_dirty or record.allow_dirty,
                     watch=site.watch(parent, 0 if record.sweeper else len(left)),
                 )
                 code = run_dml_project(composition.project, record.config_name, request).code
@@ -210,7 +210,9 @@ def _run_sweep(composition: Composition, site: Site, places: Sequence[str]) -> O
     config = composition.jobs[0].config
     description = str(config.get("description") or composition.sweep_name or "Sweep")
     workflow = _workflow(config.get("workflow"), composition, allow_dirty=site.allow_dirty)
-    sweep: Sweep = begin_sweep(ml, parent_configuration(composition, workflow, description), composition)
+    sweep: Sweep = begin_sweep(
+        ml, parent_configuration(composition, workflow, description), composition, allow_dirty=site.allow_dirty
+    )
     rid = sweep.parent.execution_rid
     code, went_well = 1, False
     try:

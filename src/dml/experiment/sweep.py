@@ -54,13 +54,16 @@ class Sweep:
         return found
 
 
-def begin_sweep(ml: DerivaML, configuration: ExecutionConfiguration, composition: Composition) -> Sweep:
+def begin_sweep(
+    ml: DerivaML, configuration: ExecutionConfiguration, composition: Composition, *, allow_dirty: bool = False
+) -> Sweep:
     """Make the parent, remember the jobs, and mark the parent Running. Writes registry, workspace and catalog.
 
     Args:
         ml: The catalog.
         configuration: Workflow and description of the parent; it has no inputs of its own.
         composition: The sweep, every job of it composed.
+        allow_dirty: Whether uncommitted changes are accepted.
     """
     parent = ml.create_execution(configuration)
     knows_jobs = composition.has_hydras_sweeper
@@ -72,6 +75,7 @@ def begin_sweep(ml: DerivaML, configuration: ExecutionConfiguration, composition
         "" if knows_jobs else composition.sweeper,
         () if knows_jobs else composition.overrides,
         complete=knows_jobs,
+        allow_dirty=allow_dirty,
     )
     write_record(ml.place.registry, parent.execution_rid, record)
     path = parent.asset_file_path("Execution_Metadata", _FILE, "Hydra_Config", description="Jobs of the sweep")

@@ -8,6 +8,7 @@ chooses the same jobs again, as one with a list of its own or with a seed does.
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -218,4 +219,18 @@ def _tell_failed(failed: Sequence[tuple[int, Any]]) -> int:
 
 def _reason(returned: Any) -> str:
     error = returned._return_value
-    return f"{type(error).__name__}: {error}" if isinstance(error, BaseException) else "without a reason"
+    if not isinstance(error, BaseException):
+        return "without a reason"
+    place = own_place(error)
+    return f"{type(error).__name__}: {error}" + (f" ({place})" if place else "")
+
+
+def own_place(error: BaseException) -> str:
+    """``src/models/net.py:22``, the innermost line of the working directory that an error passed; empty when it passed
+    none there, or came from a process that does not say."""
+    here = Path.cwd()
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        path = Path(frame.filename)
+        if path.is_relative_to(here) and not {"site-packages", ".venv"} & set(path.parts):
+            return f"{path.relative_to(here)}:{frame.lineno}"
+    return ""

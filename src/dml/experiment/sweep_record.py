@@ -34,6 +34,7 @@ class SweepRecord:
         sweeper: Class of the sweeper that chooses while it runs; empty for Hydra's own.
         overrides: What that sweeper is given; empty for Hydra's own.
         complete: Whether every job has been chosen.
+        allow_dirty: Whether uncommitted changes were accepted when it was begun; they are when it goes on.
     """
 
     config_name: str
@@ -43,6 +44,7 @@ class SweepRecord:
     sweeper: str = ""
     overrides: tuple[str, ...] = ()
     complete: bool = True
+    allow_dirty: bool = False
 
 
 def read_record(registry: Registry, parent: str) -> SweepRecord | None:
@@ -62,6 +64,7 @@ def read_record(registry: Registry, parent: str) -> SweepRecord | None:
         sweeper=str(kept.get("sweeper") or ""),
         overrides=tuple(map(str, kept.get("overrides") or ())),
         complete=bool(kept.get("complete", True)),
+        allow_dirty=bool(kept.get("allow_dirty", False)),
     )
 
 
