@@ -397,6 +397,17 @@ def test_many_packages_that_differ(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     )
 
 
+def test_comments_of_a_module_that_python_cannot_read(tmp_path: Path) -> None:
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "half.py").write_text("# src/gone.py\nX = (\n# src/lost.py\n  'a\n")
+    (tmp_path / "configs" / "bytes.py").write_bytes(b"# src/gone.py \xff\n")
+    (tmp_path / "configs" / "folder.py").mkdir()
+    (tmp_path / "README.md").write_bytes(b"src/gone.py \xff\n")
+    said = found("environment", Subject("x", composition=composition(tmp_path, JOB, python="3.11.7")))
+    assert said[0][:3] == ("documents", WARNING, "configs/half.py:1 names src/gone.py, which is not there")
+    assert {one[0] for one in said} == {"documents", "lock"}
+
+
 # Sweep -----------------------------------------------------------------------------------------------------------
 
 

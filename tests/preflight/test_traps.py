@@ -154,6 +154,25 @@ def test_documents_that_are_out_of_date(theirs: RetinaProject, checked: Checked)
     ]
 
 
+def test_comments_that_are_out_of_date(theirs: RetinaProject, checked: Checked) -> None:
+    lines = [
+        '"""Experiments, run by src/deriva_run.py.',
+        "",
+        "`uv run deriva-ml-run --info` lists them.",
+        '"""',
+        "PLACE = 'src/models/nowhere.py'  # a value, which is nobody's word",
+        "X = 1  # see notebooks/gone.ipynb and src/models/retina_net.py",
+        "",
+    ]
+    theirs.write("src/configs/dev/notes.py", "\n".join(lines))
+    theirs.commit()
+    assert told(checked(theirs)) == [
+        "src/configs/dev/notes.py:1 names src/deriva_run.py, which is not there",
+        "src/configs/dev/notes.py:3 lists configurations with --info; that is --list-configs",
+        "src/configs/dev/notes.py:6 names notebooks/gone.ipynb, which is not there",
+    ]
+
+
 def test_a_dataset_named_without_a_version(theirs: RetinaProject, checked: Checked, world: World) -> None:
     theirs.edit("src/configs/datasets.py", 'version="0.1.0"', "version=None")
     theirs.commit()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import re
 import shutil
 import subprocess
+import tokenize
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -17,6 +20,9 @@ from dml.preflight.results import Result, failed, ok, skipped, warning
 
 GROUP = "environment"
 
+_FILE: Final = re.compile(r"(?<![\w/.-])(?:src|scripts|notebooks)/[\w./-]*\.(?:py|ipynb)\b")
+_LISTING: Final = re.compile(r"deriva-ml-run[^\n`]*--info(?![=\w])[^\n]*")
+_BEGINS: Final = (tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
 _UV_SECONDS: Final = 60
 _SHOWN: Final = 3
 
@@ -100,32 +106,42 @@ def locked_versions(document: Mapping[str, Any]) -> dict[str, set[str]]:
 
 
 def _documents(composition: Composition) -> Iterator[Result]:
-    """Files of the project that its own README names and that are not there."""
-    import re
-
+    """Files that the project's README, or the comments of its configuration, name and that are not there."""
     root = composition.project.root
-    for readme in sorted(root.glob("README*")):
+    modules = sorted(composition.project.config_directory.rglob("*.py"))
+    for path in [*sorted(root.glob("README*")), *modules]:
         try:
-            text = readme.read_text(encoding="utf-8")
+            text = path.read_text(encoding="utf-8")
         except (OSError, ValueError):
             continue
-        for found in re.finditer(r"(?<![\w/.-])(?:src|scripts|notebooks)/[\w./-]*\.(?:py|ipynb)\b", text):
-            if not (root / found[0]).exists():
-                line = text.count("\n", 0, found.start()) + 1
-                yield warning(
-                    GROUP,
-                    "documents",
-                    f"{readme.name}:{line} names {found[0]}, which is not there",
-                    f"edit {readme.name}:{line}",
-                    subject=found[0],
-                )
-        listing = re.search(r"deriva-ml-run[^\n`]*--info(?![=\w])[^\n]*", text)
-        if listing:
-            line = text.count("\n", 0, listing.start()) + 1
-            yield warning(
-                GROUP,
-                "documents",
-                f"{readme.name}:{line} lists configurations with --info; that is --list-configs",
-                f"edit {readme.name}:{line}",
-                subject="--info",
-            )
+        name = composition.project.shown(path)
+        for first, prose in _prose(text) if path.suffix == ".py" else [(1, text)]:
+            yield from _out_of_date(root, name, first, prose)
+
+
+def _out_of_date(root: Path, name: str, first: int, prose: str) -> Iterator[Result]:
+    """What one piece of text, which begins on a line of a file, says that is not so."""
+    for found in _FILE.finditer(prose):
+        if not (root / found[0]).exists():
+            place = f"{name}:{first + prose.count(chr(10), 0, found.start())}"
+            message = f"{place} names {found[0]}, which is not there"
+            yield warning(GROUP, "documents", message, f"edit {place}", subject=found[0])
+    listing = _LISTING.search(prose)
+    if listing:
+        place = f"{name}:{first + prose.count(chr(10), 0, listing.start())}"
+        message = f"{place} lists configurations with --info; that is --list-configs"
+        yield warning(GROUP, "documents", message, f"edit {place}", subject="--info")
+
+
+def _prose(text: str) -> Iterator[tuple[int, str]]:
+    """The comments and docstrings of a module, each with its first line."""
+    before = tokenize.NEWLINE
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(text).readline):
+            is_docstring = token.type == tokenize.STRING and before in _BEGINS
+            if token.type == tokenize.COMMENT or is_docstring:
+                yield token.start[0], token.string
+            if token.type not in (tokenize.COMMENT, tokenize.NL):
+                before = token.type
+    except (tokenize.TokenError, SyntaxError):
+        return
