@@ -364,7 +364,13 @@ def _sentence(error: BaseException) -> str:
         return str(error.msg)
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     lines = [line for line in lines if not line.startswith("See https:")]
-    return " ".join(lines[:2])[:500] if lines else type(error).__name__
+    if not lines:
+        return type(error).__name__
+    text = " ".join(lines[:2])
+    if len(lines) > 2 and lines[1].endswith(":"):  # Hydra lists what there is, a line each, then where it looked
+        there = list(itertools.takewhile(lambda line: not line.endswith(":"), lines[2:]))
+        text += f" {', '.join(there[:12])}" + (" …" if len(there) > 12 else "")
+    return text[:500]
 
 
 def _function_of(config: dict[str, Any]) -> dict[str, Any] | None:
