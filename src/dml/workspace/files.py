@@ -64,7 +64,7 @@ def check_inside(root: Path, path: Path, *, last_may_be_link: bool = False) -> P
     """
     parts = _parts_below(root, path)
     # Strings, since a Path for each step would cost more than the looks at the disk, for every file of a commit.
-    current = str(_absolute(root))
+    current = os.path.abspath(root)  # noqa: PTH100
     for position, part in enumerate(parts):
         current = os.path.join(current, part)  # noqa: PTH118
         if os.path.islink(current) and not (last_may_be_link and position == len(parts) - 1):  # noqa: PTH114
@@ -168,14 +168,16 @@ def _absolute(path: Path) -> Path:
 
 def _parts_below(root: Path, path: Path) -> tuple[str, ...]:
     """The components of a path below the root, each a safe name; ``..`` is refused even where it would cancel out."""
-    absolute_root = _absolute(root)
+    base, given = os.path.abspath(root), os.fspath(path)  # noqa: PTH100
     if path.is_absolute():
-        if not path.is_relative_to(absolute_root):
+        inside = base.rstrip(os.sep) + os.sep
+        if given != base and not given.startswith(inside):
             raise UnsafePathError(f"{safe(path)} is not inside {safe(root)}")
-        path = path.relative_to(absolute_root)
-    if not path.parts:
+        given = given[len(inside) :]
+    parts = [part for part in given.split(os.sep) if part not in ("", os.curdir)]  # noqa: PTH206
+    if not parts:
         raise UnsafePathError(f"{safe(root)} itself is not a place for a file")
-    return tuple(safe_file_name(part) for part in path.parts)
+    return tuple(safe_file_name(part) for part in parts)
 
 
 @contextlib.contextmanager
