@@ -191,3 +191,22 @@ def test_memory_stays_flat(store: Store, tmp_path: Path, way: str) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) < 32  # MiB
+
+
+def test_a_child_uploads_in_chunks_after_its_parent_did(store: Store) -> None:
+    script = """
+    def upload(name):
+        document = {"chunk-length": 4, "content-length": 6, "content-md5": "6AtQFwmJUPxYqtg8jBSXjg=="}
+        job = session.post(f"{URL}-{name};upload", json=document).headers["Location"]
+        for position, part in enumerate((b"abcd", b"ef")):
+            assert session.put(f"https://local{job}/{position}", data=part).status_code == 204
+        return session.post(f"https://local{job}").status_code
+    assert upload("parent") == 201
+    child = os.fork()
+    if not child:
+        os._exit(0 if upload("child") == 201 else 1)
+    sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    """
+    done = run(script, store.root)
+    assert done.returncode == 0, done.stderr
+    assert store.get("/o-child").content == b"abcdef"

@@ -40,7 +40,7 @@ class _Followed:
 class RunningDigests:
     """The digests of the jobs whose chunks come one after the other.
 
-    Safe to use in many threads.
+    Safe to use in many threads, and in a child after a fork, which knows nothing of its parent's jobs.
 
     Args:
         algorithms: The algorithm of each checksum, by the name of its metadata.
@@ -50,9 +50,18 @@ class RunningDigests:
     def __init__(self, algorithms: dict[str, str], open_file: Callable[[str], int]) -> None:
         self._algorithms = algorithms
         self._open = open_file
+        self._begin()
+
+    def _begin(self) -> None:
         self._jobs: OrderedDict[str, _Followed] = OrderedDict()
         self._guard = threading.Lock()
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="dml-digests")
+        self._process = os.getpid()
+
+    def _after_fork(self) -> None:
+        """The parent's worker does not exist in a child, and its lock may be held by a thread that does not either."""
+        if self._process != os.getpid():
+            self._begin()
 
     def received(self, file_id: str, offset: int, length: int, checksums: list[str]) -> None:
         """A chunk was written to a job's file.
@@ -63,6 +72,7 @@ class RunningDigests:
             length: How many bytes it has.
             checksums: What the job is to be checked by.
         """
+        self._after_fork()
         with self._guard:
             job = self._jobs.pop(file_id, None)
             if offset == 0 and job is None and checksums:
@@ -84,6 +94,7 @@ class RunningDigests:
             file_id: The file.
             length: Bytes that it has.
         """
+        self._after_fork()
         with self._guard:
             job = self._jobs.pop(file_id, None)
         if job is None or job.computed is None or job.length != length:
