@@ -23,6 +23,9 @@ Named = tuple[str, Column]
 Written = tuple[list[Named], list[Sequence[Stored]]]
 """Output names with their columns, and the rows written."""
 
+_VALUES_AT_ONCE = 999
+"""Values bound in one statement: what every SQLite takes."""
+
 
 def columns_of_keys(table: Table) -> set[str]:
     """RIDs of the columns that are part of some key."""
@@ -170,13 +173,23 @@ def _serial_start(transaction: Transaction, table: Table, column: Column) -> int
 def store_rows(
     transaction: Transaction, table: Table, made: list[list[Stored]], skip_conflicts: bool
 ) -> list[Sequence[Stored]]:
-    """Insert whole rows; the ones that were inserted."""
-    columns = ", ".join(column.stored for column in table.columns)
-    marks = ", ".join("?" * (len(table.columns) + 1))
-    sql = f"INSERT INTO t{table.id:d} (began, {columns}) VALUES ({marks})"  # noqa: S608
-    cursor = transaction.connection.cursor()
+    """Insert whole rows; the ones that were inserted.
+
+    Many rows go in with one statement: SQLite copies every page that a statement with triggers touches, so that it can
+    undo the statement alone, and with a statement a row those copies cost three times what the row does.
+    """
+    columns = ["began", *(column.stored for column in table.columns)]
+    beginning = f"INSERT INTO t{table.id:d} ({', '.join(columns)}) VALUES "  # noqa: S608
+    ending = " ON CONFLICT DO NOTHING RETURNING RID" if skip_conflicts else ""
+    one = f"({', '.join('?' * len(columns))})"
+    at_once = max(1, _VALUES_AT_ONCE // len(columns))
+    inserted: set[Stored] = set()
+    for begin in range(0, len(made), at_once):
+        page = made[begin : begin + at_once]
+        values = [value for row in page for value in (transaction.time, *row)]
+        found = transaction.connection.execute(beginning + ", ".join([one] * len(page)) + ending, values)
+        inserted.update(rid for (rid,) in found)
     if not skip_conflicts:
-        cursor.executemany(sql, [(transaction.time, *values) for values in made])
         return list(made)
-    sql += " ON CONFLICT DO NOTHING"
-    return [values for values in made if cursor.execute(sql, (transaction.time, *values)).rowcount]
+    rid = next(index for index, column in enumerate(table.columns) if column.name == "RID")
+    return [row for row in made if row[rid] in inserted]
