@@ -220,6 +220,7 @@ READS = frozenset(
         "os.pipe",
         "os.pread",
         "os.read",
+        "os.stat",
         "os.statvfs",
         "os.urandom",
         "os.walk",

@@ -90,7 +90,14 @@ def collect(place: Workplace, rid: str, *, keys: Iterable[str] | None = None) ->
     wanted = {name for row in rows for name in row.asset_types}
     if wanted:
         terms.require(place.catalog, terms.ASSET_TYPE, sorted(wanted))
-    return Batch(tuple(_work(place, row, seen) for row, seen in zip(rows, found, strict=True)), tuple(staged))
+    kinds: dict[tuple[str, str, tuple[str, ...]], _Kind] = {}
+    works = []
+    for row, seen in zip(rows, found, strict=True):
+        named = (row.schema, row.asset_table, row.asset_types)
+        if named not in kinds:
+            kinds[named] = _kind(place, row)
+        works.append(_work(row, kinds[named], seen))
+    return Batch(tuple(works), tuple(staged))
 
 
 def by_table(works: Sequence[Work]) -> list[tuple[Table, list[Work]]]:
@@ -118,19 +125,33 @@ def _refuse_missing(rid: str, found: Sequence[tuple[Path, FileIdentity] | DmlErr
     )
 
 
-def _work(place: Workplace, row: AssetRow, seen: tuple[Path, FileIdentity] | DmlError) -> Work:
-    assert not isinstance(seen, DmlError)  # noqa: S101 - refused before
+@dataclass(frozen=True)
+class _Kind:
+    """What files of one table and of the same types have in common: the columns that need a value among it."""
+
+    table: Table
+    demanded: tuple[str, ...]
+    types: tuple[str, ...]
+
+
+def _kind(place: Workplace, row: AssetRow) -> _Kind:
     table = place.catalog.schema().table(f"{row.schema}:{row.asset_table}")
-    check_metadata(table, row.metadata)
-    given = {name for name, value in row.metadata.items() if value is not None}
-    lacking = [c.name for c in table.metadata_columns if not c.nullok and c.default is None and c.name not in given]
+    demanded = tuple(c.name for c in table.metadata_columns if not c.nullok and c.default is None)
+    types = terms.require(place.catalog, terms.ASSET_TYPE, row.asset_types) if row.asset_types else []
+    return _Kind(table, demanded, tuple(types))
+
+
+def _work(row: AssetRow, kind: _Kind, seen: tuple[Path, FileIdentity] | DmlError) -> Work:
+    assert not isinstance(seen, DmlError)  # noqa: S101 - refused before
+    if row.metadata:
+        check_metadata(kind.table, row.metadata)
+    lacking = [name for name in kind.demanded if row.metadata.get(name) is None]
     if lacking:
         raise UsageError(
             f"{safe(row.key)} needs a value for {', '.join(lacking)}",
             hint=f"Stage it again with --meta {lacking[0]}=VALUE.",
         )
-    types = terms.require(place.catalog, terms.ASSET_TYPE, row.asset_types) if row.asset_types else []
-    return Work(row, table, seen[0], seen[1], tuple(types))
+    return Work(row, kind.table, seen[0], seen[1], kind.types)
 
 
 def describe(keys: Sequence[str]) -> str:

@@ -1,13 +1,14 @@
 """Bringing everything an execution has staged to the catalog, once, however often it is begun.
 
-The order is: hash, look for identical content, send bytes, insert asset rows, link them, insert feature rows, confirm
-in the registry. Bytes come before rows, rows before confirmations. A commit that dies anywhere is finished by the next
+The order of a file is: hash, look for identical content, send bytes, insert its row, link it, confirm in the registry;
+feature rows come last. Later files are hashed and looked for while earlier ones go up, but bytes come before rows, and
+rows before confirmations. A commit that dies anywhere is finished by the next
 one: each step finds what was done and does the rest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -15,10 +16,11 @@ from typing import TYPE_CHECKING
 from dml.errors import AuthError, ConflictError, DmlError, PartialError, RetryableError
 from dml.execution import asset_rows, lifecycle, provenance, sync, transfer
 from dml.execution.asset_rows import OUTPUT, OutputFile, Placed
-from dml.execution.batch import Batch, by_table, collect, describe
+from dml.execution.batch import Batch, Work, by_table, collect, describe
 from dml.execution.creation import ensure_created
 from dml.execution.durations import elapsed, format_duration
 from dml.execution.feature_rows import insert_features
+from dml.execution.parallel import Stop
 from dml.execution.report import CommittedAsset, UploadReport
 from dml.execution.status import ExecutionStatus, effective_status, require_transition
 from dml.execution.telling import telling_waits
@@ -47,6 +49,12 @@ UNKNOWN_INPUT = "unknown_input"
 
 ROWS_AT_ONCE = 1_000
 """Asset rows that are inserted, linked and confirmed together."""
+
+LOOKED_UP_AT_ONCE = 100
+"""Files that the catalog is asked for together: their checksums fit into one path."""
+
+HASHED_AT_ONCE = 256 << 20
+"""Bytes after which sending begins, though fewer files are hashed."""
 
 
 @dataclass(frozen=True)
@@ -218,7 +226,7 @@ def _bring_files(
     *,
     look_first: bool = True,
 ) -> None:
-    """Hash, send, insert, link and confirm files.
+    """Hash, send, insert, link and confirm files. Later files are hashed and looked up while earlier ones are sent.
 
     Without ``look_first`` identical content is found by its URL alone, when its insert is refused: that saves a request
     where it is rare, and misses rows of older releases that name a version of the object.
@@ -226,21 +234,45 @@ def _bring_files(
     if not batch.works:
         return
     watch.say("hashing", f"looking at {len(batch.works)} files")
-    located, errors = transfer.hash_files(place, rid, batch.works, options.jobs)
-    outcome.errors |= errors
-    shared = find_shared(place, located) if look_first else {}
-    to_send = [file for file in located if file.key not in shared]
+    located: dict[str, Located] = {}
+    shared: dict[str, Placed] = {}
+    stop = Stop()
+
+    def to_send() -> Iterator[list[Located]]:
+        for works in _groups(batch.works, options.jobs):
+            found, errors = transfer.hash_files(place, rid, works, options.jobs, stop)
+            outcome.errors |= errors
+            located.update((file.key, file) for file in found)
+            if look_first:
+                shared.update(find_shared(place, found))
+            yield [file for file in found if file.key not in shared]
+
     confirmed, errors = transfer.send_files(
-        place, rid, to_send, watch, jobs=options.jobs, chunk_size=options.chunk_size
+        place, rid, to_send(), watch, jobs=options.jobs, chunk_size=options.chunk_size, stop=stop
     )
     outcome.errors |= errors
-    outcome.report.bytes_sent += sum(file.digest.length for file in to_send if file.key in confirmed)
+    outcome.report.bytes_sent += sum(located[key].digest.length for key in confirmed)
     watch.say("rows", f"inserting {len(confirmed) + len(shared)} asset rows")
-    ready = {file.key: file for file in located if file.key in confirmed or file.key in shared}
+    ready = {key: file for key, file in located.items() if key in confirmed or key in shared}
     for table, works in by_table([file.work for file in ready.values()]):
         for begin in range(0, len(works), ROWS_AT_ONCE):
             page = [ready[work.key] for work in works[begin : begin + ROWS_AT_ONCE]]
             _bring_rows(place, rid, table, page, shared, watch, outcome.report)
+
+
+def _groups(works: Sequence[Work], jobs: int) -> Iterator[list[Work]]:
+    """Files to hash and look up together: as many checksums as one request asks for; large files as many as are read
+    side by side."""
+    group: list[Work] = []
+    size = 0
+    for work in works:
+        group.append(work)
+        size += work.identity.size
+        if len(group) >= LOOKED_UP_AT_ONCE or (size >= HASHED_AT_ONCE and len(group) >= jobs):
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
 
 
 def find_shared(place: Workplace, located: Sequence[Located]) -> dict[str, Placed]:

@@ -6,16 +6,17 @@ an error, since the bytes that go up later would be others.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from dml.errors import IntegrityError, NotFoundError, RetryableError
 from dml.safe_text import safe
 from dml.workspace.assets import FileIdentity
-from dml.workspace.files import open_regular
+from dml.workspace.files import look_at_regular, open_regular
 
 BLOCK = 1 << 20
 """Bytes read at a time."""
@@ -48,11 +49,8 @@ def identity_of(root: Path, path: Path) -> FileIdentity:
         NotFoundError: It is not there any more.
         UnsafePathError: It is no regular file, or lies behind a link inside the workspace.
     """
-    descriptor = _open(root, path)
-    try:
-        return FileIdentity.of(os.fstat(descriptor))
-    finally:
-        os.close(descriptor)
+    with _file_errors(path):
+        return FileIdentity.of(look_at_regular(root, path, follow_last=True))
 
 
 def digest(
@@ -105,8 +103,14 @@ def _md5(descriptor: int, advance: Callable[[int], None] | None) -> tuple[str, i
 
 
 def _open(root: Path, path: Path) -> int:
-    try:
+    with _file_errors(path):
         return open_regular(root, path, follow_last=True)
+
+
+@contextlib.contextmanager
+def _file_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
     except FileNotFoundError as error:
         raise NotFoundError(f"The staged file {safe(path)} is missing") from error
     except OSError as error:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 TREE_SEPARATOR = "__"
 """Joins the components of a path below a staged directory into one file name: ``a/b/c.png`` becomes ``a__b__c.png``."""
 
+_METHODS = {method.value: method for method in Method}
+
 
 @dataclass(frozen=True)
 class Staging:
@@ -132,7 +134,7 @@ def ensure_placed(place_of: Workplace, row: AssetRow) -> Path:
     """The staged place of a registered file, its file brought there if that was interrupted; a file still to be
     written is fine."""
     path = staged_path(place_of, row)
-    method = Method(row.method) if row.method in set(Method) else Method.WRITTEN
+    method = _METHODS.get(row.method or "", Method.WRITTEN)
     if method is Method.WRITTEN or row.source is None:
         _make_parent(place_of, path)
     elif not os.path.lexists(path) and (row.status == "pending" or row.status == "failed"):

@@ -8,14 +8,14 @@ under way.
 from __future__ import annotations
 
 import mimetypes
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dml.catalog.objects import object_path, stat, upload
 from dml.errors import AuthError, DmlError, RetryableError
-from dml.execution.hashing import Digest, digest
-from dml.execution.parallel import Stop, in_parallel
+from dml.execution.hashing import BLOCK, Digest, digest
+from dml.execution.parallel import Calls, GivenUp, Stop, in_parallel
 from dml.execution.telling import Telling
 from dml.workspace import assets, uploads
 from dml.workspace.uploads import UploadJob
@@ -49,28 +49,39 @@ class Located:
 
 
 def hash_files(
-    place: Workplace, rid: str, works: Sequence[Work], jobs: int
+    place: Workplace, rid: str, works: Sequence[Work], jobs: int, stop: Stop | None = None
 ) -> tuple[list[Located], dict[str, DmlError]]:
     """The checksum of every file, computed now only for those that changed since the last time.
 
+    Args:
+        place: Where.
+        rid: The execution.
+        works: The files.
+        jobs: Large files that are read at the same time; small ones would wait for each other's threads.
+        stop: Ends it early.
+
     Returns:
         The files, and the errors by key: a file that vanished or changed while it was read.
+
+    Raises:
+        GivenUp: It was asked to stop.
     """
-    calls = {work.key: _hasher(place, work) for work in works}
+    stop = stop or Stop()
     fresh: dict[str, tuple[assets.FileIdentity, str]] = {}
     digests: dict[str, Digest] = {}
     errors: dict[str, DmlError] = {}
-    with in_parallel(calls, jobs, Stop()) as results:
-        for key, result in results:
-            if isinstance(result, DmlError):
-                errors[key] = result
-                continue
-            digests[key] = result
-            if result.is_new:
-                fresh[key] = (result.identity, result.md5_hex)
-            if len(fresh) >= _RECORDED_AT_ONCE:
-                assets.record_hashes(place.registry, rid, fresh)
-                fresh = {}
+    for key, result in _digests(place, works, jobs, stop):
+        if isinstance(result, GivenUp):
+            raise result
+        if isinstance(result, DmlError):
+            errors[key] = result
+            continue
+        digests[key] = result
+        if result.is_new:
+            fresh[key] = (result.identity, result.md5_hex)
+        if len(fresh) >= _RECORDED_AT_ONCE:
+            assets.record_hashes(place.registry, rid, fresh)
+            fresh = {}
     if fresh:
         assets.record_hashes(place.registry, rid, fresh)
     located = [
@@ -82,9 +93,25 @@ def hash_files(
 
 
 def send_files(
-    place: Workplace, rid: str, files: Sequence[Located], watch: Watch, *, jobs: int, chunk_size: int
+    place: Workplace,
+    rid: str,
+    groups: Iterable[Sequence[Located]],
+    watch: Watch,
+    *,
+    jobs: int,
+    chunk_size: int,
+    stop: Stop | None = None,
 ) -> tuple[set[str], dict[str, DmlError]]:
     """Bring the bytes of files to the store. Writes the store; may be repeated.
+
+    Args:
+        place: Where.
+        rid: The execution.
+        groups: The files, some at a time. A later group is asked for, in another thread, while an earlier one is sent.
+        watch: Told of the bytes.
+        jobs: Files that go up at the same time.
+        chunk_size: Bytes of one piece of a large file.
+        stop: Asked to stop when the sending is interrupted.
 
     Returns:
         The keys whose bytes the store confirmed, and the errors by key. What keeps the rest from going up too (no
@@ -94,28 +121,10 @@ def send_files(
         RetryableError: The server cannot be reached; what was confirmed is recorded.
         AuthError: Not signed in, or not allowed.
     """
-    if not files:
-        return set(), {}
-    begun_before = {job.key for job in uploads.list_uploads(place.registry, rid)}
-    with place.registry.transaction():
-        records = {
-            file.key: uploads.begin_upload(
-                place.registry,
-                rid,
-                file.key,
-                url=file.url,
-                md5=file.digest.md5_hex,
-                size=file.digest.length,
-                chunk_size=chunk_size,
-            )
-            for file in files
-        }
-    telling, stop = Telling(place.registry, rid), Stop()
-    calls = {
-        file.key: _sender(place, file, records[file.key], _Listener(watch, telling, stop), file.key in begun_before)
-        for file in files
-    }
-    sizes = {file.key: file.digest.length for file in files}
+    stop = stop or Stop()
+    telling = Telling(place.registry, rid)
+    listener = _Listener(watch, telling, stop)
+    calls = _senders(place, rid, groups, listener, chunk_size)
     confirmed: set[str] = set()
     errors: dict[str, DmlError] = {}
     with in_parallel(calls, jobs, stop, stop_at=(RetryableError, AuthError)) as results:
@@ -125,18 +134,66 @@ def send_files(
                 watch.finish(key, "failed")
             else:
                 confirmed.add(key)
-                telling.end(key, sizes[key])
-                watch.finish(key, "uploaded" if result else "already there")
+                telling.end(key, result.length)
+                watch.finish(key, "uploaded" if result.is_sent else "already there")
     for error in errors.values():
         if isinstance(error, RetryableError | AuthError):
             raise error
     return confirmed, errors
 
 
-def _hasher(place: Workplace, work: Work) -> Callable[[], Digest]:
+@dataclass(frozen=True)
+class _Sent:
+    """A file whose bytes the store has: how many, and whether they had to be sent."""
+
+    length: int
+    is_sent: bool
+
+
+def _senders(
+    place: Workplace, rid: str, groups: Iterable[Sequence[Located]], listener: _Listener, chunk_size: int
+) -> Calls[_Sent]:
+    """What sends each file, each group recorded before the first of it is begun."""
+    begun_before = {job.key for job in uploads.list_uploads(place.registry, rid)}
+    for files in groups:
+        listener.stop.check()
+        if not files:
+            continue
+        with place.registry.transaction():
+            records = [
+                uploads.begin_upload(
+                    place.registry,
+                    rid,
+                    file.key,
+                    url=file.url,
+                    md5=file.digest.md5_hex,
+                    size=file.digest.length,
+                    chunk_size=chunk_size,
+                )
+                for file in files
+            ]
+        for file, record in zip(files, records, strict=True):
+            yield file.key, _sender(place, file, record, listener, file.key in begun_before)
+
+
+def _digests(place: Workplace, works: Sequence[Work], jobs: int, stop: Stop) -> Iterator[tuple[str, Digest | DmlError]]:
+    """The checksum of each file, or why it has none: small files one after the other, then large ones side by side."""
+    small = [work for work in works if work.identity.size <= BLOCK]
+    for work in small:
+        try:
+            yield work.key, _hasher(place, work, stop)()
+        except DmlError as error:
+            yield work.key, error
+    large = [(work.key, _hasher(place, work, stop)) for work in works if work.identity.size > BLOCK]
+    if large:
+        with in_parallel(large, jobs, Stop()) as results:
+            yield from results
+
+
+def _hasher(place: Workplace, work: Work, stop: Stop) -> Callable[[], Digest]:
     row = work.row
     known = (row.identity, row.md5) if row.identity is not None and row.md5 else None
-    return lambda: digest(place.workspace.root, work.path, known=known)
+    return lambda: digest(place.workspace.root, work.path, known=known, advance=lambda _count: stop.check())
 
 
 @dataclass(frozen=True)
@@ -159,20 +216,22 @@ class _Listener:
         return advance
 
 
-def _sender(place: Workplace, file: Located, record: UploadJob, listener: _Listener, again: bool) -> Callable[[], bool]:
-    """A function that sends one file and says whether it had to be sent."""
+def _sender(
+    place: Workplace, file: Located, record: UploadJob, listener: _Listener, again: bool
+) -> Callable[[], _Sent]:
+    """A function that sends one file, unless the store has it from a run that was interrupted."""
 
     def remember(job: str, done: int) -> None:
         if not listener.stop.is_over:
             uploads.remember_chunk(place.registry, record.execution_rid, file.key, job, done)
         listener.stop.check()
 
-    def send() -> bool:
+    def send() -> _Sent:
         listener.watch.begin(file.key, file.work.path, file.digest.length)
         if again and record.job is None:
             there = stat(place.catalog, file.url)
             if there is not None and there.md5_hex == file.digest.md5_hex:
-                return False
+                return _Sent(file.digest.length, is_sent=False)
         upload(
             place.catalog,
             file.work.path,
@@ -185,6 +244,6 @@ def _sender(place: Workplace, file: Located, record: UploadJob, listener: _Liste
             chunks_done=record.chunks_done,
             remember=remember,
         )
-        return True
+        return _Sent(file.digest.length, is_sent=True)
 
     return send

@@ -66,7 +66,7 @@ def check_inside(root: Path, path: Path, *, last_may_be_link: bool = False) -> P
     # Strings, since a Path for each step would cost more than the looks at the disk, for every file of a commit.
     current = os.path.abspath(root)  # noqa: PTH100
     for position, part in enumerate(parts):
-        current = os.path.join(current, part)  # noqa: PTH118
+        current = f"{current.removesuffix(os.sep)}{os.sep}{part}"
         if os.path.islink(current) and not (last_may_be_link and position == len(parts) - 1):  # noqa: PTH114
             raise _link_on_the_way(Path(current))
     return Path(current)
@@ -129,8 +129,17 @@ def open_regular(root: Path, path: Path, *, follow_last: bool = False) -> int:
         descriptor = open_inside(root, path, os.O_RDONLY | os.O_NONBLOCK)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise UnsafePathError(f"{safe(path)} is not a regular file", hint="Replace it by a file, or unstage it.")
+        raise _not_regular(path)
     return descriptor
+
+
+def look_at_regular(root: Path, path: Path, *, follow_last: bool = False) -> os.stat_result:
+    """The status of an existing regular file below ``root``; arguments and errors as of ``open_regular``."""
+    checked = check_inside(root, path, last_may_be_link=follow_last)
+    found = os.stat(checked, follow_symlinks=follow_last)  # noqa: PTH116
+    if not stat.S_ISREG(found.st_mode):
+        raise _not_regular(path)
+    return found
 
 
 def write_atomically(root: Path, path: Path, content: bytes, *, mode: int = 0o666) -> Path:
@@ -207,6 +216,10 @@ def _open_child(parent: int, name: str, path: Path, *, create: bool) -> int:
         if error.errno in (errno.ELOOP, errno.EMLINK, errno.ENOTDIR):
             raise _link_on_the_way(path) from error
         raise
+
+
+def _not_regular(path: Path) -> UnsafePathError:
+    return UnsafePathError(f"{safe(path)} is not a regular file", hint="Replace it by a file, or unstage it.")
 
 
 def _link_on_the_way(path: Path) -> UnsafePathError:

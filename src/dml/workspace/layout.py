@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from dml.target import Target
@@ -67,7 +68,7 @@ class Workspace:
 
     def staged_path(self, rid: str, table: str, filename: str) -> Path:
         """One staged output: a file, or a symbolic link to its source."""
-        return self.assets_directory(rid) / safe_file_name(table) / safe_file_name(filename)
+        return _assets_directory(self, rid).joinpath(safe_file_name(table), safe_file_name(filename))
 
     def types_file(self, rid: str, schema: str, table: str) -> Path:
         """JSON lines ``{filename: [asset types]}`` of one asset table; a later line replaces an earlier one."""
@@ -134,6 +135,12 @@ class Workspace:
     def sweep_directory(self) -> Path:
         """Output directories of Hydra sweeps."""
         return self.root / "hydra-sweep"
+
+
+@lru_cache(maxsize=64)
+def _assets_directory(workspace: Workspace, rid: str) -> Path:
+    """Found once for all files of an execution, of which there may be many."""
+    return workspace.assets_directory(rid)
 
 
 def find(target: Target, explicit: Path | str | None = None) -> Workspace:
