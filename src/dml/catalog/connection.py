@@ -129,6 +129,7 @@ class Catalog:
         self._schema: Schema | None = None
         self._fixed: Schema | None = None
         self._identity: list[Identity | None] = []
+        self._contexts: dict[int, tuple[dict[str, Any], str]] = {}
 
     def exchange(
         self,
@@ -188,7 +189,7 @@ class Catalog:
         stream: bool,
     ) -> Exchange:
         session: Session = binding._session
-        sent = {"deriva-client-context": binding.dcctx.encoded(), **(headers or {})}
+        sent = {"deriva-client-context": self._context(binding.dcctx), **(headers or {})}
         done = session.exchange(
             method, self._wire.origin + path, body=body, headers=sent, repeatable=repeatable, stream=stream
         )
@@ -196,6 +197,13 @@ class Catalog:
             with done.response:
                 raise self.border.refusal(done.response, path)
         return done
+
+    def _context(self, context: Any) -> str:
+        """deriva's header that says who asks, encoded again only when someone has changed it."""
+        known = self._contexts.get(id(context))
+        if known is None or known[0] != context:
+            known = self._contexts[id(context)] = (dict(context), str(context.encoded()))
+        return known[1]
 
     def get_json(self, path: str) -> Any:
         """GET a JSON document below the catalog."""

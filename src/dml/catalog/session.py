@@ -73,6 +73,10 @@ class Wire:
     transport: Callable[[], BaseAdapter] | None = None
     _shared: CountingAdapter | None = field(default=None, init=False, repr=False)
 
+    def is_home(self, url: str) -> bool:
+        """Whether a URL is of this origin; those that dml makes begin with it, and need not be taken apart."""
+        return url.startswith(f"{self.origin}/") or origin_of(url) == self.origin
+
     def session(self) -> Session:
         """A new session."""
         return Session(self)
@@ -168,7 +172,8 @@ class Session(requests.Session):
         """As in requests; proxies and certificates are looked for in the environment once a host, not each time."""
         if proxies or verify is not None or cert is not None:
             return dict(super().merge_environment_settings(url, proxies, stream, verify, cert))
-        origin = origin_of(_text(url or ""))
+        address = _text(url or "")
+        origin = self._wire.origin if self._wire.is_home(address) else origin_of(address)
         if origin not in self._settings:
             self._settings[origin] = dict(super().merge_environment_settings(url, {}, None, None, None))
         found = self._settings[origin]
@@ -209,7 +214,6 @@ class Session(requests.Session):
     def _tried(self, method: str, url: str, send: Callable[[], Response], repeatable: bool | None = None) -> Exchange:
         wire = self._wire
         harmless = method.upper() in ("GET", "HEAD") if repeatable is None else repeatable
-        path = urlsplit(url).path
         with wire.policy.begin(wire.border.host) as attempts:
             while True:
                 try:
@@ -218,7 +222,7 @@ class Session(requests.Session):
                     failure = error if isinstance(error, RequestException | OSError) else OSError(type(error).__name__)
                     if harmless and _passing(failure) and attempts.again(f"failed ({reason(failure)})"):
                         continue
-                    raise wire.border.unreachable(failure, path) from failure
+                    raise wire.border.unreachable(failure, urlsplit(url).path) from failure
                 if response.status_code not in REPEATABLE_STATUSES or not harmless:
                     return Exchange(response, attempts.made)
                 asked = retry_after(response.headers.get("Retry-After"))
@@ -233,7 +237,7 @@ class Session(requests.Session):
             if target is None or method.upper() not in ("GET", "HEAD"):
                 break
             address = urljoin(response.url, target)
-            if origin_of(address) != self._wire.origin:
+            if not self._wire.is_home(address):
                 break
             response.close()
             streamed = not response._content_consumed  # type: ignore[attr-defined]
@@ -242,7 +246,7 @@ class Session(requests.Session):
         return response
 
     def _sign(self, request: PreparedRequest) -> PreparedRequest:
-        if origin_of(request.url or "") == self._wire.origin:
+        if self._wire.is_home(request.url or ""):
             for name, value in self._wire.headers.items():
                 before = request.headers.get(name) if name == "Cookie" else None
                 request.headers[name] = f"{before}; {value}" if before else value
