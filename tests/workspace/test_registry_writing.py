@@ -236,6 +236,36 @@ def test_two_processes_create_the_same_registry(workspace: Workspace) -> None:
         assert len(executions.list_executions(registry)) == 3
 
 
+def test_who_opens_a_new_file_waits_while_another_begins_its_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "new.db"
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")  # with this lock SQLite refuses at once, however long it was told to wait
+    waited: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waited.append(seconds)
+        if len(waited) == 3:
+            other.execute("COMMIT")
+
+    monkeypatch.setattr(connections.time, "sleep", sleep)
+    connection = connections.open_for_writing(path)
+    assert len(waited) == 3
+    assert connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+    connections.close_writer(path, connection)
+    other.close()
+
+
+def test_who_opens_a_new_file_that_stays_taken_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "BUSY_SECONDS", 0.0)
+    with sqlite3.connect(tmp_path / "new.db", isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(LockedError, match="busy"):
+            connections.open_for_writing(tmp_path / "new.db")
+    other.close()
+
+
 def _create(workspace: Workspace, barrier: object, rid: str) -> None:
     barrier.wait(30)  # type: ignore[attr-defined]
     with Registry.writing(workspace) as registry:

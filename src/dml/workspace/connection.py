@@ -20,6 +20,7 @@ import contextlib
 import os
 import sqlite3
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,6 +33,9 @@ from dml.workspace import wal
 
 BUSY_SECONDS = 10.0
 """How long a writer waits for another one before it says so."""
+
+_PAUSE = 0.005
+"""Seconds between two tries of what SQLite does not wait for itself."""
 
 _PAGE_COUNT = slice(28, 32)
 _CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
@@ -179,7 +183,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
             check_whole(path)
         connection = _connect(f"{_uri(path)}?mode=rwc", timeout=BUSY_SECONDS)
         try:
-            if connection.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
+            if _begin_log(connection) != "wal":
                 raise _no_log(path)
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
@@ -191,6 +195,22 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
             raise
         _writers[os.path.realpath(path)] += 1
         return connection
+
+
+def _begin_log(connection: sqlite3.Connection) -> str:
+    """Turn to a write-ahead log, and say what the file has now.
+
+    Where several processes open a new file at the same time, SQLite refuses all but one at once, without the wait that
+    it was told: two that wait for each other's read locks would wait for ever.
+    """
+    limit = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            return str(connection.execute("PRAGMA journal_mode = WAL").fetchone()[0])
+        except sqlite3.OperationalError as error:
+            if _code(error) not in _BUSY or time.monotonic() >= limit:
+                raise
+            time.sleep(_PAUSE)
 
 
 def check_whole(path: Path) -> None:
