@@ -7,13 +7,15 @@ once and linked to its other places.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -152,12 +154,15 @@ def fetch_files(
     work = _Work(catalog, root, shown)
     last = clock()
     pool = ThreadPoolExecutor(max(1, min(jobs, len(groups))), thread_name_prefix="dml-fetch")
-    pending: set[Future[None]] = {pool.submit(work.bring, group) for group in groups.values()}
+    ended = SimpleQueue[Future[None]]()
     try:
-        while pending:
-            finished, pending = wait(pending, timeout=_RECORD_EVERY, return_when=FIRST_COMPLETED)
-            for future in finished:
-                future.result()
+        for group in groups.values():
+            pool.submit(work.bring, group).add_done_callback(ended.put)
+        left = len(groups)
+        while left:
+            with contextlib.suppress(Empty):
+                ended.get(timeout=_RECORD_EVERY).result()
+                left -= 1
             if clock() - last >= _RECORD_EVERY:
                 _record(work, record)
                 last = clock()
@@ -222,6 +227,7 @@ class _Work:
         self._progress = progress
         self._guard = threading.Lock()
         self._arrived: list[str] = []
+        self._made: set[Path] = set()
         self.total = Fetched()
         self.failed: list[DmlError] = []
         self.stop = threading.Event()
@@ -284,7 +290,8 @@ class _Work:
             if self.stop.is_set():
                 raise _Stopped
 
-        make_directory(self._root, file.partial.parent)
+        if file.partial.parent not in self._made:  # one for all files of a bag
+            self._made.add(make_directory(self._root, file.partial.parent))
         self._progress.begin(file.item, file.length)
         outcome = "failed"
         try:
