@@ -7,6 +7,8 @@ from typing import Any
 
 from dml.errors import UsageError
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
 
 def encode_json(document: Any) -> bytes:
     """The document as JSON in UTF-8.
@@ -15,6 +17,6 @@ def encode_json(document: Any) -> bytes:
         UsageError: It holds what JSON cannot say: NaN, infinity, bytes, half a surrogate pair.
     """
     try:
-        return json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+        return _ENCODER.encode(document).encode()
     except (TypeError, ValueError) as error:
         raise UsageError(f"a value cannot be sent to the catalog: {error}") from None

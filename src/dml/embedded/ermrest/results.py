@@ -36,16 +36,19 @@ def accepted(request: Request, options: dict[str, str]) -> str:
     return request.accept_mimetypes.best_match([JSON, CSV, STREAM], default=JSON)
 
 
-def _json_lines(outputs: Sequence[Output], rows: Iterable[Row]) -> Iterator[str]:
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def _objects(outputs: Sequence[Output], rows: Iterable[Row]) -> Iterator[dict[str, Any]]:
+    """Each row as the object that stands for it in JSON."""
     names = [output.name for output in outputs]
     showers = [(index, output.show) for index, output in enumerate(outputs) if output.show is not None]
-    encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
     for row in rows:
         values = list(row)
         for index, show in showers:
             if values[index] is not None:
                 values[index] = show(values[index])
-        yield encode(dict(zip(names, values, strict=True)))
+        yield dict(zip(names, values, strict=True))
 
 
 def _csv_field(text: str) -> str:
@@ -75,24 +78,24 @@ def _csv_lines(outputs: Sequence[Output], rows: Iterable[Row]) -> Iterator[str]:
 
 def _text(kind: str, outputs: Sequence[Output], rows: Iterable[Row]) -> Iterator[str]:
     """The answer's text in pieces."""
-    if kind == CSV:
-        lines, before, between, after = _csv_lines(outputs, rows), "", "\n", "\n"
-    elif kind == STREAM:
-        lines, before, between, after = _json_lines(outputs, rows), "", "\n", "\n"
-    else:
-        lines, before, between, after = _json_lines(outputs, rows), "[", ",\n", "]\n"
-    first = next(lines, None)
-    if first is None:
-        yield before + after if kind == JSON else ""
-        return
-    yield before + first
-    batch: list[str] = []
-    for line in lines:
-        batch.append(line)
-        if len(batch) >= _CHUNK:
-            yield between + between.join(batch)
-            batch = []
-    yield between + between.join(batch) + after if batch else after
+    if kind == JSON:
+        return _array(_objects(outputs, rows))
+    lines = _csv_lines(outputs, rows) if kind == CSV else map(_encode, _objects(outputs, rows))
+    return _lines(lines)
+
+
+def _array(objects: Iterator[dict[str, Any]]) -> Iterator[str]:
+    """A JSON array, many rows encoded at a time: that costs a third of encoding each."""
+    before = "["
+    while batch := list(islice(objects, _CHUNK)):
+        yield before + _encode(batch)[1:-1]
+        before = ",\n"
+    yield "]\n" if before != "[" else "[]\n"
+
+
+def _lines(lines: Iterator[str]) -> Iterator[str]:
+    while batch := list(islice(lines, _CHUNK)):
+        yield "\n".join(batch) + "\n"
 
 
 def rows_response(
