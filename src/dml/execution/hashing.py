@@ -58,6 +58,7 @@ def digest(
     path: Path,
     *,
     known: tuple[FileIdentity, str] | None = None,
+    seen: FileIdentity | None = None,
     advance: Callable[[int], None] | None = None,
 ) -> Digest:
     """Compute a staged file's MD5, or return the known one when the file has not changed since.
@@ -66,6 +67,7 @@ def digest(
         root: The workspace.
         path: The staged file below it.
         known: What the file was and its MD5, from an earlier time.
+        seen: What the file was when its path was looked at; while it is that, the path is not walked again.
         advance: Told the number of bytes of each block read.
 
     Raises:
@@ -74,7 +76,7 @@ def digest(
         UnsafePathError: It is no regular file.
         RetryableError: It could not be read.
     """
-    descriptor = _open(root, path)
+    descriptor = _open(root, path, seen)
     try:
         before = FileIdentity.of(os.fstat(descriptor))
         if known is not None and known[0] == before:
@@ -102,8 +104,13 @@ def _md5(descriptor: int, advance: Callable[[int], None] | None) -> tuple[str, i
     return md5.hexdigest(), count
 
 
-def _open(root: Path, path: Path) -> int:
+def _open(root: Path, path: Path, seen: FileIdentity | None) -> int:
     with _file_errors(path):
+        if seen is not None:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            if FileIdentity.of(os.fstat(descriptor)) == seen:
+                return descriptor
+            os.close(descriptor)
         return open_regular(root, path, follow_last=True)
 
 

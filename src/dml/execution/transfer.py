@@ -193,7 +193,8 @@ def _digests(place: Workplace, works: Sequence[Work], jobs: int, stop: Stop) -> 
 def _hasher(place: Workplace, work: Work, stop: Stop) -> Callable[[], Digest]:
     row = work.row
     known = (row.identity, row.md5) if row.identity is not None and row.md5 else None
-    return lambda: digest(place.workspace.root, work.path, known=known, advance=lambda _count: stop.check())
+    root, seen = place.workspace.root, work.identity
+    return lambda: digest(root, work.path, known=known, seen=seen, advance=lambda _count: stop.check())
 
 
 @dataclass(frozen=True)
