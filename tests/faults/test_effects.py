@@ -16,6 +16,7 @@ EXPLAINED = {
     ("execution.wrapping", "subprocess.Popen"): "the user's own program, whose effects are its own",
     ("execution.wrapping", "os.killpg"): "ends that program",
     ("catalog.download", "requests.Session"): "its only transport is the counted one",
+    ("catalog.joining", ".send"): "below the counted transport",
     ("catalog.session", ".send"): "below the counted transport",
     ("catalog.traffic", ".send"): "the counted transport, where the boundaries of requests are",
     ("catalog.source_file", "io:FileIO"): "of a descriptor open for reading",

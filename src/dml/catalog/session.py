@@ -19,6 +19,7 @@ from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import HTTPError as TransportError
 from urllib3.exceptions import InsecureRequestWarning
 
+from dml.catalog.joining import JOINING_POOLS
 from dml.catalog.responses import Border, missing_bundle, reason
 from dml.catalog.retry import REPEATABLE_STATUSES, RetryPolicy, retry_after
 from dml.catalog.traffic import CountingAdapter, Traffic
@@ -104,15 +105,45 @@ def time_limits(policy: RetryPolicy) -> tuple[float, float]:
 
 
 class NetworkAdapter(HTTPAdapter):
-    """Carries requests over the network with time limits, large blocks and no retries of its own."""
+    """Carries requests over the network with time limits, large blocks and no retries of its own.
+
+    The pool of connections to a host is looked for once. As requests does it, each request looks at the file of
+    certificates three times on disk, and each time other threads come first.
+    """
 
     def __init__(self, policy: RetryPolicy) -> None:
         self._policy = policy
+        self._pools: dict[tuple[str, Any], Any] = {}
         super().__init__(pool_maxsize=32)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
-        """Make the pool of connections; bodies go out in blocks of 256 KiB."""
+        """Make the pool of connections; bodies go out in blocks of 256 KiB, small ones together with their head."""
         super().init_poolmanager(connections, maxsize, block, blocksize=1 << 18, **options)
+        self.poolmanager.pool_classes_by_scheme = JOINING_POOLS
+
+    def get_connection_with_tls_context(
+        self, request: PreparedRequest, verify: Any, proxies: Any = None, cert: Any = None
+    ) -> Any:
+        """As in requests, but once a host where no proxy and no certificate of the client's takes part."""
+        if cert is not None or any((proxies or {}).values()):
+            return super().get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
+        key = "/".join((request.url or "").split("/", 3)[:3]), verify
+        known = self._pools.get(key)
+        if known is None:
+            known = super().get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
+            super().cert_verify(known, request.url or "", verify, cert)  # type: ignore[no-untyped-call]
+            self._pools[key] = known
+        return known
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Set what the pool checks certificates with; done already for those that are kept."""
+        if conn not in list(self._pools.values()):  # a copy: another thread may be adding one
+            super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]
+
+    def close(self) -> None:
+        """Close idle connections."""
+        self._pools.clear()
+        super().close()
 
     def send(self, request: PreparedRequest, *args: Any, **options: Any) -> Response:
         """Send one request within the policy's time limit, ``TIMEOUT`` where it has none, unless told otherwise."""

@@ -13,6 +13,9 @@ from dml.errors import DmlError, IntegrityError, NotFoundError, RetryableError, 
 
 Progress = Callable[[int], None]
 
+_FEW = 1 << 16
+"""Bytes up to which a body is read before it is sent."""
+
 
 class SourceFile:
     """The file being sent: its size when the sending began, and slices of it that count their bytes.
@@ -37,6 +40,14 @@ class SourceFile:
         if count:
             self.sent += count
             self._tell(count)
+
+    def whole(self) -> Callable[[], FileSlice | bytes]:
+        """What makes the body that holds all of it, anew for each try: a stream, or the bytes where they are few.
+
+        A stream without bytes would go out chunked, which Hatrac refuses (411).
+        """
+        make = self.body(0, self.size)
+        return make if self.size > _FEW else lambda: b"".join(make())
 
     def body(self, start: int, length: int) -> Callable[[], FileSlice]:
         """What makes a stream of one slice, anew for each try."""
@@ -99,10 +110,10 @@ class FileSlice:
         self._source = source
         self._length = self._left = length
         self._file = _opened(source.path)
-        if length:
-            self._file.seek(start)
-        else:
+        if not length:
             self._file.close()
+        elif start:
+            self._file.seek(start)
 
     def __len__(self) -> int:
         return self._length

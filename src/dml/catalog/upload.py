@@ -111,12 +111,10 @@ def _is_stored(catalog: Catalog, target: str, md5_hex: str) -> bool:
 
 
 def _put_whole(catalog: Catalog, source: SourceFile, target: str, md5_hex: str, headers: dict[str, str]) -> None:
-    # An empty body must be empty bytes: a stream of unknown length goes out chunked, which Hatrac refuses (411).
-    body = source.body(0, source.size) if source.size else b""
     done = catalog.host_exchange(
         "PUT",
         f"{target}?parents=true",
-        body=body,
+        body=source.whole(),
         headers={**headers, "If-None-Match": "*"},
         repeatable=True,
         accept=(400, 409, 412),
