@@ -2,8 +2,8 @@
 
 The order of a file is: hash, look for identical content, send bytes, insert its row, link it, confirm in the registry;
 feature rows come last. Later files are hashed and looked for while earlier ones go up, but bytes come before rows, and
-rows before confirmations. A commit that dies anywhere is finished by the next
-one: each step finds what was done and does the rest.
+rows before confirmations. A commit that dies anywhere is finished by the next one: each step finds what was done and
+does the rest.
 """
 
 from __future__ import annotations
