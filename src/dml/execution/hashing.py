@@ -107,6 +107,7 @@ def _md5(descriptor: int, advance: Callable[[int], None] | None) -> tuple[str, i
 def _open(root: Path, path: Path, seen: FileIdentity | None) -> int:
     with _file_errors(path):
         if seen is not None:
+            # What has the inode that was looked at is the regular file it was; anything else goes the whole way.
             descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             if FileIdentity.of(os.fstat(descriptor)) == seen:
                 return descriptor

@@ -100,7 +100,7 @@ def send_files(
     *,
     jobs: int,
     chunk_size: int,
-    stop: Stop | None = None,
+    stop: Stop,
 ) -> tuple[set[str], dict[str, DmlError]]:
     """Bring the bytes of files to the store. Writes the store; may be repeated.
 
@@ -111,7 +111,7 @@ def send_files(
         watch: Told of the bytes.
         jobs: Files that go up at the same time.
         chunk_size: Bytes of one piece of a large file.
-        stop: Asked to stop when the sending is interrupted.
+        stop: Asked to stop when the sending is interrupted; what makes the groups looks at it too.
 
     Returns:
         The keys whose bytes the store confirmed, and the errors by key. What keeps the rest from going up too (no
@@ -121,7 +121,6 @@ def send_files(
         RetryableError: The server cannot be reached; what was confirmed is recorded.
         AuthError: Not signed in, or not allowed.
     """
-    stop = stop or Stop()
     telling = Telling(place.registry, rid)
     listener = _Listener(watch, telling, stop)
     calls = _senders(place, rid, groups, listener, chunk_size)
