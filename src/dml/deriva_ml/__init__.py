@@ -19,8 +19,8 @@ __all__ = ["DerivaML", "ExecAssetType", "ExecMetadataType", "MLAsset", "Status"]
 def __getattr__(name: str) -> Any:
     if name != "Status":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from dml.deprecation import superseded
     from dml.deriva_ml import words
-    from dml.execution.older_names import superseded
 
     superseded("Status", "ExecutionStatus")
     return words.Status

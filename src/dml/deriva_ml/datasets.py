@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from dml.dataset.spec import DatasetSpec
 from dml.dataset.version import DatasetVersion, VersionPart
+from dml.deprecation import superseded
 from dml.execution.datasets import DatasetHandle
-from dml.execution.older_names import superseded
 
 if TYPE_CHECKING:
     from dml.catalog.model import Table

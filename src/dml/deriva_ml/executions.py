@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dml.deprecation import superseded
 from dml.execution.configuration import AssetSpec, DatasetSpec, ExecutionConfiguration, LocalFile
 from dml.execution.execution import Execution
-from dml.execution.older_names import superseded
 from dml.execution.report import UploadReport
 from dml.execution.snapshots import ExecutionSnapshot, WorkspacePendingSummary, list_snapshots, pending_summaries
 from dml.execution.status import ExecutionStatus, effective_status

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from dml.execution.older_names import superseded
+from dml.deprecation import superseded
 
 if TYPE_CHECKING:
     from dml.catalog.schema import Feature

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from dml.deprecation import superseded
 from dml.errors import NotFoundError
 from dml.execution import finding
 from dml.execution import records as execution_records
 from dml.execution.finding import DatasetRole
-from dml.execution.older_names import superseded
 from dml.execution.records import ExecutionRecord
 from dml.execution.workflow import Workflow
 

@@ -140,8 +140,8 @@ def clean_execution_dirs(
     Returns:
         ``dirs_removed``, ``bytes_freed`` and ``errors``.
     """
+    from dml.deprecation import superseded
     from dml.errors import DmlError
-    from dml.execution.older_names import superseded
 
     superseded("clean_execution_dirs", "gc_executions")
     before = {one["execution_rid"]: one["size_bytes"] for one in ml.list_execution_dirs()}

@@ -200,7 +200,7 @@ class DatasetHandle:
         execution_rid: str | None = None,
     ) -> DatasetVersion | None:
         """Older name of ``release``, which says that something changed even where no member did."""
-        from dml.execution.older_names import superseded
+        from dml.deprecation import superseded
 
         superseded("increment_dataset_version", "release")
         releases.mark_dev(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from dml.deprecation import superseded
 from dml.execution import records
-from dml.execution.older_names import superseded
 from dml.execution.records import ExecutionRecord
 from dml.nesting import change, tree
 
