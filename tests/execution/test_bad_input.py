@@ -232,7 +232,7 @@ def test_file_that_changes_while_it_is_hashed_is_an_error(
             path.write_bytes(b"weights and more")
         return block
 
-    monkeypatch.setattr("dml.execution.hashing.os.read", growing)
+    monkeypatch.setattr("dml.workspace.hashing.os.read", growing)
     with pytest.raises(Exception, match="changed while it was read"):
         execution.commit_output_assets()
     assert execution.status == "Failed"

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from dml.errors import NotFoundError, UnsafePathError
-from dml.execution import hashing
-from dml.execution.hashing import digest, identity_of
+from dml.workspace import hashing
 from dml.workspace.assets import FileIdentity
+from dml.workspace.hashing import digest, identity_of
 
 
 @pytest.fixture

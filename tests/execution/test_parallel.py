@@ -12,9 +12,9 @@ from dml.catalog.objects import upload as real_upload
 from dml.errors import DmlError, IntegrityError, RetryableError
 from dml.execution import commit, transfer
 from dml.execution.execution import Execution
-from dml.execution.hashing import Digest
-from dml.execution.hashing import digest as real_digest
 from dml.execution.parallel import GRACE, Calls, GivenUp, Stop, in_parallel
+from dml.workspace.hashing import Digest
+from dml.workspace.hashing import digest as real_digest
 
 PATIENCE = 20.0
 """Seconds after which what should happen at the same time is taken not to."""

@@ -10,8 +10,8 @@ import pytest
 
 from cli.runner import run
 from dml.catalog.rows import select
-from dml.execution.workplace import Workplace
 from dml.workspace.executions import get_execution
+from dml.workspace.session import Workplace
 from experiment.runs import children, executions, succeeded
 from experiments import RetinaProject
 from preflight.world import World

@@ -17,10 +17,10 @@ import pytest
 from cli.runner import DML
 from dml.cli.run_status import BottomLine, StatusLines, sentence, watcher
 from dml.execution.creation import NESTED_IN
-from dml.execution.workplace import Workplace
 from dml.experiment.following import Following, RunView
 from dml.target import Target
 from dml.workspace.executions import compare_and_set_status, insert_execution
+from dml.workspace.session import Workplace
 from experiment.runs import executions
 from experiments import RetinaProject
 from preflight.world import World

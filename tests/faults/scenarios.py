@@ -34,10 +34,10 @@ from dml.execution.listing import details_of, list_local
 from dml.execution.resume import resume
 from dml.execution.status import ExecutionStatus, effective_status
 from dml.execution.workflow import Workflow
-from dml.execution.workplace import Workplace
 from dml.target import Target
 from dml.workspace import assets, executions, features, intents
 from dml.workspace.registry import Registry
+from dml.workspace.session import Workplace
 
 TARGET = Target("local", "1")
 WORKFLOW = Workflow("Train", "Training", url="https://example.org/train.py", checksum="c0ffee")

@@ -106,7 +106,7 @@ def test_a_file_that_is_changed_while_it_is_hashed_is_named(
             change(path)
         return content
 
-    monkeypatch.setattr("dml.execution.hashing.os.read", meddling)
+    monkeypatch.setattr("dml.workspace.hashing.os.read", meddling)
     refused = refusal_of(staged.commit)
     assert refused is None or "large.bin" in str(refused)
     monkeypatch.undo()

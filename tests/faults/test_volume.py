@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from dml.deriva_ml import DerivaML
-from dml.execution import hashing
 from dml.execution.placing import Method
 from dml.execution.staging import Staging, asset_table
 from dml.execution.staging import stage as stage_files
 from dml.execution.workflow import Workflow
+from dml.workspace import hashing
 from faults.conftest import OPTIONS, Staged, stage
 
 FULL = bool(os.environ.get("DML_TEST_FULL"))

@@ -9,9 +9,9 @@ import pytest
 
 from dml.target import Target
 from dml.workspace.assets import FileIdentity, StagedAsset, mark_uploaded, stage_assets
-from dml.workspace.briefs import list_briefs
 from dml.workspace.executions import insert_execution, update_execution
 from dml.workspace.layout import Workspace
+from dml.workspace.queries import list_briefs
 from dml.workspace.registry import Registry
 
 

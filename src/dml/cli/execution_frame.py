@@ -14,7 +14,7 @@ from dml.cli.frame import current, group
 if TYPE_CHECKING:
     from dml.execution.lifecycle import Transition
     from dml.execution.report import UploadReport
-    from dml.execution.workplace import Workplace
+    from dml.workspace.session import Workplace
 
 __all__ = ["Rid", "Rids", "announce", "app", "looking", "working"]
 
@@ -29,7 +29,7 @@ Rids = Annotated[
 @contextmanager
 def looking() -> Iterator[Workplace]:
     """The workspace for reading only: nothing is created or changed."""
-    from dml.execution.workplace import Workplace
+    from dml.workspace.session import Workplace
 
     invocation = current()
     with Workplace.reading(invocation.target, invocation.workspace) as place:
@@ -44,7 +44,7 @@ def working(*, push: bool = True, but: str = "") -> Iterator[Workplace]:
         push: Tell the catalog the statuses that earlier commands could not tell it.
         but: An execution that the command itself takes care of.
     """
-    from dml.execution.workplace import Workplace
+    from dml.workspace.session import Workplace
 
     invocation = current()
     settings = invocation.settings

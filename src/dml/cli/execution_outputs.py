@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from dml.errors import DmlError
     from dml.execution.commit import CommitOptions
     from dml.execution.staging import Staging
-    from dml.execution.workplace import Workplace
+    from dml.workspace.session import Workplace
 
 
 @command(
@@ -200,7 +200,7 @@ def working_with(timeout: float | None, max_retries: int | None, retry_delay: fl
     def opened() -> Any:
         from dml.catalog.connection import connect
         from dml.cli.retrying import retry_policy
-        from dml.execution.workplace import Workplace
+        from dml.workspace.session import Workplace
 
         invocation = current()
         policy = retry_policy(invocation.settings, timeout=timeout, max_retries=max_retries, retry_delay=retry_delay)

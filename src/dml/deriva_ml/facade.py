@@ -22,8 +22,8 @@ from dml.deriva_ml import (
 )
 from dml.deriva_ml.modes import mode_named, refusing_transport, set_levels
 from dml.errors import ConflictError, UsageError
-from dml.execution.workplace import Workplace
 from dml.target import Target
+from dml.workspace.session import Workplace
 
 if TYPE_CHECKING:
     from requests.adapters import BaseAdapter

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from dml.catalog.concurrency import gather
 from dml.catalog.objects import download
 from dml.errors import ConflictError
-from dml.execution.hashing import digest
 from dml.progress import SILENT, Progress
 from dml.safe_text import safe
 from dml.workspace.files import disk_errors, make_directory
+from dml.workspace.hashing import digest
 from dml.workspace.layout import safe_file_name
 
 if TYPE_CHECKING:

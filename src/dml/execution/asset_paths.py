@@ -15,7 +15,7 @@ from dml.workspace import assets
 from dml.workspace.assets import AssetRow
 
 if TYPE_CHECKING:
-    from dml.execution.workplace import Workplace
+    from dml.workspace.session import Workplace
 
 __all__ = ["AssetFilePath"]
 

@@ -20,7 +20,7 @@ from dml.workspace import inputs
 from dml.workspace.files import disk_errors, make_directory
 
 if TYPE_CHECKING:
-    from dml.execution.workplace import Workplace
+    from dml.workspace.session import Workplace
 
 __all__ = ["cached_bag", "execution_bag", "fetch_datasets", "input_bags"]
 

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 from dml.errors import DmlError, NotFoundError, UsageError
 from dml.execution import terms
-from dml.execution.hashing import identity_of
 from dml.execution.staging import check_metadata, ensure_placed
 from dml.safe_text import safe
 from dml.workspace import assets, features
 from dml.workspace.assets import AssetRow, FileIdentity
 from dml.workspace.features import FeatureRow
+from dml.workspace.hashing import identity_of
 
 if TYPE_CHECKING:
     from dml.catalog.model import Table
-    from dml.execution.workplace import Workplace
+    from dml.workspace.session import Workplace
 
 PENDING = ("pending", "failed")
 """Statuses of staged files and features that wait: what failed once is tried again."""

@@ -16,8 +16,8 @@ from dml.workspace.files import check_inside, disk_errors
 from dml.workspace.locks import execution_lock
 
 if TYPE_CHECKING:
-    from dml.execution.workplace import Workplace
     from dml.workspace.assets import AssetRow
+    from dml.workspace.session import Workplace
 
 
 def clean(place: Workplace, rid: str) -> int:

@@ -17,7 +17,7 @@ from dml.workspace.locks import execution_lock
 
 if TYPE_CHECKING:
     from dml.execution.listing import ExecutionSummary
-    from dml.execution.workplace import Workplace
+    from dml.workspace.session import Workplace
 
 S = ExecutionStatus
 

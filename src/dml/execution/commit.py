@@ -33,8 +33,8 @@ from dml.workspace.locks import execution_lock
 
 if TYPE_CHECKING:
     from dml.catalog.model import Table
-    from dml.execution.workplace import Workplace
     from dml.workspace.executions import ExecutionRow
+    from dml.workspace.session import Workplace
 
 S = ExecutionStatus
 

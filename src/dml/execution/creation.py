@@ -34,8 +34,8 @@ from dml.workspace.locks import execution_lock
 
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog
-    from dml.execution.workplace import Workplace
     from dml.workspace.executions import ExecutionRow
+    from dml.workspace.session import Workplace
 
 DATASET_EXECUTION = "deriva-ml:Dataset_Execution"
 _registered: WeakKeyDictionary[Catalog, dict[tuple[str, str], str]] = WeakKeyDictionary()

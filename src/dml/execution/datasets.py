@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dml.catalog.connection import Catalog
     from dml.dataset.bag import DatasetBag
     from dml.execution.records import ExecutionRecord
-    from dml.execution.workplace import Workplace
+    from dml.workspace.session import Workplace
 
 __all__ = ["DatasetHandle"]
 

@@ -21,11 +21,11 @@ from dml.execution.report import UploadReport
 from dml.execution.resolving import check_workflow_types, pinned, resolve_inputs
 from dml.execution.status import ExecutionStatus, effective_status
 from dml.execution.watching import ProgressCallback
-from dml.execution.workplace import Workplace
 from dml.workspace import executions, inputs
 from dml.workspace.layout import Workspace
 from dml.workspace.registry import Registry
 from dml.workspace.scratch import Scratch, scratch_below
+from dml.workspace.session import Workplace
 
 if TYPE_CHECKING:
     from dml.execution.asset_edges import AssetEdge

@@ -26,7 +26,7 @@ from dml.workspace.liveness import Heartbeat
 
 if TYPE_CHECKING:
     from dml.execution.downloaded import DownloadedDatasets
-    from dml.execution.workplace import Workplace
+    from dml.workspace.session import Workplace
 
 __all__ = ["Execution"]
 

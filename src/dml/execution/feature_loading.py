@@ -21,7 +21,7 @@ from dml.progress import SILENT, Progress
 
 if TYPE_CHECKING:
     from dml.catalog.schema import Feature
-    from dml.execution.workplace import Workplace
+    from dml.workspace.session import Workplace
 
 __all__ = ["LoadedValues", "load_values"]
 

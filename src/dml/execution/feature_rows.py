@@ -17,7 +17,7 @@ from dml.workspace.features import FeatureRow
 
 if TYPE_CHECKING:
     from dml.catalog.schema import Feature, Schema
-    from dml.execution.workplace import Workplace
+    from dml.workspace.session import Workplace
 
 PAGE = 1_000
 KIND = "feature"

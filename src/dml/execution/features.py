@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dml.catalog.connection import Catalog
     from dml.catalog.model import Column
     from dml.catalog.schema import Feature, Schema
-    from dml.execution.workplace import Workplace
+    from dml.workspace.session import Workplace
 
 __all__ = ["add_features", "check_records", "find_feature", "stage_records"]
 

@@ -21,15 +21,15 @@ from dml.catalog.objects import download
 from dml.errors import DmlError
 from dml.execution.configuration import AssetSpec
 from dml.execution.durations import elapsed, format_duration
-from dml.execution.hashing import digest
 from dml.execution.resolving import ResolvedAsset, resolve_assets
 from dml.progress import SILENT, Progress
 from dml.workspace import executions, inputs
 from dml.workspace.files import disk_errors, make_directory
+from dml.workspace.hashing import digest
 from dml.workspace.layout import safe_file_name
 
 if TYPE_CHECKING:
-    from dml.execution.workplace import Workplace
+    from dml.workspace.session import Workplace
 
 
 @dataclass(frozen=True)

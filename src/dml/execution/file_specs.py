@@ -16,8 +16,8 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from dml.errors import NotFoundError, UsageError
-from dml.execution.hashing import digest
 from dml.safe_text import safe
+from dml.workspace.hashing import digest
 
 __all__ = ["FileSpec", "local_reference"]
 

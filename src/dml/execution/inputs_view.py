@@ -19,8 +19,8 @@ from dml.workspace import inputs
 from dml.workspace.inputs import InputRecord
 
 if TYPE_CHECKING:
-    from dml.execution.workplace import Workplace
     from dml.workspace.executions import ExecutionRow
+    from dml.workspace.session import Workplace
 
 
 def configuration_of(row: ExecutionRow) -> ExecutionConfiguration:

@@ -18,7 +18,7 @@ from dml.workspace.executions import ExecutionRow
 from dml.workspace.process import whereabouts
 
 if TYPE_CHECKING:
-    from dml.execution.workplace import Workplace
+    from dml.workspace.session import Workplace
 
 S = ExecutionStatus
 

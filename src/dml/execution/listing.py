@@ -24,7 +24,7 @@ from dml.workspace.journal import JournalEntry
 from dml.workspace.liveness import Liveness
 
 if TYPE_CHECKING:
-    from dml.execution.workplace import Workplace
+    from dml.workspace.session import Workplace
 
 S = ExecutionStatus
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from dml.execution import terms
 from dml.execution.asset_rows import INPUT, OutputFile, insert_assets, link_assets
 from dml.execution.file_specs import local_reference
-from dml.execution.hashing import digest
 from dml.execution.provenance import FILE
 from dml.workspace import inputs, uploads
+from dml.workspace.hashing import digest
 from dml.workspace.inputs import InputRecord
 
 if TYPE_CHECKING:
-    from dml.execution.workplace import Workplace
+    from dml.workspace.session import Workplace
 
 
 def link_local_files(place: Workplace, rid: str, files: Sequence[InputRecord]) -> None:

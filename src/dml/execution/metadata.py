@@ -25,7 +25,7 @@ from dml.workspace.redaction import redact
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dml.execution.workplace import Workplace
+    from dml.workspace.session import Workplace
 
 EXECUTION_METADATA = "Execution_Metadata"
 ML_SCHEMA = "deriva-ml"

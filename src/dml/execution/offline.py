@@ -16,7 +16,7 @@ from dml.workspace import executions
 
 if TYPE_CHECKING:
     from dml.catalog.model import Table
-    from dml.execution.workplace import Workplace
+    from dml.workspace.session import Workplace
 
 
 def known_table(place: Workplace, name: str) -> Table:

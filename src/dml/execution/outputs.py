@@ -15,7 +15,7 @@ from dml.execution.staging import Staging, asset_table, ensure_placed, stage
 
 if TYPE_CHECKING:
     from dml.catalog.model import Table
-    from dml.execution.workplace import Workplace
+    from dml.workspace.session import Workplace
 
 METRICS_TYPE = "Metrics_File"
 

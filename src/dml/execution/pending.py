@@ -15,7 +15,7 @@ from dml.progress import SILENT, Progress
 from dml.workspace.executions import SWEEP
 
 if TYPE_CHECKING:
-    from dml.execution.workplace import Workplace
+    from dml.workspace.session import Workplace
 
 S = ExecutionStatus
 

@@ -21,7 +21,7 @@ from dml.safe_text import safe
 from dml.workspace import executions
 
 if TYPE_CHECKING:
-    from dml.execution.workplace import Workplace
+    from dml.workspace.session import Workplace
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from dml.workflow.lookup import (
 
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog
-    from dml.execution.workplace import Workplace
+    from dml.workspace.session import Workplace
 
 __all__ = ["RegisteredWorkflow", "add_workflow", "registered_workflow", "registered_workflows"]
 

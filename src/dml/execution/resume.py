@@ -26,7 +26,7 @@ from dml.workspace.inputs import InputRecord
 from dml.workspace.locks import execution_lock
 
 if TYPE_CHECKING:
-    from dml.execution.workplace import Workplace
+    from dml.workspace.session import Workplace
 
 S = ExecutionStatus
 

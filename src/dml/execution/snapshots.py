@@ -15,7 +15,7 @@ from dml.workspace import executions
 from dml.workspace.counts import StagedCount, count_staged
 
 if TYPE_CHECKING:
-    from dml.execution.workplace import Workplace
+    from dml.workspace.session import Workplace
 
 __all__ = [
     "ExecutionSnapshot",

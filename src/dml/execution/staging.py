@@ -26,7 +26,7 @@ from dml.workspace.layout import safe_file_name, split_asset_key
 
 if TYPE_CHECKING:
     from dml.catalog.model import Table
-    from dml.execution.workplace import Workplace
+    from dml.workspace.session import Workplace
 
 TREE_SEPARATOR = "__"
 """Joins the components of a path below a staged directory into one file name: ``a/b/c.png`` becomes ``a__b__c.png``."""

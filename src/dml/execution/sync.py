@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dml.catalog.connection import Catalog
-    from dml.execution.workplace import Workplace
+    from dml.workspace.session import Workplace
 
 CATALOG_STATUS = "catalog_status"
 """Key in an execution's ``extra``: the status that the catalog confirmed last."""

@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING
 
 from dml.catalog.objects import object_path, stat, upload
 from dml.errors import AuthError, DmlError, RetryableError
-from dml.execution.hashing import BLOCK, Digest, digest
 from dml.execution.parallel import Calls, GivenUp, Stop, in_parallel
 from dml.execution.telling import Telling
 from dml.workspace import assets, uploads
+from dml.workspace.hashing import BLOCK, Digest, digest
 from dml.workspace.uploads import UploadJob
 
 if TYPE_CHECKING:
     from dml.execution.batch import Work
     from dml.execution.watching import Watch
-    from dml.execution.workplace import Workplace
+    from dml.workspace.session import Workplace
 
 _RECORDED_AT_ONCE = 200
 

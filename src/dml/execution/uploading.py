@@ -19,7 +19,7 @@ from dml.safe_text import safe
 from dml.workspace.locks import execution_lock
 
 if TYPE_CHECKING:
-    from dml.execution.workplace import Workplace
+    from dml.workspace.session import Workplace
 
 __all__ = ["FileUploadState", "UploadState", "upload_directory"]
 

@@ -13,8 +13,8 @@ from dml.workspace.staged import StagedFile, list_staged
 from dml.workspace.waits import Waiting, list_waits
 
 if TYPE_CHECKING:
-    from dml.execution.workplace import Workplace
     from dml.workspace.executions import ExecutionRow
+    from dml.workspace.session import Workplace
 
 __all__ = ["UploadUnderWay", "uploads_under_way"]
 

@@ -31,7 +31,7 @@ from dml.workspace.files import make_directory
 from dml.workspace.liveness import Heartbeat
 
 if TYPE_CHECKING:
-    from dml.execution.workplace import Workplace
+    from dml.workspace.session import Workplace
 
 LOG_NAME = "run.log"
 """Name of the asset that keeps what the program printed."""

@@ -22,9 +22,9 @@ from dml.execution.status import ExecutionStatus, effective_status
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from dml.execution.workplace import Workplace
     from dml.target import Target
     from dml.workspace.executions import ExecutionRow
+    from dml.workspace.session import Workplace
 
 __all__ = ["Following", "RunView", "Watcher", "saved_rid"]
 
@@ -130,7 +130,7 @@ class Following:
 
     def _look(self) -> RunView:
         from dml.execution.uploads_view import uploads_under_way
-        from dml.execution.workplace import Workplace
+        from dml.workspace.session import Workplace
 
         with Workplace.reading(*self._where) as place:
             rows = self._rows(place)

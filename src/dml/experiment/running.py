@@ -242,8 +242,8 @@ def made_since(site: Site, began: datetime) -> str | None:
 
     A runner of deriva-ml does not always say which one it made.
     """
-    from dml.execution.workplace import Workplace
     from dml.workspace.executions import list_executions
+    from dml.workspace.session import Workplace
 
     with Workplace.reading(site.target, site.workspace) as place:
         made = [row.rid for row in list_executions(place.registry, since=began) if (row.created_at or began) >= began]
@@ -277,8 +277,8 @@ def status_of(site: Site, rid: str | None) -> str | None:
     """The status of an execution, as the registry has it; None when it knows none."""
     if rid is None:
         return None
-    from dml.execution.workplace import Workplace
     from dml.workspace.executions import find_execution
+    from dml.workspace.session import Workplace
 
     with Workplace.reading(site.target, site.workspace) as place:
         row = find_execution(place.registry, rid)

@@ -6,13 +6,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dml.execution.workplace import Workplace
 from dml.tui.app import Dashboard
 from dml.tui.cache_desk import CacheDesk
 from dml.tui.history import Histories
 from dml.tui.operations import Operations
 from dml.tui.project_desk import ProjectDesk
 from dml.tui.source import LiveSource
+from dml.workspace.session import Workplace
 
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog

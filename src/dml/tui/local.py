@@ -14,12 +14,12 @@ from dml.execution.wrapping import LOG_NAME
 from dml.tui.commits import CommitReader
 from dml.tui.progress_records import ProgressRecords
 from dml.tui.state import Details, Local
-from dml.workspace.briefs import Brief, list_briefs
 from dml.workspace.connection import Fingerprint, fingerprint
 from dml.workspace.liveness import Liveness, list_liveness
+from dml.workspace.queries import Brief, list_briefs
 
 if TYPE_CHECKING:
-    from dml.execution.workplace import Workplace
+    from dml.workspace.session import Workplace
 
 JOURNAL_LINES = 30
 LOG_LINES = 50

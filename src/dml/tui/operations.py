@@ -17,7 +17,6 @@ from dml.execution import collecting, lifecycle
 from dml.execution import resume as resuming
 from dml.execution.status import ExecutionStatus
 from dml.execution.sync import push_all
-from dml.execution.workplace import Workplace
 from dml.formatting import binary_size, count
 from dml.tui.cache_operations import CacheOperations
 from dml.tui.processes import Ended, Surroundings, end, went_well_or_was_ended
@@ -25,6 +24,7 @@ from dml.tui.progress_records import ProgressRecords, last_words
 from dml.tui.run_operations import RunOperations
 from dml.workspace.locks import lock_state
 from dml.workspace.process import whereabouts
+from dml.workspace.session import Workplace
 
 if TYPE_CHECKING:
     from dml.execution.lifecycle import Transition

@@ -23,7 +23,7 @@ from dml.tui.state import Details, Local
 
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog
-    from dml.execution.workplace import Workplace
+    from dml.workspace.session import Workplace
 
 LOOK, BUSY = 0.25, 1.0
 """Seconds between two looks at the registry's files, and between two reads while something runs."""
