@@ -13,7 +13,7 @@ import pytest
 from requests import PreparedRequest, Request
 from urllib3 import PoolManager
 
-from dml.catalog.joining import JOINED, JOINING_POOLS
+from dml.catalog.http_connection import JOINED, JOINING_POOLS
 from dml.catalog.retry import RetryPolicy
 from dml.catalog.session import NetworkAdapter
 

@@ -27,7 +27,7 @@ from dml.catalog.connection import Catalog, connect
 from dml.catalog.objects import download, object_path, stat, upload
 from dml.catalog.retry import RetryPolicy
 from dml.catalog.session import TIMEOUT
-from dml.catalog.source_file import FileSlice
+from dml.catalog.upload_source import FileSlice
 from dml.embedded.application import open_application
 from dml.embedded.transport import WsgiAdapter
 from dml.errors import (

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 import dml
+from dml.catalog.retry_override import patience
 from dml.deriva_ml import DerivaML
 from dml.errors import UsageError
 from dml.execution.execution import Execution
-from dml.execution.patience import patience
 from dml.execution.report import UploadProgress
 from dml.execution.workflow import Workflow
 

@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from dml.catalog.concurrency import gather
-from dml.catalog.reading import filtered_paths, read
+from dml.catalog.read_rows import filtered_paths, read
 from dml.catalog.rows import count
 from dml.catalog.url import quote, table_path
 from dml.dataset.lookup import DATASET, ResolvedDataset

@@ -21,11 +21,11 @@ import requests
 from requests import RequestException, Response
 from urllib3.exceptions import HTTPError as TransportError
 
+from dml.catalog.atomic_file import placed
 from dml.catalog.connection import Catalog
-from dml.catalog.placement import placed
+from dml.catalog.object_info import local_path, md5_from_base64
 from dml.catalog.responses import is_html, reason
 from dml.catalog.session import time_limits
-from dml.catalog.stored import local_path, md5_from_base64
 from dml.errors import AuthError, DmlError, IntegrityError, UnsafePathError
 
 _PIECE = 1 << 16

@@ -4,7 +4,7 @@ The parts are in ``stored``, ``upload`` and ``download``; this is the one module
 """
 
 from dml.catalog.download import download
-from dml.catalog.stored import ObjectInfo, local_path, object_path, stat
+from dml.catalog.object_info import ObjectInfo, local_path, object_path, stat
 from dml.catalog.upload import upload
 
 __all__ = ["ObjectInfo", "download", "local_path", "object_path", "stat", "upload"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dml.catalog.reading import Row, read, select
+from dml.catalog.read_rows import Row, read, select
 from dml.catalog.url import condition, quote, table_path
 
 if TYPE_CHECKING:

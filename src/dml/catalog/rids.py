@@ -9,9 +9,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from dml.catalog.concurrency import gather
-from dml.catalog.reading import select
+from dml.catalog.read_rows import select
 from dml.catalog.url import quote, table_path
-from dml.catalog.writing import pages
+from dml.catalog.write_rows import pages
 from dml.errors import IntegrityError, UsageError
 
 if TYPE_CHECKING:

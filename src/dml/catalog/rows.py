@@ -4,10 +4,10 @@ A table is always ``schema:Table``. The parts are in ``reading``, ``writing`` an
 module that callers import, and it loads no library.
 """
 
-from dml.catalog.reading import Row, count, read, select, stream
+from dml.catalog.read_rows import Row, count, read, select, stream
 from dml.catalog.rids import RowLocation, lease_rids, locate, validate_rid
 from dml.catalog.url import quote
-from dml.catalog.writing import PAGE_BYTES, PAGE_ROWS, compare_and_set, delete, insert, update
+from dml.catalog.write_rows import PAGE_BYTES, PAGE_ROWS, compare_and_set, delete, insert, update
 
 __all__ = [
     "PAGE_BYTES",

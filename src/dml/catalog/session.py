@@ -19,7 +19,7 @@ from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import HTTPError as TransportError
 from urllib3.exceptions import InsecureRequestWarning
 
-from dml.catalog.joining import JOINING_POOLS
+from dml.catalog.http_connection import JOINING_POOLS
 from dml.catalog.responses import Border, missing_bundle, reason
 from dml.catalog.retry import REPEATABLE_STATUSES, RetryPolicy, retry_after
 from dml.catalog.traffic import CountingAdapter, Traffic

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from dml.catalog.encoding import encode_json
-from dml.catalog.source_file import Progress, SourceFile
-from dml.catalog.stored import local_path, md5_to_base64, stat
+from dml.catalog.object_info import local_path, md5_to_base64, stat
+from dml.catalog.upload_source import Progress, SourceFile
 from dml.catalog.url import quote
 from dml.errors import ConflictError, DmlError, IntegrityError, UsageError
 

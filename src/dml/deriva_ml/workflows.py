@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dml.catalog import required_terms
 from dml.execution import registered_workflow as registered
-from dml.execution import terms
 from dml.execution.records import ExecutionRecord
 from dml.execution.registered_workflow import RegisteredWorkflow
 from dml.execution.workflow import Workflow
@@ -45,7 +45,7 @@ def create_workflow(
         NotFoundError: A type is no term; the nearest are named.
     """
     types = [workflow_type] if isinstance(workflow_type, str) else list(workflow_type)
-    names = terms.require(ml.catalog, terms.WORKFLOW_TYPE, types)
+    names = required_terms.require(ml.catalog, required_terms.WORKFLOW_TYPE, types)
     return Workflow(
         name,
         names,

@@ -14,11 +14,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dml.catalog import required_terms
 from dml.catalog.rows import insert
 from dml.dataset.curation import create_dataset
 from dml.dataset.lookup import DATASET, Dataset
 from dml.errors import UsageError
-from dml.execution import terms
 from dml.execution.asset_rows import OUTPUT, OutputFile, insert_assets, link_assets
 from dml.execution.file_specs import FileSpec
 from dml.execution.provenance import FILE
@@ -66,8 +66,8 @@ def add_files(
     twice = [url for url, number in Counter(one.url for one in given).items() if number > 1]
     if twice:
         raise UsageError(f"The file {safe(twice[0], limit=200)} is given twice")
-    kinds = [*terms.available(catalog, DATASET_TYPE, ["File", "Directory"]), *dataset_types]
-    names = terms.require(catalog, DATASET_TYPE, kinds)
+    kinds = [*required_terms.available(catalog, DATASET_TYPE, ["File", "Directory"]), *dataset_types]
+    names = required_terms.require(catalog, DATASET_TYPE, kinds)
     rids = _add_rows(catalog, execution_rid, given)
     return _add_datasets(catalog, execution_rid, {one.path: rids[one.url] for one in given}, names, description)
 
@@ -75,11 +75,14 @@ def add_files(
 def _add_rows(catalog: Catalog, execution_rid: str, files: Sequence[FileSpec]) -> dict[str, str]:
     """The RIDs of the files' rows by reference."""
     table = catalog.schema().table(FILE)
-    usual = terms.available(catalog, terms.ASSET_TYPE, ["File"])
-    terms.require(catalog, terms.ASSET_TYPE, {name: None for one in files for name in one.file_types})
+    usual = required_terms.available(catalog, required_terms.ASSET_TYPE, ["File"])
+    required_terms.require(catalog, required_terms.ASSET_TYPE, {name: None for one in files for name in one.file_types})
     rows = [OutputFile(one.url, one.url, one.path.name, one.length, one.md5, one.description) for one in files]
     placed = insert_assets(catalog, table, rows)
-    types = {placed[one.url].rid: (*usual, *terms.require(catalog, terms.ASSET_TYPE, one.file_types)) for one in files}
+    types = {
+        placed[one.url].rid: (*usual, *required_terms.require(catalog, required_terms.ASSET_TYPE, one.file_types))
+        for one in files
+    }
     link_assets(catalog, table, execution_rid, OUTPUT, types)
     return {one.url: placed[one.url].rid for one in files}
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PosixPath
 from typing import TYPE_CHECKING, Any
 
+from dml.catalog import required_terms
 from dml.deprecation import superseded
 from dml.errors import ConflictError
-from dml.execution import terms
 from dml.execution.asset_records import AssetRecord, metadata_of
 from dml.execution.staging import check_metadata, require_staged, write_types
 from dml.workspace import assets
@@ -102,7 +102,7 @@ class AssetFilePath(PosixPath):
             ConflictError: The file is uploaded, or is an input.
         """
         place = self._changeable()
-        names = terms.require(place.catalog, terms.ASSET_TYPE, types)
+        names = required_terms.require(place.catalog, required_terms.ASSET_TYPE, types)
         write_types(place, assets.update_asset(place.registry, self._execution, self.key, asset_types=names))
 
     def _row(self) -> AssetRow:

@@ -12,11 +12,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from dml.catalog import required_terms
 from dml.catalog.concurrency import gather
 from dml.catalog.rows import Row, insert, select, update
 from dml.catalog.schema import ASSET_TYPE, EXECUTION
 from dml.errors import ConflictError
-from dml.execution import terms
 from dml.safe_text import safe
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def link_assets(
     asset_key = types_table.reference_to(table.qualified_name) if types_table else None
     type_key = types_table.reference_to(ASSET_TYPE) if types_table else None
     if types_table is not None and asset_key is not None and type_key is not None:
-        tag = terms.available(catalog, terms.ASSET_TYPE, [DIRECTION_TAGS[role]])
+        tag = required_terms.available(catalog, required_terms.ASSET_TYPE, [DIRECTION_TAGS[role]])
         rows = [
             {asset_key.columns[0]: rid, type_key.columns[0]: name}
             for rid, names in types.items()

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dml.catalog import required_terms
 from dml.errors import DmlError, NotFoundError, UsageError
-from dml.execution import terms
 from dml.execution.staging import check_metadata, ensure_placed
 from dml.safe_text import safe
 from dml.workspace import assets, features
@@ -89,7 +89,7 @@ def collect(place: Workplace, rid: str, *, keys: Iterable[str] | None = None) ->
     _refuse_missing(rid, found := [_look(place, row) for row in rows])
     wanted = {name for row in rows for name in row.asset_types}
     if wanted:
-        terms.require(place.catalog, terms.ASSET_TYPE, sorted(wanted))
+        required_terms.require(place.catalog, required_terms.ASSET_TYPE, sorted(wanted))
     kinds: dict[tuple[str, str, tuple[str, ...]], _Kind] = {}
     works = []
     for row, seen in zip(rows, found, strict=True):
@@ -137,7 +137,7 @@ class _Kind:
 def _kind(place: Workplace, row: AssetRow) -> _Kind:
     table = place.catalog.schema().table(f"{row.schema}:{row.asset_table}")
     demanded = tuple(c.name for c in table.metadata_columns if not c.nullok and c.default is None)
-    types = terms.require(place.catalog, terms.ASSET_TYPE, row.asset_types) if row.asset_types else []
+    types = required_terms.require(place.catalog, required_terms.ASSET_TYPE, row.asset_types) if row.asset_types else []
     return _Kind(table, demanded, tuple(types))
 
 

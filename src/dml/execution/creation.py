@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from dml.catalog import required_terms
 from dml.catalog.rows import insert, lease_rids, select
 from dml.catalog.schema import EXECUTION
 from dml.errors import ConflictError, NotFoundError, UsageError
-from dml.execution import sync, terms
+from dml.execution import sync
 from dml.execution.asset_rows import INPUT, link_assets
 from dml.execution.configuration import ExecutionConfiguration
 from dml.execution.metadata import metadata_files, stage_metadata
@@ -113,7 +114,7 @@ def create(
     configuration = check_workflow_types(place.catalog, configuration)
     resolved = resolve_inputs(place.catalog, configuration)
     configuration = _with_command_line(pinned(configuration, resolved))
-    known_types = terms.all_names(place.catalog, terms.ASSET_TYPE)
+    known_types = required_terms.all_names(place.catalog, required_terms.ASSET_TYPE)
     workflow_rid, configuration, is_dirty = _workflow(place, configuration)
     assert configuration.workflow is not None  # noqa: S101 - checked above
     now = place.registry.clock()

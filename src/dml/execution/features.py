@@ -12,10 +12,10 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from dml.catalog import required_terms
 from dml.catalog.feature_records import FIXED
 from dml.catalog.rows import validate_rid
 from dml.errors import NotFoundError, UsageError
-from dml.execution import terms
 from dml.safe_text import safe
 from dml.workspace import executions, features
 
@@ -106,7 +106,7 @@ def check_records(
     for column, vocabulary in feature.term_columns.items():
         names = sorted({row[column] for row in checked if row.get(column) is not None})
         if names:
-            spelled = {name: terms.require(catalog, vocabulary, [name])[0] for name in names}
+            spelled = {name: required_terms.require(catalog, vocabulary, [name])[0] for name in names}
             for row in checked:
                 row[column] = spelled.get(row.get(column), row.get(column))
     return checked

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dml.catalog.retry_override import patience
 from dml.deprecation import superseded
 from dml.execution import features as feature_staging
 from dml.execution.asset_paths import AssetFilePath
@@ -14,7 +15,6 @@ from dml.execution.asset_records import AssetRecord, metadata_of
 from dml.execution.commit import CommitOptions, commit
 from dml.execution.file_specs import FileSpec
 from dml.execution.outputs import register_metrics, register_output
-from dml.execution.patience import patience
 from dml.execution.report import UploadReport
 from dml.execution.snapshots import PendingSummary
 from dml.execution.snapshots import pending_summary as count_pending

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dml.execution import terms
+from dml.catalog import required_terms
 from dml.execution.asset_rows import INPUT, OutputFile, insert_assets, link_assets
 from dml.execution.file_specs import local_reference
 from dml.execution.provenance import FILE
@@ -27,7 +27,7 @@ def link_local_files(place: Workplace, rid: str, files: Sequence[InputRecord]) -
         NotFoundError: A file is gone.
     """
     table = place.catalog.schema().table(FILE)
-    types = terms.available(place.catalog, terms.ASSET_TYPE, ["File"])
+    types = required_terms.available(place.catalog, required_terms.ASSET_TYPE, ["File"])
     rows = [_row(place, one.rid) for one in files]
     placed = insert_assets(place.catalog, table, rows)
     link_assets(place.catalog, table, rid, INPUT, {one.rid: types for one in placed.values()})

@@ -45,6 +45,6 @@ def known_types(place: Workplace, rid: str, names: Sequence[str]) -> list[str]:
     kept = executions.get_execution(place.registry, rid).extra.get("asset_types", [])
     if all(name in kept for name in names):
         return list(dict.fromkeys(names))
-    from dml.execution import terms
+    from dml.catalog import required_terms
 
-    return terms.require(place.catalog, terms.ASSET_TYPE, names)
+    return required_terms.require(place.catalog, required_terms.ASSET_TYPE, names)

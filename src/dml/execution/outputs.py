@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dml.catalog import required_terms
 from dml.errors import NotFoundError
-from dml.execution import terms
 from dml.execution.asset_paths import AssetFilePath
 from dml.execution.metadata import EXECUTION_METADATA
 from dml.execution.placing import Method
@@ -55,7 +55,7 @@ def register_output(
     """
     table = find_table(place, table_name)
     wanted = [table.name] if types is None else [types] if isinstance(types, str) else list(types)
-    names = terms.require(place.catalog, terms.ASSET_TYPE, wanted) if wanted else []
+    names = required_terms.require(place.catalog, required_terms.ASSET_TYPE, wanted) if wanted else []
     source = Path(file_name).absolute()
     staged = place.workspace.assets_directory(rid)
     exists = source.exists() and not source.is_relative_to(staged)
@@ -84,7 +84,7 @@ def find_table(place: Workplace, name: str) -> Table:
 
 def register_metrics(place: Workplace, rid: str, filename: str = "metrics.jsonl") -> AssetFilePath:
     """The path of a metrics file, registered on first use; a file of that name elsewhere is never touched."""
-    types = terms.available(place.catalog, terms.ASSET_TYPE, [METRICS_TYPE])
+    types = required_terms.available(place.catalog, required_terms.ASSET_TYPE, [METRICS_TYPE])
     return _staged(place, rid, EXECUTION_METADATA, Staging(source=None, name=filename, types=types))
 
 

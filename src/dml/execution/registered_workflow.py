@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from dml.catalog import required_terms
 from dml.catalog.rows import validate_rid
 from dml.errors import UsageError
-from dml.execution import terms
 from dml.execution.workflow import Workflow
 from dml.workflow.lookup import (
     WorkflowRow,
@@ -85,7 +85,7 @@ class RegisteredWorkflow(Workflow):
             return super().add_workflow_types(workflow_types)
         several = not (isinstance(workflow_types, str) or hasattr(workflow_types, "name"))
         names = [str(getattr(one, "name", one)) for one in (workflow_types if several else [workflow_types])]
-        known = terms.require(_changeable(self._catalog), terms.WORKFLOW_TYPE, names)
+        known = required_terms.require(_changeable(self._catalog), required_terms.WORKFLOW_TYPE, names)
         for name in known:
             add_workflow_type(self._catalog, self.workflow_rid, name)
         return self._read_types()

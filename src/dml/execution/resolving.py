@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dml.catalog import required_terms
 from dml.catalog.rows import Row, locate, select
 from dml.dataset.lookup import ResolvedDataset, resolve_all
 from dml.errors import NotFoundError, UsageError
-from dml.execution import terms
 from dml.execution.configuration import AssetSpec, ExecutionConfiguration
 from dml.safe_text import safe
 
@@ -123,7 +123,7 @@ def check_workflow_types(catalog: Catalog, configuration: ExecutionConfiguration
     workflow = configuration.workflow
     if workflow is None or not workflow.workflow_type or workflow.workflow_rid:
         return configuration
-    names = terms.require(catalog, terms.WORKFLOW_TYPE, workflow.workflow_type)
+    names = required_terms.require(catalog, required_terms.WORKFLOW_TYPE, workflow.workflow_type)
     return configuration if names == workflow.workflow_type else _with_types(configuration, names)
 
 

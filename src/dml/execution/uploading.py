@@ -7,8 +7,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dml.catalog import required_terms
 from dml.errors import NotFoundError, UsageError
-from dml.execution import terms
 from dml.execution.batch import collect
 from dml.execution.commit import CommitOptions, bring_files
 from dml.execution.outputs import find_table
@@ -60,7 +60,7 @@ def upload_directory(place: Workplace, rid: str, directory: Path) -> dict[Path, 
     planned = []
     for folder in sorted(path for path in directory.iterdir() if path.is_dir()):
         table = find_table(place, folder.name)
-        types = terms.available(place.catalog, terms.ASSET_TYPE, [table.name])
+        types = required_terms.available(place.catalog, required_terms.ASSET_TYPE, [table.name])
         planned.append((table, [Staging(path, name, types, method=Method.SYMLINK) for path, name in tree(folder)]))
     sources: dict[str, Path] = {}
     for table, files in planned:

@@ -17,8 +17,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dml.catalog import required_terms
 from dml.errors import DmlError, NotFoundError, UsageError
-from dml.execution import lifecycle, terms
+from dml.execution import lifecycle
 from dml.execution.environment import redact_arguments
 from dml.execution.metadata import EXECUTION_METADATA, ML_SCHEMA
 from dml.execution.placing import Method
@@ -143,7 +144,7 @@ def _stage_outputs(place: Workplace, rid: str, outputs: Path, log: Path) -> None
     tables = place.catalog.schema().tables.values()
     for folder in sorted(path for path in outputs.iterdir() if path.is_dir()):
         table = asset_table(tables, folder.name)
-        types = terms.available(place.catalog, terms.ASSET_TYPE, [table.name])
+        types = required_terms.available(place.catalog, required_terms.ASSET_TYPE, [table.name])
         files = [Staging(path, name, types, method=Method.MOVE) for path, name in tree(folder)]
         if files:
             stage(place, rid, table, files)

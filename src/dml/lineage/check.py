@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from dml.catalog.concurrency import gather
-from dml.catalog.stored import local_path, stat
+from dml.catalog.object_info import local_path, stat
 from dml.errors import DmlError, NotFoundError
 from dml.lineage.graph import Asset, Condition, DatasetState, Execution, Flow, Graph
 from dml.lineage.result import LineageResult

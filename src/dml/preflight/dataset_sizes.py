@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dml.catalog.concurrency import gather
-from dml.catalog.reading import filtered_paths, read
+from dml.catalog.read_rows import filtered_paths, read
 from dml.catalog.url import quote, table_path
 from dml.experiment.inputs import InputDataset
 

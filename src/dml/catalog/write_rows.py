@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from dml.catalog.encoding import encode_json
-from dml.catalog.reading import Row, filtered_paths, read, select
+from dml.catalog.read_rows import Row, filtered_paths, read, select
 from dml.catalog.url import quote, table_path
 from dml.errors import ConflictError, NotFoundError, UsageError
 
