@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from dml.embedded.ermrest import data
+from dml.embedded.ermrest import data_resource
 from dml.embedded.ermrest.catalogs import Catalog
-from dml.embedded.ermrest.compile import compile_read
 from dml.embedded.ermrest.grammar import parse_data_path
-from dml.embedded.ermrest.ledger import ModelLedger
+from dml.embedded.ermrest.model_history import ModelLedger
 from dml.embedded.ermrest.resolve import resolve
+from dml.embedded.ermrest.sql_compiler import compile_read
 from dml.embedded.ermrest.storage import Storage
 
 from .conftest import Wire, column, reference, table
@@ -99,7 +99,7 @@ def test_a_read_is_one_statement_with_bound_values(
     large: Wire, path: str, snapshot: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ran: list[str] = []
-    run = data._run
+    run = data_resource._run
 
     def watched(connection: sqlite3.Connection, sql: str, values: tuple[Any, ...]) -> Any:
         connection.set_trace_callback(ran.append)
@@ -110,7 +110,7 @@ def test_a_read_is_one_statement_with_bound_values(
         assert "k0001" not in sql
         return iter(found)
 
-    monkeypatch.setattr(data, "_run", watched)
+    monkeypatch.setattr(data_resource, "_run", watched)
     at = large.snaptime() if snapshot else ""
     assert large.get(path, snapshot=at)
     assert len(ran) == 1

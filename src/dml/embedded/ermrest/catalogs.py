@@ -19,9 +19,9 @@ from typing import Any
 from werkzeug.exceptions import BadRequest, Conflict, Forbidden, NotFound
 
 from dml.embedded.authn import Client
-from dml.embedded.ermrest.ledger import ModelLedger
 from dml.embedded.ermrest.model import Model
-from dml.embedded.ermrest.public import found_catalog, register_client
+from dml.embedded.ermrest.model_history import ModelLedger
+from dml.embedded.ermrest.public_schema import found_catalog, register_client
 from dml.embedded.ermrest.rows import integrity_conflict
 from dml.embedded.ermrest.storage import BUSY_SECONDS, State, Storage, Transaction, read_state
 from dml.embedded.ermrest.times import decode_snaptime, encode_snaptime

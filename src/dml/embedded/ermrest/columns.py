@@ -8,11 +8,11 @@ from typing import Any
 
 from werkzeug.exceptions import BadRequest, Conflict, Forbidden
 
-from dml.embedded.ermrest import physical
-from dml.embedded.ermrest.change import Change
+from dml.embedded.ermrest import sqlite_tables
 from dml.embedded.ermrest.constraints import drop_foreign_key, drop_key
-from dml.embedded.ermrest.described import checked_default, common_fields, read_name, read_object, read_type
+from dml.embedded.ermrest.element_documents import checked_default, common_fields, read_name, read_object, read_type
 from dml.embedded.ermrest.model import SYSTEM_COLUMNS, Column, Table
+from dml.embedded.ermrest.model_change import Change
 from dml.embedded.ermrest.values import Type
 
 __all__ = ["add_column", "alter_column", "drop_column", "new_column"]
@@ -47,12 +47,12 @@ def add_column(change: Change, table: Table, document: Any) -> Column:
     column = new_column(change, document, f"c{table.columns_made + 1}")
     changed = replace(table, columns=(*table.columns, column), columns_made=table.columns_made + 1)
     change.draft.put(changed)
-    physical.add_column(change.connection, changed, column)
+    sqlite_tables.add_column(change.connection, changed, column)
     if column.default is not None:
         _fill(change, changed, column)
     if not column.nullok:
         _refuse_nulls(change, changed, column)
-    physical.follow(change.connection, changed)
+    sqlite_tables.follow(change.connection, changed)
     return column
 
 
@@ -93,7 +93,7 @@ def alter_column(change: Change, table: Table, column: Column, document: Any) ->
     change.draft.put(result)
     if not nullok:
         _refuse_nulls(change, result, changed)
-    physical.follow(change.connection, result)
+    sqlite_tables.follow(change.connection, result)
     return changed
 
 
@@ -106,7 +106,7 @@ def _converted(change: Change, table: Table, column: Column, changed: Column) ->
         raise Conflict(f'Column "{column.name}" takes part in a foreign key; its type cannot change.')
     changed = replace(changed, stored=f"c{table.columns_made + 1}")
     table = replace(table, columns_made=table.columns_made + 1).with_column(changed)
-    physical.add_column(change.connection, table, changed)
+    sqlite_tables.add_column(change.connection, table, changed)
     values = []
     for number, old in change.connection.execute(f"SELECT id, {column.stored} FROM t{table.id:d}").fetchall():  # noqa: S608
         try:
@@ -138,4 +138,4 @@ def drop_column(change: Change, table: Table, column: Column) -> None:
         table = change.draft.tables[table.id]
     changed = replace(table, columns=tuple(one for one in table.columns if one.rid != column.rid))
     change.draft.put(changed)
-    physical.follow(change.connection, changed)
+    sqlite_tables.follow(change.connection, changed)

@@ -8,10 +8,10 @@ from typing import Any
 from werkzeug import exceptions
 from werkzeug.exceptions import BadRequest, Conflict, Forbidden
 
-from dml.embedded.ermrest import physical
-from dml.embedded.ermrest.change import Change
-from dml.embedded.ermrest.described import Document, common_fields, constraint_name, read_list, read_object
+from dml.embedded.ermrest import sqlite_tables
+from dml.embedded.ermrest.element_documents import Document, common_fields, constraint_name, read_list, read_object
 from dml.embedded.ermrest.model import ForeignKey, Key, Table
+from dml.embedded.ermrest.model_change import Change
 
 __all__ = [
     "add_foreign_keys", "add_key", "alter_foreign_key", "alter_key", "drop_foreign_key", "drop_key", "with_foreign_key",
@@ -40,7 +40,7 @@ def with_key(change: Change, table: Table, document: Any) -> Table:
 def add_key(change: Change, table: Table, document: Any) -> Key:
     """Add a unique key; 409 when there is one on these columns, or rows that share values."""
     changed = with_key(change, table, document)
-    physical.follow(change.connection, changed)
+    sqlite_tables.follow(change.connection, changed)
     return changed.keys[-1]
 
 
@@ -66,7 +66,7 @@ def drop_key(change: Change, table: Table, key: Key) -> None:
             raise Conflict(f'Key "{key.name}" is needed by foreign key "{foreign_key.name}" of "{other.name}".')
     changed = replace(table, keys=tuple(one for one in table.keys if one.rid != key.rid))
     change.draft.put(changed)
-    physical.follow(change.connection, changed)
+    sqlite_tables.follow(change.connection, changed)
 
 
 def _side(document: Document, key: str) -> list[dict[str, Any]]:
@@ -140,7 +140,7 @@ def with_foreign_key(change: Change, table: Table, document: Any) -> ForeignKey:
 def add_foreign_keys(change: Change, table: Table, documents: list[Any]) -> list[ForeignKey]:
     """Add foreign keys; 409 when one is there already, or rows refer to nothing."""
     made = [with_foreign_key(change, change.draft.tables[table.id], document) for document in documents]
-    physical.rebuild(change.connection, change.draft.tables[table.id], change.draft)
+    sqlite_tables.rebuild(change.connection, change.draft.tables[table.id], change.draft)
     return made
 
 
@@ -161,7 +161,7 @@ def alter_foreign_key(change: Change, table: Table, foreign_key: ForeignKey, doc
     )
     change.draft.put(result)
     if (changed.on_delete, changed.on_update) != (foreign_key.on_delete, foreign_key.on_update):
-        physical.rebuild(change.connection, result, change.draft)
+        sqlite_tables.rebuild(change.connection, result, change.draft)
     return changed
 
 
@@ -169,4 +169,4 @@ def drop_foreign_key(change: Change, table: Table, foreign_key: ForeignKey) -> N
     """Remove a foreign key; the columns stay."""
     changed = replace(table, foreign_keys=tuple(one for one in table.foreign_keys if one.rid != foreign_key.rid))
     change.draft.put(changed)
-    physical.rebuild(change.connection, changed, change.draft)
+    sqlite_tables.rebuild(change.connection, changed, change.draft)

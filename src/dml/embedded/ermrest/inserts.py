@@ -8,8 +8,8 @@ from typing import Any
 
 from werkzeug.exceptions import BadRequest, Conflict
 
-from dml.embedded.ermrest.bodies import Rows, check_header
 from dml.embedded.ermrest.model import SYSTEM_COLUMNS, Column, Model, Table
+from dml.embedded.ermrest.request_bodies import Rows, check_header
 from dml.embedded.ermrest.storage import Transaction
 from dml.embedded.ermrest.times import END_OF_TIME
 from dml.embedded.ermrest.values import Stored

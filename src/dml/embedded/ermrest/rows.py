@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from werkzeug.exceptions import BadRequest, Conflict, Forbidden, NotFound
 
 from dml.embedded.ermrest import path as ast
-from dml.embedded.ermrest.bodies import Rows, check_header
-from dml.embedded.ermrest.compile import compile_targets
 from dml.embedded.ermrest.grammar import DataPath
 from dml.embedded.ermrest.inserts import (
     Named,
@@ -22,7 +20,9 @@ from dml.embedded.ermrest.inserts import (
     store_rows,
 )
 from dml.embedded.ermrest.model import SYSTEM_COLUMNS, Column, Model, Table
+from dml.embedded.ermrest.request_bodies import Rows, check_header
 from dml.embedded.ermrest.resolve import Plan
+from dml.embedded.ermrest.sql_compiler import compile_targets
 from dml.embedded.ermrest.storage import Transaction
 from dml.embedded.ermrest.values import Stored
 

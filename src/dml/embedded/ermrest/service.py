@@ -13,12 +13,12 @@ from werkzeug import Request, Response, exceptions
 from werkzeug.exceptions import BadRequest, Forbidden, MethodNotAllowed, NotFound
 
 from dml.embedded.authn import Client
-from dml.embedded.ermrest import results
-from dml.embedded.ermrest.bodies import read_document
+from dml.embedded.ermrest import responses
 from dml.embedded.ermrest.catalogs import Catalogs
-from dml.embedded.ermrest.data import respond_data, respond_entity_rid
-from dml.embedded.ermrest.modelling import FEATURES, respond_model, respond_status
-from dml.embedded.ermrest.places import decoded
+from dml.embedded.ermrest.data_resource import respond_data, respond_entity_rid
+from dml.embedded.ermrest.model_paths import decoded
+from dml.embedded.ermrest.model_resource import FEATURES, respond_model, respond_status
+from dml.embedded.ermrest.request_bodies import read_document
 
 __all__ = ["Ermrest"]
 
@@ -64,7 +64,7 @@ class Ermrest:
     def _advertise(self, request: Request) -> Response:
         if request.method not in _READS:
             raise MethodNotAllowed(description="The service can only be looked at.")
-        return results.document({"version": "0.5.0", "features": FEATURES}, None)
+        return responses.document({"version": "0.5.0", "features": FEATURES}, None)
 
     def _create(self, request: Request, client: Client) -> Response:
         if request.method != "POST":
@@ -78,7 +78,7 @@ class Ermrest:
         if not isinstance(owners, list) or not isinstance(annotations, dict):
             raise BadRequest('"owner" must be a list and "annotations" an object.')
         number = self._catalogs.create(client, annotations, owners, given.get("id"))
-        response = results.document({"id": number}, None, 201)
+        response = responses.document({"id": number}, None, 201)
         response.headers["Location"] = f"/ermrest/catalog/{number}"
         return response
 
@@ -92,7 +92,7 @@ class Ermrest:
         if api == "" and len(segments) < 2:
             if request.method == "DELETE":
                 self._catalogs.delete(catalog)
-                return results.empty(204, "deleted-catalog")
+                return responses.empty(204, "deleted-catalog")
             if request.method not in _READS:
                 raise MethodNotAllowed(description="A catalog can only be read and deleted.")
             return respond_status(request, catalog, snapshot)

@@ -7,12 +7,19 @@ from typing import Any
 
 from werkzeug.exceptions import BadRequest, Conflict, Forbidden
 
-from dml.embedded.ermrest import physical
-from dml.embedded.ermrest.change import Change
+from dml.embedded.ermrest import sqlite_tables
 from dml.embedded.ermrest.columns import new_column
 from dml.embedded.ermrest.constraints import with_foreign_key, with_key
-from dml.embedded.ermrest.described import Document, common_fields, read_list, read_mapping, read_name, read_object
+from dml.embedded.ermrest.element_documents import (
+    Document,
+    common_fields,
+    read_list,
+    read_mapping,
+    read_name,
+    read_object,
+)
 from dml.embedded.ermrest.model import SYSTEM_COLUMNS, Column, Schema, Table
+from dml.embedded.ermrest.model_change import Change
 
 __all__ = [
     "alter_schema", "alter_table", "create_all", "create_schema", "create_table", "create_tables", "drop_schema",
@@ -99,7 +106,7 @@ def create_tables(change: Change, wanted: list[tuple[Schema, Any]]) -> list[Tabl
             with_foreign_key(change, change.draft.tables[number], foreign_key)
     made = [change.draft.tables[number] for number in numbers]
     for table in made:
-        physical.create_table(change.connection, table, change.draft)
+        sqlite_tables.create_table(change.connection, table, change.draft)
     return made
 
 
@@ -152,5 +159,5 @@ def drop_table(change: Change, table: Table) -> None:
         raise Conflict(f'Table "{table.name}" is still referred to by {", ".join(sorted(others))}.')
     if change.draft.schemas[table.schema].name == "public" and table.name.startswith("ERMrest_"):
         raise Forbidden(f'Table "{table.name}" belongs to the catalog.')
-    physical.empty(change.connection, table)
+    sqlite_tables.empty(change.connection, table)
     change.draft.remove(table)

@@ -15,9 +15,9 @@ from werkzeug import Request, Response
 from werkzeug.exceptions import Conflict, LengthRequired, MethodNotAllowed, NotFound
 
 from dml.embedded.authn import Client
-from dml.embedded.hatrac import answers, metadata
-from dml.embedded.hatrac.details import Details
-from dml.embedded.hatrac.directory import (
+from dml.embedded.hatrac import metadata, responses
+from dml.embedded.hatrac.names import Address, parse_address, url_of
+from dml.embedded.hatrac.object_index import (
     Directory,
     Name,
     add_version,
@@ -31,8 +31,8 @@ from dml.embedded.hatrac.directory import (
     resolve_name,
     resolve_version,
 )
-from dml.embedded.hatrac.names import Address, parse_address, url_of
 from dml.embedded.hatrac.storage import CHECKSUMS, Storage, new_id, receive
+from dml.embedded.hatrac.subresources import Details
 from dml.embedded.hatrac.uploads import Uploads
 
 NAMESPACE_TYPE = "application/x-hatrac-namespace"
@@ -88,13 +88,13 @@ class Hatrac:
         name = resolve_name(connection, address.name)
         if name.is_object:
             try:
-                return answers.content(request, resolve_version(connection, name, address.version), self._storage)
+                return responses.content(request, resolve_version(connection, name, address.version), self._storage)
             except FileNotFoundError as error:
                 raise NotFound(f"{url_of(name.path)} was deleted meanwhile") from error
         if address.version is not None:
             raise NotFound(f"{url_of(name.path)} is a namespace, it has no versions")
         listed = [url_of(path) for path in children(connection, name)]
-        return answers.document(request, listed, _listing_etag(listed))
+        return responses.document(request, listed, _listing_etag(listed))
 
     def _put(self, request: Request, address: Address, client: Client) -> Response:
         parents = request.args.get("parents", "").lower() == "true"
@@ -103,7 +103,7 @@ class Hatrac:
                 if find_name(connection, address.name) is not None:
                     raise Conflict(f"{url_of(address.name)} exists already")
                 create_name(connection, address.name, is_object=False, parents=parents, owner=client.id)
-            return answers.created(url_of(address.name))
+            return responses.created(url_of(address.name))
         return self._put_object(request, address, client, parents=parents)
 
     def _put_object(self, request: Request, address: Address, client: Client, *, parents: bool) -> Response:
@@ -128,7 +128,7 @@ class Hatrac:
                     connection, address.name, is_object=True, parents=parents, owner=client.id
                 )
                 version = add_version(connection, name, file_id, length, described, client.id)
-        return answers.created(url_of(name.path, version))
+        return responses.created(url_of(name.path, version))
 
     def _admit(
         self, connection: sqlite3.Connection, request: Request, address: Address, *, parents: bool
@@ -136,12 +136,12 @@ class Hatrac:
         """The object's name when it is bound, None when it may be; refuses what cannot be stored."""
         name = find_name(connection, address.name)
         if name is None:
-            answers.check_conditions(request, None)
+            responses.check_conditions(request, None)
             check_place(connection, address.name, parents=parents)
             return None
         if not name.is_object:
             raise Conflict(f"{url_of(name.path)} is a namespace")
-        answers.check_conditions(request, _state_etag(connection, name))
+        responses.check_conditions(request, _state_etag(connection, name))
         return name
 
     def _delete(self, request: Request, address: Address) -> Response:
@@ -150,23 +150,23 @@ class Hatrac:
             marked = files_below(connection, resolve_name(connection, address.name))
             with self._storage.undecided(marked, self._directory.wants), self._directory.change() as connection:
                 name = resolve_name(connection, address.name)
-                answers.check_conditions(request, _state_etag(connection, name))
+                responses.check_conditions(request, _state_etag(connection, name))
                 # Something may have arrived since the files were marked: then once more.
                 if set(files_below(connection, name)) <= set(marked):
                     delete_name(connection, name)
-                    return answers.no_content()
+                    return responses.no_content()
 
     def _delete_version(self, request: Request, address: Address) -> Response:
         connection = self._directory.connection()
         version = resolve_version(connection, resolve_name(connection, address.name), address.version)
-        answers.check_conditions(request, version.etag)
+        responses.check_conditions(request, version.etag)
         with (
             self._storage.undecided([version.file_id], self._directory.wants),
             self._directory.change() as connection,
         ):
             if connection.execute("DELETE FROM version WHERE serial = ?", (version.serial,)).rowcount == 0:
                 raise NotFound(f"{version.url} was deleted meanwhile")
-        return answers.no_content()
+        return responses.no_content()
 
 
 def _state_etag(connection: sqlite3.Connection, name: Name) -> str | None:

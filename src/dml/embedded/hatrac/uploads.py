@@ -19,9 +19,10 @@ from werkzeug import Request, Response
 from werkzeug.exceptions import BadRequest, Conflict, LengthRequired, MethodNotAllowed, NotFound
 
 from dml.embedded.authn import Client
-from dml.embedded.hatrac import answers, metadata
+from dml.embedded.hatrac import metadata, responses
 from dml.embedded.hatrac.digests import RunningDigests
-from dml.embedded.hatrac.directory import (
+from dml.embedded.hatrac.names import Address, url_of
+from dml.embedded.hatrac.object_index import (
     Directory,
     Job,
     Name,
@@ -33,7 +34,6 @@ from dml.embedded.hatrac.directory import (
     resolve_job,
     resolve_name,
 )
-from dml.embedded.hatrac.names import Address, url_of
 from dml.embedded.hatrac.storage import CHECKSUMS, Storage, digest_of, new_id, receive
 
 _DOCUMENT_LIMIT = 1 << 20
@@ -85,13 +85,13 @@ class Uploads:
             if not name.is_object:
                 raise Conflict(f"{url_of(name.path)} is a namespace")
             latest = current_version(connection, name)
-            answers.check_conditions(request, None if latest is None else latest.etag)
+            responses.check_conditions(request, None if latest is None else latest.etag)
             connection.execute(
                 "INSERT INTO job (name_id, job, file_id, chunk_length, content_length, metadata, owner)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (name.id, job, job, chunk_length, content_length, json.dumps(described), client.id),
             )
-        return answers.created(f"{url_of(name.path)};upload/{job}")
+        return responses.created(f"{url_of(name.path)};upload/{job}")
 
     def _put_chunk(self, request: Request, address: Address) -> Response:
         job = self._job(address)
@@ -123,7 +123,7 @@ class Uploads:
                 _drop_chunk(connection, *chunk)  # another request may have brought it meanwhile
                 connection.execute("INSERT INTO chunk VALUES (?, ?, ?)", (*chunk, length))
             self._digests.received(job.file_id, offset, length, [name for name in CHECKSUMS if name in job.metadata])
-        return answers.no_content()
+        return responses.no_content()
 
     def _finish(self, address: Address, client: Client) -> Response:
         """Check that everything is there and make it the object's latest version."""
@@ -145,7 +145,7 @@ class Uploads:
                 resolve_job(connection, name, job.job)
                 connection.execute("DELETE FROM job WHERE id = ?", (job.id,))
                 version = add_version(connection, name, job.file_id, length, job.metadata, client.id)
-        return answers.created(url_of(job.path, version))
+        return responses.created(url_of(job.path, version))
 
     def _cancel(self, address: Address) -> Response:
         job = self._job(address)
@@ -155,7 +155,7 @@ class Uploads:
         ):
             if connection.execute("DELETE FROM job WHERE id = ?", (job.id,)).rowcount == 0:
                 raise NotFound(f"{job.url} was finished or cancelled meanwhile")
-        return answers.no_content()
+        return responses.no_content()
 
     def _received_length(self, job: Job) -> int:
         """The bytes of the object that a job makes: all that it announced, or none when none came.

@@ -9,14 +9,14 @@ from werkzeug import Request, Response
 from werkzeug.exceptions import BadRequest, Conflict, MethodNotAllowed, NotFound
 
 from dml.embedded.authn import Client
-from dml.embedded.ermrest import columns, constraints, documents, results, tables
-from dml.embedded.ermrest.bodies import read_document
+from dml.embedded.ermrest import columns, constraints, documents, responses, tables
 from dml.embedded.ermrest.catalogs import Catalog, View
-from dml.embedded.ermrest.change import Change
-from dml.embedded.ermrest.described import policy
-from dml.embedded.ermrest.ledger import record
+from dml.embedded.ermrest.element_documents import policy
 from dml.embedded.ermrest.model import Model, Root, Schema, Table
-from dml.embedded.ermrest.places import Place, find
+from dml.embedded.ermrest.model_change import Change
+from dml.embedded.ermrest.model_history import record
+from dml.embedded.ermrest.model_paths import Place, find
+from dml.embedded.ermrest.request_bodies import read_document
 from dml.embedded.ermrest.times import encode_snaptime
 
 __all__ = ["FEATURES", "respond_model", "respond_status"]
@@ -32,7 +32,7 @@ def respond_status(request: Request, catalog: Catalog, snapshot: str | None) -> 
     with catalog.reading(snapshot) as view:
         etag = f"{view.snapshot or 0:x}.{view.state.time:x}-status"
         status = {"id": catalog.id, "is_persistent": True, **_root(view)}
-        return results.unchanged(request, etag) or results.document(status, etag)
+        return responses.unchanged(request, etag) or responses.document(status, etag)
 
 
 def _root(view: View) -> dict[str, Any]:
@@ -53,20 +53,22 @@ def respond_model(
         return _read(request, catalog, segments, snapshot)
     document = _document(request, segments)
     with catalog.writing(client, rebuilds=True) as (transaction, view):
-        results.check_match(request, view.model_etag())
+        responses.check_match(request, view.model_etag())
         change = Change(transaction, view.model.draft())
         place = find(change.draft, segments)
         status, answer = _write(request.method, change, place, document)
         record(transaction, change.draft)
         version = transaction.time if change.draft.changed else view.model.version
         etag = f"0.{version:x}-model"
-        return results.empty(status, etag) if answer is None else results.document(answer(change.draft), etag, status)
+        return (
+            responses.empty(status, etag) if answer is None else responses.document(answer(change.draft), etag, status)
+        )
 
 
 def _document(request: Request, segments: list[str]) -> Any:
     if request.method == "DELETE" or not request.get_data():
         return None
-    if segments[-1] == "comment" and request.mimetype != results.JSON:
+    if segments[-1] == "comment" and request.mimetype != responses.JSON:
         try:
             return request.get_data().decode()
         except UnicodeDecodeError:
@@ -80,15 +82,15 @@ def _read(request: Request, catalog: Catalog, segments: list[str], snapshot: str
         place = find(view.model, segments)
         if place.kind == "schema" and not place.elements:
             raise NotFound(f'Schema "{place.item}" does not exist.')
-        answer = results.unchanged(request, etag)
+        answer = responses.unchanged(request, etag)
         if answer is not None:
             return answer
         if place.part == "comment":
             return _comment(place, etag)
         if place.part is not None:
-            return results.document(_part(place), etag)
+            return responses.document(_part(place), etag)
         shown = place.document(view.model)
-        return results.document({**_root(view), "schemas": shown} if place.kind == "schemas" else shown, etag)
+        return responses.document({**_root(view), "schemas": shown} if place.kind == "schemas" else shown, etag)
 
 
 def _comment(place: Place, etag: str) -> Response:

@@ -9,8 +9,8 @@ from typing import Any
 from werkzeug import Request, Response
 from werkzeug.exceptions import PreconditionFailed, RequestedRangeNotSatisfiable
 
-from dml.embedded.hatrac.directory import Version
 from dml.embedded.hatrac.names import filename_of
+from dml.embedded.hatrac.object_index import Version
 from dml.embedded.hatrac.storage import CHECKSUMS, Slice, Storage
 
 

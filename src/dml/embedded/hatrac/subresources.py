@@ -13,9 +13,9 @@ from typing import Any
 from werkzeug import Request, Response
 from werkzeug.exceptions import BadRequest, Conflict, MethodNotAllowed, NotFound
 
-from dml.embedded.hatrac import answers, metadata
-from dml.embedded.hatrac.directory import Directory, Name, Version, resolve_name, resolve_version, versions
+from dml.embedded.hatrac import metadata, responses
 from dml.embedded.hatrac.names import Address, url_of
+from dml.embedded.hatrac.object_index import Directory, Name, Version, resolve_name, resolve_version, versions
 from dml.embedded.hatrac.storage import CHECKSUMS, Storage, digest_of
 
 _BODY_LIMIT = 1 << 20
@@ -58,23 +58,23 @@ class Details:
             case "GET" | "HEAD":
                 if stored is None:
                     raise NotFound(f"{version.url} has no {field}")
-                return answers.text(request, stored, etag)
+                return responses.text(request, stored, etag)
             case "PUT":
                 if request.mimetype not in ("text/plain", ""):
                     raise BadRequest("metadata is sent as text/plain")
                 value = metadata.checked({field: _body(request)})[field]
                 if field in CHECKSUMS and value != digest_of(self._storage.path(version.file_id), field):
                     raise Conflict(f"the content does not have this {field}")
-                answers.check_conditions(request, etag)
+                responses.check_conditions(request, etag)
                 self._set_metadata(version, {**version.metadata, field: value})
             case "DELETE":
                 if stored is None:
                     raise NotFound(f"{version.url} has no {field}")
-                answers.check_conditions(request, etag)
+                responses.check_conditions(request, etag)
                 self._set_metadata(version, {name: value for name, value in version.metadata.items() if name != field})
             case _:
                 raise MethodNotAllowed(None, f"{request.method} is not possible on metadata")
-        return answers.no_content()
+        return responses.no_content()
 
     def _set_metadata(self, version: Version, described: dict[str, str]) -> None:
         with self._directory.change() as connection:
@@ -100,10 +100,10 @@ class Details:
                 return _read(request, acls[access])
             if role not in acls[access]:
                 raise NotFound(f"{role!r} is not on this list")
-            return answers.text(request, role, _etag(acls[access]))
-        answers.check_conditions(request, _etag(acls[access]))
+            return responses.text(request, role, _etag(acls[access]))
+        responses.check_conditions(request, _etag(acls[access]))
         self._set_acls(holder, {**acls, access: _changed(request, acls[access], role)})
-        return answers.no_content()
+        return responses.no_content()
 
     def _set_acls(self, holder: Name | Version, acls: dict[str, list[str]]) -> None:
         with self._directory.change() as connection:
@@ -158,7 +158,7 @@ def _body(request: Request) -> str:
 def _read(request: Request, body: Any) -> Response:
     if request.method not in ("GET", "HEAD"):
         raise MethodNotAllowed(["GET", "HEAD"], f"{request.method} is not possible here")
-    return answers.document(request, body, _etag(body))
+    return responses.document(request, body, _etag(body))
 
 
 def _etag(body: Any) -> str:

@@ -6,12 +6,12 @@ from typing import Any
 
 from dml.embedded.authn import Client
 from dml.embedded.ermrest import tables
-from dml.embedded.ermrest.bodies import Rows
-from dml.embedded.ermrest.change import Change
 from dml.embedded.ermrest.documents import CATALOG_ACLS
 from dml.embedded.ermrest.inserts import insert
-from dml.embedded.ermrest.ledger import record
 from dml.embedded.ermrest.model import Model, Root
+from dml.embedded.ermrest.model_change import Change
+from dml.embedded.ermrest.model_history import record
+from dml.embedded.ermrest.request_bodies import Rows
 from dml.embedded.ermrest.storage import Storage, Transaction
 
 __all__ = ["found_catalog", "register_client"]

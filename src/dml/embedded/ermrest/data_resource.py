@@ -11,19 +11,19 @@ from werkzeug import Request, Response, exceptions
 from werkzeug.exceptions import BadRequest, HTTPException, MethodNotAllowed, NotFound
 
 from dml.embedded.authn import Client
-from dml.embedded.ermrest import results, rows
-from dml.embedded.ermrest.bodies import read_rows
+from dml.embedded.ermrest import responses, rows
 from dml.embedded.ermrest.catalogs import Catalog, View
-from dml.embedded.ermrest.compile import compile_read
 from dml.embedded.ermrest.grammar import DataPath, parse_data_path
 from dml.embedded.ermrest.inserts import Written, insert
 from dml.embedded.ermrest.outputs import Output
+from dml.embedded.ermrest.request_bodies import read_rows
 from dml.embedded.ermrest.resolve import Plan, resolve
+from dml.embedded.ermrest.sql_compiler import compile_read
 from dml.embedded.ermrest.times import instant_text
 
 __all__ = ["respond_data", "respond_entity_rid"]
 
-_KINDS = {results.JSON: "json", results.CSV: "csv", results.STREAM: "stream"}
+_KINDS = {responses.JSON: "json", responses.CSV: "csv", responses.STREAM: "stream"}
 
 
 def _options(query: str) -> dict[str, str]:
@@ -73,7 +73,7 @@ def respond_data(
 def _read(
     request: Request, catalog: Catalog, path: DataPath, options: dict[str, str], snapshot: str | None
 ) -> Response:
-    kind, limit = results.accepted(request, options), _limit(options.get("limit"))
+    kind, limit = responses.accepted(request, options), _limit(options.get("limit"))
     connection = catalog.storage.take()
 
     def finished() -> None:
@@ -85,13 +85,13 @@ def _read(
         plan = resolve(view.model, path.elements)
         query = compile_read(path, plan, limit, view.snapshot)
         etag = view.data_etag(_tables(plan), _KINDS[kind])
-        answer = results.unchanged(request, etag)
+        answer = responses.unchanged(request, etag)
         if answer is not None:
             return answer
         found = _run(connection, query.sql, query.values)
         given = True
         download = unquote(options["download"]) if options.get("download") else None
-        return results.rows_response(kind, query.outputs, found, etag, download=download, when_done=finished)
+        return responses.rows_response(kind, query.outputs, found, etag, download=download, when_done=finished)
     finally:
         if not given:
             finished()
@@ -123,13 +123,13 @@ def _refusal(text: str) -> HTTPException | None:
 
 def _written(request: Request, view: View, plan: Plan, written: Written, options: dict[str, str]) -> Response:
     columns, made = written
-    kind = results.accepted(request, options)
+    kind = responses.accepted(request, options)
     outputs = [Output(name, column.type, column.type.shower()) for name, column in columns]
-    return results.rows_response(kind, outputs, iter(made), view.data_etag(_tables(plan), _KINDS[kind]))
+    return responses.rows_response(kind, outputs, iter(made), view.data_etag(_tables(plan), _KINDS[kind]))
 
 
 def _check_match(request: Request, view: View, plan: Plan) -> None:
-    results.check_match(request, view.data_etag(_tables(plan), "json"))
+    responses.check_match(request, view.data_etag(_tables(plan), "json"))
 
 
 def _one_table(plan: Plan, path: DataPath) -> None:
@@ -188,7 +188,7 @@ def _delete(request: Request, catalog: Catalog, client: Client, path: DataPath, 
             rows.delete(transaction, plan)
         else:
             rows.clear(transaction, plan, path)
-        return results.empty(204, view.data_etag(_tables(plan), "json"))
+        return responses.empty(204, view.data_etag(_tables(plan), "json"))
 
 
 _Writer = Callable[[Request, Catalog, Client, DataPath, dict[str, str]], Response]
@@ -221,4 +221,4 @@ def respond_entity_rid(request: Request, catalog: Catalog, rid: str, snapshot: s
         if gone:
             answer["deleted_at"] = instant_text(ended)
         etag = view.data_etag({number}, "rid")
-        return results.unchanged(request, etag) or results.document(answer, etag)
+        return responses.unchanged(request, etag) or responses.document(answer, etag)
