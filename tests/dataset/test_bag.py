@@ -24,6 +24,7 @@ from dml.catalog.vocabulary import add_terms
 from dml.dataset.bag import DatasetBag, newest
 from dml.dataset.bag_export import export_bag
 from dml.dataset.curation import create_dataset
+from dml.dataset.denormalized_rows import denormalize
 from dml.dataset.download import download_dataset_bag
 from dml.dataset.lookup import resolve
 from dml.dataset.materialize import materialize, missing_files
@@ -31,7 +32,6 @@ from dml.dataset.members import add_members
 from dml.dataset.releases import release
 from dml.dataset.restructure import restructure_assets
 from dml.dataset.spec import DatasetSpec
-from dml.dataset.wide_rows import denormalize
 from dml.errors import ConflictError, IntegrityError, NotFoundError, UnsafePathError, UsageError
 
 COUNT = 6

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dml.catalog.model import Column, ForeignKey, Table
 from dml.catalog.schema import Schema
-from dml.dataset.reach import Edges, edges_of, reach
+from dml.dataset.export_scope import Edges, edges_of, reach
 
 Rows = dict[str, list[dict[str, Any]]]
 

@@ -17,11 +17,11 @@ from dml.cli.__main__ import main
 from dml.dataset.bag import DatasetBag
 from dml.dataset.bag_export import export_bag
 from dml.dataset.curation import create_dataset
-from dml.dataset.live import LiveDataset
+from dml.dataset.denormalized_rows import denormalize
+from dml.dataset.live_dataset import LiveDataset
 from dml.dataset.lookup import resolve
 from dml.dataset.materialize import materialize
 from dml.dataset.table_files import write_csv, write_table
-from dml.dataset.wide_rows import denormalize
 from dml.errors import ConflictError, IntegrityError, NotFoundError, UsageError
 
 from .test_bag import COUNT, Gallery

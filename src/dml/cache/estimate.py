@@ -17,9 +17,9 @@ from dml.catalog.concurrency import gather
 from dml.catalog.read_rows import filtered_paths, read
 from dml.catalog.rows import count
 from dml.catalog.url import quote, table_path
+from dml.dataset.export_scope import Edge, Edges, edges_of
 from dml.dataset.lookup import DATASET, ResolvedDataset
 from dml.dataset.members import descendants
-from dml.dataset.reach import Edge, Edges, edges_of
 
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog

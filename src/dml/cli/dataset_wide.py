@@ -49,8 +49,8 @@ def denormalize(
     """Join a table of a dataset version with tables it refers to and with its features, one row for each row."""
     import sys
 
+    from dml.dataset.denormalized_rows import denormalize as widen
     from dml.dataset.table_files import require_writer, write_csv, write_table
-    from dml.dataset.wide_rows import denormalize as widen
 
     console = current().console
     if output is not None:
@@ -74,7 +74,7 @@ def denormalize(
 def _source(name: str, live: bool) -> tuple[Rows, str]:
     """A bag that was named, the version in the cache, or the catalog; and what it is, for programs."""
     from dml.dataset.bag import DatasetBag
-    from dml.dataset.live import LiveDataset
+    from dml.dataset.live_dataset import LiveDataset
     from dml.dataset.lookup import resolve
     from dml.dataset.spec import DatasetSpec
 

@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from dml.dataset.bag import DatasetBag, FeatureValue, newest
     from dml.dataset.bag_export import BagReport, export_bag
     from dml.dataset.curation import create_dataset, delete_dataset, new_token
+    from dml.dataset.denormalized_rows import denormalize
     from dml.dataset.download import download_dataset_bag
-    from dml.dataset.live import LiveDataset
+    from dml.dataset.live_dataset import LiveDataset
     from dml.dataset.lookup import Dataset, ResolvedDataset, VersionRow, find_dataset, history, list_datasets, resolve
     from dml.dataset.materialize import Materialized
     from dml.dataset.members import add_members, list_members, remove_members
@@ -21,15 +22,14 @@ if TYPE_CHECKING:
     from dml.dataset.spec import DatasetSpec
     from dml.dataset.split import Choice, Part, Split, make_subset, split_dataset
     from dml.dataset.version import DatasetVersion, VersionPart
-    from dml.dataset.wide_rows import denormalize
 
 _HOMES = {
     "bag": ("DatasetBag", "FeatureValue", "newest"),
     "bag_export": ("BagReport", "export_bag"),
     "curation": ("create_dataset", "delete_dataset", "new_token"),
-    "wide_rows": ("denormalize",),
+    "denormalized_rows": ("denormalize",),
     "download": ("download_dataset_bag",),
-    "live": ("LiveDataset",),
+    "live_dataset": ("LiveDataset",),
     "lookup": ("Dataset", "ResolvedDataset", "VersionRow", "find_dataset", "history", "list_datasets", "resolve"),
     "materialize": ("Materialized",),
     "members": ("add_members", "list_members", "remove_members"),

@@ -19,8 +19,8 @@ from typing import Any
 from dml.catalog.schema import Schema
 from dml.dataset.bag_export import DATASET_INFO, VERSION_INFO
 from dml.dataset.bagit import payload_path, read_info, read_manifest, safe_filename
+from dml.dataset.deriva_ml_bags import find_file, rid_in_name, version_in_rows
 from dml.dataset.feature_values import FeatureValue, feature_values, newest
-from dml.dataset.other_bags import find_file, rid_in_name, version_in_rows
 from dml.dataset.version import DatasetVersion
 from dml.errors import IntegrityError, NotFoundError, UsageError
 
@@ -201,8 +201,8 @@ class DatasetBag:
     def denormalize(
         self, table: str, *, include: Sequence[str] = (), features: Sequence[str] = ()
     ) -> list[dict[str, Any]]:
-        """One wide row for each row of a table: :func:`dml.dataset.wide_rows.denormalize`."""
-        from dml.dataset.wide_rows import denormalize
+        """One wide row for each row of a table: :func:`dml.dataset.denormalized_rows.denormalize`."""
+        from dml.dataset.denormalized_rows import denormalize
 
         return denormalize(self, table, include=include, features=features)
 

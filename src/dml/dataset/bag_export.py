@@ -8,7 +8,7 @@
                 bagit.txt bag-info.txt manifest-md5.txt fetch.txt tagmanifest-md5.txt
 
 The same version exported twice gives the same bytes. A bag is there whole or not at all: it is written beside its place
-and renamed. Requests grow with the tables that the walk of :mod:`dml.dataset.reach` comes to, not with rows.
+and renamed. Requests grow with the tables that the walk of :mod:`dml.dataset.export_scope` comes to, not with rows.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
 from dml.dataset.bagit import Remote, safe_filename, write_tag_files
+from dml.dataset.export_scope import Reached, TableReader, edges_of, reach
 from dml.dataset.lookup import ResolvedDataset
 from dml.dataset.members import descendants
-from dml.dataset.reach import Reached, TableReader, edges_of, reach
 from dml.errors import ConflictError, DmlError, RetryableError
 
 if TYPE_CHECKING:

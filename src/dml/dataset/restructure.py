@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from dml.dataset.bagit import safe_filename
-from dml.dataset.wide_rows import denormalize
+from dml.dataset.denormalized_rows import denormalize
 from dml.errors import ConflictError, NotFoundError, RetryableError
 
 if TYPE_CHECKING:

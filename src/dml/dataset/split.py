@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from dml.dataset.curation import create_dataset, new_token
-from dml.dataset.labels import labels_of
 from dml.dataset.lookup import DATASET, Dataset, ResolvedDataset, resolve
 from dml.dataset.members import list_members
 from dml.dataset.partition import partition, representative
 from dml.dataset.spec import DatasetSpec
+from dml.dataset.stratify import labels_of
 from dml.dataset.version import DatasetVersion
 from dml.errors import UsageError
 

@@ -17,11 +17,11 @@ from dml.catalog.objects import ObjectInfo, stat
 from dml.catalog.rows import Row, RowLocation, locate, select, validate_rid
 from dml.catalog.vocabulary import Term, terms
 from dml.dataset.lookup import DATASET, DATASET_VERSION, VersionRow, version_row
+from dml.dataset.member_sizes import Sizes, live_sizes
 from dml.errors import UsageError
 from dml.experiment.inputs import InputDataset
 from dml.preflight.asset_rows import AssetRow, find_asset_rows
 from dml.preflight.cache_tiers import CacheTiers
-from dml.preflight.dataset_sizes import Sizes, live_sizes
 from dml.preflight.once import Once
 from dml.preflight.subject import Subject
 

@@ -71,7 +71,7 @@ def live_sizes(catalog: Catalog, rids: Sequence[str], nested: Mapping[str, Seque
 
 def exact_size(catalog: Catalog, dataset: InputDataset, version: VersionRow) -> Size:
     """The files that the bag of a version would hold, read at its snapshot; requests grow with tables."""
-    from dml.dataset.reach import TableReader, edges_of, reach
+    from dml.dataset.export_scope import TableReader, edges_of, reach
 
     reader = catalog.at(version.snapshot) if version.snapshot else catalog
     schema = reader.schema()

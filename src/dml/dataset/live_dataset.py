@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from dml.dataset.export_scope import TableReader, edges_of, reach
 from dml.dataset.lookup import ResolvedDataset
 from dml.dataset.members import descendants
-from dml.dataset.reach import TableReader, edges_of, reach
 
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog
