@@ -23,9 +23,9 @@ from dml.cache.assets import AssetToCache, enter_asset
 from dml.cache.bags import warm_bag
 from dml.cache.files import BagFile
 from dml.cache.index import Index
+from dml.cache.inventory import survey
 from dml.cache.layout import Cache
 from dml.cache.records import BagToRecord, add_bag
-from dml.cache.survey import survey
 from dml.cache.usage import Usage
 from dml.catalog.administration import create_catalog
 from dml.catalog.concurrency import gather

@@ -17,7 +17,7 @@ from typing import Any
 from textual.app import App, ComposeResult
 from textual.widgets import DataTable
 
-from dml.cache.survey import CachedItem
+from dml.cache.inventory import CachedItem
 from dml.execution.listing import ExecutionSummary
 from dml.tui.cache_views import COLUMNS as CACHE_COLUMNS
 from dml.tui.cache_views import cells_of as cache_cells
@@ -77,7 +77,7 @@ def _summaries() -> tuple[ExecutionSummary, ...]:
 
 
 def _bags() -> list[CachedItem]:
-    from dml.cache.survey import Kind
+    from dml.cache.inventory import Kind
     from dml.cache.tiers import Tier
 
     return [

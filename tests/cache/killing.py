@@ -25,11 +25,11 @@ from dml.cache import records
 from dml.cache.bags import warm_bag
 from dml.cache.files import bag_files
 from dml.cache.index import Index
+from dml.cache.inventory import survey
 from dml.cache.layout import Cache
-from dml.cache.survey import survey
 from dml.cache.tiers import Tier
 from dml.cache.usage import Usage
-from dml.cache.verifying import verify_item
+from dml.cache.verify import verify_item
 from dml.catalog import download
 from dml.catalog.administration import create_catalog
 from dml.catalog.connection import connect

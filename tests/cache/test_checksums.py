@@ -9,11 +9,11 @@ import pytest
 
 from dml.cache.bags import warm_bag
 from dml.cache.index import Index
+from dml.cache.inventory import survey
 from dml.cache.layout import Cache
 from dml.cache.records import bag_records
-from dml.cache.survey import survey
 from dml.cache.usage import Usage
-from dml.cache.verifying import Verified, verify_item
+from dml.cache.verify import Verified, verify_item
 from dml.catalog.connection import Catalog
 from dml.dataset.bag import DatasetBag
 from dml.dataset.bagit import read_manifest

@@ -8,17 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from dml.cache import clearing, records
+from dml.cache import clear as clear_module
+from dml.cache import records
 from dml.cache.assets import asset_records, find_asset_row, warm_asset
 from dml.cache.bags import warm_bag
-from dml.cache.clearing import Plan, Selection, clear, open_for_clearing, plan_clearing
+from dml.cache.clear import Plan, Selection, clear, open_for_clearing, plan_clearing
+from dml.cache.disk_usage import measure
 from dml.cache.index import Index
+from dml.cache.inventory import Kind, survey
 from dml.cache.layout import Cache
-from dml.cache.linking import link_file
+from dml.cache.link import link_file
 from dml.cache.locks import entry_lock
-from dml.cache.measuring import measure
 from dml.cache.pins import pin, unpin
-from dml.cache.survey import Kind, survey
 from dml.cache.usage import usage_of
 from dml.errors import ConflictError, DmlError, RetryableError
 from dml.workspace import connection
@@ -50,7 +51,7 @@ def plan(index: Index, workspace: Workspace, selection: Selection) -> Plan:
     return plan_clearing(index, survey(index, usage, workspace_root=workspace.root), selection)
 
 
-def names(removals: tuple[clearing.Removal, ...]) -> list[str]:
+def names(removals: tuple[clear_module.Removal, ...]) -> list[str]:
     return [one.item.name for one in removals]
 
 
@@ -216,7 +217,7 @@ def test_an_interrupted_removal_leaves_no_half_entry(
         def killed(*_: object) -> None:
             raise KeyboardInterrupt
 
-        patch.setattr(clearing.records, "forget_bag", killed)
+        patch.setattr(clear_module.records, "forget_bag", killed)
         with pytest.raises(KeyboardInterrupt):
             clear(filled, plan(filled, workspace, selection))
     items = {item.name: item for item in survey(filled, usage_of(workspace, filled.cache))}

@@ -10,15 +10,15 @@ import pytest
 
 from dml.cache.assets import asset_records, find_asset_row, warm_asset
 from dml.cache.bags import WarmBag, warm_bag
-from dml.cache.clearing import Plan, Selection, plan_clearing
+from dml.cache.clear import Plan, Selection, plan_clearing
 from dml.cache.index import Index, put_aside_if_damaged
+from dml.cache.inventory import Kind, survey
 from dml.cache.kept_pins import kept_pins
 from dml.cache.layout import Cache
 from dml.cache.pins import pin, pins, unpin
 from dml.cache.records import bag_records
-from dml.cache.survey import Kind, survey
 from dml.cache.usage import usage_of
-from dml.cache.verifying import verify_item
+from dml.cache.verify import verify_item
 from dml.errors import DmlError, IntegrityError
 from dml.workspace.executions import insert_execution
 from dml.workspace.inputs import InputRecord, declare_inputs

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from types import FrameType
 
-from dml.cache.fetching import Fetched, FileToFetch, fetch_files
+from dml.cache.fetch import Fetched, FileToFetch, fetch_files
 from dml.catalog.connection import Catalog
 
 

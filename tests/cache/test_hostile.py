@@ -17,7 +17,7 @@ from dml.cache.bags import WarmBag, warm_bag
 from dml.cache.files import bag_files
 from dml.cache.index import Index
 from dml.cache.layout import Cache, key_of
-from dml.cache.linking import Linked, link_file, link_tree
+from dml.cache.link import Linked, link_file, link_tree
 from dml.cache.locks import entry_lock
 from dml.cache.tiers import Tier
 from dml.catalog import download

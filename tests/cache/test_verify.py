@@ -12,10 +12,10 @@ from dml.cache import records
 from dml.cache.assets import AssetToCache, asset_records, find_asset_row, warm_asset
 from dml.cache.bags import WarmBag, warm_bag
 from dml.cache.index import Index, put_aside_if_damaged
-from dml.cache.survey import CachedItem, Kind, survey
+from dml.cache.inventory import CachedItem, Kind, survey
 from dml.cache.tiers import Tier
 from dml.cache.usage import Usage
-from dml.cache.verifying import Verified, verify_item
+from dml.cache.verify import Verified, verify_item
 from dml.catalog.connection import Catalog
 from dml.errors import IntegrityError
 

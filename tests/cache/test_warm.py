@@ -163,11 +163,11 @@ def test_a_run_has_a_bag_of_its_own(gallery: Gallery, index: Index, tmp_path: Pa
 def test_too_little_room_is_noticed_before_a_byte_is_fetched(
     gallery: Gallery, index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dml.cache import fetching
+    from dml.cache import fetch
 
     warm_bag(index, gallery.catalog, gallery.dataset, metadata_only=True)
     usage = (100 << 20, 36 << 20, 64 << 20)
-    monkeypatch.setattr(fetching.shutil, "disk_usage", lambda _: type("Usage", (), {"free": usage[2]})())
+    monkeypatch.setattr(fetch.shutil, "disk_usage", lambda _: type("Usage", (), {"free": usage[2]})())
     gallery.catalog.traffic.reset()
     with pytest.raises(RetryableError, match="are to come") as raised:
         warm_bag(index, gallery.catalog, gallery.dataset)

@@ -15,7 +15,7 @@ from typing import Any
 from textual.app import App
 from textual.pilot import Pilot
 
-from dml.cache.survey import CachedItem
+from dml.cache.inventory import CachedItem
 from dml.errors import DmlError, NotFoundError
 from dml.execution.listing import ExecutionDetails, ExecutionSummary
 from dml.preflight.preflight import Told

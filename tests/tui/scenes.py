@@ -9,7 +9,7 @@ from typing import Any
 
 from textual.pilot import Pilot
 
-from dml.cache.survey import CachedItem, Kind
+from dml.cache.inventory import CachedItem, Kind
 from dml.cache.tiers import Tier
 from dml.preflight.results import Card, Report, failed, ok, skipped, warning
 from dml.tui.app import Dashboard

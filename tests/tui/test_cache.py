@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from dml.cache.survey import CachedItem, Kind
+from dml.cache.inventory import CachedItem, Kind
 from dml.cache.tiers import Tier
 from dml.catalog.connection import Catalog
 from dml.catalog.rows import select

@@ -15,9 +15,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dml.cache.fetching import Fetched, FileToFetch, fetch_files, require_space
+from dml.cache.bag_contents import has_size
+from dml.cache.fetch import Fetched, FileToFetch, fetch_files, require_space
 from dml.cache.index import Index
-from dml.cache.inventory import has_size
 from dml.cache.locks import WAIT, entry_lock
 from dml.dataset.bagit import payload_path
 from dml.errors import IntegrityError, NotFoundError, UsageError

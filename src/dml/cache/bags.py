@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from dml.cache import assets, records
-from dml.cache.fetching import Fetched, FileToFetch, fetch_files, is_whole, require_space
+from dml.cache.bag_contents import has_metadata, has_size, read_files, seal, time_of_change
+from dml.cache.fetch import Fetched, FileToFetch, fetch_files, is_whole, require_space
 from dml.cache.files import BagFile, bag_files, mark_gone, mark_here, same_content, verified_at
 from dml.cache.index import Index
-from dml.cache.inventory import has_metadata, has_size, read_files, seal, time_of_change
 from dml.cache.layout import Cache, key_of
-from dml.cache.linking import link_tree
+from dml.cache.link import link_tree
 from dml.cache.locks import WAIT, entry_lock
 from dml.cache.records import BagRecord, BagToRecord
 from dml.cache.sizes import size_text

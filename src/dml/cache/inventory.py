@@ -1,101 +1,299 @@
-"""What a bag on disk consists of: its metadata, and the files that are fetched apart from it."""
+"""Everything that is in a cache, each thing for what it is: by the index and three directory listings, no file walked.
+
+Besides dml's bags and assets there may be those of deriva-ml, directories that no index row describes, what an
+interrupted extraction or deletion left, and the layout of older releases. Each is named, none is hidden.
+"""
 
 from __future__ import annotations
 
 import os
-import stat
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 
-from dml.cache.files import BagFile
-from dml.cache.linking import READ_ONLY
-from dml.dataset.bagit import payload_path, read_fetch
-from dml.errors import UnsafePathError
+from dml.cache.assets import AssetRecord, asset_records
+from dml.cache.index import Index
+from dml.cache.layout import Cache, split_asset_name
+from dml.cache.pins import pins
+from dml.cache.records import OURS, THEIRS, BagRecord, bag_records
+from dml.cache.tiers import Tier
+from dml.cache.usage import Usage
 
-__all__ = ["has_metadata", "has_size", "read_files", "seal", "time_of_change", "walk_size"]
-
-
-def has_metadata(bag: Path) -> bool:
-    """Whether a bag is in its place. It came there by a rename, so it is whole as far as dml made it."""
-    return not bag.is_symlink() and (bag / "bagit.txt").is_file()
+__all__ = ["CachedItem", "Kind", "survey", "totals"]
 
 
-def has_size(place: Path | str, length: int) -> bool:
-    """Whether a regular file of this length is in a place; it is not read."""
-    return time_of_change(place, length) is not None
+class Kind(StrEnum):
+    """What a thing in a cache is."""
+
+    BAG = "bag"
+    """A dataset version that the index knows."""
+    ASSET = "asset"
+    """A single asset."""
+    ORPHAN = "orphan"
+    """A directory among the bags that the index does not know."""
+    DEBRIS = "debris"
+    """What an interrupted extraction, export or deletion left."""
+    LEGACY = "legacy"
+    """A bag in the layout of releases before the index."""
+    OTHER = "other"
+    """Something that neither program put there."""
 
 
-def time_of_change(place: Path | str, length: int) -> int | None:
-    """When a regular file of this length was last changed, in nanoseconds; None when there is no such file."""
-    try:
-        status = os.lstat(place)
-    except OSError:
-        return None
-    return status.st_mtime_ns if _is_regular(status) and status.st_size == length else None
+@dataclass(frozen=True)
+class CachedItem:
+    """One thing in a cache.
 
-
-def read_files(bag: Path) -> tuple[list[BagFile], int]:
-    """The files that a bag names in ``fetch.txt``, present when their size is right, and the size of all the rest.
-
-    Raises:
-        IntegrityError: The bag is malformed.
-        UnsafePathError: A path would leave the bag, or a symbolic link is in the way.
+    Attributes:
+        kind: What it is.
+        name: ``RID@VERSION``, an asset's RID, or the name of a directory.
+        path: Where it is.
+        origin: The program that made it; empty when that is not known.
+        rid, version: Of a bag's dataset, or an asset; None where it has none.
+        key: The bag's key or the asset's directory name; the directory's name for all else.
+        tier: How much of it is here; None when nobody has looked (``dml cache verify`` does).
+        bytes: What it takes on disk, None when not known.
+        assets, missing, missing_bytes: Of a bag: its files, and those that are not here.
+        last_used: When a run or a user last asked for it; when it was last changed, where that is not known.
+        verified_at: When all its checksums were last found right.
+        pinned: Whether it is kept whatever happens.
+        used_by: Executions that have it as input, the latest first.
+        needed_by: Those of them that still need it.
+        remark: What there is to say besides.
     """
-    files = [
-        BagFile(one.path, one.length, one.checksum, has_size(payload_path(bag, one.path), one.length))
-        for one in read_fetch(bag)
-    ]
-    named = {file.path for file in files}
-    metadata = 0
-    for path, status in _walk(bag):
-        if path.relative_to(bag).as_posix() not in named:
-            metadata += status.st_size
-    return files, metadata
+
+    kind: Kind
+    name: str
+    path: Path
+    origin: str = ""
+    rid: str | None = None
+    version: str | None = None
+    key: str = ""
+    tier: Tier | None = None
+    bytes: int | None = None
+    assets: int | None = None
+    missing: int | None = None
+    missing_bytes: int | None = None
+    last_used: datetime | None = None
+    verified_at: datetime | None = None
+    pinned: bool = False
+    used_by: tuple[str, ...] = ()
+    needed_by: tuple[str, ...] = ()
+    remark: str = ""
 
 
-def seal(bag: Path) -> None:
-    """Make every file of a bag read-only."""
-    for path, status in _walk(bag):
-        if status.st_mode & 0o222:
-            path.chmod(READ_ONLY)
+_PARTS = {"bags", "assets", "dml-locks", "dml-pins.json"}
+_LEGACY = re.compile(r"([0-9A-Z][0-9A-Z-]*)_([0-9a-f]{40,128})")
 
 
-def walk_size(directory: Path, seen: set[tuple[int, int]] | None = None) -> int:
-    """Bytes that the files below a directory hold; symbolic links count nothing and are not followed.
+def survey(index: Index, usage: Usage, *, workspace_root: Path | None = None) -> list[CachedItem]:
+    """All things in a cache: bags, assets, then the rest, each by name.
 
     Args:
-        directory: The directory; a missing one holds nothing.
-        seen: Files counted before, by device and inode: one with several names counts once.
+        index: The index.
+        usage: Who uses what.
+        workspace_root: Where older releases left bags besides.
     """
-    total = 0
-    known = set() if seen is None else seen
-    for _, status in _walk(directory, links=True):
-        if _is_regular(status) and (status.st_dev, status.st_ino) not in known:
-            known.add((status.st_dev, status.st_ino))
-            total += status.st_size
-    return total
+    cache = index.cache
+    items = [*_bags(index, usage), *_assets(index, usage), *_others(cache)]
+    if workspace_root is not None:
+        items += [_legacy(entry) for entry in _entries(workspace_root) if _is_legacy(entry)]
+    order = list(Kind)
+    return sorted(items, key=lambda item: (order.index(item.kind), item.name, item.key))
 
 
-def _walk(directory: Path, *, links: bool = False) -> Iterator[tuple[Path, os.stat_result]]:
-    """Every file below a directory.
+@dataclass(frozen=True)
+class Totals:
+    """A cache in one line: its datasets, those that miss files, its assets, and the bytes that are known of."""
 
-    Raises:
-        UnsafePathError: One is a symbolic link, unless ``links`` are passed over.
-    """
+    bags: int
+    incomplete: int
+    assets: int
+    bytes: int
+
+
+def totals(index: Index) -> Totals:
+    """What the index alone says, for a line in an overview; no directory is read."""
+    bags = bag_records(index)
+    single = asset_records(index)
+    size = sum(record.bytes_here or 0 for record in bags) + sum(record.length for record in single)
+    return Totals(len(bags), sum(record.tier is Tier.INCOMPLETE for record in bags), len(single), size)
+
+
+def _bags(index: Index, usage: Usage) -> Iterator[CachedItem]:
+    cache, pinned = index.cache, {rid for rid, version in pins(index) if version}
+    there = {entry.name: entry for entry in _entries(cache.bags_directory)}
+    known = set()
+    for record in bag_records(index):
+        known.add(record.key)
+        yield _bag(record, cache, usage, there.get(record.key))
+    for name, entry in there.items():
+        if name not in known:
+            yield _unknown_bag(entry, usage, pinned)
+
+
+def _bag(record: BagRecord, cache: Cache, usage: Usage, entry: os.DirEntry[str] | None) -> CachedItem:
+    here = entry is not None and entry.is_dir(follow_symlinks=False)
+    version = record.version or ""
+    remark = ""
+    if not here:
+        remark = "its directory is gone"
+    elif record.target not in (None, str(cache.target)):
+        remark = f"of {record.target}"
+    elif record.assets is None:
+        remark = "not looked at yet: dml cache verify"
+    elif record.excluded:
+        remark = f"without {', '.join(record.excluded)}"
+    return CachedItem(
+        Kind.BAG,
+        record.name,
+        cache.bag_directory(record.key, record.dataset_rid),
+        record.origin,
+        record.dataset_rid,
+        record.version,
+        record.key,
+        record.tier if here else Tier.NOT_CACHED,
+        record.bytes_here if here else 0,
+        record.assets,
+        record.missing,
+        record.missing_bytes,
+        record.last_used,
+        record.verified_at,
+        record.pinned,
+        usage.users_of(record.dataset_rid, version),
+        usage.needers_of(record.dataset_rid, version),
+        remark,
+    )
+
+
+def _unknown_bag(entry: os.DirEntry[str], usage: Usage, pinned: Collection[str]) -> CachedItem:
+    """A directory that the index does not know. Which version it holds is not known either, so any may be needed."""
+    path = Path(entry.path)
+    changed = _changed(entry)
+    if entry.is_symlink():
+        return CachedItem(Kind.OTHER, entry.name, path, key=entry.name, last_used=changed, remark="a symbolic link")
+    if not entry.is_dir(follow_symlinks=False):
+        return CachedItem(Kind.OTHER, entry.name, path, key=entry.name, last_used=changed, remark="not a directory")
+    for ending, remark in (("_staging", "an interrupted extraction"), (".trash", "an interrupted deletion")):
+        if entry.name.endswith(ending):
+            return CachedItem(Kind.DEBRIS, entry.name, path, key=entry.name, last_used=changed, remark=remark)
+    inside = next((one.name for one in _entries(path) if one.name.startswith("Dataset_")), None)
+    origin = OURS if entry.name.startswith("dml-") else THEIRS
+    if inside is None:
+        return CachedItem(
+            Kind.DEBRIS, entry.name, path, origin, key=entry.name, last_used=changed, remark="an interrupted export"
+        )
+    rid = inside.removeprefix("Dataset_")
+    return CachedItem(
+        Kind.ORPHAN,
+        entry.name,
+        path,
+        origin,
+        rid,
+        key=entry.name,
+        last_used=changed,
+        pinned=rid in pinned,
+        needed_by=usage.needers_of_any(rid),
+        remark=f"a bag of {rid} that the index does not know",
+    )
+
+
+def _assets(index: Index, usage: Usage) -> Iterator[CachedItem]:
+    cache = index.cache
+    pinned = pins(index)
+    there = {entry.name: entry for entry in _entries(cache.assets_directory)}
+    known = {record.name: record for record in asset_records(index)}
+    for name in sorted(there.keys() | known.keys()):
+        yield _asset(name, cache, usage, pinned, there.get(name), known.get(name))
+
+
+def _asset(
+    name: str,
+    cache: Cache,
+    usage: Usage,
+    pinned: set[tuple[str, str]],
+    entry: os.DirEntry[str] | None,
+    record: AssetRecord | None,
+) -> CachedItem:
+    path = cache.assets_directory / name
+    parts = split_asset_name(name)
+    changed = _changed(entry) if entry else None
+    if entry is not None and (parts is None or not entry.is_dir(follow_symlinks=False)):
+        remark = "a symbolic link" if entry.is_symlink() else "not an asset"
+        kind = Kind.DEBRIS if name.endswith(".trash") else Kind.OTHER
+        return CachedItem(kind, name, path, key=name, last_used=changed, remark=remark)
+    rid = record.rid if record else (parts or (name, ""))[0]
+    remark = "" if record else "not looked at yet: dml cache verify"
+    if entry is None:
+        remark = "its directory is gone"
+    return CachedItem(
+        kind=Kind.ASSET,
+        name=rid,
+        path=path / record.filename if record else path,
+        origin=OURS if record else THEIRS,
+        rid=rid,
+        key=name,
+        tier=Tier.NOT_CACHED if entry is None else Tier.MATERIALIZED if record and record.verified_at else None,
+        bytes=0 if entry is None else record.length if record else None,
+        last_used=record.last_used if record else changed,
+        verified_at=record.verified_at if record else None,
+        pinned=(rid, "") in pinned,
+        used_by=usage.users_of(rid),
+        needed_by=tuple(dict.fromkeys((*usage.needers_of(rid), *usage.linked.get(name, ())))),
+        remark=remark,
+    )
+
+
+def _others(cache: Cache) -> Iterator[CachedItem]:
+    """What is in the cache's own directory besides its parts."""
+    for entry in _entries(cache.root):
+        if entry.name in _PARTS or entry.name.startswith("index.sqlite"):
+            continue
+        if _is_legacy(entry):
+            yield _legacy(entry)
+            continue
+        is_temporary = entry.name.startswith("tmp") and entry.is_dir(follow_symlinks=False)
+        yield CachedItem(
+            Kind.DEBRIS if is_temporary else Kind.OTHER,
+            entry.name,
+            Path(entry.path),
+            key=entry.name,
+            last_used=_changed(entry),
+            remark="an interrupted export" if is_temporary else "",
+        )
+
+
+def _is_legacy(entry: os.DirEntry[str]) -> bool:
+    return _LEGACY.fullmatch(entry.name) is not None and entry.is_dir(follow_symlinks=False)
+
+
+def _legacy(entry: os.DirEntry[str]) -> CachedItem:
+    match = _LEGACY.fullmatch(entry.name)
+    rid = match[1] if match else None
+    return CachedItem(
+        Kind.LEGACY,
+        entry.name,
+        Path(entry.path),
+        THEIRS,
+        rid,
+        key=entry.name,
+        last_used=_changed(entry),
+        remark=f"a bag of {rid} in the layout of an older release",
+    )
+
+
+def _entries(directory: Path) -> list[os.DirEntry[str]]:
     try:
-        entries = sorted(os.scandir(directory), key=lambda one: one.name)
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    for entry in entries:
-        path = Path(entry.path)
-        if entry.is_symlink():
-            if not links:
-                raise UnsafePathError(f"{path} is a symbolic link; a bag in the cache holds none", hint="Remove it.")
-        elif entry.is_dir(follow_symlinks=False):
-            yield from _walk(path, links=links)
-        else:
-            yield path, entry.stat(follow_symlinks=False)
+        with os.scandir(directory) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except OSError:
+        return []
 
 
-def _is_regular(status: os.stat_result) -> bool:
-    return stat.S_ISREG(status.st_mode)
+def _changed(entry: os.DirEntry[str]) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(entry.stat(follow_symlinks=False).st_mtime, UTC)
+    except OSError:
+        return None

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from dml.cache import records
 from dml.cache.assets import asset_records
+from dml.cache.bag_contents import has_metadata, has_size, read_files
 from dml.cache.index import Index
-from dml.cache.inventory import has_metadata, has_size, read_files
 from dml.cache.records import BagRecord
 from dml.cache.tiers import Tier, tier_of
 from dml.cache.usage import Usage

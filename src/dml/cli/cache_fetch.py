@@ -15,7 +15,7 @@ from dml.cli.opening import open_catalog
 from dml.cli.output import Cell
 
 if TYPE_CHECKING:
-    from dml.cache.verifying import Verified
+    from dml.cache.verify import Verified
     from dml.catalog.connection import Catalog
     from dml.dataset.spec import DatasetSpec
     from dml.progress import Progress
@@ -55,7 +55,7 @@ def _warm_one(
 ) -> dict[str, Any]:
     from dml.cache.assets import find_asset_row, warm_asset
     from dml.cache.bags import warm_bag
-    from dml.cache.naming import is_asset
+    from dml.cache.resolve_name import is_asset
 
     if is_asset(desk.index, catalog, spec):
         asset = find_asset_row(catalog, spec.rid)
@@ -120,7 +120,7 @@ def verify(
     jobs: Jobs = None,
 ) -> None:
     """Compare every file with its checksum, and enter what the index did not know; exits 3 while something is wrong."""
-    from dml.cache.verifying import verify_item
+    from dml.cache.verify import verify_item
 
     invocation = current()
     console = invocation.console

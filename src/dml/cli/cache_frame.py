@@ -15,8 +15,8 @@ from dml.cli.frame import current, group
 
 if TYPE_CHECKING:
     from dml.cache.index import Index
+    from dml.cache.inventory import CachedItem
     from dml.cache.layout import Cache
-    from dml.cache.survey import CachedItem
     from dml.cache.usage import Usage
     from dml.dataset.spec import DatasetSpec
     from dml.workspace.layout import Workspace
@@ -60,7 +60,7 @@ class Desk:
 
     def items(self, *, links: bool = False) -> list[CachedItem]:
         """Everything in the cache."""
-        from dml.cache.survey import survey
+        from dml.cache.inventory import survey
         from dml.cache.usage import usage_of
 
         usage = usage_of(self.workspace, self.cache, links=True) if links else self.usage

@@ -55,8 +55,8 @@ def _only_version(desk: Desk, rid: str, verb: str) -> str:
         UsageError: Several are here.
         NotFoundError: Nothing of it is here.
     """
-    from dml.cache.naming import is_known_asset
     from dml.cache.pins import pins
+    from dml.cache.resolve_name import is_known_asset
     from dml.cache.status import versions_here
     from dml.errors import NotFoundError, UsageError
 
@@ -100,8 +100,8 @@ def clear(
     yes: Annotated[bool, Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Remove entries. Never what is pinned, or what an execution that is not closed needs."""
-    from dml.cache.clearing import Plan, Selection, open_for_clearing, plan_clearing
-    from dml.cache.clearing import clear as carry_out
+    from dml.cache.clear import Plan, Selection, open_for_clearing, plan_clearing
+    from dml.cache.clear import clear as carry_out
     from dml.cache.sizes import parse_size
     from dml.cli.moments import moment
     from dml.cli.prompts import confirm

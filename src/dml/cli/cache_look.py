@@ -39,7 +39,7 @@ def list_(
     sort: Annotated[str, Option("--sort", metavar="BY", help="name, size, used or tier.")] = "name",
 ) -> None:
     """List what is in the cache. Reads its index; walks no files and asks no server."""
-    from dml.cache.survey import Kind
+    from dml.cache.inventory import Kind
     from dml.cache.tiers import Tier
 
     _one_of("--tier", tier, [*Tier])
@@ -92,7 +92,7 @@ def _one_of(option: str, value: str | None, choices: Any) -> None:
 )
 def status(names: Names, exclude: Excluded = None) -> None:
     """Show how much of datasets and assets is here. Without a version the catalog is asked which one is current."""
-    from dml.cache.naming import is_asset, is_known_asset
+    from dml.cache.resolve_name import is_asset, is_known_asset
     from dml.cache.status import VersionStatus, current_version, status_of, status_of_asset, versions_here
     from dml.errors import NotFoundError, RetryableError
 
@@ -143,7 +143,7 @@ def info(
     exclude: Excluded = None,
 ) -> None:
     """Show how large a dataset version is before it is fetched, counted by the server."""
-    from dml.cache.information import bag_info
+    from dml.cache.bag_info import bag_info
 
     console = current().console
     with looking() as desk:
@@ -187,7 +187,7 @@ def du(
     """Measure what the cache takes on disk by walking it, the largest first."""
     import shutil
 
-    from dml.cache.measuring import measure
+    from dml.cache.disk_usage import measure
 
     with looking() as desk:
         shares = sorted(measure(desk.cache), key=lambda share: -share.bytes)

@@ -9,9 +9,9 @@ from dml.cli.formatting import UNKNOWN, binary_size, count, relative_time
 from dml.cli.output import Cell, Column, Console
 
 if TYPE_CHECKING:
-    from dml.cache.clearing import Removal
+    from dml.cache.clear import Removal
+    from dml.cache.inventory import CachedItem
     from dml.cache.status import VersionStatus
-    from dml.cache.survey import CachedItem
 
 __all__ = ["item_document", "print_items", "print_removals", "print_status", "removal_document", "tier_cell"]
 

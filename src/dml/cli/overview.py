@@ -17,7 +17,7 @@ from dml.cli.output import Cell, Column, Console
 from dml.errors import DmlError
 
 if TYPE_CHECKING:
-    from dml.cache.survey import Totals
+    from dml.cache.inventory import Totals
     from dml.target import Target
     from dml.workspace.layout import Workspace
     from dml.workspace.liveness import Liveness
@@ -93,8 +93,8 @@ def _cache(workspace: Workspace, directory: Path | None) -> Totals | None:
     if not ((directory or workspace.cache_directory) / "index.sqlite").exists():
         return None  # what is not there need not be imported either
     from dml.cache.index import Index
+    from dml.cache.inventory import totals
     from dml.cache.layout import Cache
-    from dml.cache.survey import totals
 
     try:
         with Index.reading(Cache.of(workspace, directory)) as index:

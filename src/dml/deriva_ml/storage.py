@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dml.cache.clearing import Selection
+    from dml.cache.clear import Selection
+    from dml.cache.inventory import CachedItem
     from dml.cache.layout import Cache
-    from dml.cache.survey import CachedItem
     from dml.deriva_ml.facade import DerivaML
 
 _MEBIBYTE = 1 << 20
@@ -26,21 +26,21 @@ def cache_of(ml: DerivaML) -> Cache:
 
 def list_cached_bags(ml: DerivaML) -> list[CachedItem]:
     """The dataset versions in the cache, by name; asks no catalog and writes nothing."""
-    from dml.cache.survey import Kind
+    from dml.cache.inventory import Kind
 
     return [one for one in _survey(ml) if one.kind is Kind.BAG]
 
 
 def list_cached_assets(ml: DerivaML) -> list[CachedItem]:
     """The single assets in the cache, by RID; asks no catalog and writes nothing."""
-    from dml.cache.survey import Kind
+    from dml.cache.inventory import Kind
 
     return [one for one in _survey(ml) if one.kind is Kind.ASSET]
 
 
 def get_cache_size(ml: DerivaML) -> dict[str, float]:
     """What the cache takes on disk: ``total_bytes``, ``total_mb`` (MiB) and ``part_count``."""
-    from dml.cache.measuring import measure
+    from dml.cache.disk_usage import measure
 
     shares = measure(cache_of(ml))
     size = sum(one.bytes for one in shares)
@@ -55,7 +55,7 @@ def clear_cache(ml: DerivaML, older_than_days: float | None = None) -> dict[str,
     Returns:
         ``removed``, ``kept`` and ``bytes_freed``.
     """
-    from dml.cache.clearing import Selection
+    from dml.cache.clear import Selection
 
     before = None if older_than_days is None else datetime.now(UTC) - timedelta(days=older_than_days)
     return _clear(ml, Selection(everything=True) if before is None else Selection(before=before))
@@ -69,7 +69,7 @@ def delete_cached_bag(ml: DerivaML, dataset_rid: str, version: str | None = None
     Returns:
         ``bags_removed``, ``kept`` and ``bytes_freed``.
     """
-    from dml.cache.clearing import Selection
+    from dml.cache.clear import Selection
 
     there = [one for one in ml.list_cached_bags() if one.rid == dataset_rid and version in (None, one.version)]
     done = _clear(ml, Selection(names=tuple(one.name for one in there)))
@@ -84,7 +84,7 @@ def delete_cached_asset(ml: DerivaML, asset_rid: str, md5: str | None = None) ->
     Returns:
         ``assets_removed``, ``kept`` and ``bytes_freed``.
     """
-    from dml.cache.clearing import Selection
+    from dml.cache.clear import Selection
 
     ending = None if md5 is None else f"_{md5.lower()}"
     there = [
@@ -169,7 +169,7 @@ def get_storage_summary(ml: DerivaML) -> dict[str, Any]:
         ``asset_count``, ``asset_size_mb``, ``execution_dir_count``, ``execution_size_mb`` and ``total_size_mb``. A file
         that several bags share is counted with the first.
     """
-    from dml.cache.measuring import measure
+    from dml.cache.disk_usage import measure
 
     cache = cache_of(ml)
     shares = measure(cache)
@@ -194,7 +194,7 @@ def get_storage_summary(ml: DerivaML) -> dict[str, Any]:
 
 
 def _measured(path: Path) -> dict[str, Any]:
-    from dml.cache.inventory import walk_size
+    from dml.cache.bag_contents import walk_size
 
     size = walk_size(path)
     return {
@@ -214,9 +214,9 @@ def _files(path: Path) -> int:
 
 
 def _clear(ml: DerivaML, selection: Selection) -> dict[str, int]:
-    from dml.cache.clearing import clear, plan_clearing
+    from dml.cache.clear import clear, plan_clearing
     from dml.cache.index import Index
-    from dml.cache.survey import survey
+    from dml.cache.inventory import survey
     from dml.cache.usage import usage_of
     from dml.workspace.layout import Workspace
 
@@ -231,7 +231,7 @@ def _clear(ml: DerivaML, selection: Selection) -> dict[str, int]:
 
 def _survey(ml: DerivaML) -> list[CachedItem]:
     from dml.cache.index import Index
-    from dml.cache.survey import survey
+    from dml.cache.inventory import survey
     from dml.cache.usage import usage_of
     from dml.workspace.layout import Workspace
 

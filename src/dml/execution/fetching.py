@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from dml.cache.assets import AssetToCache, warm_asset
 from dml.cache.index import Index
 from dml.cache.layout import Cache
-from dml.cache.linking import link_file
+from dml.cache.link import link_file
 from dml.catalog.concurrency import gather
 from dml.catalog.objects import download
 from dml.errors import DmlError

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dml.cache.assets import asset_records
+from dml.cache.bag_contents import has_size
 from dml.cache.bags import find_here
 from dml.cache.index import Index
-from dml.cache.inventory import has_size
 from dml.cache.layout import Cache
 from dml.cache.records import BagRecord
 from dml.cache.tiers import Tier

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from dml.workspace.connection import Fingerprint, fingerprint
 
 if TYPE_CHECKING:
-    from dml.cache.survey import CachedItem
+    from dml.cache.inventory import CachedItem
     from dml.workspace.layout import Workspace
 
 
@@ -61,8 +61,8 @@ class CacheDesk:
             DmlError: It cannot be read.
         """
         from dml.cache.index import Index
+        from dml.cache.inventory import survey
         from dml.cache.layout import Cache
-        from dml.cache.survey import survey
         from dml.cache.usage import usage_of
 
         cache = Cache.of(self._workspace, self._directory)

@@ -11,7 +11,7 @@ from dml.tui.processes import Surroundings
 from dml.workspace.layout import find as find_workspace
 
 if TYPE_CHECKING:
-    from dml.cache.clearing import Plan
+    from dml.cache.clear import Plan
     from dml.cache.layout import Cache
 
 
@@ -49,7 +49,7 @@ class CacheOperations:
 
     def clear(self, name: str) -> str:
         """``dml cache clear NAME``."""
-        from dml.cache.clearing import clear
+        from dml.cache.clear import clear
         from dml.cache.index import Index
 
         plan = self._plan(name)
@@ -60,9 +60,9 @@ class CacheOperations:
         return f"{name}: {binary_size(sum(one.bytes for one in done.removed))} freed"
 
     def _plan(self, name: str) -> Plan:
-        from dml.cache.clearing import Selection, plan_clearing
+        from dml.cache.clear import Selection, plan_clearing
         from dml.cache.index import Index
-        from dml.cache.survey import survey
+        from dml.cache.inventory import survey
         from dml.cache.usage import usage_of
 
         cache = self._opened()

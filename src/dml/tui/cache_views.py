@@ -12,7 +12,7 @@ from dml.tui.views import TEXT_LIMIT
 from dml.tui.widgets.row_list import RowCell, RowColumn
 
 if TYPE_CHECKING:
-    from dml.cache.survey import CachedItem
+    from dml.cache.inventory import CachedItem
 
 BAR = 10
 

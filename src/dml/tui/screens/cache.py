@@ -19,7 +19,7 @@ from dml.tui.subjects import Subject
 from dml.tui.widgets.row_list import RowCell, RowList
 
 if TYPE_CHECKING:
-    from dml.cache.survey import CachedItem
+    from dml.cache.inventory import CachedItem
     from dml.tui.cache_desk import CacheState
 
 LOOK = 1.0

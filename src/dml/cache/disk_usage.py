@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from dml.cache.inventory import walk_size
+from dml.cache.bag_contents import walk_size
 from dml.cache.layout import Cache
 
 __all__ = ["Share", "measure"]

@@ -18,12 +18,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dml.cache import assets, records
+from dml.cache.bag_contents import walk_size
 from dml.cache.files import bag_files
 from dml.cache.index import Index
-from dml.cache.inventory import walk_size
+from dml.cache.inventory import CachedItem, Kind
 from dml.cache.layout import Cache
 from dml.cache.locks import entry_lock, is_locked
-from dml.cache.survey import CachedItem, Kind
 from dml.cache.tiers import Tier
 from dml.errors import ConflictError, DmlError, RetryableError, UnsafePathError
 from dml.safe_text import safe

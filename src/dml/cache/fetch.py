@@ -19,7 +19,7 @@ from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from dml.cache.linking import READ_ONLY, link_file
+from dml.cache.link import READ_ONLY, link_file
 from dml.cache.sizes import size_text
 from dml.dataset.checksums import has_checksum
 from dml.dataset.materialize import fetch_verified

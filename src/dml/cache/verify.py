@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dml.cache import assets, records
+from dml.cache.bag_contents import has_metadata
+from dml.cache.bag_scan import Fault, Reading, problem_of, read_assets, read_metadata
 from dml.cache.bags import enter_bag
-from dml.cache.fetching import JOBS
+from dml.cache.fetch import JOBS
 from dml.cache.files import bag_files
 from dml.cache.index import Index
-from dml.cache.inventory import has_metadata
+from dml.cache.inventory import CachedItem, Kind
 from dml.cache.layout import key_of, split_asset_name
 from dml.cache.locks import WAIT, entry_lock
-from dml.cache.reading import Fault, Reading, problem_of, read_assets, read_metadata
 from dml.cache.records import OURS
-from dml.cache.repairing import fetch_broken, renew_metadata, repair_asset
-from dml.cache.survey import CachedItem, Kind
+from dml.cache.repair import fetch_broken, renew_metadata, repair_asset
 from dml.dataset.bagit import read_info
 from dml.dataset.version import DatasetVersion
 from dml.errors import IntegrityError, LockedError, UnsafePathError
@@ -74,7 +74,7 @@ def verify_item(
 
     Args:
         index: Open for writing.
-        item: What is verified, from :func:`dml.cache.survey.survey`.
+        item: What is verified, from :func:`dml.cache.inventory.survey`.
         catalog: Where broken files are fetched again; None only looks.
         jobs: Transfers at once.
         progress: Told of what is fetched.

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dml.cache import assets
+from dml.cache.bag_scan import paths_of, problem_of
 from dml.cache.bags import files_to_fetch
-from dml.cache.fetching import FileToFetch, fetch_files
+from dml.cache.fetch import FileToFetch, fetch_files
 from dml.cache.files import bag_files, mark_here
 from dml.cache.index import Index
 from dml.cache.layout import Cache
-from dml.cache.linking import READ_ONLY
-from dml.cache.reading import paths_of, problem_of
+from dml.cache.link import READ_ONLY
 from dml.cache.records import BagRecord
 from dml.dataset.checksums import file_checksum
 from dml.errors import IntegrityError, NotFoundError, PartialError
