@@ -234,8 +234,8 @@ room.insert = insert_and_die
 """
 BEFORE_ITS_ROW = ("dml.execution.creation", "deriva-ml:Execution", False)
 AFTER_ITS_ROW = ("dml.execution.creation", "deriva-ml:Execution", True)
-BEFORE_ITS_NESTING = ("dml.nesting.change", "deriva-ml:Execution_Execution", False)
-AFTER_ITS_NESTING = ("dml.nesting.change", "deriva-ml:Execution_Execution", True)
+BEFORE_ITS_NESTING = ("dml.nesting.edit", "deriva-ml:Execution_Execution", False)
+AFTER_ITS_NESTING = ("dml.nesting.edit", "deriva-ml:Execution_Execution", True)
 
 
 def killed_while_created(

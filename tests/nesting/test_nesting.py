@@ -14,7 +14,7 @@ from dml.catalog.connection import Catalog
 from dml.catalog.objects import object_path, upload
 from dml.catalog.rows import insert, select
 from dml.errors import ConflictError, NotFoundError, UsageError
-from dml.nesting.change import add_nested_execution, remove_nested_execution
+from dml.nesting.edit import add_nested_execution, remove_nested_execution
 from dml.nesting.tree import (
     NESTING,
     is_nested,

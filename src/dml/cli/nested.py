@@ -70,7 +70,7 @@ def add(
     sequence: Annotated[int | None, Option("--sequence", metavar="N", help="Its place; none if parallel.")] = None,
 ) -> None:
     """Nest an execution in another one."""
-    from dml.nesting.change import add_nested_execution
+    from dml.nesting.edit import add_nested_execution
 
     console = current().console
     added = add_nested_execution(open_catalog(), parent, child, sequence=sequence)
@@ -86,7 +86,7 @@ def add(
 )
 def remove(parent: Parent, child: Child) -> None:
     """Undo the nesting of an execution in another one; both executions stay."""
-    from dml.nesting.change import remove_nested_execution
+    from dml.nesting.edit import remove_nested_execution
 
     console = current().console
     removed = remove_nested_execution(open_catalog(), parent, child)

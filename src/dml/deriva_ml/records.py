@@ -167,7 +167,7 @@ def add_nested_execution(ml: DerivaML, execution_rid: str, nested_execution: Any
         nested_execution: The part: an ``Execution``, a record or a RID.
         sequence: Its place among the parts; None when they run side by side.
     """
-    from dml.nesting.change import add_nested_execution as add
+    from dml.nesting.edit import add_nested_execution as add
 
     add(ml.catalog, execution_rid, execution_records.rid_of(nested_execution), sequence=sequence)
 

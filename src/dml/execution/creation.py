@@ -255,7 +255,7 @@ def finish_nesting(place: Workplace, row: ExecutionRow) -> None:
     repeat."""
     parent = row.extra.get(NESTED_IN)
     if parent is not None:
-        from dml.nesting.change import add_nested_execution
+        from dml.nesting.edit import add_nested_execution
 
         add_nested_execution(place.catalog, str(parent), row.rid, sequence=row.extra.get(NESTED_AT))
 

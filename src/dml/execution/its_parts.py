@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from dml.deprecation import superseded
 from dml.execution import records
 from dml.execution.records import ExecutionRecord
-from dml.nesting import change, tree
+from dml.nesting import edit, tree
 
 if TYPE_CHECKING:
     from dml.execution.execution import Execution
@@ -22,7 +22,7 @@ def add_nested_execution(execution: Execution, nested_execution: Any, sequence: 
         sequence: Its place among the parts; None when they run side by side.
     """
     child = records.rid_of(nested_execution)
-    change.add_nested_execution(execution.place.catalog, execution.execution_rid, child, sequence=sequence)
+    edit.add_nested_execution(execution.place.catalog, execution.execution_rid, child, sequence=sequence)
 
 
 def list_execution_children(execution: Execution, recurse: bool = False) -> list[ExecutionRecord]:

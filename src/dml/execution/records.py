@@ -15,7 +15,7 @@ from dml.execution.asset_edges import AssetEdge, asset_edges
 from dml.execution.creation import DATASET_EXECUTION
 from dml.execution.workflow import Workflow
 from dml.nesting import tree
-from dml.nesting.change import add_nested_execution
+from dml.nesting.edit import add_nested_execution
 
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog

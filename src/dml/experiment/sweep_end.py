@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dml.catalog.rows import select
 from dml.execution.commit import CommitOptions
 from dml.execution.status import ExecutionStatus, effective_status
-from dml.nesting.runs import read_runs
+from dml.nesting.execution_summaries import read_runs
 from dml.nesting.tree import NESTING
 
 if TYPE_CHECKING:

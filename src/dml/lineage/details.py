@@ -9,7 +9,7 @@ from dml.catalog.url import table_path
 from dml.lineage.graph import Condition, Execution, Workflow
 from dml.lineage.reading import Reader
 from dml.lineage.tables import EXECUTION, WORKFLOW, WORKFLOW_TYPES, EdgeTables
-from dml.nesting.runs import seconds
+from dml.nesting.execution_summaries import seconds
 
 __all__ = ["UNKNOWN_WORKFLOW", "executions_of"]
 

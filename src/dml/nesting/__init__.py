@@ -7,8 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dml.nesting.change import add_nested_execution, remove_nested_execution
-    from dml.nesting.runs import Run
+    from dml.nesting.edit import add_nested_execution, remove_nested_execution
+    from dml.nesting.execution_summaries import Run
     from dml.nesting.tree import (
         Nesting,
         is_nested,
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from dml.nesting.view import NestedView, build_view
 
 _HOMES = {
-    "change": ("add_nested_execution", "remove_nested_execution"),
-    "runs": ("Run",),
+    "edit": ("add_nested_execution", "remove_nested_execution"),
+    "execution_summaries": ("Run",),
     "tree": (
         "Nesting",
         "is_nested",

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from dml.nesting.runs import Run
+from dml.nesting.execution_summaries import Run
 from dml.nesting.tree import Nesting
 
 __all__ = ["Rollup", "roll_up"]

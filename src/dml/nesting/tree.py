@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from dml.catalog.rows import Row, locate, select, validate_rid
 from dml.errors import ConflictError, NotFoundError, UsageError
-from dml.nesting.runs import EXECUTION, Run, read_runs
+from dml.nesting.execution_summaries import EXECUTION, Run, read_runs
 
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog

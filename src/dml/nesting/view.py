@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from dml.nesting.differences import differing, parse_overrides, without_overrides
+from dml.nesting.execution_summaries import Run
 from dml.nesting.metrics import find_metrics_files, last_metrics
 from dml.nesting.rollup import Rollup, meaning, roll_up
-from dml.nesting.runs import Run
 from dml.nesting.tree import Nesting, read_nesting
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from dml.safe_text import safe
 
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog
-    from dml.nesting.runs import Run
+    from dml.nesting.execution_summaries import Run
 
 FREE_TEXT = 60
 AT_ONCE = 200
@@ -79,7 +79,7 @@ class Histories:
         Raises:
             DmlError: As ``dml nested``.
         """
-        from dml.nesting.runs import read_runs
+        from dml.nesting.execution_summaries import read_runs
         from dml.nesting.tree import read_nesting
 
         catalog = self._opened()

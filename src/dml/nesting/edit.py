@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from dml.catalog.rows import delete, insert, select, validate_rid
 from dml.errors import ConflictError, UsageError
-from dml.nesting.runs import EXECUTION
+from dml.nesting.execution_summaries import EXECUTION
 from dml.nesting.tree import NESTING, read_links, refuse_other_rows, require_nesting
 
 if TYPE_CHECKING:
