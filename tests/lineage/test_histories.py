@@ -14,7 +14,7 @@ from dml.lineage.check import Severity, check_history
 from dml.lineage.compare import compare_executions
 from dml.lineage.diff import compare_histories
 from dml.lineage.lookup import lookup_lineage
-from dml.lineage.plot import character_plot, svg_plot
+from dml.metrics.plot import character_plot, svg_plot
 
 from .story import Story
 

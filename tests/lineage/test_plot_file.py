@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from dml.errors import DmlError, UsageError
-from dml.lineage import plot_file
-from dml.lineage.plot import COLOURS, character_plot, laid_out
-from dml.lineage.plot_file import check_drawing, write_plot
+from dml.metrics import plot_file
+from dml.metrics.plot import COLOURS, character_plot, laid_out
+from dml.metrics.plot_file import check_drawing, write_plot
 
 CURVES = {"6A2": [1.0, 0.5, 0.25, 0.2], "6A4": [0.9], "6A6": []}
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dml.metrics.read import last_of, parse_steps
 from dml.nesting.differences import differing, parse_overrides, without_overrides
 from dml.nesting.execution_summaries import seconds
-from dml.nesting.metrics import last_of, parse_steps
 
 
 @pytest.mark.parametrize(

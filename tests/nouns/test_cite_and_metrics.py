@@ -9,7 +9,7 @@ from PIL import Image
 
 from cli.runner import run
 from dml.catalog.connection import Catalog
-from dml.nesting.metrics import find_metrics_files
+from dml.metrics.read import find_metrics_files
 
 from .conftest import Story
 

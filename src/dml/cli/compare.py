@@ -42,7 +42,7 @@ def compare(
     """Show executions side by side: configuration, inputs, code, durations, metrics."""
     from dml.catalog.connection import connect
     from dml.lineage.compare import compare_executions
-    from dml.lineage.plot_file import check_drawing, write_plot
+    from dml.metrics.plot_file import check_drawing, write_plot
 
     if output is not None:
         if plot is None:
@@ -72,7 +72,7 @@ def _curves(found: Compared, metric: str) -> dict[str, list[float]]:
 
 
 def _print(found: Compared, curves: dict[str, list[float]], everything: bool, *, drawn: bool) -> None:
-    from dml.lineage.plot import MARKS, character_plot
+    from dml.metrics.plot import MARKS, character_plot
 
     console = current().console
     shown = [aspect for aspect in found.aspects if everything or aspect.differs]

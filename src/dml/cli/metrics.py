@@ -41,8 +41,8 @@ def metrics(
     from dml.catalog.rids import validate_rid
     from dml.errors import UsageError
     from dml.execution.asset_lookup import check_execution
-    from dml.lineage.plot_file import check_drawing, write_plot
-    from dml.nesting.metrics import find_metrics_files, last_of, read_steps
+    from dml.metrics.plot_file import check_drawing, write_plot
+    from dml.metrics.read import find_metrics_files, last_of, read_steps
 
     if output is not None:
         if plot is None:
@@ -97,7 +97,7 @@ def _curves(
 def _print(
     console: Console, wanted: list[str], last: dict[str, dict[str, float]], curves: dict[str, list[float]]
 ) -> None:
-    from dml.lineage.plot import MARKS, character_plot
+    from dml.metrics.plot import MARKS, character_plot
 
     names = list(dict.fromkeys(name for values in last.values() for name in values))
     columns = [Column("metric"), *(Column(rid, whole=True, right=True) for rid in wanted)]

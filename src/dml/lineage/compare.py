@@ -15,8 +15,8 @@ from dml.lineage.facts import Facts
 from dml.lineage.graph import Condition, Execution, natural
 from dml.lineage.reading import Reader
 from dml.lineage.tables import METADATA, edge_tables
+from dml.metrics.read import find_metrics_files, last_of, read_steps
 from dml.nesting.differences import parse_overrides
-from dml.nesting.metrics import find_metrics_files, last_of, read_steps
 from dml.nesting.tree import refuse_other_rows
 
 if TYPE_CHECKING:

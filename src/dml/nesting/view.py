@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from dml.metrics.read import find_metrics_files, last_metrics
 from dml.nesting.differences import differing, parse_overrides, without_overrides
 from dml.nesting.execution_summaries import Run
-from dml.nesting.metrics import find_metrics_files, last_metrics
 from dml.nesting.rollup import Rollup, meaning, roll_up
 from dml.nesting.tree import Nesting, read_nesting
 

@@ -7,7 +7,7 @@ from io import BytesIO
 from pathlib import Path
 
 from dml.errors import DmlError, UsageError
-from dml.lineage.plot import FRAME_COLOUR, LINE_WIDTH, Curves, Layout, laid_out, svg_plot
+from dml.metrics.plot import FRAME_COLOUR, LINE_WIDTH, Curves, Layout, laid_out, svg_plot
 
 __all__ = ["check_drawing", "write_plot"]
 

@@ -1,0 +1,1 @@
+"""Metrics: what executions measured, step by step; reading and plotting them."""
