@@ -139,7 +139,7 @@ def _emit(found: LineageResult | FlowResult, requests: int, *, forward: bool) ->
 
 
 def _names(catalog: Catalog, graph: Graph) -> Mapping[str, str]:
-    from dml.lineage.people import names_of
+    from dml.lineage.users import names_of
 
     return names_of(catalog, (execution.user for execution in graph.executions))
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from dml.catalog.concurrency import gather
 from dml.catalog.rows import validate_rid
 from dml.errors import UsageError
-from dml.lineage.details import executions_of
-from dml.lineage.facts import Facts
+from dml.lineage.edge_store import Facts
+from dml.lineage.execution_details import executions_of
+from dml.lineage.fetch_edges import Reader
 from dml.lineage.graph import Condition, Execution, natural
-from dml.lineage.reading import Reader
 from dml.lineage.tables import METADATA, edge_tables
 from dml.metrics.read import find_metrics_files, last_of, read_steps
 from dml.nesting.differences import parse_overrides

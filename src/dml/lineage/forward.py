@@ -17,7 +17,7 @@ from dml.catalog.concurrency import gather
 from dml.catalog.rows import quote
 from dml.catalog.url import table_path
 from dml.errors import UsageError
-from dml.lineage.facts import Use
+from dml.lineage.edge_store import Use
 from dml.lineage.graph import Asset, Condition, DatasetState, Edge, Execution, Feature, Flow, Graph, Node, natural
 from dml.lineage.lookup import WHOLE_UP_TO, Start, begin, parse_reference, with_rows
 from dml.lineage.tables import METADATA

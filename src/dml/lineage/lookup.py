@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 from dml.catalog.concurrency import gather
 from dml.catalog.rows import Row, RowLocation, locate, select, validate_rid
 from dml.errors import NotFoundError, UsageError
-from dml.lineage.details import executions_of
+from dml.lineage.edge_source import LevelSource, WholeSource
+from dml.lineage.execution_details import executions_of
+from dml.lineage.fetch_edges import Reader
 from dml.lineage.graph import Asset, Condition, DatasetState, Execution, Feature, Graph, Node
-from dml.lineage.reading import Reader
 from dml.lineage.result import LineageResult, summarise
-from dml.lineage.source import LevelSource, WholeSource
 from dml.lineage.tables import DATASET, EXECUTION, WORKFLOW, edge_tables
 from dml.lineage.walk import Limits, Walked, walk_back, walk_from_producer
 

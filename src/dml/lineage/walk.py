@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from dml.lineage.facts import Use
+from dml.lineage.edge_source import Source
+from dml.lineage.edge_store import Use
 from dml.lineage.graph import (
     Asset,
     Condition,
@@ -21,7 +22,6 @@ from dml.lineage.graph import (
     Node,
     natural,
 )
-from dml.lineage.source import Source
 
 __all__ = ["Limits", "Walked", "walk_back", "walk_from_producer"]
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from dml.catalog.rows import Row
 from dml.catalog.url import table_path
+from dml.lineage.fetch_edges import Reader
 from dml.lineage.graph import Condition, Execution, Workflow
-from dml.lineage.reading import Reader
 from dml.lineage.tables import EXECUTION, WORKFLOW, WORKFLOW_TYPES, EdgeTables
 from dml.nesting.execution_summaries import seconds
 

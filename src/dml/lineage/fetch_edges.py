@@ -17,7 +17,7 @@ from dml.catalog.connection import Catalog
 from dml.catalog.rows import Row, quote, read
 from dml.catalog.url import PATH_LIMIT, condition, split_values, table_path
 from dml.errors import ConflictError, ForbiddenError, NotFoundError
-from dml.lineage.facts import Facts, Makers
+from dml.lineage.edge_store import Facts, Makers
 from dml.lineage.graph import DatasetState
 from dml.lineage.tables import (
     DATASET,

@@ -12,9 +12,9 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from typing import Protocol
 
-from dml.lineage.facts import Facts, Makers
+from dml.lineage.edge_store import Facts, Makers
+from dml.lineage.fetch_edges import Reader
 from dml.lineage.graph import Asset, DatasetState
-from dml.lineage.reading import Reader
 
 __all__ = ["LevelSource", "Source", "WholeSource"]
 
