@@ -9,6 +9,10 @@ from typing import TYPE_CHECKING, Any
 from dml._version import __version__
 
 if TYPE_CHECKING:
+    from dml.asset.execution_edges import AssetEdge
+    from dml.asset.file_spec import FileSpec
+    from dml.asset.lookup import Asset
+    from dml.asset.record_class import AssetRecord
     from dml.catalog.connection import Catalog, connect
     from dml.catalog.feature_records import FeatureRecord
     from dml.catalog.vocabulary import Term
@@ -19,16 +23,12 @@ if TYPE_CHECKING:
     from dml.deriva_ml.schema_difference import SchemaDiff
     from dml.deriva_ml.schema_pins import PinStatus
     from dml.errors import DmlError
-    from dml.execution.asset_edges import AssetEdge
-    from dml.execution.asset_lookup import Asset
     from dml.execution.asset_paths import AssetFilePath
-    from dml.execution.asset_records import AssetRecord
     from dml.execution.commit import CommitOptions
     from dml.execution.configuration import AssetSpec, ExecutionConfiguration, LocalFile
     from dml.execution.datasets import DatasetHandle
     from dml.execution.downloaded import DownloadedDatasets
     from dml.execution.execution import Execution
-    from dml.execution.file_specs import FileSpec
     from dml.execution.records import ExecutionRecord
     from dml.execution.registered_workflow import RegisteredWorkflow
     from dml.execution.report import UploadProgress, UploadReport
@@ -64,11 +64,11 @@ if TYPE_CHECKING:
     from dml.target import Target
 
 _HOMES = {
-    "Asset": "dml.execution.asset_lookup",
-    "AssetEdge": "dml.execution.asset_edges",
+    "Asset": "dml.asset.lookup",
+    "AssetEdge": "dml.asset.execution_edges",
     "AssetFilePath": "dml.execution.asset_paths",
     "AssetRID": "dml.experiment.input_specs",
-    "AssetRecord": "dml.execution.asset_records",
+    "AssetRecord": "dml.asset.record_class",
     "AssetSpec": "dml.execution.configuration",
     "AssetSpecConfig": "dml.experiment.input_specs",
     "AssetSpecResult": "dml.preflight.validation",
@@ -99,7 +99,7 @@ _HOMES = {
     "ExecutionStatus": "dml.execution.status",
     "FeatureRecord": "dml.catalog.feature_records",
     "FeatureValue": "dml.dataset.bag",
-    "FileSpec": "dml.execution.file_specs",
+    "FileSpec": "dml.asset.file_spec",
     "FileUploadState": "dml.execution.uploading",
     "LineageNode": "dml.lineage.result",
     "LineageResult": "dml.lineage.result",

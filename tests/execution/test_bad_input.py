@@ -251,7 +251,7 @@ def test_full_disk_while_staging_leaves_no_record(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("dml.execution.placing.shutil.copyfileobj", full)
+    monkeypatch.setattr("dml.asset.placement.shutil.copyfileobj", full)
     with pytest.raises(Exception, match="disk is full"):
         execution.asset_file_path("Execution_Asset", source, asset_types=[], copy_file=True)
     monkeypatch.undo()

@@ -146,7 +146,7 @@ def test_a_file_that_cannot_be_staged_is_not_recorded(
     source = tmp_path / "more.bin"
     source.write_bytes(b"more")
     with monkeypatch.context() as patch:
-        patch.setattr("dml.execution.placing.shutil.copyfileobj", _failing(number))
+        patch.setattr("dml.asset.placement.shutil.copyfileobj", _failing(number))
         with pytest.raises(DmlError) as caught:
             staged.execution.asset_file_path("Execution_Asset", source, asset_types=[], copy_file=True)
     assert isinstance(caught.value, RetryableError) == (number in (errno.ENOSPC, errno.EDQUOT, errno.EMFILE))

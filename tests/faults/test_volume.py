@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from dml.asset.placement import Method
 from dml.deriva_ml import DerivaML
-from dml.execution.placing import Method
 from dml.execution.staging import Staging, asset_table
 from dml.execution.staging import stage as stage_files
 from dml.execution.workflow import Workflow

@@ -6,9 +6,9 @@ import hashlib
 from pathlib import Path
 
 from cli.runner import run
+from dml.asset.lookup import list_assets
 from dml.catalog.connection import Catalog, connect
 from dml.catalog.rows import insert, select
-from dml.execution.asset_lookup import list_assets
 
 from .conftest import Story
 

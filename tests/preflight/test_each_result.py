@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from dml.asset.rows_by_rid import AssetRow
 from dml.catalog.objects import ObjectInfo
 from dml.catalog.rows import RowLocation
 from dml.catalog.schema import Capabilities
@@ -19,7 +20,6 @@ from dml.errors import DmlError, ForbiddenError, RetryableError
 from dml.experiment.composition import ComposeRequest, Composition, Function, Job
 from dml.experiment.inputs import InputAsset, InputDataset, InputFile
 from dml.experiment.project import Project
-from dml.preflight.asset_rows import AssetRow
 from dml.preflight.cache_tiers import CacheTiers
 from dml.preflight.checks import environment, identity
 from dml.preflight.code_facts import CodeFacts

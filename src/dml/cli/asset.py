@@ -14,7 +14,7 @@ from dml.cli.output import Cell, Column, Console
 from dml.cli.paging import DEFAULT_LIMIT, Limit, say_cut
 
 if TYPE_CHECKING:
-    from dml.execution.asset_lookup import Asset, AssetUse
+    from dml.asset.lookup import Asset, AssetUse
 
 app = group("asset", "Assets: the files of a catalog; list, show, download, who used them.")
 
@@ -47,8 +47,8 @@ def list_(
     """
     from functools import partial
 
+    from dml.asset.lookup import list_assets
     from dml.catalog.rids import validate_rid
-    from dml.execution.asset_lookup import list_assets
 
     console, catalog = current().console, open_catalog()
     chosen = _role(role)
@@ -73,7 +73,7 @@ def list_(
         if term != asset_type:
             found, more = listed(asset_type=term)
     if wanted is not None and not found:
-        from dml.execution.asset_lookup import check_execution
+        from dml.asset.lookup import check_execution
 
         check_execution(catalog, wanted)
     payload = {"assets": [one.to_mapping() for one in found], "more": more}
@@ -83,8 +83,8 @@ def list_(
 @command(app, "show", examples=[("dml asset show 2-MODEL", "Its file, types, links, who made and who read it.")])
 def show(rid: Rid, limit: Limit = DEFAULT_LIMIT) -> None:
     """Show an asset: its file, types, links, and the executions that made and read it."""
+    from dml.asset.lookup import find_asset, page_of_uses
     from dml.cli.links import link_facts, link_fields
-    from dml.execution.asset_lookup import find_asset, page_of_uses
 
     console, catalog = current().console, open_catalog()
     found = find_asset(catalog, rid)
@@ -126,7 +126,7 @@ def show(rid: Rid, limit: Limit = DEFAULT_LIMIT) -> None:
 )
 def executions(rid: Rid, role: Role = None, limit: Limit = DEFAULT_LIMIT) -> None:
     """List the executions that made or read an asset, the oldest first."""
-    from dml.execution.asset_lookup import page_of_uses
+    from dml.asset.lookup import page_of_uses
 
     console = current().console
     uses, more = page_of_uses(open_catalog(), rid, _role(role), limit or None)
@@ -150,11 +150,11 @@ def download(
     output: Annotated[Path, Option("--output", "-o", metavar="DIR", help="Where to.")] = Path(),
 ) -> None:
     """Download assets, verified by length and MD5. A file that is there and right is not fetched again."""
+    from dml.asset.download import download_assets
+    from dml.asset.lookup import find_asset, list_assets
     from dml.catalog.rids import validate_rid
     from dml.cli.progress import showing
     from dml.errors import UsageError
-    from dml.execution.asset_downloads import download_assets
-    from dml.execution.asset_lookup import find_asset, list_assets
 
     if not rids and execution is None:
         raise UsageError("Which assets?", hint="Name RIDs, or --execution RID for all it made.")

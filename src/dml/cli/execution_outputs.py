@@ -329,8 +329,8 @@ def _stagings(
     link: bool,
     move: bool,
 ) -> list[Staging]:
+    from dml.asset.placement import Method
     from dml.errors import NotFoundError, UsageError
-    from dml.execution.placing import Method
     from dml.execution.staging import Staging, tree
     from dml.safe_text import safe
 

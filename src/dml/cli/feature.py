@@ -132,7 +132,7 @@ def values(
     wanted = [validate_rid(rid) for rid in execution or ()]
     table = read_value_table(catalog, found, selector=selector, executions=wanted, limit=limit or None)
     if wanted and not table.rows:
-        from dml.execution.asset_lookup import check_execution
+        from dml.asset.lookup import check_execution
 
         for rid in wanted:
             check_execution(catalog, rid)

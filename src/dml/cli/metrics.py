@@ -37,10 +37,10 @@ def metrics(
     """Show what executions measured: the numbers of their metrics files (JSON Lines, one object a step)."""
     from functools import partial
 
+    from dml.asset.lookup import check_execution
     from dml.catalog.concurrency import gather
     from dml.catalog.rids import validate_rid
     from dml.errors import UsageError
-    from dml.execution.asset_lookup import check_execution
     from dml.metrics.plot_file import check_drawing, write_plot
     from dml.metrics.read import find_metrics_files, last_of, read_steps
 

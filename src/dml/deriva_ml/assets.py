@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from dml.execution import asset_edges, asset_lookup
-from dml.execution.asset_edges import AssetEdge
-from dml.execution.asset_lookup import Asset
+from dml.asset import execution_edges, lookup
+from dml.asset.execution_edges import AssetEdge
+from dml.asset.lookup import Asset
 from dml.execution.records import ExecutionRecord, record_of
 
 if TYPE_CHECKING:
+    from dml.asset.file_spec import FileSpec
     from dml.catalog.model import Table
     from dml.deriva_ml.facade import DerivaML
     from dml.execution.datasets import DatasetHandle
-    from dml.execution.file_specs import FileSpec
 
 _FILE = "deriva-ml:File"
 
@@ -35,7 +35,7 @@ def lookup_asset(ml: DerivaML, rid: str) -> Asset:
         NotFoundError: There is no such row.
         UsageError: It is a row of something else.
     """
-    return asset_lookup.find_asset(ml.catalog, rid)
+    return lookup.find_asset(ml.catalog, rid)
 
 
 def find_assets(ml: DerivaML, asset_table: str | None = None, asset_type: str | None = None) -> list[Asset]:
@@ -46,7 +46,7 @@ def find_assets(ml: DerivaML, asset_table: str | None = None, asset_type: str | 
         asset_table: ``Table`` or ``schema:Table``.
         asset_type: Only those of this type.
     """
-    found, _ = asset_lookup.list_assets(ml.catalog, table=asset_table, asset_type=asset_type)
+    found, _ = lookup.list_assets(ml.catalog, table=asset_table, asset_type=asset_type)
     return sorted(found, key=lambda one: (one.table, one.filename, one.rid))
 
 
@@ -67,9 +67,9 @@ def asset_record_class(ml: DerivaML, asset_table: str) -> type[Any]:
         NotFoundError: There is no such table.
         UsageError: It holds no files.
     """
-    from dml.execution.asset_records import asset_record_class as record_class
+    from dml.asset.record_class import asset_record_class as record_class
 
-    return record_class(asset_lookup.asset_table(ml.catalog, asset_table))
+    return record_class(lookup.asset_table(ml.catalog, asset_table))
 
 
 def list_asset_executions(ml: DerivaML, asset_rid: str, asset_role: str | None = None) -> list[ExecutionRecord]:
@@ -81,13 +81,13 @@ def list_asset_executions(ml: DerivaML, asset_rid: str, asset_role: str | None =
         asset_role: Only those that read it (``Input``) or wrote it (``Output``).
     """
     table = ml.resolve_rid(asset_rid).qualified_name
-    rows = asset_edges.consumers(ml.catalog, table, asset_rid, asset_role)
+    rows = execution_edges.consumers(ml.catalog, table, asset_rid, asset_role)
     return sorted((record_of(ml.catalog, row) for row in rows), key=lambda one: (one.created, one.execution_rid))
 
 
 def list_execution_assets(ml: DerivaML, execution_rid: str, asset_role: str | None = None) -> list[AssetEdge]:
     """The assets that an execution read and wrote, or only those of one role."""
-    return asset_edges.asset_edges(ml.catalog, execution_rid, asset_role)
+    return execution_edges.asset_edges(ml.catalog, execution_rid, asset_role)
 
 
 def add_files(

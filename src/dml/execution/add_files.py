@@ -14,13 +14,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dml.asset.file_spec import FileSpec
 from dml.catalog import required_terms
 from dml.catalog.rows import insert
 from dml.dataset.curation import create_dataset
 from dml.dataset.lookup import DATASET, Dataset
 from dml.errors import UsageError
 from dml.execution.asset_rows import OUTPUT, OutputFile, insert_assets, link_assets
-from dml.execution.file_specs import FileSpec
 from dml.execution.provenance import FILE
 from dml.safe_text import safe
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PosixPath
 from typing import TYPE_CHECKING, Any
 
+from dml.asset.record_class import AssetRecord, metadata_of
 from dml.catalog import required_terms
 from dml.deprecation import superseded
 from dml.errors import ConflictError
-from dml.execution.asset_records import AssetRecord, metadata_of
 from dml.execution.staging import check_metadata, require_staged, write_types
 from dml.workspace import assets
 from dml.workspace.assets import AssetRow

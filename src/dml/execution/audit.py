@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from dml.asset.execution_edges import edge_tables
 from dml.catalog.concurrency import gather
 from dml.catalog.ml_schema import sentinels
 from dml.catalog.rows import Row, select
 from dml.catalog.schema import EXECUTION
-from dml.execution.asset_edges import edge_tables
 from dml.execution.creation import DATASET_EXECUTION
 
 if TYPE_CHECKING:

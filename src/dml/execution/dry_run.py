@@ -28,7 +28,7 @@ from dml.workspace.scratch import Scratch, scratch_below
 from dml.workspace.session import Workplace
 
 if TYPE_CHECKING:
-    from dml.execution.asset_edges import AssetEdge
+    from dml.asset.execution_edges import AssetEdge
 
 __all__ = ["DRY_RUN_RID", "DryRun", "begin_dry_run"]
 

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
+from dml.asset import execution_edges
 from dml.catalog.concurrency import gather
 from dml.catalog.rows import Row, locate, read, select, validate_rid
 from dml.catalog.schema import EXECUTION, WORKFLOW
 from dml.catalog.url import condition, table_path
 from dml.errors import NotFoundError, UsageError
-from dml.execution import asset_edges
 from dml.execution.creation import DATASET_EXECUTION
 from dml.execution.records import ExecutionRecord, record_of
 from dml.execution.status import shown_status
@@ -87,7 +87,7 @@ def find_executions_consuming(catalog: Catalog, rid: str) -> list[ExecutionRecor
         return find_executions(catalog, dataset=wanted, dataset_role="input")
     if not catalog.schema().table(place.qualified_name).is_asset:
         raise UsageError(f"{wanted} is a row of {place.table}, neither a dataset nor an asset")
-    rows = asset_edges.consumers(catalog, place.qualified_name, wanted, "Input")
+    rows = execution_edges.consumers(catalog, place.qualified_name, wanted, "Input")
     return sorted((record_of(catalog, row) for row in rows), key=lambda one: (one.created, one.execution_rid))
 
 

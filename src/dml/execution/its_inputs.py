@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dml.asset import execution_edges
 from dml.dataset.spec import DatasetSpec
-from dml.execution import asset_edges, inputs_view, records
+from dml.execution import inputs_view, records
 from dml.execution.asset_paths import AssetFilePath
 from dml.workspace import inputs
 
@@ -107,9 +108,9 @@ def list_input_datasets(execution: Execution) -> list[records.InputDataset]:
     return records.input_datasets(execution.place.catalog, execution.execution_rid)
 
 
-def list_assets(execution: Execution, asset_role: str | None = None) -> list[asset_edges.AssetEdge]:
+def list_assets(execution: Execution, asset_role: str | None = None) -> list[execution_edges.AssetEdge]:
     """The assets it read and wrote, or only those of one role (``Input``, ``Output``), as the catalog has them."""
-    return asset_edges.asset_edges(execution.place.catalog, execution.execution_rid, asset_role)
+    return execution_edges.asset_edges(execution.place.catalog, execution.execution_rid, asset_role)
 
 
 def database_catalog(execution: Execution) -> DownloadedDatasets | None:

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dml.asset.file_spec import FileSpec
+from dml.asset.record_class import AssetRecord, metadata_of
 from dml.catalog.retry_override import patience
 from dml.deprecation import superseded
 from dml.execution import features as feature_staging
 from dml.execution.asset_paths import AssetFilePath
-from dml.execution.asset_records import AssetRecord, metadata_of
 from dml.execution.commit import CommitOptions, commit
-from dml.execution.file_specs import FileSpec
 from dml.execution.outputs import register_metrics, register_output
 from dml.execution.report import UploadReport
 from dml.execution.snapshots import PendingSummary

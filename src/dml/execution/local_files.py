@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dml.asset.file_spec import local_reference
 from dml.catalog import required_terms
 from dml.execution.asset_rows import INPUT, OutputFile, insert_assets, link_assets
-from dml.execution.file_specs import local_reference
 from dml.execution.provenance import FILE
 from dml.workspace import inputs, uploads
 from dml.workspace.hashing import digest

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dml.asset.placement import Method
 from dml.catalog import required_terms
 from dml.errors import NotFoundError
 from dml.execution.asset_paths import AssetFilePath
 from dml.execution.metadata import EXECUTION_METADATA
-from dml.execution.placing import Method
 from dml.execution.staging import Staging, asset_table, ensure_placed, stage
 
 if TYPE_CHECKING:

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from dml.asset.execution_edges import AssetEdge, asset_edges
 from dml.catalog.rows import Row, locate, select, update, validate_rid
 from dml.catalog.schema import EXECUTION
 from dml.dataset.lookup import find_datasets
 from dml.deprecation import superseded
 from dml.errors import NotFoundError, UsageError
-from dml.execution.asset_edges import AssetEdge, asset_edges
 from dml.execution.creation import DATASET_EXECUTION
 from dml.execution.workflow import Workflow
 from dml.nesting import tree

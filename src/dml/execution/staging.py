@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dml.asset.placement import Method, move_out, place, remove_placed, source_identity
 from dml.errors import ConflictError, DmlError, IllegalTransitionError, NotFoundError, UsageError
-from dml.execution.placing import Method, move_out, place, remove_placed, source_identity
 from dml.execution.status import ExecutionStatus, effective_status, shown_status
 from dml.safe_text import safe
 from dml.workspace import assets, executions, journal

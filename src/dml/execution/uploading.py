@@ -7,12 +7,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dml.asset.placement import Method
 from dml.catalog import required_terms
 from dml.errors import NotFoundError, UsageError
 from dml.execution.batch import collect
 from dml.execution.commit import CommitOptions, bring_files
 from dml.execution.outputs import find_table
-from dml.execution.placing import Method
 from dml.execution.staging import Staging, stage, tree
 from dml.execution.watching import Watch
 from dml.safe_text import safe

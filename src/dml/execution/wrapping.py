@@ -17,12 +17,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dml.asset.placement import Method
 from dml.catalog import required_terms
 from dml.errors import DmlError, NotFoundError, UsageError
 from dml.execution import lifecycle
 from dml.execution.environment import redact_arguments
 from dml.execution.metadata import EXECUTION_METADATA, ML_SCHEMA
-from dml.execution.placing import Method
 from dml.execution.program_output import ProgramOutput
 from dml.execution.staging import Staging, asset_table, stage, tree
 from dml.execution.status import ExecutionStatus, effective_status

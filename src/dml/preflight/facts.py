@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from dml.asset.rows_by_rid import AssetRow, find_asset_rows
 from dml.catalog.concurrency import gather
 from dml.catalog.objects import ObjectInfo, stat
 from dml.catalog.rows import Row, RowLocation, locate, select, validate_rid
@@ -20,7 +21,6 @@ from dml.dataset.lookup import DATASET, DATASET_VERSION, VersionRow, version_row
 from dml.dataset.member_sizes import Sizes, live_sizes
 from dml.errors import UsageError
 from dml.experiment.inputs import InputDataset
-from dml.preflight.asset_rows import AssetRow, find_asset_rows
 from dml.preflight.cache_tiers import CacheTiers
 from dml.preflight.once import Once
 from dml.preflight.subject import Subject

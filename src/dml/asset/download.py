@@ -17,8 +17,8 @@ from dml.workspace.hashing import digest
 from dml.workspace.layout import safe_file_name
 
 if TYPE_CHECKING:
+    from dml.asset.lookup import Asset
     from dml.catalog.connection import Catalog
-    from dml.execution.asset_lookup import Asset
 
 __all__ = ["download_assets"]
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from dml.asset.lookup import Asset, assets_by_rid, execution_link
 from dml.catalog.concurrency import gather
 from dml.catalog.rows import Row, read, select
 from dml.catalog.schema import EXECUTION
 from dml.catalog.url import condition, quote, table_path
-from dml.execution.asset_lookup import Asset, assets_by_rid, execution_link
 
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog
