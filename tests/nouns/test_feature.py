@@ -12,8 +12,8 @@ import pytest
 from cli.runner import run
 from dml.catalog.connection import Catalog, connect
 from dml.catalog.rows import count
-from dml.execution.feature_values import read_value_table
-from dml.execution.features import find_feature
+from dml.feature.staging import find_feature
+from dml.feature.values import read_value_table
 
 from .conftest import IMAGES, Story
 

@@ -125,8 +125,8 @@ def stage_features(
     """Stage feature values from a file, all or none, checked against columns and vocabularies."""
     from dml.catalog.rids import validate_rid
     from dml.errors import UsageError
-    from dml.execution.feature_files import read_records
-    from dml.execution.features import find_feature, stage_records
+    from dml.feature.staging import find_feature, stage_records
+    from dml.feature.value_files import read_records
 
     target, dot, name = feature.partition(".")
     if not dot:
@@ -354,7 +354,7 @@ def _stagings(
 
 def _metadata(table: Table, given: list[str]) -> dict[str, Any]:
     from dml.errors import UsageError
-    from dml.execution.feature_files import converted
+    from dml.feature.value_files import converted
 
     values: dict[str, Any] = {}
     for pair in given:

@@ -41,7 +41,7 @@ def list_(
     limit: Limit = DEFAULT_LIMIT,
 ) -> None:
     """List features with their columns; nothing but the catalog's model is read."""
-    from dml.execution.feature_tables import describe_feature
+    from dml.feature.export import describe_feature
 
     console = current().console
     schema = open_catalog().schema()
@@ -65,7 +65,7 @@ def show(feature: Name) -> None:
     from dml.catalog.rows import read
     from dml.catalog.url import table_path
     from dml.cli.links import link_facts, link_fields
-    from dml.execution.feature_tables import describe_feature
+    from dml.feature.export import describe_feature
 
     console, catalog = current().console, open_catalog()
     found = describe_feature(_find(catalog, feature))
@@ -124,8 +124,8 @@ def values(
 ) -> None:
     """Show the values of a feature as the catalog has them now."""
     from dml.catalog.rids import validate_rid
-    from dml.execution.feature_tables import as_csv, write_values
-    from dml.execution.feature_values import read_value_table
+    from dml.feature.export import as_csv, write_values
+    from dml.feature.values import read_value_table
 
     console, catalog = current().console, open_catalog()
     found = _find(catalog, feature)
@@ -188,7 +188,7 @@ def create(
     from dml.catalog.definitions import create_feature
     from dml.catalog.documents import ColumnDefinition
     from dml.errors import UsageError
-    from dml.execution.feature_tables import describe_feature
+    from dml.feature.export import describe_feature
 
     console, catalog = current().console, open_catalog()
     target, name = _parts(feature)
@@ -243,8 +243,8 @@ def add(
     from dml.cli.execution_frame import working
     from dml.cli.execution_life import named_workflow
     from dml.cli.progress import showing
-    from dml.execution.feature_files import read_records
     from dml.execution.feature_loading import load_values
+    from dml.feature.value_files import read_records
 
     invocation = current()
     types = workflow_type or ["Feature_Creation"]
@@ -274,7 +274,7 @@ def _parts(text: str) -> tuple[str, str]:
 
 
 def _find(catalog: Catalog, text: str) -> Feature:
-    from dml.execution.features import find_feature
+    from dml.feature.staging import find_feature
 
     return find_feature(catalog.schema(), *_parts(text))
 

@@ -51,7 +51,7 @@ def lookup_feature(ml: DerivaML, table: str, feature_name: str) -> Feature:
     Raises:
         NotFoundError: There is none; those there are are named.
     """
-    from dml.execution.features import find_feature
+    from dml.feature.staging import find_feature
 
     return find_feature(ml.catalog.schema(), table, feature_name)
 
@@ -79,7 +79,7 @@ def feature_values(
         NotFoundError: The table has no such feature.
         UsageError: The selector's name is unknown.
     """
-    from dml.execution.feature_values import read_values
+    from dml.feature.values import read_values
 
     return read_values(ml.catalog, ml.lookup_feature(table, feature_name), selector)
 
@@ -108,7 +108,7 @@ def add_features(ml: DerivaML, features: Iterable[Any]) -> int:
         NotFoundError: This workspace does not know an execution.
     """
     from dml.errors import UsageError
-    from dml.execution.features import add_features as stage
+    from dml.feature.staging import add_features as stage
 
     superseded("DerivaML.add_features", "Execution.add_features")
     by_execution: dict[str, list[Any]] = {}

@@ -15,8 +15,8 @@ from dml.execution import lifecycle
 from dml.execution.commit import CommitOptions, commit
 from dml.execution.configuration import ExecutionConfiguration
 from dml.execution.creation import create
-from dml.execution.features import check_records, stage_records
 from dml.execution.workflow import Workflow
+from dml.feature.staging import check_records, stage_records
 from dml.progress import SILENT, Progress
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ from dml.asset.file_spec import FileSpec
 from dml.asset.record_class import AssetRecord, metadata_of
 from dml.catalog.retry_override import patience
 from dml.deprecation import superseded
-from dml.execution import features as feature_staging
 from dml.execution.asset_paths import AssetFilePath
 from dml.execution.commit import CommitOptions, commit
 from dml.execution.outputs import register_metrics, register_output
@@ -20,6 +19,7 @@ from dml.execution.snapshots import PendingSummary
 from dml.execution.snapshots import pending_summary as count_pending
 from dml.execution.uploading import FileUploadState
 from dml.execution.watching import ProgressCallback
+from dml.feature import staging as feature_staging
 from dml.workspace import assets, intents
 from dml.workspace.files import disk_errors, make_directory
 
@@ -83,7 +83,7 @@ def metrics_file(execution: Execution, filename: str = "metrics.jsonl") -> Asset
 
 
 def add_features(execution: Execution, features: Iterable[Any]) -> int:
-    """Stage feature values of one feature; see ``dml.execution.features.add_features``. Returns how many."""
+    """Stage feature values of one feature; see ``dml.feature.staging.add_features``. Returns how many."""
     return feature_staging.add_features(execution.place, execution.execution_rid, features)
 
 

@@ -15,7 +15,7 @@ from dml.safe_text import safe
 
 if TYPE_CHECKING:
     from dml.catalog.schema import Feature
-    from dml.execution.feature_values import ValueTable
+    from dml.feature.values import ValueTable
 
 __all__ = ["as_csv", "describe_feature", "write_values"]
 
