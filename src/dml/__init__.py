@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from dml.execution.execution import Execution
     from dml.execution.records import ExecutionRecord
     from dml.execution.registered_workflow import RegisteredWorkflow
-    from dml.execution.report import UploadProgress, UploadReport
     from dml.execution.snapshots import ExecutionSnapshot, PendingSummary
     from dml.execution.status import ExecutionStatus
     from dml.execution.uploading import FileUploadState, UploadState
@@ -62,6 +61,7 @@ if TYPE_CHECKING:
         WorkflowSpecResult,
     )
     from dml.target import Target
+    from dml.upload.report import UploadProgress, UploadReport
 
 _HOMES = {
     "Asset": "dml.asset.lookup",
@@ -114,8 +114,8 @@ _HOMES = {
     "Status": "dml.deriva_ml",
     "Target": "dml.target",
     "Term": "dml.catalog.vocabulary",
-    "UploadProgress": "dml.execution.report",
-    "UploadReport": "dml.execution.report",
+    "UploadProgress": "dml.upload.report",
+    "UploadReport": "dml.upload.report",
     "UploadState": "dml.execution.uploading",
     "VersionPart": "dml.dataset.version",
     "Workflow": "dml.execution.workflow",

@@ -9,8 +9,8 @@ from dml.catalog.retry_override import patience
 from dml.deriva_ml import DerivaML
 from dml.errors import UsageError
 from dml.execution.execution import Execution
-from dml.execution.report import UploadProgress
 from dml.execution.workflow import Workflow
+from dml.upload.report import UploadProgress
 
 
 def test_an_execution_is_restored_by_the_older_name(ml: DerivaML, execution: Execution) -> None:

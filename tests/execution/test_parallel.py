@@ -10,9 +10,10 @@ import pytest
 
 from dml.catalog.objects import upload as real_upload
 from dml.errors import DmlError, IntegrityError, RetryableError
-from dml.execution import commit, transfer
+from dml.execution import commit
 from dml.execution.execution import Execution
-from dml.execution.parallel import GRACE, Calls, GivenUp, Stop, in_parallel
+from dml.upload import transfer
+from dml.upload.worker_pool import GRACE, Calls, GivenUp, Stop, in_parallel
 from dml.workspace.hashing import Digest
 from dml.workspace.hashing import digest as real_digest
 

@@ -17,9 +17,9 @@ from dml.deriva_ml import DerivaML
 from dml.embedded.application import open_application
 from dml.embedded.serve import running
 from dml.errors import AuthError, ForbiddenError, RetryableError
-from dml.execution import parallel
 from dml.execution.workflow import Workflow
 from dml.target import Target
+from dml.upload import worker_pool
 from dml.workspace.uploads import list_uploads
 from faults.conftest import COMMIT, Ran, Staged, refusal_of, stage
 from faults.proxy import Proxy, Treatment, proxy_to
@@ -159,7 +159,7 @@ class Interrupted(BaseException):
 def test_an_interrupted_commit_waits_for_no_server_and_keeps_the_confirmed_pieces(
     staged: Staged, script: Script, monkeypatch: pytest.MonkeyPatch, amid: str
 ) -> None:
-    monkeypatch.setattr(parallel, "GRACE", 0.01)
+    monkeypatch.setattr(worker_pool, "GRACE", 0.01)
     held, go_on, over = threading.Event(), threading.Event(), threading.Event()
 
     def hold(request: Any, forward: Callable[[], Any]) -> Any:

@@ -86,7 +86,7 @@ def test_what_was_hashed_is_not_read_again(staged: Staged, monkeypatch: pytest.M
 
     monkeypatch.setattr(hashing, "_md5", counting)
     with monkeypatch.context() as broken:
-        broken.setattr("dml.execution.transfer.upload", _raise)
+        broken.setattr("dml.upload.transfer.upload", _raise)
         with pytest.raises(RuntimeError, match="after the hashing"):
             staged.commit()
     assert sorted(read) == sorted(len(content) for content in staged.contents.values())

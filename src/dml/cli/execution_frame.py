@@ -13,7 +13,7 @@ from dml.cli.frame import current, group
 
 if TYPE_CHECKING:
     from dml.execution.lifecycle import Transition
-    from dml.execution.report import UploadReport
+    from dml.upload.report import UploadReport
     from dml.workspace.session import Workplace
 
 __all__ = ["Rid", "Rids", "announce", "app", "looking", "working"]

@@ -10,8 +10,8 @@ from dml.cli.output import Cell, Column, Console
 
 if TYPE_CHECKING:
     from dml.execution.listing import ExecutionDetails, ExecutionSummary
-    from dml.execution.report import UploadReport
     from dml.execution.uploads_view import UploadUnderWay
+    from dml.upload.report import UploadReport
     from dml.workspace.assets import AssetRow
     from dml.workspace.inputs import InputRecord
     from dml.workspace.journal import JournalEntry

@@ -15,7 +15,7 @@ from dml.execution.status import ExecutionStatus
 if TYPE_CHECKING:
     from dml.deriva_ml import DerivaML
     from dml.execution.execution import Execution
-    from dml.execution.watching import ProgressCallback
+    from dml.upload.observer import ProgressCallback
 
 __all__ = ["STEP", "create", "load"]
 

@@ -17,14 +17,14 @@ from dml.demo.step import Step, outputs_of
 from dml.deriva_ml import DerivaML
 from dml.errors import IntegrityError
 from dml.execution.execution import Execution
-from dml.execution.report import UploadProgress
 from dml.execution.status import ExecutionStatus
 from dml.progress import SILENT, Progress
 from dml.target import Target
+from dml.upload.report import UploadProgress
 from dml.workspace.scratch import Scratch, scratch_below
 
 if TYPE_CHECKING:
-    from dml.execution.watching import ProgressCallback
+    from dml.upload.observer import ProgressCallback
 
 __all__ = ["DemoResult", "run"]
 

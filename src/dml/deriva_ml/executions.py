@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from dml.deprecation import superseded
 from dml.execution.configuration import AssetSpec, DatasetSpec, ExecutionConfiguration, LocalFile
 from dml.execution.execution import Execution
-from dml.execution.report import UploadReport
 from dml.execution.snapshots import ExecutionSnapshot, WorkspacePendingSummary, list_snapshots, pending_summaries
 from dml.execution.status import ExecutionStatus, effective_status
 from dml.execution.workflow import Workflow
+from dml.upload.report import UploadReport
 
 if TYPE_CHECKING:
     from dml.deriva_ml.facade import DerivaML

@@ -20,9 +20,9 @@ from dml.catalog.rows import insert
 from dml.dataset.curation import create_dataset
 from dml.dataset.lookup import DATASET, Dataset
 from dml.errors import UsageError
-from dml.execution.asset_rows import OUTPUT, OutputFile, insert_assets, link_assets
 from dml.execution.provenance import FILE
 from dml.safe_text import safe
+from dml.upload.asset_rows import OUTPUT, OutputFile, insert_assets, link_assets
 
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog

@@ -14,19 +14,20 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from dml.errors import AuthError, ConflictError, DmlError, PartialError, RetryableError
-from dml.execution import asset_rows, lifecycle, provenance, sync, transfer
-from dml.execution.asset_rows import OUTPUT, OutputFile, Placed
-from dml.execution.batch import Batch, Work, by_table, collect, describe
+from dml.execution import lifecycle, provenance, sync
 from dml.execution.creation import ensure_created
 from dml.execution.durations import elapsed, format_duration
-from dml.execution.feature_rows import insert_features
-from dml.execution.parallel import Stop
-from dml.execution.report import CommittedAsset, UploadReport
 from dml.execution.status import ExecutionStatus, effective_status, require_transition
-from dml.execution.telling import telling_waits
-from dml.execution.transfer import Located
-from dml.execution.watching import ProgressCallback, Watch
 from dml.progress import SILENT, Progress
+from dml.upload import asset_rows, transfer
+from dml.upload.asset_rows import OUTPUT, OutputFile, Placed
+from dml.upload.batch import Batch, Work, by_table, collect, describe
+from dml.upload.feature_rows import insert_features
+from dml.upload.observer import ProgressCallback, Watch
+from dml.upload.progress_store import telling_waits
+from dml.upload.report import CommittedAsset, UploadReport
+from dml.upload.transfer import Located
+from dml.upload.worker_pool import Stop
 from dml.workspace import assets, executions, inputs, intents, journal, liveness
 from dml.workspace.executions import SWEEP
 from dml.workspace.locks import execution_lock

@@ -23,11 +23,11 @@ from dml.catalog.rows import insert, lease_rids, select
 from dml.catalog.schema import EXECUTION
 from dml.errors import ConflictError, NotFoundError, UsageError
 from dml.execution import sync
-from dml.execution.asset_rows import INPUT, link_assets
 from dml.execution.configuration import ExecutionConfiguration
 from dml.execution.metadata import metadata_files, stage_metadata
 from dml.execution.resolving import ResolvedInputs, check_workflow_types, pinned, resolve_inputs
 from dml.execution.status import ExecutionStatus
+from dml.upload.asset_rows import INPUT, link_assets
 from dml.workspace import executions, inputs, intents, journal
 from dml.workspace.inputs import InputRecord
 from dml.workspace.intents import Intent
@@ -287,10 +287,10 @@ def link_datasets(place: Workplace, rid: str, datasets: Sequence[InputRecord]) -
 
 
 def _store_metadata(place: Workplace, row: ExecutionRow) -> None:
-    from dml.execution.batch import collect
     from dml.execution.commit import CommitOptions, bring_files
     from dml.execution.metadata import EXECUTION_METADATA
-    from dml.execution.watching import Watch
+    from dml.upload.batch import collect
+    from dml.upload.observer import Watch
     from dml.workspace import assets
 
     keys = [

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dml.errors import ConflictError
 from dml.execution import lifecycle
-from dml.execution.batch import collect
 from dml.execution.commit import CommitOptions
 from dml.execution.configuration import ExecutionConfiguration
 from dml.execution.creation import input_records
 from dml.execution.execution import Execution
 from dml.execution.records import ExecutionRecord, InputDataset
-from dml.execution.report import UploadReport
 from dml.execution.resolving import check_workflow_types, pinned, resolve_inputs
 from dml.execution.status import ExecutionStatus, effective_status
-from dml.execution.watching import ProgressCallback
+from dml.upload.batch import collect
+from dml.upload.observer import ProgressCallback
+from dml.upload.report import UploadReport
 from dml.workspace import executions, inputs
 from dml.workspace.layout import Workspace
 from dml.workspace.registry import Registry

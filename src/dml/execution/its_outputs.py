@@ -14,12 +14,12 @@ from dml.deprecation import superseded
 from dml.execution.asset_paths import AssetFilePath
 from dml.execution.commit import CommitOptions, commit
 from dml.execution.outputs import register_metrics, register_output
-from dml.execution.report import UploadReport
 from dml.execution.snapshots import PendingSummary
 from dml.execution.snapshots import pending_summary as count_pending
 from dml.execution.uploading import FileUploadState
-from dml.execution.watching import ProgressCallback
 from dml.feature import staging as feature_staging
+from dml.upload.observer import ProgressCallback
+from dml.upload.report import UploadReport
 from dml.workspace import assets, intents
 from dml.workspace.files import disk_errors, make_directory
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from dml.errors import DmlError
 from dml.execution.commit import CommitOptions, commit
 from dml.execution.listing import ExecutionSummary, list_local
-from dml.execution.report import UploadReport, merge
 from dml.execution.status import ExecutionStatus, effective_status
-from dml.execution.watching import ProgressCallback
 from dml.progress import SILENT, Progress
+from dml.upload.observer import ProgressCallback
+from dml.upload.report import UploadReport, merge
 from dml.workspace.executions import SWEEP
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dml.errors import ConflictError, UsageError
-from dml.execution import transfer
-from dml.execution.batch import Batch, by_table, collect
 from dml.execution.commit import JOBS, find_shared
 from dml.safe_text import safe
+from dml.upload import transfer
+from dml.upload.batch import Batch, by_table, collect
 from dml.workspace import executions
 
 if TYPE_CHECKING:

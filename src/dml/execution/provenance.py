@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary, WeakSet
 from dml.catalog.concurrency import gather
 from dml.catalog.rows import count, select
 from dml.catalog.schema import EXECUTION
-from dml.execution.asset_rows import INPUT, link_assets
+from dml.upload.asset_rows import INPUT, link_assets
 
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog

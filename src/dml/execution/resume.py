@@ -16,9 +16,9 @@ from dml.catalog.rows import locate, select, validate_rid
 from dml.catalog.schema import EXECUTION
 from dml.errors import ConflictError, NotFoundError, UsageError
 from dml.execution import lifecycle, sync
-from dml.execution.asset_rows import INPUT
 from dml.execution.creation import DATASET_EXECUTION, ensure_created
 from dml.execution.status import MISSING, ExecutionStatus, Outcome, effective_status, reconcile, shown_status
+from dml.upload.asset_rows import INPUT
 from dml.workspace import assets, executions, inputs, journal, liveness
 from dml.workspace.assets import Pending
 from dml.workspace.executions import ExecutionRow

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from dml.asset.placement import Method
 from dml.catalog import required_terms
 from dml.errors import NotFoundError, UsageError
-from dml.execution.batch import collect
 from dml.execution.commit import CommitOptions, bring_files
 from dml.execution.outputs import find_table
 from dml.execution.staging import Staging, stage, tree
-from dml.execution.watching import Watch
 from dml.safe_text import safe
+from dml.upload.batch import collect
+from dml.upload.observer import Watch
 from dml.workspace.locks import execution_lock
 
 if TYPE_CHECKING:

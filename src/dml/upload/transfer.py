@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING
 
 from dml.catalog.objects import object_path, stat, upload
 from dml.errors import AuthError, DmlError, RetryableError
-from dml.execution.parallel import Calls, GivenUp, Stop, in_parallel
-from dml.execution.telling import Telling
+from dml.upload.progress_store import Telling
+from dml.upload.worker_pool import Calls, GivenUp, Stop, in_parallel
 from dml.workspace import assets, uploads
 from dml.workspace.hashing import BLOCK, Digest, digest
 from dml.workspace.uploads import UploadJob
 
 if TYPE_CHECKING:
-    from dml.execution.batch import Work
-    from dml.execution.watching import Watch
+    from dml.upload.batch import Work
+    from dml.upload.observer import Watch
     from dml.workspace.session import Workplace
 
 _RECORDED_AT_ONCE = 200

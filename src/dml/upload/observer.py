@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from dml.execution.report import UploadProgress
 from dml.progress import SILENT, Progress
+from dml.upload.report import UploadProgress
 
 ProgressCallback = Callable[[UploadProgress], object]
 

@@ -1,0 +1,1 @@
+"""Uploads: bringing staged files and feature rows to the catalog."""
