@@ -18,7 +18,7 @@ from textual.app import App, ComposeResult
 from textual.widgets import DataTable
 
 from dml.cache.inventory import CachedItem
-from dml.execution.listing import ExecutionSummary
+from dml.execution.local_list import ExecutionSummary
 from dml.tui.cache_views import COLUMNS as CACHE_COLUMNS
 from dml.tui.cache_views import cells_of as cache_cells
 from dml.tui.views import COLUMNS, cells_of

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dml.deriva_ml.schema_difference import SchemaDiff
     from dml.deriva_ml.schema_pins import PinStatus
     from dml.errors import DmlError
-    from dml.execution.asset_paths import AssetFilePath
+    from dml.execution.asset_path import AssetFilePath
     from dml.execution.commit import CommitOptions
     from dml.execution.configuration import AssetSpec, ExecutionConfiguration, LocalFile
     from dml.execution.datasets import DatasetHandle
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from dml.execution.registered_workflow import RegisteredWorkflow
     from dml.execution.snapshots import ExecutionSnapshot, PendingSummary
     from dml.execution.status import ExecutionStatus
-    from dml.execution.uploading import FileUploadState, UploadState
+    from dml.execution.upload_directory import FileUploadState, UploadState
     from dml.execution.workflow import Workflow
     from dml.experiment.base_config import BaseConfig, DerivaBaseConfig, base_defaults
     from dml.experiment.catalog_config import DerivaMLConfig
@@ -66,7 +66,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Asset": "dml.asset.lookup",
     "AssetEdge": "dml.asset.execution_edges",
-    "AssetFilePath": "dml.execution.asset_paths",
+    "AssetFilePath": "dml.execution.asset_path",
     "AssetRID": "dml.experiment.input_specs",
     "AssetRecord": "dml.asset.record_class",
     "AssetSpec": "dml.execution.configuration",
@@ -100,7 +100,7 @@ _HOMES = {
     "FeatureRecord": "dml.catalog.feature_records",
     "FeatureValue": "dml.dataset.bag",
     "FileSpec": "dml.asset.file_spec",
-    "FileUploadState": "dml.execution.uploading",
+    "FileUploadState": "dml.execution.upload_directory",
     "LineageNode": "dml.lineage.result",
     "LineageResult": "dml.lineage.result",
     "LocalFile": "dml.execution.configuration",
@@ -116,7 +116,7 @@ _HOMES = {
     "Term": "dml.catalog.vocabulary",
     "UploadProgress": "dml.upload.report",
     "UploadReport": "dml.upload.report",
-    "UploadState": "dml.execution.uploading",
+    "UploadState": "dml.execution.upload_directory",
     "VersionPart": "dml.dataset.version",
     "Workflow": "dml.execution.workflow",
     "WorkflowSpecResult": "dml.preflight.validation",

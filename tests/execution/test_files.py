@@ -12,7 +12,7 @@ from dml.catalog.rows import select
 from dml.deriva_ml import DerivaML
 from dml.errors import NotFoundError, UsageError
 from dml.execution.execution import Execution
-from dml.execution.uploading import UploadState
+from dml.execution.upload_directory import UploadState
 
 MD5 = "0" * 32
 

@@ -30,7 +30,7 @@ from dml.directories import embedded_directory
 from dml.execution import lifecycle
 from dml.execution.commit import CommitOptions, commit
 from dml.execution.execution import Execution
-from dml.execution.listing import details_of, list_local
+from dml.execution.local_list import details_of, list_local
 from dml.execution.resume import resume
 from dml.execution.status import ExecutionStatus, effective_status
 from dml.execution.workflow import Workflow

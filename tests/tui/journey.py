@@ -17,7 +17,7 @@ from textual.pilot import Pilot
 
 from dml.cache.inventory import CachedItem
 from dml.errors import DmlError, NotFoundError
-from dml.execution.listing import ExecutionDetails, ExecutionSummary
+from dml.execution.local_list import ExecutionDetails, ExecutionSummary
 from dml.preflight.preflight import Told
 from dml.preflight.results import Report, Result
 from dml.tui.app import Dashboard

@@ -10,7 +10,7 @@ from textual.app import App
 from textual.pilot import Pilot
 
 from dml.directories import state_directory
-from dml.execution.listing import ExecutionSummary
+from dml.execution.local_list import ExecutionSummary
 from dml.tui.screens.executions import ExecutionsScreen
 from dml.tui.widgets.detail_pane import DetailPane
 from dml.tui.widgets.row_list import RowList

@@ -115,7 +115,7 @@ def start(rid: Rid) -> None:
     from dml.cli.progress import showing
     from dml.execution import lifecycle
     from dml.execution.creation import ensure_created
-    from dml.execution.fetching import fetch_inputs
+    from dml.execution.fetch_inputs import fetch_inputs
     from dml.execution.status import ExecutionStatus, require_transition
     from dml.workspace.executions import get_execution
 
@@ -198,7 +198,7 @@ def list_(
     """List the executions of the workspace, the latest first."""
     from dml.cli.execution_view import print_list
     from dml.cli.moments import moment
-    from dml.execution.listing import list_local
+    from dml.execution.local_list import list_local
 
     console = current().console
     instant = None if since is None else moment(since)
@@ -242,7 +242,7 @@ def show(rid: Rid) -> None:
     from dml.catalog.rids import validate_rid
     from dml.cli.execution_view import print_details
     from dml.cli.links import link_facts, link_fields
-    from dml.execution.listing import details_of
+    from dml.execution.local_list import details_of
 
     console = current().console
     with looking() as place:
@@ -268,7 +268,7 @@ def log(
 
     from dml.catalog.rids import validate_rid
     from dml.cli.execution_view import print_entries
-    from dml.execution.listing import details_of
+    from dml.execution.local_list import details_of
     from dml.workspace import journal
     from dml.workspace.executions import CLOSED_STATUSES, get_execution
 

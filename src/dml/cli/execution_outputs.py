@@ -44,7 +44,7 @@ def stage(
 ) -> None:
     """Register files as outputs of an execution; they go up with the commit. Asks no server."""
     from dml.catalog.rids import validate_rid
-    from dml.execution.offline import known_table, known_types
+    from dml.execution.offline_staging import known_table, known_types
     from dml.execution.staging import check_metadata
     from dml.execution.staging import stage as stage_files
 
@@ -224,7 +224,7 @@ def _commit(place: Workplace, rids: list[str], options: CommitOptions, *, clean:
     from dml.cli.execution_view import print_report
     from dml.cli.progress import showing
     from dml.errors import PartialError
-    from dml.execution.pending import commit_several
+    from dml.execution.commit_many import commit_several
     from dml.workspace.executions import find_execution
 
     console = current().console
@@ -259,7 +259,7 @@ def _plan(place: Workplace, rids: list[str], path: Path | None) -> None:
 
     from dml.cli.formatting import binary_size, count
     from dml.errors import UsageError
-    from dml.execution.plan import plan
+    from dml.execution.commit_plan import plan
 
     console = current().console
     plans = [plan(place, rid) for rid in rids]
@@ -288,7 +288,7 @@ def _applied(place: Workplace, path: Path) -> str:
     import json
 
     from dml.errors import UsageError
-    from dml.execution.plan import refuse_changed
+    from dml.execution.commit_plan import refuse_changed
 
     try:
         document = json.loads(path.read_text())
@@ -298,7 +298,7 @@ def _applied(place: Workplace, path: Path) -> str:
 
 
 def _all(place: Workplace) -> list[str]:
-    from dml.execution.pending import committable
+    from dml.execution.commit_many import committable
 
     return [one.rid for one in reversed(committable(place))]
 

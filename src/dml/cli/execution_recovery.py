@@ -115,7 +115,7 @@ def gc(
     from dml.cli.formatting import binary_size
     from dml.cli.prompts import confirm as ask
     from dml.cli.prompts import confirm_rid
-    from dml.execution.collecting import candidates, collect
+    from dml.execution.gc import candidates, collect
 
     console = current().console
     with working(push=False) as place:

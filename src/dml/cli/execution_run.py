@@ -55,9 +55,9 @@ def run(
     from dml.cli.progress import showing
     from dml.execution.commit import CommitOptions, commit
     from dml.execution.creation import create
-    from dml.execution.fetching import fetch_inputs
+    from dml.execution.fetch_inputs import fetch_inputs
     from dml.execution.lifecycle import report_progress
-    from dml.execution.wrapping import run_command
+    from dml.execution.run_program import run_command
     from dml.workspace.executions import get_execution
 
     invocation = current()

@@ -9,8 +9,8 @@ from dml.cli.formatting import UNKNOWN, binary_size, count, liveness_cell, relat
 from dml.cli.output import Cell, Column, Console
 
 if TYPE_CHECKING:
-    from dml.execution.listing import ExecutionDetails, ExecutionSummary
-    from dml.execution.uploads_view import UploadUnderWay
+    from dml.execution.local_list import ExecutionDetails, ExecutionSummary
+    from dml.execution.upload_progress import UploadUnderWay
     from dml.upload.report import UploadReport
     from dml.workspace.assets import AssetRow
     from dml.workspace.inputs import InputRecord

@@ -243,7 +243,7 @@ def add(
     from dml.cli.execution_frame import working
     from dml.cli.execution_life import named_workflow
     from dml.cli.progress import showing
-    from dml.execution.feature_loading import load_values
+    from dml.execution.load_features import load_values
     from dml.feature.value_files import read_records
 
     invocation = current()

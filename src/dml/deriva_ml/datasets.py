@@ -184,14 +184,14 @@ def download_dataset_bag(ml: DerivaML, dataset: DatasetSpec | str) -> DatasetBag
 
     ``Execution.download_dataset_bag`` gives an execution one of its own and records it as input.
     """
-    from dml.execution.bags import cached_bag
+    from dml.execution.input_bags import cached_bag
 
     return cached_bag(ml.place, dataset)
 
 
 def cache_dataset(ml: DerivaML, dataset: DatasetSpec | str, materialize: bool = True) -> dict[str, Any]:
     """Have a dataset version in the cache, its files too unless ``materialize`` is false; returns ``bag_info``."""
-    from dml.execution.bags import cached_bag
+    from dml.execution.input_bags import cached_bag
 
     given = DatasetSpec.of(dataset)
     wanted = DatasetSpec(given.rid, given.version, materialize=materialize, exclude_tables=given.exclude_tables)

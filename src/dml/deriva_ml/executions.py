@@ -135,7 +135,7 @@ def commit_pending_executions(
         execution_rids: Which; when None, all with pending work that are neither alive nor aborted.
         clean_folder: Remove local files the catalog has confirmed.
     """
-    from dml.execution.pending import commit_several
+    from dml.execution.commit_many import commit_several
 
     return commit_several(ml.place, execution_rids, clean=clean_folder)
 
@@ -165,7 +165,7 @@ def gc_executions(
     Raises:
         ConflictError: A named execution is not over.
     """
-    from dml.execution.collecting import candidates, collect
+    from dml.execution.gc import candidates, collect
 
     statuses = None if status is None else {status} if isinstance(status, str) else set(status)
     limit = datetime.now(UTC) - older_than if isinstance(older_than, timedelta) else older_than

@@ -20,7 +20,7 @@ from dml.catalog.rows import insert
 from dml.dataset.curation import create_dataset
 from dml.dataset.lookup import DATASET, Dataset
 from dml.errors import UsageError
-from dml.execution.provenance import FILE
+from dml.execution.unknown_provenance import FILE
 from dml.safe_text import safe
 from dml.upload.asset_rows import OUTPUT, OutputFile, insert_assets, link_assets
 

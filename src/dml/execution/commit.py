@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from dml.errors import AuthError, ConflictError, DmlError, PartialError, RetryableError
-from dml.execution import lifecycle, provenance, sync
+from dml.execution import lifecycle, sync, unknown_provenance
 from dml.execution.creation import ensure_created
 from dml.execution.durations import elapsed, format_duration
 from dml.execution.status import ExecutionStatus, effective_status, require_transition
@@ -359,7 +359,7 @@ def _link_unknown_input(place: Workplace, rid: str) -> None:
         return
     if not inputs.list_inputs(place.registry, rid):
         knows_all = bool(executions.get_execution(place.registry, rid).extra.get("created_here"))
-        if provenance.link_unknown_input(place.catalog, rid, known_to_have_none=knows_all):
+        if unknown_provenance.link_unknown_input(place.catalog, rid, known_to_have_none=knows_all):
             message = "no input was recorded; linked to the catalog's unknown provenance"
             journal.append(place.registry, "note", message, execution_rid=rid)
     intents.finish(place.registry, [intent.token for intent in wanted])

@@ -25,7 +25,7 @@ from dml.errors import ConflictError, NotFoundError, UsageError
 from dml.execution import sync
 from dml.execution.configuration import ExecutionConfiguration
 from dml.execution.metadata import metadata_files, stage_metadata
-from dml.execution.resolving import ResolvedInputs, check_workflow_types, pinned, resolve_inputs
+from dml.execution.resolve_inputs import ResolvedInputs, check_workflow_types, pinned, resolve_inputs
 from dml.execution.status import ExecutionStatus
 from dml.upload.asset_rows import INPUT, link_assets
 from dml.workspace import executions, inputs, intents, journal
@@ -271,7 +271,7 @@ def _link_inputs(place: Workplace, rid: str) -> None:
         inputs.mark_inputs(place.registry, rid, [(one.kind, one.rid) for one in members], "linked")
     files = [one for one in declared if one.kind == "file"]
     if files:
-        from dml.execution.local_files import link_local_files
+        from dml.execution.local_file_inputs import link_local_files
 
         link_local_files(place, rid, files)
 

@@ -210,7 +210,7 @@ class DatasetHandle:
 
     def download_dataset_bag(self, version: DatasetVersion | str | None = None, materialize: bool = True) -> DatasetBag:
         """A version of it in the workspace's cache, the current one when None. Change nothing in it."""
-        from dml.execution.bags import cached_bag
+        from dml.execution.input_bags import cached_bag
 
         return cached_bag(self._owner.place, DatasetSpec(self.dataset_rid, version, materialize=materialize))
 

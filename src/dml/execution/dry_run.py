@@ -16,7 +16,7 @@ from dml.execution.configuration import ExecutionConfiguration
 from dml.execution.creation import input_records
 from dml.execution.execution import Execution
 from dml.execution.records import ExecutionRecord, InputDataset
-from dml.execution.resolving import check_workflow_types, pinned, resolve_inputs
+from dml.execution.resolve_inputs import check_workflow_types, pinned, resolve_inputs
 from dml.execution.status import ExecutionStatus, effective_status
 from dml.upload.batch import collect
 from dml.upload.observer import ProgressCallback

@@ -13,11 +13,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 from dml.errors import UsageError
-from dml.execution import inputs_view, its_inputs, its_outputs, its_parts, lifecycle, records
-from dml.execution.asset_paths import AssetFilePath
+from dml.execution import inputs, its_inputs, its_outputs, its_parts, lifecycle, records
+from dml.execution.asset_path import AssetFilePath
 from dml.execution.configuration import DatasetSpec, ExecutionConfiguration
 from dml.execution.creation import ensure_created
-from dml.execution.fetching import fetch_inputs
+from dml.execution.fetch_inputs import fetch_inputs
 from dml.execution.lifecycle import Transition
 from dml.execution.records import ExecutionRecord
 from dml.execution.status import ExecutionStatus, effective_status
@@ -102,7 +102,7 @@ class Execution:
     @property
     def configuration(self) -> ExecutionConfiguration:
         """What it was created with, every dataset pinned to its version."""
-        return inputs_view.configuration_of(self._row())
+        return inputs.configuration_of(self._row())
 
     @property
     def execution_record(self) -> ExecutionRecord:
@@ -235,7 +235,7 @@ class Execution:
     @property
     def asset_paths(self) -> dict[str, list[AssetFilePath]]:
         """The fetched input assets by table."""
-        return inputs_view.asset_paths(self.place, self.execution_rid)
+        return inputs.asset_paths(self.place, self.execution_rid)
 
     @property
     def database_catalog(self) -> DownloadedDatasets | None:

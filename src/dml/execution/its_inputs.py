@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from dml.asset import execution_edges
 from dml.dataset.spec import DatasetSpec
-from dml.execution import inputs_view, records
-from dml.execution.asset_paths import AssetFilePath
-from dml.workspace import inputs
+from dml.execution import inputs, records
+from dml.execution.asset_path import AssetFilePath
+from dml.workspace import inputs as registry_inputs
 
 if TYPE_CHECKING:
     from dml.dataset.bag import DatasetBag
@@ -49,7 +49,7 @@ def download_asset(
         IntegrityError: The bytes are not those the catalog describes.
     """
     directory = None if dest_dir is None else Path(dest_dir)
-    return inputs_view.download_asset(
+    return inputs.download_asset(
         execution.place,
         execution.execution_rid,
         asset_rid,
@@ -70,15 +70,13 @@ def download_dataset_bag(execution: Execution, dataset: DatasetSpec | str) -> Da
         ConflictError: The execution has another version of it as input.
         IntegrityError: Bytes that do not match their checksum.
     """
-    from dml.execution.bags import execution_bag
+    from dml.execution.input_bags import execution_bag
 
     wanted = DatasetSpec.of(dataset)
-    declared = inputs.list_inputs(execution.place.registry, execution.execution_rid)
+    declared = registry_inputs.list_inputs(execution.place.registry, execution.execution_rid)
     known = next((one for one in declared if one.kind == "dataset" and one.rid == wanted.rid), None)
     if known is None:
-        pinned = inputs_view.add_input_dataset(
-            execution.place, execution.execution_rid, wanted, link=not execution.dry_run
-        )
+        pinned = inputs.add_input_dataset(execution.place, execution.execution_rid, wanted, link=not execution.dry_run)
     else:
         pinned = DatasetSpec(wanted.rid, wanted.version or known.version)
     spec = DatasetSpec(
@@ -98,7 +96,7 @@ def add_input_dataset(execution: Execution, rid: str, version: DatasetVersion | 
     Raises:
         NotFoundError: No such dataset or version.
     """
-    return inputs_view.add_input_dataset(
+    return inputs.add_input_dataset(
         execution.place, execution.execution_rid, DatasetSpec(rid, version), link=not execution.dry_run
     )
 
@@ -115,8 +113,8 @@ def list_assets(execution: Execution, asset_role: str | None = None) -> list[exe
 
 def database_catalog(execution: Execution) -> DownloadedDatasets | None:
     """Its downloaded datasets, asked as one would ask the catalog; None when none is on disk."""
-    from dml.execution.bags import input_bags
     from dml.execution.downloaded import DownloadedDatasets
+    from dml.execution.input_bags import input_bags
 
     bags = input_bags(execution.place, execution.execution_rid)
     return DownloadedDatasets(bags) if bags else None

@@ -11,12 +11,12 @@ from dml.asset.file_spec import FileSpec
 from dml.asset.record_class import AssetRecord, metadata_of
 from dml.catalog.retry_override import patience
 from dml.deprecation import superseded
-from dml.execution.asset_paths import AssetFilePath
+from dml.execution.asset_path import AssetFilePath
 from dml.execution.commit import CommitOptions, commit
 from dml.execution.outputs import register_metrics, register_output
 from dml.execution.snapshots import PendingSummary
 from dml.execution.snapshots import pending_summary as count_pending
-from dml.execution.uploading import FileUploadState
+from dml.execution.upload_directory import FileUploadState
 from dml.feature import staging as feature_staging
 from dml.upload.observer import ProgressCallback
 from dml.upload.report import UploadReport
@@ -161,7 +161,7 @@ def upload_assets(execution: Execution, assets_dir: str | Path) -> dict[Path, Fi
         UsageError: A file lies directly in the directory.
         PartialError: Some files could not be brought.
     """
-    from dml.execution.uploading import upload_directory
+    from dml.execution.upload_directory import upload_directory
 
     execution.refuse_writing("upload assets")
     return upload_directory(execution.place, execution.execution_rid, Path(assets_dir))
@@ -189,7 +189,7 @@ def commit_output_assets(
     report = commit(execution.place, execution.execution_rid, options, callback=progress_callback)
     execution.end_heartbeat()
     if execution.clean_execution_dir if clean_folder is None else clean_folder:
-        from dml.execution.cleaning import clean
+        from dml.execution.cleanup import clean
 
         clean(execution.place, execution.execution_rid)
     return report

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dml.asset.placement import Method
 from dml.catalog import required_terms
 from dml.errors import NotFoundError
-from dml.execution.asset_paths import AssetFilePath
+from dml.execution.asset_path import AssetFilePath
 from dml.execution.metadata import EXECUTION_METADATA
 from dml.execution.staging import Staging, asset_table, ensure_placed, stage
 

@@ -129,7 +129,7 @@ class Following:
             self._ended.wait(self._interval)
 
     def _look(self) -> RunView:
-        from dml.execution.uploads_view import uploads_under_way
+        from dml.execution.upload_progress import uploads_under_way
         from dml.workspace.session import Workplace
 
         with Workplace.reading(*self._where) as place:

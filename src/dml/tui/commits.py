@@ -21,7 +21,7 @@ from dml.workspace.uploads import list_uploads
 from dml.workspace.waits import Waiting, list_waits
 
 if TYPE_CHECKING:
-    from dml.execution.listing import ExecutionSummary
+    from dml.execution.local_list import ExecutionSummary
     from dml.workspace.layout import Workspace
     from dml.workspace.registry import Registry
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dml.errors import DmlError, NotFoundError
-from dml.execution.listing import ExecutionSummary, details_of
+from dml.execution.local_list import ExecutionSummary, details_of
+from dml.execution.run_program import LOG_NAME
 from dml.execution.status import ExecutionStatus, effective_status
-from dml.execution.wrapping import LOG_NAME
 from dml.tui.commits import CommitReader
 from dml.tui.progress_records import ProgressRecords
 from dml.tui.state import Details, Local

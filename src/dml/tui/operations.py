@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dml.errors import ConflictError
-from dml.execution import collecting, lifecycle
+from dml.execution import gc, lifecycle
 from dml.execution import resume as resuming
 from dml.execution.status import ExecutionStatus
 from dml.execution.sync import push_all
@@ -81,7 +81,7 @@ class Operations:
     def collect(self, rid: str) -> str:
         """``dml exec gc RID``."""
         with self._working() as place:
-            freed = sum(collecting.collect(place, one) for one in collecting.candidates(place, [rid]))
+            freed = sum(gc.collect(place, one) for one in gc.candidates(place, [rid]))
         return f"{rid}: {binary_size(freed)} freed" if freed else f"{rid}: nothing to do"
 
     def commit(self, rid: str) -> str:

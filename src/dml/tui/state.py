@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 
-from dml.execution.listing import ExecutionDetails, ExecutionSummary
+from dml.execution.local_list import ExecutionDetails, ExecutionSummary
 from dml.workspace.process import ProcessIdentity
 
 

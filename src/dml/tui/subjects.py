@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dml.cache.inventory import CachedItem
-from dml.execution.listing import ExecutionSummary
+from dml.execution.local_list import ExecutionSummary
 from dml.execution.status import ExecutionStatus, effective_status
 from dml.tui.project_desk import CheckState
 from dml.tui.state import Commit

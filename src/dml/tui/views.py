@@ -13,7 +13,7 @@ from dml.safe_text import safe
 from dml.tui.widgets.row_list import RowCell, RowColumn
 
 if TYPE_CHECKING:
-    from dml.execution.listing import ExecutionSummary
+    from dml.execution.local_list import ExecutionSummary
 
 S = ExecutionStatus
 

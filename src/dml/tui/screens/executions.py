@@ -8,7 +8,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
-from dml.execution.listing import ExecutionSummary
+from dml.execution.local_list import ExecutionSummary
 from dml.tui.actions import EXECUTIONS
 from dml.tui.screens.frame import DashboardScreen
 from dml.tui.subjects import Subject

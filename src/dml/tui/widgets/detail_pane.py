@@ -19,7 +19,7 @@ from dml.tui.views import length_of, status_of
 if TYPE_CHECKING:
     from textual.app import ComposeResult
 
-    from dml.execution.listing import ExecutionDetails
+    from dml.execution.local_list import ExecutionDetails
     from dml.workspace.assets import AssetRow
 
 FILES_SHOWN = 12

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from dml.errors import DmlError
 from dml.execution.commit import CommitOptions, commit
-from dml.execution.listing import ExecutionSummary, list_local
+from dml.execution.local_list import ExecutionSummary, list_local
 from dml.execution.status import ExecutionStatus, effective_status
 from dml.progress import SILENT, Progress
 from dml.upload.observer import ProgressCallback
@@ -62,7 +62,7 @@ def commit_several(
         try:
             report = commit(place, rid, options, progress=progress, callback=callback)
             if clean:
-                from dml.execution.cleaning import clean as remove_files
+                from dml.execution.cleanup import clean as remove_files
 
                 remove_files(place, rid)
             reports.append(report)

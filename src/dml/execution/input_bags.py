@@ -69,7 +69,7 @@ def fetch_datasets(place: Workplace, rid: str, *, progress: Progress = SILENT) -
 
     Writes the cache, the workspace and the registry.
     """
-    from dml.execution.inputs_view import configuration_of
+    from dml.execution.inputs import configuration_of
     from dml.workspace.executions import get_execution
 
     declared = {one.rid: one for one in inputs.list_inputs(place.registry, rid) if one.kind == "dataset"}

@@ -21,7 +21,7 @@ from dml.catalog.objects import download
 from dml.errors import DmlError
 from dml.execution.configuration import AssetSpec
 from dml.execution.durations import elapsed, format_duration
-from dml.execution.resolving import ResolvedAsset, resolve_assets
+from dml.execution.resolve_inputs import ResolvedAsset, resolve_assets
 from dml.progress import SILENT, Progress
 from dml.workspace import executions, inputs
 from dml.workspace.files import disk_errors, make_directory
@@ -63,7 +63,7 @@ def fetch_inputs(place: Workplace, rid: str, *, progress: Progress = SILENT, job
         return []
     began = place.registry.clock()
     if len(wanted) < len(declared):
-        from dml.execution.bags import fetch_datasets
+        from dml.execution.input_bags import fetch_datasets
 
         fetch_datasets(place, rid, progress=progress)
     specs = [AssetSpec(one.rid, cache=bool(one.options.get("cache"))) for one in wanted]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dml.asset.file_spec import local_reference
 from dml.catalog import required_terms
-from dml.execution.provenance import FILE
+from dml.execution.unknown_provenance import FILE
 from dml.upload.asset_rows import INPUT, OutputFile, insert_assets, link_assets
 from dml.workspace import inputs, uploads
 from dml.workspace.hashing import digest

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from dml.errors import NotFoundError
 from dml.execution.status import ExecutionStatus, effective_status
-from dml.execution.uploads_view import UploadUnderWay, uploads_under_way
+from dml.execution.upload_progress import UploadUnderWay, uploads_under_way
 from dml.workspace import assets, executions, features, inputs, journal, liveness
 from dml.workspace.assets import AssetRow, Pending
 from dml.workspace.executions import SWEEP, ExecutionRow

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from dml.dataset.lookup import resolve
 from dml.dataset.spec import DatasetSpec
 from dml.errors import UsageError
-from dml.execution.asset_paths import AssetFilePath
+from dml.execution.asset_path import AssetFilePath
 from dml.execution.configuration import AssetSpec, ExecutionConfiguration
 from dml.execution.creation import link_datasets
-from dml.execution.fetching import fetch, input_path
-from dml.execution.resolving import resolve_assets
+from dml.execution.fetch_inputs import fetch, input_path
+from dml.execution.resolve_inputs import resolve_assets
 from dml.upload.asset_rows import DIRECTION_TAGS, INPUT, link_assets
 from dml.workspace import inputs
 from dml.workspace.inputs import InputRecord

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dml.errors import ConflictError
-from dml.execution.listing import list_local
+from dml.execution.local_list import list_local
 from dml.execution.status import ExecutionStatus, effective_status
 from dml.workspace import journal
 from dml.workspace.files import check_inside, disk_errors
 from dml.workspace.locks import execution_lock
 
 if TYPE_CHECKING:
-    from dml.execution.listing import ExecutionSummary
+    from dml.execution.local_list import ExecutionSummary
     from dml.workspace.session import Workplace
 
 S = ExecutionStatus
@@ -72,7 +72,7 @@ def collect(place: Workplace, candidate: Candidate) -> int:
         IntegrityError: The catalog does not have something that was uploaded; nothing is removed.
     """
     if effective_status(candidate.status) is S.UPLOADED:
-        from dml.execution.cleaning import clean
+        from dml.execution.cleanup import clean
 
         return clean(place, candidate.rid)
     with execution_lock(place.registry, candidate.rid):
