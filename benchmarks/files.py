@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
 
+from dml.api.execution import Execution
 from dml.catalog.administration import create_catalog
 from dml.catalog.connection import connect
 from dml.catalog.ml_schema import initialise
 from dml.deriva_ml import DerivaML
 from dml.execution.configuration import ExecutionConfiguration
-from dml.execution.execution import Execution
 from dml.execution.workflow import Workflow
 
 TITLE = "10,000 output files of one execution, staged and committed on the embedded catalog"

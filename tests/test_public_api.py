@@ -12,10 +12,10 @@ import pytest
 
 import dml
 import dml.experiment
+from dml.api.execution import Execution
+from dml.api.execution_record import ExecutionRecord
+from dml.api.execution_snapshot import ExecutionSnapshot, PendingAssetCount, PendingRowCount, PendingSummary
 from dml.deriva_ml import DerivaML
-from dml.execution.execution import Execution
-from dml.execution.records import ExecutionRecord
-from dml.execution.snapshots import ExecutionSnapshot, PendingAssetCount, PendingRowCount, PendingSummary
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "python-api.md"
 

@@ -9,6 +9,16 @@ from typing import TYPE_CHECKING, Any
 from dml._version import __version__
 
 if TYPE_CHECKING:
+    from dml.api.dataset_handle import DatasetHandle
+    from dml.api.deriva_ml import DerivaML
+    from dml.api.downloaded_datasets import DownloadedDatasets
+    from dml.api.enums import ExecAssetType, ExecMetadataType, MLAsset
+    from dml.api.execution import Execution
+    from dml.api.execution_record import ExecutionRecord
+    from dml.api.execution_snapshot import ExecutionSnapshot, PendingSummary
+    from dml.api.registered_workflow import RegisteredWorkflow
+    from dml.api.schema_difference import SchemaDiff
+    from dml.api.schema_pins import PinStatus
     from dml.asset.execution_edges import AssetEdge
     from dml.asset.file_spec import FileSpec
     from dml.asset.lookup import Asset
@@ -19,19 +29,11 @@ if TYPE_CHECKING:
     from dml.dataset.bag import DatasetBag, FeatureValue
     from dml.dataset.spec import DatasetSpec
     from dml.dataset.version import DatasetVersion, VersionPart
-    from dml.deriva_ml import DerivaML, ExecAssetType, ExecMetadataType, MLAsset, Status
-    from dml.deriva_ml.schema_difference import SchemaDiff
-    from dml.deriva_ml.schema_pins import PinStatus
+    from dml.deriva_ml import Status
     from dml.errors import DmlError
     from dml.execution.asset_path import AssetFilePath
     from dml.execution.commit import CommitOptions
     from dml.execution.configuration import AssetSpec, ExecutionConfiguration, LocalFile
-    from dml.execution.datasets import DatasetHandle
-    from dml.execution.downloaded import DownloadedDatasets
-    from dml.execution.execution import Execution
-    from dml.execution.records import ExecutionRecord
-    from dml.execution.registered_workflow import RegisteredWorkflow
-    from dml.execution.snapshots import ExecutionSnapshot, PendingSummary
     from dml.execution.status import ExecutionStatus
     from dml.execution.upload_directory import FileUploadState, UploadState
     from dml.execution.workflow import Workflow
@@ -77,25 +79,25 @@ _HOMES = {
     "CommitOptions": "dml.execution.commit",
     "CrossSpecIssue": "dml.preflight.validation",
     "DatasetBag": "dml.dataset.bag",
-    "DatasetHandle": "dml.execution.datasets",
+    "DatasetHandle": "dml.api.dataset_handle",
     "DatasetSpec": "dml.dataset.spec",
     "DatasetSpecConfig": "dml.experiment.input_specs",
     "DatasetSpecResult": "dml.preflight.validation",
     "DatasetVersion": "dml.dataset.version",
     "DerivaBaseConfig": "dml.experiment.base_config",
-    "DerivaML": "dml.deriva_ml",
+    "DerivaML": "dml.api.deriva_ml",
     "DerivaMLConfig": "dml.experiment.catalog_config",
     "DerivaMLModel": "dml.experiment.model_protocol",
     "DescribedList": "dml.experiment.described",
     "DmlError": "dml.errors",
-    "DownloadedDatasets": "dml.execution.downloaded",
-    "ExecAssetType": "dml.deriva_ml",
-    "ExecMetadataType": "dml.deriva_ml",
-    "Execution": "dml.execution.execution",
+    "DownloadedDatasets": "dml.api.downloaded_datasets",
+    "ExecAssetType": "dml.api.enums",
+    "ExecMetadataType": "dml.api.enums",
+    "Execution": "dml.api.execution",
     "ExecutionConfiguration": "dml.execution.configuration",
     "ExecutionConfigurationValidationReport": "dml.preflight.validation",
-    "ExecutionRecord": "dml.execution.records",
-    "ExecutionSnapshot": "dml.execution.snapshots",
+    "ExecutionRecord": "dml.api.execution_record",
+    "ExecutionSnapshot": "dml.api.execution_snapshot",
     "ExecutionStatus": "dml.execution.status",
     "FeatureRecord": "dml.catalog.feature_records",
     "FeatureValue": "dml.dataset.bag",
@@ -105,12 +107,12 @@ _HOMES = {
     "LineageResult": "dml.lineage.result",
     "LocalFile": "dml.execution.configuration",
     "LocalFileConfig": "dml.experiment.input_specs",
-    "MLAsset": "dml.deriva_ml",
+    "MLAsset": "dml.api.enums",
     "MultirunSpec": "dml.experiment.multirun_configs",
-    "PendingSummary": "dml.execution.snapshots",
-    "PinStatus": "dml.deriva_ml.schema_pins",
-    "RegisteredWorkflow": "dml.execution.registered_workflow",
-    "SchemaDiff": "dml.deriva_ml.schema_difference",
+    "PendingSummary": "dml.api.execution_snapshot",
+    "PinStatus": "dml.api.schema_pins",
+    "RegisteredWorkflow": "dml.api.registered_workflow",
+    "SchemaDiff": "dml.api.schema_difference",
     "Status": "dml.deriva_ml",
     "Target": "dml.target",
     "Term": "dml.catalog.vocabulary",

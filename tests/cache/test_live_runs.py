@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from dml.api.execution import Execution
 from dml.cache.bags import place_bag, warm_bag
 from dml.cache.index import Index
 from dml.cli.__main__ import main
 from dml.dataset.bag import DatasetBag
 from dml.deriva_ml import DerivaML
 from dml.execution.configuration import AssetSpec
-from dml.execution.execution import Execution
 from dml.execution.workflow import Workflow
 from targets import Place
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
+from dml.api.execution import Execution
 from dml.catalog.connection import Catalog
 from dml.cli.__main__ import main
 from dml.deriva_ml import DerivaML
-from dml.execution.execution import Execution
 from dml.execution.workflow import Workflow
 from targets import Place
 

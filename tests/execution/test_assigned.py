@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from dml.api.execution import Execution
+from dml.api.registered_workflow import RegisteredWorkflow
 from dml.asset.record_class import AssetRecord
 from dml.catalog.definitions import ColumnDefinition
 from dml.catalog.rows import select
 from dml.deriva_ml import DerivaML
 from dml.errors import ConflictError, IllegalTransitionError, NotFoundError, UsageError
 from dml.execution.configuration import AssetSpec
-from dml.execution.execution import Execution
-from dml.execution.registered_workflow import RegisteredWorkflow
 from dml.execution.workflow import Workflow
 
 

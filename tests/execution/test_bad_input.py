@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from dml.api.execution import Execution
 from dml.catalog.rows import select
 from dml.deriva_ml import DerivaML
 from dml.errors import (
@@ -21,7 +22,6 @@ from dml.errors import (
     UnsafePathError,
     UsageError,
 )
-from dml.execution.execution import Execution
 from dml.execution.workflow import Workflow
 from dml.workspace.locks import execution_lock
 

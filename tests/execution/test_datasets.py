@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
+from dml.api.dataset_handle import DatasetHandle
+from dml.api.execution import Execution
 from dml.catalog.rows import select
 from dml.dataset.version import DatasetVersion
 from dml.deriva_ml import DerivaML
 from dml.errors import ConflictError, NotFoundError
-from dml.execution.datasets import DatasetHandle
-from dml.execution.execution import Execution
 from dml.execution.workflow import Workflow
 from dml.workspace import intents
 

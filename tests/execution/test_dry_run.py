@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from dml.api.execution import Execution
 from dml.asset.file_spec import FileSpec
 from dml.deriva_ml import DerivaML
 from dml.errors import ConflictError, NotFoundError
 from dml.execution.configuration import ExecutionConfiguration
-from dml.execution.execution import Execution
 from dml.execution.workflow import Workflow
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from dml.api.execution import Execution
 from dml.catalog.rows import insert
 from dml.deriva_ml import DerivaML
 from dml.errors import NotFoundError
 from dml.execution.configuration import ExecutionConfiguration
-from dml.execution.execution import Execution
 from dml.execution.workflow import Workflow
 from targets import Place
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from dml.api.execution import Execution
 from dml.catalog.definitions import ColumnDefinition
 from dml.deriva_ml import DerivaML, ExecAssetType, ExecMetadataType, MLAsset
 from dml.errors import NotFoundError, UsageError
-from dml.execution.execution import Execution
 from dml.execution.workflow import Workflow
 from targets import Place
 

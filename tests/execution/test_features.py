@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dml.api.execution import Execution
 from dml.catalog.definitions import create_feature, create_vocabulary
 from dml.catalog.documents import ColumnDefinition
 from dml.catalog.feature_records import feature_record_class
@@ -16,7 +17,6 @@ from dml.catalog.schema import Feature
 from dml.catalog.vocabulary import add_term
 from dml.deriva_ml import DerivaML
 from dml.errors import ConflictError, NotFoundError, UsageError
-from dml.execution.execution import Execution
 from dml.workspace import features
 
 Run = Callable[..., Any]

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from dml.api.execution import Execution
 from dml.asset.file_spec import FileSpec
 from dml.catalog.rows import select
 from dml.deriva_ml import DerivaML
 from dml.errors import NotFoundError, UsageError
-from dml.execution.execution import Execution
 from dml.execution.upload_directory import UploadState
 
 MD5 = "0" * 32

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from dml.api.execution import Execution
 from dml.catalog.connection import Catalog
 from dml.catalog.rows import Row, select
 from dml.deriva_ml import DerivaML
 from dml.errors import NotFoundError
 from dml.execution.configuration import ExecutionConfiguration
-from dml.execution.execution import Execution
 from dml.execution.staging import unstage
 from dml.execution.workflow import Workflow
 from dml.workspace import executions

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 import dml
+from dml.api.execution import Execution
 from dml.catalog.retry_override import patience
 from dml.deriva_ml import DerivaML
 from dml.errors import UsageError
-from dml.execution.execution import Execution
 from dml.execution.workflow import Workflow
 from dml.upload.report import UploadProgress
 

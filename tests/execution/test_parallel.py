@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from dml.api.execution import Execution
 from dml.catalog.objects import upload as real_upload
 from dml.errors import DmlError, IntegrityError, RetryableError
 from dml.execution import commit
-from dml.execution.execution import Execution
 from dml.upload import transfer
 from dml.upload.worker_pool import GRACE, Calls, GivenUp, Stop, in_parallel
 from dml.workspace.hashing import Digest

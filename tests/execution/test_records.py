@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from dml.api.execution import Execution
 from dml.deriva_ml import DerivaML
 from dml.errors import ConflictError, IllegalTransitionError, NotFoundError, UsageError
-from dml.execution.execution import Execution
 from dml.execution.workflow import Workflow
 
 

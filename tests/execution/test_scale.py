@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from dml.api.execution import Execution
 from dml.deriva_ml import DerivaML
-from dml.execution.execution import Execution
 from dml.workspace import registry as registry_module
 
 FILES = 600

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from dml.api.execution import Execution
 from dml.catalog.retry import RetryPolicy, Wait
 from dml.deriva_ml import DerivaML
-from dml.execution.execution import Execution
 from dml.target import Target
 from dml.upload import progress_store
 from dml.upload.report import UploadProgress

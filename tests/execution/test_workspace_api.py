@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 import dml
+from dml.api.execution import Execution
+from dml.api.schema_difference import compare_schemas
 from dml.catalog.definitions import ColumnDefinition, create_vocabulary
 from dml.deriva_ml import DerivaML
-from dml.deriva_ml.schema_difference import compare_schemas
 from dml.errors import ConflictError, IntegrityError, NotFoundError, RetryableError, UsageError
 from dml.execution.configuration import ExecutionConfiguration
-from dml.execution.execution import Execution
 from dml.execution.workflow import Workflow
 from targets import Place
 

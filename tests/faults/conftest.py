@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from catalog.scripted import Script, patient, scripted_catalog
+from dml.api.execution import Execution
 from dml.catalog.connection import Catalog
 from dml.catalog.objects import stat
 from dml.catalog.rows import select
@@ -22,7 +23,6 @@ from dml.embedded.application import open_application
 from dml.embedded.transport import WsgiAdapter
 from dml.errors import DmlError
 from dml.execution.commit import CommitOptions
-from dml.execution.execution import Execution
 from dml.execution.workflow import Workflow
 from dml.workspace import assets
 from execution.conftest import Ran, dml

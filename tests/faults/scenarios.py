@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dml.api.execution import Execution
 from dml.catalog.administration import create_catalog
 from dml.catalog.connection import Catalog, connect
 from dml.catalog.definitions import create_asset_table, create_feature, create_schema, create_vocabulary
@@ -29,7 +30,6 @@ from dml.deriva_ml import DerivaML
 from dml.directories import embedded_directory
 from dml.execution import lifecycle
 from dml.execution.commit import CommitOptions, commit
-from dml.execution.execution import Execution
 from dml.execution.local_list import details_of, list_local
 from dml.execution.resume import resume
 from dml.execution.status import ExecutionStatus, effective_status

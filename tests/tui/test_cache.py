@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
+from dml.api.execution import Execution
 from dml.cache.inventory import CachedItem, Kind
 from dml.cache.tiers import Tier
 from dml.catalog.connection import Catalog
 from dml.catalog.rows import select
-from dml.execution.execution import Execution
 from dml.tui.app import Dashboard
 from dml.tui.cache_desk import CacheState
 from dml.tui.cache_views import ordered

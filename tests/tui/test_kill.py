@@ -9,7 +9,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from dml.execution.execution import Execution
+from dml.api.execution import Execution
 from dml.workspace.executions import get_execution
 from dml.workspace.registry import Registry
 from targets import Place

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
+from dml.api.execution import Execution
 from dml.catalog.connection import Catalog
 from dml.catalog.rows import select
 from dml.deriva_ml import DerivaML
 from dml.errors import NotFoundError
-from dml.execution.execution import Execution
 from dml.execution.workflow import Workflow
 from dml.formatting import UNKNOWN
 from dml.lineage.graph import Asset, Condition, DatasetState, Edge, Flow, Graph

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
-from dml.execution.execution import Execution
+from dml.api.execution import Execution
 from dml.tui.app import Dashboard
 from dml.tui.launch import dashboard
 from targets import Place

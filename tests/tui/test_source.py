@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from textual.pilot import Pilot
 
-from dml.execution.execution import Execution
+from dml.api.execution import Execution
 from dml.tui.app import Dashboard
 from dml.tui.local import LocalReader
 from dml.tui.remote import RemoteReader

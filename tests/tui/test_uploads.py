@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from dml.execution.execution import Execution
+from dml.api.execution import Execution
 from dml.formatting import binary_size
 from dml.target import Target
 from dml.tui.app import Dashboard

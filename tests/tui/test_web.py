@@ -15,8 +15,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from dml.api.execution import Execution
 from dml.errors import ConflictError, UsageError
-from dml.execution.execution import Execution
 from dml.tui.processes import Surroundings
 from dml.tui.web import WebDashboard, listen
 from targets import Place

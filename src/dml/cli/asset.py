@@ -161,7 +161,7 @@ def download(
     settings, console, catalog = current().settings, current().console, open_catalog()
     found = [find_asset(catalog, rid) for rid in dict.fromkeys(rids or ())]
     if execution is not None:
-        from dml.execution.records import lookup_execution
+        from dml.api.execution_record import lookup_execution
 
         wanted = lookup_execution(catalog, validate_rid(execution)).execution_rid
         made, _ = list_assets(catalog, execution=wanted, role="Output")

@@ -9,8 +9,8 @@ from dml.demo.step import Step
 from dml.execution.status import ExecutionStatus
 
 if TYPE_CHECKING:
-    from dml.deriva_ml import DerivaML
-    from dml.execution.execution import Execution
+    from dml.api.deriva_ml import DerivaML
+    from dml.api.execution import Execution
 
 __all__ = ["STEP", "create", "divide"]
 

@@ -10,7 +10,7 @@ from dml.catalog.vocabulary import add_terms
 from dml.demo.digits import WORDS
 
 if TYPE_CHECKING:
-    from dml.deriva_ml import DerivaML
+    from dml.api.deriva_ml import DerivaML
 
 __all__ = ["SCHEMA", "define"]
 

@@ -14,8 +14,8 @@ from dml.errors import DmlError
 from dml.execution.status import ExecutionStatus
 
 if TYPE_CHECKING:
-    from dml.deriva_ml import DerivaML
-    from dml.execution.execution import Execution
+    from dml.api.deriva_ml import DerivaML
+    from dml.api.execution import Execution
 
 __all__ = ["PREDICTIONS", "STEP", "accuracy_of", "create", "evaluate"]
 

@@ -13,8 +13,8 @@ from dml.execution.configuration import LocalFile
 from dml.execution.status import ExecutionStatus
 
 if TYPE_CHECKING:
-    from dml.deriva_ml import DerivaML
-    from dml.execution.execution import Execution
+    from dml.api.deriva_ml import DerivaML
+    from dml.api.execution import Execution
     from dml.upload.observer import ProgressCallback
 
 __all__ = ["STEP", "create", "load"]

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from dml import settings
+from dml.api.deriva_ml import DerivaML
+from dml.api.execution import Execution
 from dml.catalog.objects import download
 from dml.catalog.rows import select
 from dml.dataset.lookup import DATASET_VERSION, Dataset, find_datasets
 from dml.demo import divide, domain, evaluate, load, place, train
 from dml.demo.digits import IMAGES, require_packages
 from dml.demo.step import Step, outputs_of
-from dml.deriva_ml import DerivaML
 from dml.errors import IntegrityError
-from dml.execution.execution import Execution
 from dml.execution.status import ExecutionStatus
 from dml.progress import SILENT, Progress
 from dml.target import Target

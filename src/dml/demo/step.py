@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dml import __version__
+from dml.api.execution import Execution
 from dml.catalog.rows import read, select
 from dml.catalog.url import quote
 from dml.errors import NotFoundError
-from dml.execution.execution import Execution
 from dml.execution.status import ExecutionStatus
 from dml.workflow.blob import hash_of_file
 from dml.workspace.executions import find_execution, list_executions
 
 if TYPE_CHECKING:
-    from dml.deriva_ml import DerivaML
+    from dml.api.deriva_ml import DerivaML
     from dml.execution.workflow import Workflow
 
 __all__ = ["Step", "outputs_of"]

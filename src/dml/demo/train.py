@@ -14,9 +14,9 @@ from dml.execution.status import ExecutionStatus
 if TYPE_CHECKING:
     import numpy as np
 
+    from dml.api.deriva_ml import DerivaML
+    from dml.api.execution import Execution
     from dml.dataset.bag import DatasetBag
-    from dml.deriva_ml import DerivaML
-    from dml.execution.execution import Execution
 
 __all__ = ["MODEL", "STEP", "create", "labelled_images", "learn"]
 

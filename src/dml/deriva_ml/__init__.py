@@ -7,11 +7,11 @@ costs no request. Nothing happens when it is collected: an execution lives until
 
 from typing import TYPE_CHECKING, Any
 
-from dml.deriva_ml.facade import DerivaML
-from dml.deriva_ml.words import ExecAssetType, ExecMetadataType, MLAsset
+from dml.api.deriva_ml import DerivaML
+from dml.api.enums import ExecAssetType, ExecMetadataType, MLAsset
 
 if TYPE_CHECKING:
-    from dml.deriva_ml.words import Status
+    from dml.api.enums import Status
 
 __all__ = ["DerivaML", "ExecAssetType", "ExecMetadataType", "MLAsset", "Status"]
 
@@ -19,8 +19,8 @@ __all__ = ["DerivaML", "ExecAssetType", "ExecMetadataType", "MLAsset", "Status"]
 def __getattr__(name: str) -> Any:
     if name != "Status":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from dml.api import enums
     from dml.deprecation import superseded
-    from dml.deriva_ml import words
 
     superseded("Status", "ExecutionStatus")
-    return words.Status
+    return enums.Status

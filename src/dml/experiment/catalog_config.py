@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dml.deriva_ml import DerivaML
+    from dml.api.deriva_ml import DerivaML
 
 __all__ = ["DerivaMLConfig", "open_catalog"]
 
@@ -56,7 +56,7 @@ def open_catalog(config: DerivaMLConfig, ml_class: type[DerivaML] | None = None)
     Raises:
         UsageError: No catalog has been chosen, or its name is malformed.
     """
-    from dml.deriva_ml import DerivaML
+    from dml.api.deriva_ml import DerivaML
 
     kind = ml_class or DerivaML
     hydra = config.hydra_runtime_output_dir or _hydra_directory()

@@ -11,7 +11,7 @@ from dml.experiment.base_config import base_defaults
 from dml.experiment.model_run import run_model
 
 if TYPE_CHECKING:
-    from dml.deriva_ml import DerivaML
+    from dml.api.deriva_ml import DerivaML
 
 __all__ = ["create_model_config"]
 

@@ -66,8 +66,8 @@ def _execute(papermill: Any, request: dict[str, Any]) -> str | None:
 
 def _finish(saved: dict[str, Any], executed: Path, error: str | None) -> int:
     """Stage the executed notebook and its export, end the execution, and commit it when all went well."""
-    from dml.deriva_ml import DerivaML
-    from dml.execution.execution import Execution
+    from dml.api.deriva_ml import DerivaML
+    from dml.api.execution import Execution
     from dml.execution.status import ExecutionStatus
 
     ml = DerivaML(

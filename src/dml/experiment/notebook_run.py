@@ -18,7 +18,7 @@ from dml.experiment.catalog_config import open_catalog
 from dml.experiment.notebook_configs import compose_notebook
 
 if TYPE_CHECKING:
-    from dml.deriva_ml import DerivaML
+    from dml.api.deriva_ml import DerivaML
 
 __all__ = ["CONFIG_DIRECTORY", "CONFIG_NAME", "DEFAULT_WORKFLOW_TYPE", "NOTEBOOK", "OVERRIDES", "run_notebook"]
 

@@ -25,7 +25,7 @@ from dml.experiment.launch_theirs import run_their_notebook, run_theirs
 from dml.experiment.sweep_end import JobState
 
 if TYPE_CHECKING:
-    from dml.deriva_ml import DerivaML
+    from dml.api.deriva_ml import DerivaML
     from dml.execution.workflow import Workflow
     from dml.experiment.composition import Composition
     from dml.experiment.sweep import Sweep
@@ -60,7 +60,7 @@ class Site:
 
     def open(self) -> DerivaML:
         """The Python API there."""
-        from dml.deriva_ml import DerivaML
+        from dml.api.deriva_ml import DerivaML
 
         at = f"@{self.target.snapshot}" if self.target.snapshot else ""
         return DerivaML(

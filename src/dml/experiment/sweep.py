@@ -22,8 +22,8 @@ from dml.workspace import executions, liveness
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dml.deriva_ml import DerivaML
-    from dml.execution.execution import Execution
+    from dml.api.deriva_ml import DerivaML
+    from dml.api.execution import Execution
     from dml.experiment.composition import Composition
 
 __all__ = ["Sweep", "begin_sweep", "end_sweep", "jobs_left", "resume_sweep", "returned_by"]

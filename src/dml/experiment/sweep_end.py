@@ -13,8 +13,8 @@ from dml.nesting.execution_summaries import read_runs
 from dml.nesting.tree import NESTING
 
 if TYPE_CHECKING:
+    from dml.api.execution import Execution
     from dml.catalog.connection import Catalog
-    from dml.execution.execution import Execution
 
 __all__ = ["JobState", "end_parent", "job_states"]
 

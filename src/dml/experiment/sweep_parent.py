@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from dml.deriva_ml import DerivaML
+    from dml.api.deriva_ml import DerivaML
+    from dml.api.execution import Execution
     from dml.execution.configuration import ExecutionConfiguration
-    from dml.execution.execution import Execution
 
 __all__ = ["PARENT", "SEQUENCE", "PlaceInSweep", "creating_in", "parent_of_this_process", "place_in_sweep"]
 

@@ -18,7 +18,7 @@ from dml.preflight.facts import CatalogFacts, Details, Rows
 from dml.preflight.subject import subject_of_configuration
 
 if TYPE_CHECKING:
-    from dml.deriva_ml import DerivaML
+    from dml.api.deriva_ml import DerivaML
 
 __all__ = [
     "AssetSpecResult",

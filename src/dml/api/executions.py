@@ -9,16 +9,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dml.api.execution import Execution
+from dml.api.execution_snapshot import ExecutionSnapshot, WorkspacePendingSummary, list_snapshots, pending_summaries
 from dml.deprecation import superseded
 from dml.execution.configuration import AssetSpec, DatasetSpec, ExecutionConfiguration, LocalFile
-from dml.execution.execution import Execution
-from dml.execution.snapshots import ExecutionSnapshot, WorkspacePendingSummary, list_snapshots, pending_summaries
 from dml.execution.status import ExecutionStatus, effective_status
 from dml.execution.workflow import Workflow
 from dml.upload.report import UploadReport
 
 if TYPE_CHECKING:
-    from dml.deriva_ml.facade import DerivaML
+    from dml.api.deriva_ml import DerivaML
 
 
 def create_execution(
@@ -67,7 +67,7 @@ def create_execution(
             raise TypeError("the configuration has a workflow already")
         configuration = replace(configuration, workflow=chosen)
     if dry_run:
-        from dml.execution.dry_run import begin_dry_run
+        from dml.api.dry_run import begin_dry_run
 
         return begin_dry_run(ml.unopened_place(), configuration, owner=ml)
     row = create(ml.place, configuration, CreateOptions(hydra_directory=ml.hydra_runtime_output_dir))

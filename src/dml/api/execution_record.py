@@ -102,7 +102,7 @@ class ExecutionRecord:
     @property
     def workflow(self) -> Workflow | None:
         """Its workflow, read now; None when it has none."""
-        from dml.execution.registered_workflow import registered_workflow
+        from dml.api.registered_workflow import registered_workflow
 
         return registered_workflow(self.catalog, self.workflow_rid) if self.workflow_rid else None
 

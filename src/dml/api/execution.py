@@ -12,20 +12,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
+from dml.api import execution_inputs, execution_nesting, execution_outputs, execution_record
+from dml.api.execution_record import ExecutionRecord
 from dml.errors import UsageError
-from dml.execution import inputs, its_inputs, its_outputs, its_parts, lifecycle, records
+from dml.execution import inputs, lifecycle
 from dml.execution.asset_path import AssetFilePath
 from dml.execution.configuration import DatasetSpec, ExecutionConfiguration
 from dml.execution.creation import ensure_created
 from dml.execution.fetch_inputs import fetch_inputs
 from dml.execution.lifecycle import Transition
-from dml.execution.records import ExecutionRecord
 from dml.execution.status import ExecutionStatus, effective_status
 from dml.workspace import executions
 from dml.workspace.liveness import Heartbeat
 
 if TYPE_CHECKING:
-    from dml.execution.downloaded import DownloadedDatasets
+    from dml.api.downloaded_datasets import DownloadedDatasets
     from dml.workspace.session import Workplace
 
 __all__ = ["Execution"]
@@ -107,7 +108,7 @@ class Execution:
     @property
     def execution_record(self) -> ExecutionRecord:
         """Its row in the catalog, read now."""
-        return records.lookup_execution(self.place.catalog, self.execution_rid)
+        return execution_record.lookup_execution(self.place.catalog, self.execution_rid)
 
     @property
     def catalog(self) -> Any:
@@ -204,21 +205,21 @@ class Execution:
 
     # Its outputs -----------------------------------------------------------------------------------------------
 
-    asset_file_path = its_outputs.asset_file_path
-    metrics_file = its_outputs.metrics_file
-    add_features = its_outputs.add_features
-    add_files = its_outputs.add_files
-    create_dataset = its_outputs.create_dataset
-    upload_assets = its_outputs.upload_assets
-    commit_output_assets = its_outputs.commit_output_assets
-    upload_execution_outputs = its_outputs.upload_execution_outputs
-    pending_summary = its_outputs.pending_summary
-    table_path = its_outputs.table_path
+    asset_file_path = execution_outputs.asset_file_path
+    metrics_file = execution_outputs.metrics_file
+    add_features = execution_outputs.add_features
+    add_files = execution_outputs.add_files
+    create_dataset = execution_outputs.create_dataset
+    upload_assets = execution_outputs.upload_assets
+    commit_output_assets = execution_outputs.commit_output_assets
+    upload_execution_outputs = execution_outputs.upload_execution_outputs
+    pending_summary = execution_outputs.pending_summary
+    table_path = execution_outputs.table_path
 
     @property
     def uploaded_assets(self) -> dict[str, list[AssetFilePath]]:
         """The outputs that the catalog has, by table; each knows its RID."""
-        return its_outputs.uploaded_assets(self)
+        return execution_outputs.uploaded_assets(self)
 
     # Its inputs ------------------------------------------------------------------------------------------------
 
@@ -240,23 +241,23 @@ class Execution:
     @property
     def database_catalog(self) -> DownloadedDatasets | None:
         """Its downloaded datasets, asked as one would ask the catalog; None when none is on disk."""
-        return its_inputs.database_catalog(self)
+        return execution_inputs.database_catalog(self)
 
-    download_asset = its_inputs.download_asset
-    download_dataset_bag = its_inputs.download_dataset_bag
-    add_input_dataset = its_inputs.add_input_dataset
-    list_input_datasets = its_inputs.list_input_datasets
-    list_assets = its_inputs.list_assets
+    download_asset = execution_inputs.download_asset
+    download_dataset_bag = execution_inputs.download_dataset_bag
+    add_input_dataset = execution_inputs.add_input_dataset
+    list_input_datasets = execution_inputs.list_input_datasets
+    list_assets = execution_inputs.list_assets
 
     # Nesting ---------------------------------------------------------------------------------------------------
 
-    add_nested_execution = its_parts.add_nested_execution
-    list_execution_children = its_parts.list_execution_children
-    list_execution_parents = its_parts.list_execution_parents
-    list_nested_executions = its_parts.list_nested_executions
-    list_parent_executions = its_parts.list_parent_executions
-    is_nested = its_parts.is_nested
-    is_parent = its_parts.is_parent
+    add_nested_execution = execution_nesting.add_nested_execution
+    list_execution_children = execution_nesting.list_execution_children
+    list_execution_parents = execution_nesting.list_execution_parents
+    list_nested_executions = execution_nesting.list_nested_executions
+    list_parent_executions = execution_nesting.list_parent_executions
+    is_nested = execution_nesting.is_nested
+    is_parent = execution_nesting.is_parent
 
     # ---------------------------------------------------------------------------------------------------------
 

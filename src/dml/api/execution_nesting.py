@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from dml.api import execution_record
+from dml.api.execution_record import ExecutionRecord
 from dml.deprecation import superseded
-from dml.execution import records
-from dml.execution.records import ExecutionRecord
 from dml.nesting import edit, tree
 
 if TYPE_CHECKING:
-    from dml.execution.execution import Execution
+    from dml.api.execution import Execution
 
 
 def add_nested_execution(execution: Execution, nested_execution: Any, sequence: int | None = None) -> None:
@@ -21,18 +21,18 @@ def add_nested_execution(execution: Execution, nested_execution: Any, sequence: 
         nested_execution: The part.
         sequence: Its place among the parts; None when they run side by side.
     """
-    child = records.rid_of(nested_execution)
+    child = execution_record.rid_of(nested_execution)
     edit.add_nested_execution(execution.place.catalog, execution.execution_rid, child, sequence=sequence)
 
 
 def list_execution_children(execution: Execution, recurse: bool = False) -> list[ExecutionRecord]:
     """The executions nested in it, by sequence; with ``recurse`` all levels, depth first, each once."""
-    return records.relatives(execution.place.catalog, execution.execution_rid, recurse=recurse)
+    return execution_record.relatives(execution.place.catalog, execution.execution_rid, recurse=recurse)
 
 
 def list_execution_parents(execution: Execution, recurse: bool = False) -> list[ExecutionRecord]:
     """The executions it is nested in; with ``recurse`` all levels, each once."""
-    return records.relatives(execution.place.catalog, execution.execution_rid, parents=True, recurse=recurse)
+    return execution_record.relatives(execution.place.catalog, execution.execution_rid, parents=True, recurse=recurse)
 
 
 def list_nested_executions(execution: Execution, recurse: bool = False) -> list[ExecutionRecord]:

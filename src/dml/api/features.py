@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from dml.deprecation import superseded
 
 if TYPE_CHECKING:
+    from dml.api.deriva_ml import DerivaML
     from dml.catalog.schema import Feature
     from dml.dataset.bag import FeatureValue
-    from dml.deriva_ml.facade import DerivaML
 
 
 def create_feature(

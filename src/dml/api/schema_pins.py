@@ -14,15 +14,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dml.api.schema_difference import SchemaDiff, compare_schemas
 from dml.catalog.schema import Schema
-from dml.deriva_ml.schema_difference import SchemaDiff, compare_schemas
 from dml.errors import ConflictError, IntegrityError
 from dml.safe_text import safe
 from dml.workspace.files import disk_errors, write_atomically
 
 if TYPE_CHECKING:
+    from dml.api.deriva_ml import DerivaML
     from dml.catalog.connection import Catalog
-    from dml.deriva_ml.facade import DerivaML
 
 __all__ = ["PinStatus", "copied_schema", "diff_schema", "pin_schema", "pin_status", "pinned_schema", "unpin_schema"]
 

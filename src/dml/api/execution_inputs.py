@@ -5,17 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dml.api import execution_record
 from dml.asset import execution_edges
 from dml.dataset.spec import DatasetSpec
-from dml.execution import inputs, records
+from dml.execution import inputs
 from dml.execution.asset_path import AssetFilePath
 from dml.workspace import inputs as registry_inputs
 
 if TYPE_CHECKING:
+    from dml.api.downloaded_datasets import DownloadedDatasets
+    from dml.api.execution import Execution
     from dml.dataset.bag import DatasetBag
     from dml.dataset.version import DatasetVersion
-    from dml.execution.downloaded import DownloadedDatasets
-    from dml.execution.execution import Execution
 
 __all__ = [
     "add_input_dataset",
@@ -101,9 +102,9 @@ def add_input_dataset(execution: Execution, rid: str, version: DatasetVersion | 
     )
 
 
-def list_input_datasets(execution: Execution) -> list[records.InputDataset]:
+def list_input_datasets(execution: Execution) -> list[execution_record.InputDataset]:
     """The datasets it read, as the catalog has them."""
-    return records.input_datasets(execution.place.catalog, execution.execution_rid)
+    return execution_record.input_datasets(execution.place.catalog, execution.execution_rid)
 
 
 def list_assets(execution: Execution, asset_role: str | None = None) -> list[execution_edges.AssetEdge]:
@@ -113,7 +114,7 @@ def list_assets(execution: Execution, asset_role: str | None = None) -> list[exe
 
 def database_catalog(execution: Execution) -> DownloadedDatasets | None:
     """Its downloaded datasets, asked as one would ask the catalog; None when none is on disk."""
-    from dml.execution.downloaded import DownloadedDatasets
+    from dml.api.downloaded_datasets import DownloadedDatasets
     from dml.execution.input_bags import input_bags
 
     bags = input_bags(execution.place, execution.execution_rid)

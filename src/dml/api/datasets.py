@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from dml.api.dataset_handle import DatasetHandle
 from dml.dataset.spec import DatasetSpec
 from dml.dataset.version import DatasetVersion, VersionPart
 from dml.deprecation import superseded
-from dml.execution.datasets import DatasetHandle
 
 if TYPE_CHECKING:
+    from dml.api.deriva_ml import DerivaML
+    from dml.api.execution import Execution
     from dml.catalog.model import Table
     from dml.dataset.bag import DatasetBag
     from dml.dataset.lookup import VersionRow
     from dml.dataset.split import Split
-    from dml.deriva_ml.facade import DerivaML
-    from dml.execution.execution import Execution
 
 
 def find_datasets(
@@ -236,10 +236,10 @@ def bag_info(ml: DerivaML, dataset: DatasetSpec | str) -> dict[str, Any]:
     Returns:
         As there, with ``status`` (a cache tier), ``cache_path`` and ``versions_cached``.
     """
+    from dml.api.storage import cache_of
     from dml.cache.index import Index
     from dml.cache.status import status_of, versions_here
     from dml.dataset.lookup import resolve
-    from dml.deriva_ml.storage import cache_of
 
     spec = DatasetSpec.of(dataset)
     source = resolve(ml.catalog, spec)

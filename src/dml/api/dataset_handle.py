@@ -16,9 +16,9 @@ from dml.dataset.spec import DatasetSpec
 from dml.dataset.version import DatasetVersion, VersionPart
 
 if TYPE_CHECKING:
+    from dml.api.execution_record import ExecutionRecord
     from dml.catalog.connection import Catalog
     from dml.dataset.bag import DatasetBag
-    from dml.execution.records import ExecutionRecord
     from dml.workspace.session import Workplace
 
 __all__ = ["DatasetHandle"]
@@ -114,7 +114,7 @@ class DatasetHandle:
 
     def list_executions(self) -> list[ExecutionRecord]:
         """The executions that read it or made a version of it, the oldest first."""
-        from dml.execution.finding import find_executions
+        from dml.api.find_executions import find_executions
 
         return find_executions(self.catalog, dataset=self.dataset_rid)
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from dml.api.execution import Execution
+from dml.api.execution_record import ExecutionRecord, InputDataset
 from dml.errors import ConflictError
 from dml.execution import lifecycle
 from dml.execution.commit import CommitOptions
 from dml.execution.configuration import ExecutionConfiguration
 from dml.execution.creation import input_records
-from dml.execution.execution import Execution
-from dml.execution.records import ExecutionRecord, InputDataset
 from dml.execution.resolve_inputs import check_workflow_types, pinned, resolve_inputs
 from dml.execution.status import ExecutionStatus, effective_status
 from dml.upload.batch import collect

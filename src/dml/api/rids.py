@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from dml.errors import NotFoundError
 
 if TYPE_CHECKING:
+    from dml.api.deriva_ml import DerivaML
     from dml.catalog.rows import RowLocation
-    from dml.deriva_ml.facade import DerivaML
 
 
 def resolve_rid(ml: DerivaML, rid: str) -> RowLocation:

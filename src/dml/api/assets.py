@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from dml.api.execution_record import ExecutionRecord, record_of
 from dml.asset import execution_edges, lookup
 from dml.asset.execution_edges import AssetEdge
 from dml.asset.lookup import Asset
-from dml.execution.records import ExecutionRecord, record_of
 
 if TYPE_CHECKING:
+    from dml.api.dataset_handle import DatasetHandle
+    from dml.api.deriva_ml import DerivaML
     from dml.asset.file_spec import FileSpec
     from dml.catalog.model import Table
-    from dml.deriva_ml.facade import DerivaML
-    from dml.execution.datasets import DatasetHandle
 
 _FILE = "deriva-ml:File"
 
@@ -98,8 +98,8 @@ def add_files(
     description: str = "",
 ) -> DatasetHandle:
     """Make files known by reference, as ``Execution.add_files`` does, for an execution given by RID."""
+    from dml.api.dataset_handle import DatasetHandle
     from dml.execution.add_files import add_files as add
-    from dml.execution.datasets import DatasetHandle
 
     types = [dataset_types] if isinstance(dataset_types, str) else list(dataset_types or ())
     rid = ml.lookup_execution(execution_rid).execution_rid

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from dml.api import execution_record as execution_records
+from dml.api import find_executions as execution_search
+from dml.api.execution_record import ExecutionRecord
+from dml.api.find_executions import DatasetRole
 from dml.deprecation import superseded
 from dml.errors import NotFoundError
-from dml.execution import finding
-from dml.execution import records as execution_records
-from dml.execution.finding import DatasetRole
-from dml.execution.records import ExecutionRecord
 from dml.execution.workflow import Workflow
 
 if TYPE_CHECKING:
-    from dml.deriva_ml.facade import DerivaML
+    from dml.api.deriva_ml import DerivaML
+    from dml.api.experiments import Experiment
     from dml.execution.audit import ProvenanceReport
-    from dml.execution.experiments import Experiment
     from dml.lineage.result import LineageResult
 
 
@@ -49,7 +49,7 @@ def find_executions(
         dataset: Only those that have to do with this dataset.
         dataset_role: Whether they read it (``input``), made a version of it (``output``) or either.
     """
-    return finding.find_executions(
+    return execution_search.find_executions(
         ml.catalog,
         workflow_rid=workflow.workflow_rid if isinstance(workflow, Workflow) else workflow,
         workflow_type=workflow_type,
@@ -67,12 +67,12 @@ def find_executions_consuming(ml: DerivaML, rid: str) -> list[ExecutionRecord]:
         NotFoundError: There is no such row.
         UsageError: It is neither.
     """
-    return finding.find_executions_consuming(ml.catalog, rid)
+    return execution_search.find_executions_consuming(ml.catalog, rid)
 
 
 def multirun_status_summary(ml: DerivaML, workflow_rid: str) -> dict[str, Any]:
     """How many executions of a workflow are in which status: ``{"workflow_rid", "counts", "total"}``; one request."""
-    return finding.multirun_status_summary(ml.catalog, workflow_rid)
+    return execution_search.multirun_status_summary(ml.catalog, workflow_rid)
 
 
 def lookup_lineage(ml: DerivaML, rid: str, *, depth: int | None = None, max_executions: int = 500) -> LineageResult:
@@ -95,7 +95,7 @@ def lookup_experiment(ml: DerivaML, execution_rid: str) -> Experiment:
     Raises:
         NotFoundError: There is no such execution.
     """
-    from dml.execution.experiments import lookup_experiment as lookup
+    from dml.api.experiments import lookup_experiment as lookup
 
     return lookup(ml.catalog, execution_rid)
 
@@ -110,7 +110,7 @@ def find_experiments(
         workflow_rid: Only of this workflow.
         status: Only in this status, or one of these.
     """
-    from dml.execution.experiments import find_experiments as find
+    from dml.api.experiments import find_experiments as find
 
     return find(ml.catalog, workflow_rid=workflow_rid, status=status)
 

@@ -7,15 +7,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dml.api import registered_workflow as registered
+from dml.api.execution_record import ExecutionRecord
+from dml.api.registered_workflow import RegisteredWorkflow
 from dml.catalog import required_terms
-from dml.execution import registered_workflow as registered
-from dml.execution.records import ExecutionRecord
-from dml.execution.registered_workflow import RegisteredWorkflow
 from dml.execution.workflow import Workflow
 from dml.workflow.lookup import find_workflow
 
 if TYPE_CHECKING:
-    from dml.deriva_ml.facade import DerivaML
+    from dml.api.deriva_ml import DerivaML
 
 
 def create_workflow(

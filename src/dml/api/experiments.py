@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dml import directories
+from dml.api.execution_record import ExecutionRecord, InputDataset, lookup_execution, record_of
 from dml.asset.execution_edges import AssetEdge
 from dml.catalog.objects import download
 from dml.catalog.rows import read
 from dml.catalog.schema import EXECUTION
 from dml.catalog.url import condition, table_path
 from dml.errors import NotFoundError
-from dml.execution.records import ExecutionRecord, InputDataset, lookup_execution, record_of
 from dml.workspace.scratch import Scratch, scratch_below
 
 if TYPE_CHECKING:

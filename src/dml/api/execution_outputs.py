@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dml.api.execution_snapshot import PendingSummary
+from dml.api.execution_snapshot import pending_summary as count_pending
 from dml.asset.file_spec import FileSpec
 from dml.asset.record_class import AssetRecord, metadata_of
 from dml.catalog.retry_override import patience
@@ -14,8 +16,6 @@ from dml.deprecation import superseded
 from dml.execution.asset_path import AssetFilePath
 from dml.execution.commit import CommitOptions, commit
 from dml.execution.outputs import register_metrics, register_output
-from dml.execution.snapshots import PendingSummary
-from dml.execution.snapshots import pending_summary as count_pending
 from dml.execution.upload_directory import FileUploadState
 from dml.feature import staging as feature_staging
 from dml.upload.observer import ProgressCallback
@@ -24,9 +24,9 @@ from dml.workspace import assets, intents
 from dml.workspace.files import disk_errors, make_directory
 
 if TYPE_CHECKING:
+    from dml.api.dataset_handle import DatasetHandle
+    from dml.api.execution import Execution
     from dml.dataset.version import DatasetVersion
-    from dml.execution.datasets import DatasetHandle
-    from dml.execution.execution import Execution
 
 _DATASET_INTENT = "dataset"
 
@@ -104,8 +104,8 @@ def add_files(
     Returns:
         The dataset of the directory that holds all others.
     """
+    from dml.api.dataset_handle import DatasetHandle
     from dml.execution.add_files import add_files as add
-    from dml.execution.datasets import DatasetHandle
 
     execution.refuse_writing("make files known")
     types = [dataset_types] if isinstance(dataset_types, str) else list(dataset_types or ())
@@ -130,9 +130,9 @@ def create_dataset(
         version: Its first version; ``0.1.0`` when None.
         description: Markdown.
     """
+    from dml.api.dataset_handle import DatasetHandle
     from dml.dataset.curation import create_dataset as create
     from dml.dataset.curation import new_token
-    from dml.execution.datasets import DatasetHandle
 
     execution.refuse_writing("create a dataset")
     types = [dataset_types] if isinstance(dataset_types, str) else list(dataset_types or ())

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from dml.execution.configuration import ExecutionConfiguration
 
 if TYPE_CHECKING:
+    from dml.api.deriva_ml import DerivaML
     from dml.dataset.spec import DatasetSpec
-    from dml.deriva_ml.facade import DerivaML
     from dml.preflight.validation import DatasetSpecResult, ExecutionConfigurationValidationReport
 
 

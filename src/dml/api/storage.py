@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dml.api.deriva_ml import DerivaML
     from dml.cache.clear import Selection
     from dml.cache.inventory import CachedItem
     from dml.cache.layout import Cache
-    from dml.deriva_ml.facade import DerivaML
 
 _MEBIBYTE = 1 << 20
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
+from dml.api.execution_record import ExecutionRecord, record_of
 from dml.asset import execution_edges
 from dml.catalog.concurrency import gather
 from dml.catalog.rows import Row, locate, read, select, validate_rid
@@ -13,7 +14,6 @@ from dml.catalog.schema import EXECUTION, WORKFLOW
 from dml.catalog.url import condition, table_path
 from dml.errors import NotFoundError, UsageError
 from dml.execution.creation import DATASET_EXECUTION
-from dml.execution.records import ExecutionRecord, record_of
 from dml.execution.status import shown_status
 
 if TYPE_CHECKING:

@@ -7,20 +7,20 @@ from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dml.deriva_ml import (
+from dml.api import (
     assets,
+    catalog_executions,
     datasets,
     executions,
     features,
-    records,
-    rows,
+    rids,
     schema_pins,
     storage,
     validation,
     vocabularies,
     workflows,
 )
-from dml.deriva_ml.modes import mode_named, refusing_transport, set_levels
+from dml.api.offline import mode_named, refusing_transport, set_levels
 from dml.errors import ConflictError, UsageError
 from dml.target import Target
 from dml.workspace.session import Workplace
@@ -264,23 +264,23 @@ class DerivaML:
     pending_summary = executions.pending_summary
     commit_pending_executions = executions.commit_pending_executions
     gc_executions = executions.gc_executions
-    lookup_execution = records.lookup_execution
-    find_executions = records.find_executions
-    find_executions_consuming = records.find_executions_consuming
-    multirun_status_summary = records.multirun_status_summary
-    lookup_lineage = records.lookup_lineage
-    lookup_experiment = records.lookup_experiment
-    find_experiments = records.find_experiments
-    audit_provenance = records.audit_provenance
-    list_execution_children = records.list_execution_children
-    list_execution_parents = records.list_execution_parents
-    list_nested_executions = records.list_nested_executions
-    list_parent_executions = records.list_parent_executions
-    is_nested = records.is_nested
-    is_parent = records.is_parent
-    add_nested_execution = records.add_nested_execution
-    unknown_provenance_execution_rid = records.unknown_provenance_execution_rid
-    unknown_provenance_file_rid = records.unknown_provenance_file_rid
+    lookup_execution = catalog_executions.lookup_execution
+    find_executions = catalog_executions.find_executions
+    find_executions_consuming = catalog_executions.find_executions_consuming
+    multirun_status_summary = catalog_executions.multirun_status_summary
+    lookup_lineage = catalog_executions.lookup_lineage
+    lookup_experiment = catalog_executions.lookup_experiment
+    find_experiments = catalog_executions.find_experiments
+    audit_provenance = catalog_executions.audit_provenance
+    list_execution_children = catalog_executions.list_execution_children
+    list_execution_parents = catalog_executions.list_execution_parents
+    list_nested_executions = catalog_executions.list_nested_executions
+    list_parent_executions = catalog_executions.list_parent_executions
+    is_nested = catalog_executions.is_nested
+    is_parent = catalog_executions.is_parent
+    add_nested_execution = catalog_executions.add_nested_execution
+    unknown_provenance_execution_rid = catalog_executions.unknown_provenance_execution_rid
+    unknown_provenance_file_rid = catalog_executions.unknown_provenance_file_rid
 
     # Workflows ------------------------------------------------------------------------------------------------
 
@@ -337,10 +337,10 @@ class DerivaML:
 
     # Rows and the cache ---------------------------------------------------------------------------------------
 
-    resolve_rid = rows.resolve_rid
-    resolve_rids = rows.resolve_rids
-    chaise_url = rows.chaise_url
-    cite = rows.cite
+    resolve_rid = rids.resolve_rid
+    resolve_rids = rids.resolve_rids
+    chaise_url = rids.chaise_url
+    cite = rids.cite
     list_cached_bags = storage.list_cached_bags
     list_cached_assets = storage.list_cached_assets
     get_cache_size = storage.get_cache_size

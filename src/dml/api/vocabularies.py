@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from dml.api.deriva_ml import DerivaML
     from dml.catalog.model import Table
     from dml.catalog.vocabulary import Term
-    from dml.deriva_ml.facade import DerivaML
 
 
 def create_vocabulary(ml: DerivaML, name: str, comment: str = "", schema: str | None = None) -> Table:
