@@ -17,7 +17,7 @@ import pytest
 from cli.runner import DML
 from dml.cli.run_status import BottomLine, StatusLines, sentence, watcher
 from dml.execution.creation import NESTED_IN
-from dml.experiment.following import Following, RunView
+from dml.experiment.run_monitor import Following, RunView
 from dml.target import Target
 from dml.workspace.executions import compare_and_set_status, insert_execution
 from dml.workspace.session import Workplace

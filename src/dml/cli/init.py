@@ -25,7 +25,7 @@ def init(directory: Annotated[Path, Argument(metavar="DIR", help="Its directory;
 
     It runs on a new embedded catalog unless --catalog names another. Files that are there are never replaced.
     """
-    from dml.experiment.starting import start_project
+    from dml.experiment.scaffold import start_project
 
     invocation = current()
     given = {"host", "catalog"} & invocation.overrides.keys()

@@ -74,9 +74,9 @@ def run_notebook(
     from dml.cli.run import ask, refuse_problems, refuse_unloaded, site_of
     from dml.cli.run_view import configs_document, exit_code, outcome_document, render_configs, render_outcome
     from dml.errors import NotFoundError
-    from dml.experiment import running
+    from dml.experiment import run
     from dml.experiment.launch import NotebookRequest, run_notebook_file
-    from dml.experiment.launch_theirs import run_their_notebook
+    from dml.experiment.launch_deriva_ml import run_their_notebook
 
     notebook, overrides, given = _sorted(words, parameter or [])
     if not notebook.is_file():
@@ -107,7 +107,7 @@ def run_notebook(
         if cfg is not None:
             refuse_problems(composition, [job.problem for job in composition.jobs if not job.composed])
         flags = [*(["--cfg", cfg] if cfg else []), *(["--info", info] if info else [])]
-        raise typer.Exit(running.show(composition, flags))
+        raise typer.Exit(run.show(composition, flags))
     request = NotebookRequest(
         path=notebook.absolute(),
         config_name=name,
@@ -125,7 +125,7 @@ def run_notebook(
         raise typer.Exit(run_notebook_file(composition.project, request).code)
     ask(composition, yes=yes, allow_dirty=allow_dirty, checked=True, notebook=notebook.absolute())
     site = site_of(composition, allow_dirty)
-    outcome = running.run_notebook(composition, site, request, words_of_theirs)
+    outcome = run.run_notebook(composition, site, request, words_of_theirs)
     where = naming(site.target)
     console.emit("run_notebook", outcome_document(outcome), lambda: render_outcome(console, outcome, where))
     if not outcome.went_well:

@@ -29,7 +29,7 @@ from dml.cli.frame import command, current, single
 
 if TYPE_CHECKING:
     from dml.experiment.composition import Composition, ConfigProblem
-    from dml.experiment.running import Site
+    from dml.experiment.run import Site
 
 app = single("run")
 
@@ -74,7 +74,7 @@ def run(
     from dml.cli.experiment_options import composed, naming, sort_words
     from dml.cli.run_view import configs_document, exit_code, outcome_document, render_configs, render_outcome
     from dml.errors import UsageError
-    from dml.experiment import running
+    from dml.experiment import run
 
     words, rids = sort_words(overrides or [])
     if rids:
@@ -102,16 +102,16 @@ def run(
     if showing:
         if cfg is not None:
             refuse_problems(composition, [job.problem for job in composition.jobs if not job.composed])
-        raise typer.Exit(running.show(composition, _hydra_flags(cfg, info, resolve, package)))
+        raise typer.Exit(run.show(composition, _hydra_flags(cfg, info, resolve, package)))
     if resume is not None:
         if words or multirun:
             raise UsageError("a sweep is resumed as it was begun", hint=f"dml run --resume {resume}")
         site = site_of(composition, allow_dirty)
-        outcome = running.resume(composition, site, resume)
+        outcome = run.resume(composition, site, resume)
     else:
         ask(composition, yes=yes, allow_dirty=allow_dirty, checked=not no_preflight)
         site = site_of(composition, allow_dirty)
-        outcome = running.run(composition, site)
+        outcome = run.run(composition, site)
     console.emit("run", outcome_document(outcome), lambda: render_outcome(console, outcome, naming(site.target)))
     if not outcome.went_well:
         raise typer.Exit(exit_code(outcome))
@@ -137,7 +137,7 @@ def ask(composition: Composition, *, yes: bool, allow_dirty: bool, checked: bool
     from dml.cli.preflight_view import render
     from dml.cli.prompts import confirm
     from dml.errors import PreflightError, UsageError
-    from dml.experiment.running import is_dry_run
+    from dml.experiment.run import is_dry_run
     from dml.preflight.preflight import Options, preflight
     from dml.preflight.subject import subject_of_composition
 
@@ -197,7 +197,7 @@ def site_of(composition: Composition, allow_dirty: bool) -> Site:
     from dml.cli.experiment_options import default_target, workspace_of
     from dml.cli.run_status import watcher
     from dml.errors import UsageError
-    from dml.experiment.running import Site
+    from dml.experiment.run import Site
     from dml.preflight.subject import subject_of_composition
 
     subject = subject_of_composition(composition, default_target=default_target())

@@ -20,7 +20,7 @@ from dml.safe_text import safe
 
 if TYPE_CHECKING:
     from dml.cli.invocation import Invocation
-    from dml.experiment.following import RunView, Watcher
+    from dml.experiment.run_monitor import RunView, Watcher
 
 __all__ = ["BottomLine", "StatusLines", "sentence", "watcher"]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dml.cli.output import Console
     from dml.experiment.composition import Composition
-    from dml.experiment.running import Outcome
+    from dml.experiment.run import Outcome
 
 __all__ = ["configs_document", "exit_code", "outcome_document", "render_configs", "render_outcome"]
 

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from dml.execution.workflow import Workflow
     from dml.experiment.base_config import BaseConfig, DerivaBaseConfig, base_defaults
     from dml.experiment.catalog_config import DerivaMLConfig
-    from dml.experiment.described import DescribedList, with_description
+    from dml.experiment.described_list import DescribedList, with_description
     from dml.experiment.input_specs import AssetRID, AssetSpecConfig, DatasetSpecConfig, LocalFileConfig
-    from dml.experiment.loading import load_configs
+    from dml.experiment.load_configs import load_configs
     from dml.experiment.model_config import create_model_config
     from dml.experiment.model_protocol import DerivaMLModel
     from dml.experiment.model_run import reset_multirun_state, run_model
@@ -37,7 +37,7 @@ HOMES = {
     "DerivaBaseConfig": "dml.experiment.base_config",
     "DerivaMLConfig": "dml.experiment.catalog_config",
     "DerivaMLModel": "dml.experiment.model_protocol",
-    "DescribedList": "dml.experiment.described",
+    "DescribedList": "dml.experiment.described_list",
     "ExecutionConfiguration": "dml.execution.configuration",
     "LocalFile": "dml.execution.configuration",
     "LocalFileConfig": "dml.experiment.input_specs",
@@ -49,13 +49,13 @@ HOMES = {
     "get_multirun_config": "dml.experiment.multirun_configs",
     "get_notebook_configuration": "dml.experiment.notebook_configs",
     "list_multirun_configs": "dml.experiment.multirun_configs",
-    "load_configs": "dml.experiment.loading",
+    "load_configs": "dml.experiment.load_configs",
     "multirun_config": "dml.experiment.multirun_configs",
     "notebook_config": "dml.experiment.notebook_configs",
     "reset_multirun_state": "dml.experiment.model_run",
     "run_model": "dml.experiment.model_run",
     "run_notebook": "dml.experiment.notebook_run",
-    "with_description": "dml.experiment.described",
+    "with_description": "dml.experiment.described_list",
 }
 """Public name → the module that defines it."""
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from dml import directories
 from dml.errors import DmlError
-from dml.experiment.following import saved_rid
 from dml.experiment.project import Project
+from dml.experiment.run_monitor import saved_rid
 from dml.experiment.worker_process import clean_environment
 from dml.safe_text import safe
 from dml.workspace.scratch import Scratch, scratch_below

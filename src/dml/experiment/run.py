@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dml.errors import UsageError
-from dml.experiment.following import Following, Watcher
 from dml.experiment.launch import (
     JobRequest,
     Launched,
@@ -21,7 +20,8 @@ from dml.experiment.launch import (
     run_dml_project,
     run_notebook_file,
 )
-from dml.experiment.launch_theirs import run_their_notebook, run_theirs
+from dml.experiment.launch_deriva_ml import run_their_notebook, run_theirs
+from dml.experiment.run_monitor import Following, Watcher
 from dml.experiment.sweep_end import JobState
 
 if TYPE_CHECKING:
