@@ -32,7 +32,7 @@ def _measured(home: Path) -> Iterator[str]:
     from dml.embedded.serve import running
     from dml.execution.configuration import AssetSpec, DatasetSpec, ExecutionConfiguration, Workflow
     from dml.preflight.preflight import look_at, preflight
-    from dml.preflight.subject import subject_of_configuration
+    from dml.preflight.run_plan import subject_of_configuration
     from dml.target import Target
     from dml.workspace import layout
 

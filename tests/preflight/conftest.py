@@ -13,7 +13,7 @@ from dml.experiment.composition import ComposeRequest, compose
 from dml.experiment.project import find_project
 from dml.preflight.preflight import Options, look_at, preflight, selected_groups
 from dml.preflight.results import Report
-from dml.preflight.subject import Subject, subject_of_composition
+from dml.preflight.run_plan import Subject, subject_of_composition
 from dml.target import Target
 from dml.workspace import layout
 from experiments import RetinaProject

@@ -11,10 +11,10 @@ from dml.catalog.connection import connect
 from dml.dataset.members import add_members
 from dml.experiment.composition import ComposeRequest, compose
 from dml.experiment.project import find_project
-from dml.preflight.fixing import fix
+from dml.preflight.fix import fix
 from dml.preflight.preflight import look_at, preflight
 from dml.preflight.results import Report, State
-from dml.preflight.subject import subject_of_composition
+from dml.preflight.run_plan import subject_of_composition
 from dml.workspace import layout
 from experiments import RetinaProject
 from targets import Place

@@ -21,13 +21,13 @@ from dml.experiment.composition import ComposeRequest, Composition, Function, Jo
 from dml.experiment.inputs import InputAsset, InputDataset, InputFile
 from dml.experiment.project import Project
 from dml.preflight.cache_tiers import CacheTiers
+from dml.preflight.check_context import Look
 from dml.preflight.checks import environment, identity
 from dml.preflight.code_facts import CodeFacts
 from dml.preflight.facts import DatasetRow, Details, Rows
-from dml.preflight.look import Look
 from dml.preflight.preflight import Options, look_at, preflight
 from dml.preflight.results import Result, State
-from dml.preflight.subject import Subject, WantedWorkflow, subject_of_composition
+from dml.preflight.run_plan import Subject, WantedWorkflow, subject_of_composition
 from dml.target import Target
 
 OK, WARNING, FAILED, SKIPPED = State.OK, State.WARNING, State.FAILED, State.SKIPPED

@@ -10,7 +10,7 @@ from dml.catalog.connection import Catalog, connect
 from dml.execution.configuration import AssetSpec, DatasetSpec, ExecutionConfiguration, Workflow
 from dml.preflight.preflight import Options, look_at, preflight
 from dml.preflight.results import Report, State
-from dml.preflight.subject import subject_of_configuration
+from dml.preflight.run_plan import subject_of_configuration
 from dml.workspace import layout
 from targets import Place
 

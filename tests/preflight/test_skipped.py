@@ -14,9 +14,9 @@ from dml.experiment.composition import ComposeRequest, Composition, ConfigProble
 from dml.experiment.inputs import InputAsset, InputDataset
 from dml.experiment.project import Project
 from dml.preflight.cache_tiers import CacheTiers
-from dml.preflight.look import Look
+from dml.preflight.check_context import Look
 from dml.preflight.results import Result, State
-from dml.preflight.subject import Subject, WantedWorkflow
+from dml.preflight.run_plan import Subject, WantedWorkflow
 from dml.target import Target
 
 PROBLEM = ConfigProblem("compose", "no such option")

@@ -23,9 +23,9 @@ from dml.cli.experiment_options import (
 from dml.cli.frame import command, current, single
 
 if TYPE_CHECKING:
-    from dml.preflight.look import Look
+    from dml.preflight.check_context import Look
     from dml.preflight.preflight import Options
-    from dml.preflight.subject import Subject
+    from dml.preflight.run_plan import Subject
 
 app = single("preflight")
 
@@ -75,10 +75,10 @@ def preflight(
     from dml.cli.experiment_options import composed, default_target, sort_words
     from dml.cli.preflight_view import document, render
     from dml.errors import UsageError
-    from dml.preflight.fixing import fix
+    from dml.preflight.fix import fix
     from dml.preflight.preflight import Options, selected_groups
     from dml.preflight.preflight import preflight as run
-    from dml.preflight.subject import subject_of_composition
+    from dml.preflight.run_plan import subject_of_composition
 
     options = Options(offline=offline, exact=exact, groups=selected_groups(only or (), skip or ()))
     words, direct = sort_words(overrides or [])
@@ -130,7 +130,7 @@ def _direct(config: Path | None, rids: list[str], datasets: list[str], assets: l
     from dml.cli.experiment_options import default_target
     from dml.dataset.spec import DatasetSpec
     from dml.execution.configuration import AssetSpec, ExecutionConfiguration, load_configuration
-    from dml.preflight.subject import subject_of_configuration
+    from dml.preflight.run_plan import subject_of_configuration
 
     base = load_configuration(config) if config is not None else ExecutionConfiguration()
     named = [DatasetSpec.parse(one) for one in [*datasets, *(rid for rid in rids if "@" in rid)]]

@@ -139,7 +139,7 @@ def ask(composition: Composition, *, yes: bool, allow_dirty: bool, checked: bool
     from dml.errors import PreflightError, UsageError
     from dml.experiment.run import is_dry_run
     from dml.preflight.preflight import Options, preflight
-    from dml.preflight.subject import subject_of_composition
+    from dml.preflight.run_plan import subject_of_composition
 
     if checked:
         subject = subject_of_composition(
@@ -198,7 +198,7 @@ def site_of(composition: Composition, allow_dirty: bool) -> Site:
     from dml.cli.run_status import watcher
     from dml.errors import UsageError
     from dml.experiment.run import Site
-    from dml.preflight.subject import subject_of_composition
+    from dml.preflight.run_plan import subject_of_composition
 
     subject = subject_of_composition(composition, default_target=default_target())
     workspace = workspace_of(subject.target, composition)

@@ -22,8 +22,8 @@ from dml.dataset.member_sizes import Sizes, live_sizes
 from dml.errors import UsageError
 from dml.experiment.inputs import InputDataset
 from dml.preflight.cache_tiers import CacheTiers
-from dml.preflight.once import Once
-from dml.preflight.subject import Subject
+from dml.preflight.lazy import Once
+from dml.preflight.run_plan import Subject
 
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog, Identity

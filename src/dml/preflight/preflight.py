@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from dml.errors import DmlError, UsageError
 from dml.preflight.cache_tiers import CacheTiers
-from dml.preflight.card import card_of
+from dml.preflight.check_context import Check, Look
 from dml.preflight.code_facts import read_code
 from dml.preflight.facts import CatalogFacts
-from dml.preflight.look import Check, Look
-from dml.preflight.once import Once
+from dml.preflight.lazy import Once
 from dml.preflight.results import GROUPS, Report, Result, State, skipped
-from dml.preflight.subject import Subject
+from dml.preflight.run_plan import Subject
+from dml.preflight.run_summary import card_of
 
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog

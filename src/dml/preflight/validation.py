@@ -15,7 +15,7 @@ from dml.execution.configuration import AssetSpec, DatasetSpec, ExecutionConfigu
 from dml.preflight.cache_tiers import CacheTiers
 from dml.preflight.checks.datasets import version_of
 from dml.preflight.facts import CatalogFacts, Details, Rows
-from dml.preflight.subject import subject_of_configuration
+from dml.preflight.run_plan import subject_of_configuration
 
 if TYPE_CHECKING:
     from dml.api.deriva_ml import DerivaML

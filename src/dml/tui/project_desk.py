@@ -156,7 +156,7 @@ class ProjectDesk:
             DmlError: There is no project any more, or its interpreter or the catalog's credential cannot be used.
         """
         from dml.preflight.preflight import look_at, preflight
-        from dml.preflight.subject import subject_of_composition
+        from dml.preflight.run_plan import subject_of_composition
 
         composition = self._composed(experiment.words, others=True, packages=True)
         subject = subject_of_composition(composition, default_target=self._target)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from dml.experiment.inputs import InputAsset
 from dml.formatting import binary_size
+from dml.preflight.check_context import Look
 from dml.preflight.facts import Details, Rows, is_rid
-from dml.preflight.look import Look
 from dml.preflight.results import Result, failed, ok, skipped
 
 GROUP = "assets"

@@ -13,8 +13,8 @@ from dml.cache.tiers import Tier
 from dml.dataset.member_sizes import exact_size
 from dml.experiment.inputs import InputDataset
 from dml.formatting import binary_size
+from dml.preflight.check_context import Look
 from dml.preflight.checks.datasets import version_of
-from dml.preflight.look import Look
 from dml.preflight.results import Result, failed, ok, skipped, warning
 
 GROUP = "cache"

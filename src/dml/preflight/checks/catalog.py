@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dml.errors import DmlError
-from dml.preflight.look import Look
+from dml.preflight.check_context import Look
 from dml.preflight.results import Result, failed, ok, skipped, warning
 
 GROUP = "catalog"

@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterator
 
 from dml.errors import DmlError
+from dml.preflight.check_context import Look
 from dml.preflight.code_facts import CodeFacts
-from dml.preflight.look import Look
 from dml.preflight.results import Result, failed, ok, skipped, warning
 
 GROUP = "code"

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from dml.experiment.composition import Composition, ConfigProblem
 from dml.formatting import count
-from dml.preflight.card import parameters_of
-from dml.preflight.look import Look
+from dml.preflight.check_context import Look
 from dml.preflight.results import Result, failed, ok, skipped, warning
+from dml.preflight.run_summary import parameters_of
 
 GROUP = "configuration"
 

@@ -8,8 +8,8 @@ from dml.dataset.lookup import VersionRow
 from dml.dataset.version import DatasetVersion
 from dml.errors import UsageError
 from dml.experiment.inputs import InputDataset
+from dml.preflight.check_context import Look
 from dml.preflight.facts import DatasetRow, Details, Rows, is_rid
-from dml.preflight.look import Look
 from dml.preflight.results import Result, failed, ok, skipped, warning
 
 GROUP = "datasets"

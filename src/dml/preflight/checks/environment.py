@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from dml.experiment.composition import Composition
 from dml.experiment.worker_process import clean_environment
-from dml.preflight.look import Look
+from dml.preflight.check_context import Look
 from dml.preflight.results import Result, failed, ok, skipped, warning
 
 GROUP = "environment"

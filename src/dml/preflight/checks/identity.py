@@ -8,7 +8,7 @@ from typing import Final
 from dml.catalog.credentials import sign_in_hint
 from dml.catalog.schema import EXECUTION
 from dml.errors import AuthError, DmlError
-from dml.preflight.look import Look
+from dml.preflight.check_context import Look
 from dml.preflight.results import Result, failed, ok, skipped
 
 GROUP = "identity"

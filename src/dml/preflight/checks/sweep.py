@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from dml.preflight.look import Look
+from dml.preflight.check_context import Look
 from dml.preflight.results import Result, ok, skipped, warning
 
 GROUP = "sweep"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from dml.preflight.check_context import Look
 from dml.preflight.checks.workflow import nearest_terms
 from dml.preflight.facts import ASSET_TYPE
-from dml.preflight.look import Look
 from dml.preflight.results import Result, ok, skipped, warning
 
 GROUP = "vocabulary"

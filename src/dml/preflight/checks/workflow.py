@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 
 from dml.catalog.vocabulary import Term
 from dml.errors import DmlError
+from dml.preflight.check_context import Look
 from dml.preflight.facts import WORKFLOW_TYPE, is_rid
-from dml.preflight.look import Look
 from dml.preflight.results import Result, failed, ok, skipped, warning
-from dml.preflight.subject import WantedWorkflow
+from dml.preflight.run_plan import WantedWorkflow
 
 GROUP = "workflow"
 

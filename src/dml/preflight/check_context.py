@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from dml.preflight.cache_tiers import CacheTiers
     from dml.preflight.code_facts import CodeFacts
     from dml.preflight.facts import CatalogFacts
-    from dml.preflight.once import Once
-    from dml.preflight.subject import Subject
+    from dml.preflight.lazy import Once
+    from dml.preflight.run_plan import Subject
     from dml.workspace.layout import Workspace
 
 __all__ = ["Check", "Look"]

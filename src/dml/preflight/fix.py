@@ -14,7 +14,7 @@ from dml.preflight.checks.datasets import version_of
 from dml.progress import SILENT, Progress
 
 if TYPE_CHECKING:
-    from dml.preflight.look import Look
+    from dml.preflight.check_context import Look
 
 __all__ = ["fix"]
 

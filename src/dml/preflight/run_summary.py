@@ -7,7 +7,7 @@ from typing import Any
 
 from dml.errors import DmlError
 from dml.experiment.composition import Composition
-from dml.preflight.look import Look
+from dml.preflight.check_context import Look
 from dml.preflight.results import Card
 
 __all__ = ["card_of", "parameters_of"]
