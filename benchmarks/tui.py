@@ -21,7 +21,7 @@ from dml.cache.inventory import CachedItem
 from dml.execution.local_list import ExecutionSummary
 from dml.tui.cache_views import COLUMNS as CACHE_COLUMNS
 from dml.tui.cache_views import cells_of as cache_cells
-from dml.tui.views import COLUMNS, cells_of
+from dml.tui.execution_views import COLUMNS, cells_of
 
 TITLE = "the dashboard beside an equal bare DataTable"
 

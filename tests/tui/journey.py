@@ -21,10 +21,10 @@ from dml.execution.local_list import ExecutionDetails, ExecutionSummary
 from dml.preflight.preflight import Told
 from dml.preflight.results import Report, Result
 from dml.tui.app import Dashboard
-from dml.tui.cache_desk import CacheState
-from dml.tui.history import Branch
+from dml.tui.lineage_branches import Branch
+from dml.tui.live_cache_reader import CacheState
+from dml.tui.live_project_reader import Experiment, ProjectState
 from dml.tui.messages import DetailsChanged, LocalChanged, RemoteChanged
-from dml.tui.project_desk import Experiment, ProjectState
 from dml.tui.source import Post
 from dml.tui.state import Details, Local, Remote
 from dml.tui.widgets.key_line import KeyLine

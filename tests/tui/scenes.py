@@ -13,8 +13,8 @@ from dml.cache.inventory import CachedItem, Kind
 from dml.cache.tiers import Tier
 from dml.preflight.results import Card, Report, failed, ok, skipped, warning
 from dml.tui.app import Dashboard
-from dml.tui.history import Branch
-from dml.tui.project_desk import Experiment, ProjectState
+from dml.tui.lineage_branches import Branch
+from dml.tui.live_project_reader import Experiment, ProjectState
 from dml.tui.state import Commit, FileProgress
 from dml.workspace.assets import AssetRow, FileIdentity
 from dml.workspace.inputs import InputRecord

@@ -13,12 +13,12 @@ from dml.cli.commands import root
 from dml.cli.invocation import Invocation, enter
 from dml.target import Target
 from dml.tui.action_table import ACTIONS, actions_of
+from dml.tui.action_targets import Subject
 from dml.tui.actions import Action
 from dml.tui.app import SCREENS
 from dml.tui.operations import Operations
-from dml.tui.own_actions import OwnActions
 from dml.tui.state import Commit
-from dml.tui.subjects import Subject
+from dml.tui.ui_actions import OwnActions
 from dml.workspace.pending import Pending
 from tui.journey import process, summary
 

@@ -13,8 +13,8 @@ from dml.cache.tiers import Tier
 from dml.catalog.connection import Catalog
 from dml.catalog.rows import select
 from dml.tui.app import Dashboard
-from dml.tui.cache_desk import CacheState
 from dml.tui.cache_views import ordered
+from dml.tui.live_cache_reader import CacheState
 from dml.tui.screens.cache import summary_of
 from dml.tui.screens.dialogs import Question
 from tui.conftest import Run

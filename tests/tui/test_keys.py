@@ -10,8 +10,8 @@ from textual.pilot import Pilot
 
 from dml.preflight.results import Card, Report
 from dml.tui.action_table import ACTIONS
-from dml.tui.history import Branch
-from dml.tui.project_desk import ProjectState
+from dml.tui.lineage_branches import Branch
+from dml.tui.live_project_reader import ProjectState
 from dml.tui.state import Commit, FileProgress
 from dml.tui.widgets.key_line import GIVE_WAY, KeyLine
 from dml.workspace.pending import Pending

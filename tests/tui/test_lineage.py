@@ -19,7 +19,7 @@ from dml.lineage.graph import Asset, Condition, DatasetState, Edge, Flow, Graph
 from dml.lineage.graph import Execution as RunNode
 from dml.nesting import add_nested_execution
 from dml.tui.app import Dashboard
-from dml.tui.history import AT_ONCE, Branch, Histories, _branch
+from dml.tui.lineage_branches import AT_ONCE, Branch, Histories, _branch
 from dml.tui.screens.lineage import LineageScreen
 from tui.conftest import Run
 from tui.journey import dashboard, drive, some_executions, text_of, until

@@ -15,7 +15,7 @@ from dml.directories import state_directory
 from dml.errors import DmlError
 from dml.preflight.results import Card, Report, failed, ok
 from dml.tui.app import Dashboard
-from dml.tui.project_desk import ProjectState
+from dml.tui.live_project_reader import ProjectState
 from dml.tui.screens.dialogs import Question
 from experiments import RetinaProject
 from preflight.world import make_world

@@ -7,9 +7,9 @@ from textual.pilot import Pilot
 
 from dml.api.execution import Execution
 from dml.tui.app import Dashboard
-from dml.tui.local import LocalReader
-from dml.tui.remote import RemoteReader
+from dml.tui.catalog_reader import RemoteReader
 from dml.tui.state import Local, Remote
+from dml.tui.workspace_reader import LocalReader
 from tui.journey import drive, text_of, until
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from dml.tui.actions import CACHE, EXECUTIONS, LINEAGE, PREFLIGHT, UPLOADS, Action, Danger
-from dml.tui.subjects import (
+from dml.tui.action_targets import (
     can_abort,
     can_cancel,
     can_check,
@@ -22,6 +21,7 @@ from dml.tui.subjects import (
     is_over,
     is_pinned,
 )
+from dml.tui.actions import CACHE, EXECUTIONS, LINEAGE, PREFLIGHT, UPLOADS, Action, Danger
 
 _BOTH = (EXECUTIONS, UPLOADS)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from dml.safe_text import safe
-from dml.tui.subjects import Subject
+from dml.tui.action_targets import Subject
 
 EXECUTIONS, UPLOADS, CACHE, LINEAGE, PREFLIGHT = "executions", "uploads", "cache", "lineage", "preflight"
 """The screens, as actions name them."""

@@ -16,21 +16,21 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from dml.safe_text import safe
+from dml.tui.action_runner import Performer
 from dml.tui.action_table import actions_of
+from dml.tui.action_targets import Subject
 from dml.tui.actions import Action
-from dml.tui.guard import crash_message, record_crash
+from dml.tui.crash_guard import crash_message, record_crash
 from dml.tui.messages import DetailsChanged, LocalChanged, RemoteChanged, SourceStopped
-from dml.tui.own_actions import OwnActions
-from dml.tui.performing import Performer
 from dml.tui.screens.cache import CacheScreen
+from dml.tui.screens.dashboard_screen import DashboardScreen
 from dml.tui.screens.executions import ExecutionsScreen
-from dml.tui.screens.frame import DashboardScreen
 from dml.tui.screens.lineage import LineageScreen
 from dml.tui.screens.preflight import PreflightScreen
 from dml.tui.screens.uploads import UploadsScreen
 from dml.tui.source import WORKSPACE
 from dml.tui.state import Details, Local, Remote
-from dml.tui.subjects import Subject
+from dml.tui.ui_actions import OwnActions
 from dml.tui.widgets.choices import Choices
 from dml.tui.widgets.command_line import CommandLine
 from dml.tui.widgets.row_list import RowList
@@ -38,10 +38,10 @@ from dml.tui.widgets.status_bar import StatusBar
 from dml.workspace.times import utc_now
 
 if TYPE_CHECKING:
-    from dml.tui.cache_desk import CacheReader
-    from dml.tui.history import Histories
+    from dml.tui.lineage_branches import Histories
+    from dml.tui.live_cache_reader import CacheReader
+    from dml.tui.live_project_reader import ProjectReader
     from dml.tui.operations import Operations
-    from dml.tui.project_desk import ProjectReader
     from dml.tui.source import Source
 
 SCREENS: tuple[type[DashboardScreen], ...] = (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from dml.formatting import UNKNOWN, binary_size, count, relative_time
 from dml.safe_text import safe
-from dml.tui.views import TEXT_LIMIT
+from dml.tui.execution_views import TEXT_LIMIT
 from dml.tui.widgets.row_list import RowCell, RowColumn
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from rich.text import Text
 from dml.formatting import binary_size, count, duration
 from dml.preflight.results import GROUPS, State
 from dml.safe_text import safe
-from dml.tui.project_desk import CheckState
-from dml.tui.views import TEXT_LIMIT
+from dml.tui.execution_views import TEXT_LIMIT
+from dml.tui.live_project_reader import CheckState
 from dml.tui.widgets.row_list import RowCell, RowColumn
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dml.tui.app import Dashboard
-from dml.tui.cache_desk import CacheDesk
-from dml.tui.history import Histories
+from dml.tui.lineage_branches import Histories
+from dml.tui.live_cache_reader import CacheDesk
+from dml.tui.live_project_reader import ProjectDesk
 from dml.tui.operations import Operations
-from dml.tui.project_desk import ProjectDesk
 from dml.tui.source import LiveSource
 from dml.workspace.session import Workplace
 

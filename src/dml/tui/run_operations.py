@@ -12,8 +12,8 @@ from dml import directories
 from dml.errors import NotFoundError
 from dml.formatting import home_shortened
 from dml.safe_text import safe
-from dml.tui.local import last_lines
 from dml.tui.processes import Ended, Surroundings, went_well_or_was_ended
+from dml.tui.workspace_reader import last_lines
 
 _LAST_WORDS = 3
 

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Protocol
 from textual.message import Message
 
 from dml.errors import DmlError
-from dml.tui.local import LocalReader
+from dml.tui.catalog_reader import RemoteReader
 from dml.tui.messages import DetailsChanged, LocalChanged, RemoteChanged, SourceStopped
-from dml.tui.remote import RemoteReader
 from dml.tui.state import Details, Local
+from dml.tui.workspace_reader import LocalReader
 
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog

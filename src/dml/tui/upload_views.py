@@ -7,8 +7,8 @@ from typing import Final, NamedTuple
 
 from dml.formatting import binary_size, count, duration
 from dml.safe_text import safe
+from dml.tui.execution_views import TEXT_LIMIT
 from dml.tui.state import Commit, FileProgress
-from dml.tui.views import TEXT_LIMIT
 from dml.tui.widgets.row_list import RowCell, RowColumn
 
 BAR = 10

@@ -12,15 +12,15 @@ from textual.widgets import Static
 from dml.errors import DmlError
 from dml.formatting import binary_size, count
 from dml.safe_text import safe
+from dml.tui.action_targets import Subject
 from dml.tui.actions import CACHE
 from dml.tui.cache_views import COLUMNS, cells_of, ordered
-from dml.tui.screens.frame import DashboardScreen
-from dml.tui.subjects import Subject
+from dml.tui.screens.dashboard_screen import DashboardScreen
 from dml.tui.widgets.row_list import RowCell, RowList
 
 if TYPE_CHECKING:
     from dml.cache.inventory import CachedItem
-    from dml.tui.cache_desk import CacheState
+    from dml.tui.live_cache_reader import CacheState
 
 LOOK = 1.0
 """Seconds between two looks at the cache's index while the screen shows."""

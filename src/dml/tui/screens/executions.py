@@ -9,10 +9,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from dml.execution.local_list import ExecutionSummary
+from dml.tui.action_targets import Subject
 from dml.tui.actions import EXECUTIONS
-from dml.tui.screens.frame import DashboardScreen
-from dml.tui.subjects import Subject
-from dml.tui.views import COLUMNS, ORDERS, TABS, arranged, cells_of
+from dml.tui.execution_views import COLUMNS, ORDERS, TABS, arranged, cells_of
+from dml.tui.screens.dashboard_screen import DashboardScreen
 from dml.tui.widgets.choices import Choices
 from dml.tui.widgets.detail_pane import DetailPane
 from dml.tui.widgets.row_list import RowCell, RowList

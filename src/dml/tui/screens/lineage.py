@@ -12,10 +12,10 @@ from textual.widgets.tree import TreeNode
 
 from dml.errors import DmlError
 from dml.safe_text import safe
+from dml.tui.action_targets import Subject
 from dml.tui.actions import LINEAGE
-from dml.tui.history import Branch
-from dml.tui.screens.frame import DashboardScreen
-from dml.tui.subjects import Subject
+from dml.tui.lineage_branches import Branch
+from dml.tui.screens.dashboard_screen import DashboardScreen
 
 WAYS = {
     "backward": ("What led to {rid}", "dml lineage {rid}"),

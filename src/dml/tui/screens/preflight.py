@@ -17,11 +17,11 @@ from textual.widgets import Static
 from dml.errors import DmlError
 from dml.formatting import home_shortened
 from dml.safe_text import safe
+from dml.tui.action_targets import Subject
 from dml.tui.actions import PREFLIGHT
 from dml.tui.check_views import COLUMNS, cells_of
-from dml.tui.project_desk import CheckState, Experiment, ProjectState
-from dml.tui.screens.frame import DashboardScreen
-from dml.tui.subjects import Subject
+from dml.tui.live_project_reader import CheckState, Experiment, ProjectState
+from dml.tui.screens.dashboard_screen import DashboardScreen
 from dml.tui.widgets.check_pane import CheckPane
 from dml.tui.widgets.row_list import RowList
 

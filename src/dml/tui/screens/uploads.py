@@ -9,9 +9,9 @@ from textual.app import ComposeResult
 from textual.widgets import Static
 
 from dml.safe_text import safe
+from dml.tui.action_targets import Subject
 from dml.tui.actions import UPLOADS
-from dml.tui.screens.frame import DashboardScreen
-from dml.tui.subjects import Subject
+from dml.tui.screens.dashboard_screen import DashboardScreen
 from dml.tui.upload_views import COLUMNS, UploadLine, cells_of, lines_of, numbers_of
 from dml.tui.widgets.row_list import RowList
 

@@ -10,7 +10,7 @@ from textual.widgets import Static
 
 from dml.safe_text import safe
 from dml.tui.check_views import grid_of
-from dml.tui.project_desk import CheckState
+from dml.tui.live_project_reader import CheckState
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult

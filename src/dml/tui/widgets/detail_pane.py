@@ -13,8 +13,8 @@ from textual.widgets import Static
 
 from dml.formatting import UNKNOWN, binary_size, count, duration, relative_time
 from dml.safe_text import safe
+from dml.tui.execution_views import length_of, status_of
 from dml.tui.state import Details, Remote
-from dml.tui.views import length_of, status_of
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult

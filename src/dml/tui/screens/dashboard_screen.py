@@ -15,7 +15,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 
 from dml.tui.action_table import BY_NAME, actions_of
-from dml.tui.subjects import Subject
+from dml.tui.action_targets import Subject
 from dml.tui.widgets.choices import Choices
 from dml.tui.widgets.command_line import CommandLine
 from dml.tui.widgets.key_line import KeyLine

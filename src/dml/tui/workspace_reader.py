@@ -11,9 +11,9 @@ from dml.errors import DmlError, NotFoundError
 from dml.execution.local_list import ExecutionSummary, details_of
 from dml.execution.run_program import LOG_NAME
 from dml.execution.status import ExecutionStatus, effective_status
-from dml.tui.commits import CommitReader
 from dml.tui.progress_records import ProgressRecords
 from dml.tui.state import Details, Local
+from dml.tui.upload_states import CommitReader
 from dml.workspace.connection import Fingerprint, fingerprint
 from dml.workspace.liveness import Liveness, list_liveness
 from dml.workspace.queries import Brief, list_briefs

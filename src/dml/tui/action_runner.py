@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from dml.errors import DmlError
 from dml.safe_text import safe
+from dml.tui.action_targets import Subject
 from dml.tui.actions import Action, Danger
 from dml.tui.screens.dialogs import Question
-from dml.tui.subjects import Subject
 
 if TYPE_CHECKING:
     from dml.tui.app import Dashboard
     from dml.tui.operations import Operations
-    from dml.tui.own_actions import OwnActions
+    from dml.tui.ui_actions import OwnActions
 
 _COMMANDS_SHOWN = 5
 

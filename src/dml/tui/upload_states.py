@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from dml.execution.status import ExecutionStatus, effective_status
 from dml.tui.progress_records import ProgressRecord, ProgressRecords
-from dml.tui.rates import Rates
 from dml.tui.state import Commit, FileProgress
+from dml.tui.transfer_rates import Rates
 from dml.workspace.locks import LockState, lock_state
 from dml.workspace.process import whereabouts
 from dml.workspace.staged import StagedFile, list_staged

@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from dml.tui.action_table import actions_of
+from dml.tui.action_targets import Subject
 from dml.tui.screens.cache import CacheScreen
+from dml.tui.screens.dashboard_screen import DashboardScreen
 from dml.tui.screens.dialogs import Help
 from dml.tui.screens.executions import ExecutionsScreen
-from dml.tui.screens.frame import DashboardScreen
 from dml.tui.screens.lineage import LineageScreen
 from dml.tui.screens.preflight import PreflightScreen
-from dml.tui.subjects import Subject
 from dml.tui.widgets.command_line import CommandLine
 
 if TYPE_CHECKING:

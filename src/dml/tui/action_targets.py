@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from dml.cache.inventory import CachedItem
 from dml.execution.local_list import ExecutionSummary
 from dml.execution.status import ExecutionStatus, effective_status
-from dml.tui.project_desk import CheckState
+from dml.tui.live_project_reader import CheckState
 from dml.tui.state import Commit
 
 S = ExecutionStatus
