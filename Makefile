@@ -37,7 +37,7 @@ format: $(READY)  ## Put the code into the house's format.
 	$(BIN)/ruff format .
 
 docs: $(READY)  ## Write the command reference and the completions from the commands themselves.
-	$(BIN)/python -m dml.cli.reference
+	$(BIN)/python -m dml.cli.app.reference
 
 bench: $(READY)  ## Measure, and print our figures beside the limits.
 	$(BIN)/python -m benchmarks

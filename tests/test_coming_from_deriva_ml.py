@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 
 import dml
-from dml.cli.reference import all_commands
+from dml.cli.app.reference import all_commands
 from dml.mcp.tools import READING, WRITING
 
 TOP = Path(__file__).parents[1]

@@ -273,7 +273,7 @@ def _normalised(text: str, gallery: Gallery, home: Path) -> str:
 
 
 def test_the_shell_is_told_what_is_here(gallery: Gallery, say: Say, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dml.cli.completing import complete_cached
+    from dml.cli.app.shell_complete import complete_cached
 
     monkeypatch.setenv("DML_HOST", gallery.catalog.target.host)
     monkeypatch.setenv("DML_CATALOG", gallery.catalog.target.catalog_id)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cli.runner import DML, run
-from dml.cli.completing import complete_execution
+from dml.cli.app.shell_complete import complete_execution
 from dml.cli.completion import SCRIPTS
 from dml.target import Target
 from dml.workspace.executions import insert_execution

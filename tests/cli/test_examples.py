@@ -20,7 +20,7 @@ import pytest
 from cli.runner import DML, run
 from dml.catalog.connection import connect
 from dml.catalog.rows import select
-from dml.cli.reference import all_commands
+from dml.cli.app.reference import all_commands
 from dml.demo import evaluate
 from dml.demo.run import run as run_demo
 from terminal import on_terminal

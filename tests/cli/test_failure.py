@@ -13,7 +13,7 @@ import pytest
 from cli.runner import Result, check_message, run
 from dml import directories, errors
 from dml.cli import version as version_module
-from dml.cli.exit_codes import EXIT_CODES
+from dml.cli.app.exit_codes import EXIT_CODES
 
 Fail = Callable[[BaseException], Callable[..., Result]]
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dml.cli.formatting import (
+from dml.cli.app.formatting import (
     binary_size,
     count,
     duration,

@@ -6,11 +6,11 @@ import pytest
 
 from cli.runner import check_message, run
 from dml._version import __version__
-from dml.cli.commands import COMMANDS
-from dml.cli.exit_codes import EXIT_CODES, SHORT
-from dml.cli.frame import command, group, single
-from dml.cli.reference import all_commands
-from dml.cli.tables import width_of
+from dml.cli.app.commands import COMMANDS
+from dml.cli.app.exit_codes import EXIT_CODES, SHORT
+from dml.cli.app.framework import command, group, single
+from dml.cli.app.reference import all_commands
+from dml.cli.app.tables import width_of
 
 EVERY = [path.split()[1:] for path, _, _ in all_commands()]
 

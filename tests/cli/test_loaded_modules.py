@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from dml.cli.reference import all_commands
+from dml.cli.app.reference import all_commands
 
 HEAVY = (
     "pandas",

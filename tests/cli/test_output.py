@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cli.runner import Terminal, run
-from dml.cli.output import Cell, Console, document
+from dml.cli.app.output import Cell, Console, document
 from dml.target import Target
 
 

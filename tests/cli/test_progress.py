@@ -8,8 +8,8 @@ import threading
 import pytest
 
 from cli.runner import Terminal
-from dml.cli.output import Console
-from dml.cli.progress import Bars, JsonLines, Lines, showing
+from dml.cli.app.output import Console
+from dml.cli.app.progress import Bars, JsonLines, Lines, showing
 from dml.progress import SILENT, Progress
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from cli.runner import Terminal
-from dml.cli.prompts import confirm, confirm_rid
+from dml.cli.app.prompts import confirm, confirm_rid
 from dml.errors import DmlError, UsageError
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from dml.cli.commands import COMMANDS, root
-from dml.cli.exit_codes import EXIT_CODES
-from dml.cli.reference import all_commands, main, pages
-from dml.cli.typer_internals import Context
+from dml.cli.app.commands import COMMANDS, root
+from dml.cli.app.exit_codes import EXIT_CODES
+from dml.cli.app.reference import all_commands, main, pages
+from dml.cli.app.typer_internals import Context
 
 TOP = Path(__file__).parents[2]
 EVERY = list(all_commands())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dml.catalog.retry import RetryPolicy
-from dml.cli.retrying import retry_policy
+from dml.cli.app.retry_options import retry_policy
 from dml.errors import UsageError
 from dml.settings import resolve
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dml.cli.tables import Column, fold, layout, width_of
+from dml.cli.app.tables import Column, fold, layout, width_of
 from dml.safe_text import safe
 
 RID = Column("RID", whole=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from cli.runner import run
-from dml.cli.exit_codes import EXIT_CODES
+from dml.cli.app.exit_codes import EXIT_CODES
 from dml.execution.status import LEGACY, ExecutionStatus
 
 from .conftest import Story

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dml.cli.commands import root
-from dml.cli.invocation import Invocation, enter
+from dml.cli.app.commands import root
+from dml.cli.app.invocation import Invocation, enter
 from dml.target import Target
 from dml.tui.action_table import ACTIONS, actions_of
 from dml.tui.action_targets import Subject

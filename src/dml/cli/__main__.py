@@ -53,13 +53,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    from dml.cli.invocation import Invocation, enter
+    from dml.cli.app.invocation import Invocation, enter
 
     invocation = Invocation(debug=bool(os.environ.get("DML_DEBUG")))
     enter(invocation)
     try:
         if COMPLETE_VARIABLE in os.environ:
-            from dml.cli.completing import answer
+            from dml.cli.app.shell_complete import answer
 
             return answer(os.environ[COMPLETE_VARIABLE])
         code = _invoke(arguments, invocation)
@@ -70,7 +70,7 @@ def _run(arguments: list[str]) -> int:
     except Exception as error:
         if isinstance(error, OSError):
             _abandon_full_stdout()
-        from dml.cli.failure import report
+        from dml.cli.app.failure import report
 
         wants_json = invocation.json or "--json" in arguments[: _end_of_options(arguments)]
         return report(error, json=wants_json, debug=invocation.debug)
@@ -79,7 +79,7 @@ def _run(arguments: list[str]) -> int:
 def _invoke(arguments: list[str], invocation: object) -> int:
     from typer import Exit
 
-    from dml.cli.commands import root
+    from dml.cli.app.commands import root
 
     command = root()
     try:

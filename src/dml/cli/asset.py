@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
-from dml.cli.formatting import UNKNOWN, binary_size, count
-from dml.cli.frame import command, current, group
-from dml.cli.opening import open_catalog
-from dml.cli.output import Cell, Column, Console
-from dml.cli.paging import DEFAULT_LIMIT, Limit, say_cut
+from dml.cli.app.formatting import UNKNOWN, binary_size, count
+from dml.cli.app.framework import command, current, group
+from dml.cli.app.open_catalog import open_catalog
+from dml.cli.app.output import Cell, Column, Console
+from dml.cli.app.paging import DEFAULT_LIMIT, Limit, say_cut
 
 if TYPE_CHECKING:
     from dml.asset.lookup import Asset, AssetUse
@@ -84,7 +84,7 @@ def list_(
 def show(rid: Rid, limit: Limit = DEFAULT_LIMIT) -> None:
     """Show an asset: its file, types, links, and the executions that made and read it."""
     from dml.asset.lookup import find_asset, page_of_uses
-    from dml.cli.links import link_facts, link_fields
+    from dml.cli.app.links import link_facts, link_fields
 
     console, catalog = current().console, open_catalog()
     found = find_asset(catalog, rid)
@@ -153,7 +153,7 @@ def download(
     from dml.asset.download import download_assets
     from dml.asset.lookup import find_asset, list_assets
     from dml.catalog.rids import validate_rid
-    from dml.cli.progress import showing
+    from dml.cli.app.progress import showing
     from dml.errors import UsageError
 
     if not rids and execution is None:
@@ -207,7 +207,7 @@ def _print_list(console: Console, found: list[Asset], more: bool, *, one_table: 
 
 
 def _print_uses(console: Console, uses: list[AssetUse], more: bool) -> None:
-    from dml.cli.formatting import relative_time, status_cell
+    from dml.cli.app.formatting import relative_time, status_cell
     from dml.workspace.times import read_time
 
     if not uses:

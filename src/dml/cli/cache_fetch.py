@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer import Option
 
+from dml.cli.app.formatting import binary_size, count
+from dml.cli.app.framework import command, current
+from dml.cli.app.open_catalog import open_catalog
+from dml.cli.app.output import Cell
 from dml.cli.cache_frame import Desk, Excluded, Jobs, Names, Some, app, looking, specs, working
 from dml.cli.cache_view import tier_cell
-from dml.cli.formatting import binary_size, count
-from dml.cli.frame import command, current
-from dml.cli.opening import open_catalog
-from dml.cli.output import Cell
 
 if TYPE_CHECKING:
     from dml.cache.verify import Verified

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
-from dml.cli.completing import complete_cached
-from dml.cli.frame import current, group
+from dml.cli.app.framework import current, group
+from dml.cli.app.shell_complete import complete_cached
 
 if TYPE_CHECKING:
     from dml.cache.index import Index

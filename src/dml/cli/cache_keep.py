@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Option
 
+from dml.cli.app.formatting import binary_size, count
+from dml.cli.app.framework import command, current
 from dml.cli.cache_frame import Desk, Names, Some, app, looking, specs, working
 from dml.cli.cache_view import print_removals, removal_document
-from dml.cli.formatting import binary_size, count
-from dml.cli.frame import command, current
 
 if TYPE_CHECKING:
     pass
@@ -103,8 +103,8 @@ def clear(
     from dml.cache.clear import Plan, Selection, open_for_clearing, plan_clearing
     from dml.cache.clear import clear as carry_out
     from dml.cache.sizes import parse_size
-    from dml.cli.moments import moment
-    from dml.cli.prompts import confirm
+    from dml.cli.app.prompts import confirm
+    from dml.cli.app.timeparse import moment
     from dml.errors import ConflictError, UsageError
 
     selection = Selection(

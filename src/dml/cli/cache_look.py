@@ -6,13 +6,13 @@ from typing import Annotated, Any
 
 from typer import Argument, Option
 
+from dml.cli.app.formatting import UNKNOWN, binary_size, count, home_shortened
+from dml.cli.app.framework import command, current
+from dml.cli.app.open_catalog import open_catalog
+from dml.cli.app.output import Column
+from dml.cli.app.shell_complete import complete_cached
 from dml.cli.cache_frame import Excluded, Names, app, looking, specs
 from dml.cli.cache_view import item_document, print_items, print_status, tier_cell
-from dml.cli.completing import complete_cached
-from dml.cli.formatting import UNKNOWN, binary_size, count, home_shortened
-from dml.cli.frame import command, current
-from dml.cli.opening import open_catalog
-from dml.cli.output import Column
 
 _SORTS = ("name", "size", "used", "tier")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from dml.cli.formatting import UNKNOWN, binary_size, count, relative_time
-from dml.cli.output import Cell, Column, Console
+from dml.cli.app.formatting import UNKNOWN, binary_size, count, relative_time
+from dml.cli.app.output import Cell, Column, Console
 
 if TYPE_CHECKING:
     from dml.cache.clear import Removal

@@ -7,8 +7,8 @@ from typing import Annotated
 from typer import Argument, Option
 
 from dml.cli import catalog_view as view
-from dml.cli.frame import command, current, group
-from dml.cli.opening import open_catalog
+from dml.cli.app.framework import command, current, group
+from dml.cli.app.open_catalog import open_catalog
 from dml.errors import AuthError, NotFoundError, RetryableError, UsageError
 from dml.target import EMBEDDED_HOST, Target
 
@@ -194,7 +194,7 @@ def delete(which: Which, yes: Yes = False) -> None:
     Refused while executions of its workspace wait to be uploaded.
     """
     from dml.catalog.administration import delete_catalog, list_embedded_catalogs
-    from dml.cli.prompts import confirm
+    from dml.cli.app.prompts import confirm
 
     target = _parsed(which)
     if not target.is_embedded:

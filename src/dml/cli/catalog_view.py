@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from dml.cli.formatting import count
-from dml.cli.output import Cell, Column, Console
+from dml.cli.app.formatting import count
+from dml.cli.app.output import Cell, Column, Console
 
 if TYPE_CHECKING:
     from dml.catalog.connection import Identity

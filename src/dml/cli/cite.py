@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
-from dml.cli.completing import complete_rid
-from dml.cli.frame import command, current, single
-from dml.cli.opening import open_catalog
-from dml.cli.output import Column
+from dml.cli.app.framework import command, current, single
+from dml.cli.app.open_catalog import open_catalog
+from dml.cli.app.output import Column
+from dml.cli.app.shell_complete import complete_rid
 
 if TYPE_CHECKING:
     from dml.catalog.citation import Citation

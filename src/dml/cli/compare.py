@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
-from dml.cli.completing import complete_execution
-from dml.cli.formatting import UNKNOWN, duration
-from dml.cli.frame import command, current, single
-from dml.cli.output import Cell, terminal_width
-from dml.cli.tables import Column
+from dml.cli.app.formatting import UNKNOWN, duration
+from dml.cli.app.framework import command, current, single
+from dml.cli.app.output import Cell, terminal_width
+from dml.cli.app.shell_complete import complete_execution
+from dml.cli.app.tables import Column
 from dml.errors import NotFoundError, UsageError
 from dml.safe_text import safe
 

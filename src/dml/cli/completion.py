@@ -10,8 +10,8 @@ from typing import Annotated, Final
 
 from typer import Argument
 
-from dml.cli.frame import command, current, single
-from dml.cli.output import write_line
+from dml.cli.app.framework import command, current, single
+from dml.cli.app.output import write_line
 
 app = single("completion")
 

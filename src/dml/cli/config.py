@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument
 
-from dml.cli.default_command import group_with_default
-from dml.cli.frame import command, current
-from dml.cli.output import Cell, Column
+from dml.cli.app.default_command import group_with_default
+from dml.cli.app.framework import command, current
+from dml.cli.app.output import Cell, Column
 
 if TYPE_CHECKING:
     from dml.settings import Settings
@@ -93,7 +93,7 @@ def get(key: Key) -> None:
 )
 def set_value(key: Key, value: Annotated[str, Argument(metavar="VALUE", help="Its new value.")]) -> None:
     """Write a value into the user's profile; its other lines stay as they are."""
-    from dml.cli.formatting import home_shortened
+    from dml.cli.app.formatting import home_shortened
     from dml.settings import write_profile
 
     invocation = current()
@@ -106,7 +106,7 @@ def set_value(key: Key, value: Annotated[str, Argument(metavar="VALUE", help="It
 @command(app, "unset", examples=[("dml config unset jobs", "Go back to what the project or the default says.")])
 def unset(key: Key) -> None:
     """Remove a value from the user's profile."""
-    from dml.cli.formatting import home_shortened
+    from dml.cli.app.formatting import home_shortened
     from dml.settings import profile_path, unset_profile
 
     console = current().console
@@ -126,14 +126,14 @@ def path() -> None:
 
 
 def _shown(value: object) -> object:
-    from dml.cli.formatting import UNKNOWN
+    from dml.cli.app.formatting import UNKNOWN
 
     return Cell(UNKNOWN, "bright_black") if value is None else value
 
 
 def _place(origin: str) -> str:
     """An origin as short as it can be: relative to the working directory, or with the home directory as ``~``."""
-    from dml.cli.formatting import home_shortened
+    from dml.cli.app.formatting import home_shortened
 
     if not origin.startswith("/"):
         return origin

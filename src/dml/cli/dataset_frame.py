@@ -6,7 +6,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from dml.cli.frame import group
+from dml.cli.app.framework import group
 
 __all__ = ["Description", "Execution", "Rid", "Token", "Versioned", "app", "optional_rid"]
 

@@ -6,6 +6,9 @@ from typing import Annotated
 
 from typer import Option
 
+from dml.cli.app.framework import command, current
+from dml.cli.app.open_catalog import open_catalog
+from dml.cli.app.paging import DEFAULT_LIMIT, Limit, say_cut
 from dml.cli.dataset_frame import Rid, Versioned, app
 from dml.cli.dataset_view import (
     dataset_document,
@@ -14,9 +17,6 @@ from dml.cli.dataset_view import (
     print_versions,
     version_document,
 )
-from dml.cli.frame import command, current
-from dml.cli.opening import open_catalog
-from dml.cli.paging import DEFAULT_LIMIT, Limit, say_cut
 
 
 @command(

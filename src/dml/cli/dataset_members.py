@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 from typer import Argument, Option
 
+from dml.cli.app.formatting import count
+from dml.cli.app.framework import command, current
+from dml.cli.app.open_catalog import open_catalog
 from dml.cli.dataset_frame import Description, Execution, Rid, Token, app, optional_rid
 from dml.cli.dataset_view import dataset_document
-from dml.cli.formatting import count
-from dml.cli.frame import command, current
-from dml.cli.opening import open_catalog
 
 MemberRids = Annotated[list[str] | None, Argument(metavar="RID…", help="Elements, of any element table.")]
 MemberFile = Annotated[
@@ -117,7 +117,7 @@ def delete(
 ) -> None:
     """Mark a dataset as deleted."""
     from dml.catalog.rows import validate_rid
-    from dml.cli.prompts import confirm
+    from dml.cli.app.prompts import confirm
     from dml.dataset.curation import delete_dataset
 
     console = current().console

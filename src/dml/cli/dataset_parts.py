@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 from typer import Option
 
+from dml.cli.app.formatting import count
+from dml.cli.app.framework import command, current
+from dml.cli.app.open_catalog import open_catalog
 from dml.cli.dataset_frame import Description, Execution, Token, Versioned, app, optional_rid
 from dml.cli.dataset_view import dataset_document
-from dml.cli.formatting import count
-from dml.cli.frame import command, current
-from dml.cli.opening import open_catalog
 
 Seed = Annotated[int, Option("--seed", help="The same seed chooses the same elements.")]
 StratifyBy = Annotated[

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from dml.cli.formatting import count, relative_time
-from dml.cli.output import Cell, Column, Console
+from dml.cli.app.formatting import count, relative_time
+from dml.cli.app.output import Cell, Column, Console
 
 if TYPE_CHECKING:
     from dml.dataset.lookup import Dataset, VersionRow

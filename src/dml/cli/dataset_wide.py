@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
+from dml.cli.app.formatting import count
+from dml.cli.app.framework import command, current
+from dml.cli.app.open_catalog import open_catalog
+from dml.cli.app.paging import Limit, say_cut
 from dml.cli.dataset_frame import app
-from dml.cli.formatting import count
-from dml.cli.frame import command, current
-from dml.cli.opening import open_catalog
-from dml.cli.paging import Limit, say_cut
 
 if TYPE_CHECKING:
     from dml.dataset.feature_values import Rows

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dml.cli.frame import command, current, single
+from dml.cli.app.framework import command, current, single
 
 if TYPE_CHECKING:
-    from dml.cli.output import Console
+    from dml.cli.app.output import Console
     from dml.demo.run import DemoResult
 
 app = single("demo")
@@ -27,7 +27,7 @@ def demo() -> None:
     Loads handwritten digits, divides them, trains a classifier and evaluates it, each step an execution with its
     provenance. The catalog becomes the default target. Run again, it finishes what was interrupted and repeats nothing.
     """
-    from dml.cli.progress import showing
+    from dml.cli.app.progress import showing
     from dml.demo.run import run
     from dml.errors import UsageError
 

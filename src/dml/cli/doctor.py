@@ -6,9 +6,9 @@ from typing import Annotated, Final
 
 from typer import Exit, Option
 
-from dml.cli.formatting import count
-from dml.cli.frame import command, current, single
-from dml.cli.output import Cell, Column, Console
+from dml.cli.app.formatting import count
+from dml.cli.app.framework import command, current, single
+from dml.cli.app.output import Cell, Column, Console
 
 app = single("doctor")
 

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from dml import directories
 from dml._version import __version__
-from dml.cli.formatting import binary_size, duration, home_shortened
-from dml.cli.invocation import Invocation
+from dml.cli.app.formatting import binary_size, duration, home_shortened
+from dml.cli.app.invocation import Invocation
 from dml.errors import DmlError
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument
 
-from dml.cli.completing import complete_execution
-from dml.cli.frame import current, group
+from dml.cli.app.framework import current, group
+from dml.cli.app.shell_complete import complete_execution
 
 if TYPE_CHECKING:
     from dml.execution.lifecycle import Transition

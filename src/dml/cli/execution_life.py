@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
+from dml.cli.app.framework import command, current
+from dml.cli.app.paging import DEFAULT_LIMIT, Limit, first, say_cut
 from dml.cli.execution_frame import Rid, announce, app, looking, working
 from dml.cli.execution_options import (
     AllowDirty,
@@ -20,8 +22,6 @@ from dml.cli.execution_options import (
     WorkflowTypes,
     WorkflowUrl,
 )
-from dml.cli.frame import command, current
-from dml.cli.paging import DEFAULT_LIMIT, Limit, first, say_cut
 
 if TYPE_CHECKING:
     from dml.execution.configuration import ExecutionConfiguration
@@ -112,7 +112,7 @@ def create(
 def start(rid: Rid) -> None:
     """Fetch the inputs of an execution and mark it Running."""
     from dml.catalog.rids import validate_rid
-    from dml.cli.progress import showing
+    from dml.cli.app.progress import showing
     from dml.execution import lifecycle
     from dml.execution.creation import ensure_created
     from dml.execution.fetch_inputs import fetch_inputs
@@ -196,8 +196,8 @@ def list_(
     limit: Limit = DEFAULT_LIMIT,
 ) -> None:
     """List the executions of the workspace, the latest first."""
+    from dml.cli.app.timeparse import moment
     from dml.cli.execution_view import print_list
-    from dml.cli.moments import moment
     from dml.execution.local_list import list_local
 
     console = current().console
@@ -240,8 +240,8 @@ def _status(name: str) -> str:
 def show(rid: Rid) -> None:
     """Show one execution: state, workflow, inputs, outputs, what is pending and the next command."""
     from dml.catalog.rids import validate_rid
+    from dml.cli.app.links import link_facts, link_fields
     from dml.cli.execution_view import print_details
-    from dml.cli.links import link_facts, link_fields
     from dml.execution.local_list import details_of
 
     console = current().console

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Exit, Option
 
+from dml.cli.app.framework import command, current
 from dml.cli.execution_frame import Rid, Rids, app, push_others, warn_untold, working
-from dml.cli.frame import command, current
 
 if TYPE_CHECKING:
     from dml.catalog.model import Table
@@ -199,7 +199,7 @@ def working_with(timeout: float | None, max_retries: int | None, retry_delay: fl
     @contextmanager
     def opened() -> Any:
         from dml.catalog.connection import connect
-        from dml.cli.retrying import retry_policy
+        from dml.cli.app.retry_options import retry_policy
         from dml.workspace.session import Workplace
 
         invocation = current()
@@ -221,8 +221,8 @@ def _commit(place: Workplace, rids: list[str], options: CommitOptions, *, clean:
     """
     import time
 
+    from dml.cli.app.progress import showing
     from dml.cli.execution_view import print_report
-    from dml.cli.progress import showing
     from dml.errors import PartialError
     from dml.execution.commit_many import commit_several
     from dml.workspace.executions import find_execution
@@ -257,7 +257,7 @@ def _commit(place: Workplace, rids: list[str], options: CommitOptions, *, clean:
 def _plan(place: Workplace, rids: list[str], path: Path | None) -> None:
     import json
 
-    from dml.cli.formatting import binary_size, count
+    from dml.cli.app.formatting import binary_size, count
     from dml.errors import UsageError
     from dml.execution.commit_plan import plan
 
@@ -306,7 +306,7 @@ def _all(place: Workplace) -> list[str]:
 def _ask(rids: list[str], *, yes: bool) -> None:
     import sys
 
-    from dml.cli.prompts import confirm
+    from dml.cli.app.prompts import confirm
 
     if sys.stdin.isatty():
         confirm(f"Commit {', '.join(rids)}?", yes=yes)

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from typer import Exit, Option
 
+from dml.cli.app.framework import command, current
 from dml.cli.execution_frame import Rid, Rids, app, push_others, warn_untold, working
-from dml.cli.frame import command, current
 
 
 @command(
@@ -21,8 +21,8 @@ from dml.cli.frame import command, current
 def resume(rid: Rid, commit: Annotated[bool, Option("--commit", help="Upload what is pending.")] = False) -> None:
     """Bring registry and catalog to agree about an execution, and a run that died to Pending_Upload."""
     from dml.catalog.rids import validate_rid
-    from dml.cli.formatting import binary_size, count
-    from dml.cli.progress import showing
+    from dml.cli.app.formatting import binary_size, count
+    from dml.cli.app.progress import showing
     from dml.execution.commit import CommitOptions
     from dml.execution.commit import commit as commit_execution
     from dml.execution.resume import resume as resume_execution
@@ -112,9 +112,9 @@ def gc(
 ) -> None:
     """Remove the local files of executions that are over, once the catalog has confirmed every one of them."""
     from dml.catalog.rids import validate_rid
-    from dml.cli.formatting import binary_size
-    from dml.cli.prompts import confirm as ask
-    from dml.cli.prompts import confirm_rid
+    from dml.cli.app.formatting import binary_size
+    from dml.cli.app.prompts import confirm as ask
+    from dml.cli.app.prompts import confirm_rid
     from dml.execution.gc import candidates, collect
 
     console = current().console

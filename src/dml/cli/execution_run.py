@@ -8,6 +8,7 @@ from typing import Annotated
 
 from typer import Argument, Exit, Option
 
+from dml.cli.app.framework import command, current
 from dml.cli.execution_frame import app, warn_untold, working
 from dml.cli.execution_life import configuration_from, named_workflow
 from dml.cli.execution_options import (
@@ -22,7 +23,6 @@ from dml.cli.execution_options import (
     WorkflowTypes,
     WorkflowUrl,
 )
-from dml.cli.frame import command, current
 
 
 @command(
@@ -52,7 +52,7 @@ def run(
     """Run a program as an execution: inputs fetched, output kept as a log, what it wrote uploaded."""
     from dataclasses import replace
 
-    from dml.cli.progress import showing
+    from dml.cli.app.progress import showing
     from dml.execution.commit import CommitOptions, commit
     from dml.execution.creation import create
     from dml.execution.fetch_inputs import fetch_inputs

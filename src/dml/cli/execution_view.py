@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from dml.cli.formatting import UNKNOWN, binary_size, count, liveness_cell, relative_time, status_cell
-from dml.cli.output import Cell, Column, Console
+from dml.cli.app.formatting import UNKNOWN, binary_size, count, liveness_cell, relative_time, status_cell
+from dml.cli.app.output import Cell, Column, Console
 
 if TYPE_CHECKING:
     from dml.execution.local_list import ExecutionDetails, ExecutionSummary
@@ -78,7 +78,7 @@ def print_entries(console: Console, entries: Iterable[JournalEntry]) -> None:
 
 def print_report(console: Console, report: UploadReport, statuses: Sequence[str], seconds: float) -> None:
     """What a commit did, one line an execution and one an error."""
-    from dml.cli.formatting import duration
+    from dml.cli.app.formatting import duration
 
     if report.nothing_done:
         console.print(f"{', '.join(report.execution_rids) or 'No execution'}: nothing to do")

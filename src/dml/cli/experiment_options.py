@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal, get_args
 
 from typer import Argument, Option
 
-from dml.cli.frame import Command, current
+from dml.cli.app.framework import Command, current
 
 if TYPE_CHECKING:
-    from dml.cli.typer_internals import Context
+    from dml.cli.app.typer_internals import Context
     from dml.experiment.composition import Composition
     from dml.target import Target
     from dml.workspace.layout import Workspace

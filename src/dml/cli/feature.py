@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
-from dml.cli.formatting import UNKNOWN, count
-from dml.cli.frame import command, current, group
-from dml.cli.opening import open_catalog
-from dml.cli.output import Cell, Column
-from dml.cli.paging import DEFAULT_LIMIT, Limit, first, say_cut
+from dml.cli.app.formatting import UNKNOWN, count
+from dml.cli.app.framework import command, current, group
+from dml.cli.app.open_catalog import open_catalog
+from dml.cli.app.output import Cell, Column
+from dml.cli.app.paging import DEFAULT_LIMIT, Limit, first, say_cut
 
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog
@@ -64,7 +64,7 @@ def show(feature: Name) -> None:
     """Show a feature: its columns with their types and vocabularies, how many values executions gave, and links."""
     from dml.catalog.rows import read
     from dml.catalog.url import table_path
-    from dml.cli.links import link_facts, link_fields
+    from dml.cli.app.links import link_facts, link_fields
     from dml.feature.export import describe_feature
 
     console, catalog = current().console, open_catalog()
@@ -240,9 +240,9 @@ def add(
 
     The header names the described table (its RIDs) and the feature's columns.
     """
+    from dml.cli.app.progress import showing
     from dml.cli.execution_frame import working
     from dml.cli.execution_life import named_workflow
-    from dml.cli.progress import showing
     from dml.execution.load_features import load_values
     from dml.feature.value_files import read_records
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from typer import Argument
 
-from dml.cli.frame import command, current, single
+from dml.cli.app.framework import command, current, single
 
 app = single("init")
 

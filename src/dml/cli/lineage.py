@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Exit, Option
 
-from dml.cli.completing import complete_rid
-from dml.cli.default_command import group_with_default
-from dml.cli.formatting import count
-from dml.cli.frame import command, current
-from dml.cli.opening import open_catalog
-from dml.cli.output import Cell
+from dml.cli.app.default_command import group_with_default
+from dml.cli.app.formatting import count
+from dml.cli.app.framework import command, current
+from dml.cli.app.open_catalog import open_catalog
+from dml.cli.app.output import Cell
+from dml.cli.app.shell_complete import complete_rid
 from dml.errors import DmlError, UsageError
 from dml.safe_text import safe
 

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from dml.cli.formatting import binary_size, count, duration, status_cell
-from dml.cli.output import Cell, Console, is_coloured, terminal_width
-from dml.cli.tables import width_of
+from dml.cli.app.formatting import binary_size, count, duration, status_cell
+from dml.cli.app.output import Cell, Console, is_coloured, terminal_width
+from dml.cli.app.tables import width_of
 from dml.lineage.graph import Asset, Condition, DatasetState, Execution, Feature, Flow, Node, Workflow
 from dml.lineage.tree import INDENTED, Mark, TreeLine
 from dml.safe_text import safe

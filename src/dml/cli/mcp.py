@@ -7,7 +7,7 @@ from typing import Annotated
 
 from typer import Option
 
-from dml.cli.frame import command, current, single
+from dml.cli.app.framework import command, current, single
 
 app = single("mcp")
 
@@ -67,7 +67,7 @@ def _announce(address: str, token: str) -> None:
 
 
 def _print(found: dict[str, list[dict[str, str]]]) -> None:
-    from dml.cli.output import Column
+    from dml.cli.app.output import Column
 
     console = current().console
     columns = [Column("", whole=True), Column("")]

@@ -7,11 +7,11 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from dml.cli.completing import complete_execution
-from dml.cli.formatting import UNKNOWN
-from dml.cli.frame import command, current, single
-from dml.cli.opening import open_catalog
-from dml.cli.output import Column, Console, terminal_width
+from dml.cli.app.formatting import UNKNOWN
+from dml.cli.app.framework import command, current, single
+from dml.cli.app.open_catalog import open_catalog
+from dml.cli.app.output import Column, Console, terminal_width
+from dml.cli.app.shell_complete import complete_execution
 
 app = single("metrics")
 

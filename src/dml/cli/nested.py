@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 from typer import Argument, Option
 
-from dml.cli.completing import complete_execution
-from dml.cli.default_command import group_with_default
-from dml.cli.frame import command, current
-from dml.cli.opening import open_catalog
+from dml.cli.app.default_command import group_with_default
+from dml.cli.app.framework import command, current
+from dml.cli.app.open_catalog import open_catalog
+from dml.cli.app.shell_complete import complete_execution
 
 app = group_with_default("nested", "Parent and child executions: how a sweep went.")
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dml.cli.formatting import UNKNOWN, duration, status_cell
-from dml.cli.output import Cell, Console
-from dml.cli.tables import Column
+from dml.cli.app.formatting import UNKNOWN, duration, status_cell
+from dml.cli.app.output import Cell, Console
+from dml.cli.app.tables import Column
 from dml.nesting.view import NestedView, ViewRow
 from dml.safe_text import safe
 

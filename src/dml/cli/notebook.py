@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer import Argument, Option
 
+from dml.cli.app.framework import command, current, single
 from dml.cli.experiment_options import (
     DEFAULT_TIMEOUT,
     AllowDirty,
@@ -20,7 +21,6 @@ from dml.cli.experiment_options import (
     Timeout,
     Yes,
 )
-from dml.cli.frame import command, current, single
 
 if TYPE_CHECKING:
     from dml.experiment.composition import Composition

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dml._version import __version__
-from dml.cli.formatting import binary_size, count, home_shortened
-from dml.cli.invocation import Invocation
-from dml.cli.output import Cell, Column, Console
+from dml.cli.app.formatting import binary_size, count, home_shortened
+from dml.cli.app.invocation import Invocation
+from dml.cli.app.output import Cell, Column, Console
 from dml.errors import DmlError
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer import Option
 
+from dml.cli.app.framework import command, current, single
 from dml.cli.execution_options import Datasets
 from dml.cli.experiment_options import (
     DEFAULT_CONFIG_NAME,
@@ -20,7 +21,6 @@ from dml.cli.experiment_options import (
     Python,
     Timeout,
 )
-from dml.cli.frame import command, current, single
 
 if TYPE_CHECKING:
     from dml.preflight.check_context import Look
@@ -116,8 +116,8 @@ def preflight(
 
 def opened(subject: Subject, options: Options) -> Look:
     """What the checks are given for a subject: its catalog, workspace and cache."""
+    from dml.cli.app.open_catalog import open_catalog
     from dml.cli.experiment_options import default_target, workspace_of
-    from dml.cli.opening import open_catalog
     from dml.preflight.preflight import look_at
 
     catalog = open_catalog(subject.target) if subject.target is not None and not options.offline else None

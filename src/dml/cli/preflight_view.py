@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from dml.formatting import binary_size, count, duration
 
 if TYPE_CHECKING:
-    from dml.cli.output import Console
+    from dml.cli.app.output import Console
     from dml.preflight.results import Card, Report, Result
 
 __all__ = ["document", "print_card", "render"]
@@ -84,8 +84,8 @@ def _render_group(console: Console, group: str, results: Sequence[Result]) -> No
 
 
 def _line(console: Console, title: str, state: str, message: str) -> None:
-    from dml.cli.output import Cell, terminal_width
-    from dml.cli.tables import fold
+    from dml.cli.app.output import Cell, terminal_width
+    from dml.cli.app.tables import fold
     from dml.safe_text import safe
 
     width = max(terminal_width() - 26, 30)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer import Option
 
+from dml.cli.app.framework import command, current, single
 from dml.cli.experiment_options import (
     DEFAULT_CONFIG_NAME,
     DEFAULT_TIMEOUT,
@@ -25,7 +26,6 @@ from dml.cli.experiment_options import (
     Timeout,
     Yes,
 )
-from dml.cli.frame import command, current, single
 
 if TYPE_CHECKING:
     from dml.experiment.composition import Composition, ConfigProblem
@@ -132,10 +132,10 @@ def ask(composition: Composition, *, yes: bool, allow_dirty: bool, checked: bool
         UsageError: The configuration does not compose, or there is nobody to ask.
         DmlError: The answer is no.
     """
+    from dml.cli.app.prompts import confirm
     from dml.cli.experiment_options import default_target
     from dml.cli.preflight import opened
     from dml.cli.preflight_view import render
-    from dml.cli.prompts import confirm
     from dml.errors import PreflightError, UsageError
     from dml.experiment.run import is_dry_run
     from dml.preflight.preflight import Options, preflight

@@ -13,13 +13,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from dml.cli.formatting import binary_size, duration
-from dml.cli.progress import INTERVAL
+from dml.cli.app.formatting import binary_size, duration
+from dml.cli.app.progress import INTERVAL
 from dml.progress import Progress
 from dml.safe_text import safe
 
 if TYPE_CHECKING:
-    from dml.cli.invocation import Invocation
+    from dml.cli.app.invocation import Invocation
     from dml.experiment.run_monitor import RunView, Watcher
 
 __all__ = ["BottomLine", "StatusLines", "sentence", "watcher"]
@@ -32,7 +32,7 @@ def watcher(invocation: Invocation) -> Watcher | None:
         return None
     if how in ("auto", "bar") and BottomLine.is_possible():
         return BottomLine()
-    from dml.cli.progress import JsonLines, Lines
+    from dml.cli.app.progress import JsonLines, Lines
 
     return StatusLines(JsonLines() if how == "json" else Lines())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dml.cli.output import Console
+    from dml.cli.app.output import Console
     from dml.experiment.composition import Composition
     from dml.experiment.run import Outcome
 
@@ -28,7 +28,7 @@ def configs_document(composition: Composition) -> dict[str, Any]:
 
 def render_configs(console: Console, composition: Composition) -> None:
     """Print groups with their options, and the sweeps; only what is wrong when the modules cannot be loaded."""
-    from dml.cli.output import Column
+    from dml.cli.app.output import Column
 
     for problem in composition.problems:
         place = problem.place(composition.project)

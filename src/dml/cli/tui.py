@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from typer import Exit, Option
 
-from dml.cli.frame import command, current, single
+from dml.cli.app.framework import command, current, single
 
 app = single("tui")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import platform
 
 from dml._version import __version__
-from dml.cli.frame import command, current, single
-from dml.cli.output import Column
+from dml.cli.app.framework import command, current, single
+from dml.cli.app.output import Column
 
 app = single("version")
 

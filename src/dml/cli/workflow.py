@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
-from dml.cli.formatting import UNKNOWN
-from dml.cli.frame import command, current, group
-from dml.cli.opening import open_catalog
-from dml.cli.output import Cell, Column, Console
-from dml.cli.paging import DEFAULT_LIMIT, Limit, say_cut
+from dml.cli.app.formatting import UNKNOWN
+from dml.cli.app.framework import command, current, group
+from dml.cli.app.open_catalog import open_catalog
+from dml.cli.app.output import Cell, Column, Console
+from dml.cli.app.paging import DEFAULT_LIMIT, Limit, say_cut
 
 if TYPE_CHECKING:
     from dml.workflow.lookup import WorkflowRow
@@ -58,7 +58,7 @@ def show(workflow: Wanted, limit: Limit = 10) -> None:
     from dml.catalog.paging import page
     from dml.catalog.schema import EXECUTION
     from dml.catalog.url import condition, table_path
-    from dml.cli.links import link_facts, link_fields
+    from dml.cli.app.links import link_facts, link_fields
     from dml.workflow.lookup import count_by_status, find_workflow
 
     console, catalog = current().console, open_catalog()
@@ -162,7 +162,7 @@ def _print_workflow(console: Console, found: WorkflowRow, links: list[tuple[str,
 
 
 def _print_runs(console: Console, runs: list[dict[str, object]]) -> None:
-    from dml.cli.formatting import relative_time, status_cell
+    from dml.cli.app.formatting import relative_time, status_cell
     from dml.workspace.times import read_time
 
     if runs:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dml.cli.output import Console
-    from dml.cli.progress import Showing
+    from dml.cli.app.output import Console
+    from dml.cli.app.progress import Showing
     from dml.settings import Settings
     from dml.target import Target
 
@@ -66,13 +66,13 @@ class Invocation:
     @cached_property
     def console(self) -> Console:
         """Where results and talk go."""
-        from dml.cli.output import Console
+        from dml.cli.app.output import Console
 
         return Console(json=self.json, verbosity=self.verbosity)
 
     def showing(self) -> Showing:
         """Long work shown by ``--progress``: ``with current().showing() as progress: commit(…, progress=progress)``."""
-        from dml.cli.progress import showing
+        from dml.cli.app.progress import showing
 
         return showing(str(self.settings.get("progress")), self.console)
 

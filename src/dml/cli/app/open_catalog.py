@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dml.cli.invocation import current
+from dml.cli.app.invocation import current
 
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog

@@ -18,8 +18,8 @@ from pathlib import Path
 
 from dml import directories
 from dml._version import __version__
-from dml.cli.formatting import home_shortened
-from dml.cli.output import Console, document, write_line
+from dml.cli.app.formatting import home_shortened
+from dml.cli.app.output import Console, document, write_line
 from dml.errors import DmlError, RetryableError
 
 __all__ = ["report"]
@@ -68,7 +68,7 @@ def _ours(error: Exception) -> tuple[DmlError, str | None]:
     if isinstance(error, DmlError):
         return error, None
     if isinstance(error, TyperException):
-        from dml.cli.usage import translate
+        from dml.cli.app.usage_errors import translate
 
         return translate(error), None
     if isinstance(error, Abort):

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
-from dml.cli.formatting import binary_size
-from dml.cli.output import Console
+from dml.cli.app.formatting import binary_size
+from dml.cli.app.output import Console
 from dml.progress import SILENT, Progress
 from dml.safe_text import safe
 

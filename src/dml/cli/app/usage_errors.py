@@ -7,7 +7,7 @@ from typing import Any
 
 from typer import TyperException
 
-from dml.cli.typer_internals import Context
+from dml.cli.app.typer_internals import Context
 from dml.errors import DmlError, UsageError
 
 
@@ -37,7 +37,7 @@ def unknown_command(group: Any, context: Context, name: str) -> UsageError:
 
 def _elsewhere(name: str) -> list[str]:
     """Commands of other groups with exactly this name; their modules are loaded only for this answer."""
-    from dml.cli.commands import root
+    from dml.cli.app.commands import root
 
     top = root()
     base = Context(top, info_name="dml")

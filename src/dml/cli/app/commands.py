@@ -11,11 +11,11 @@ from typing import Final, NamedTuple
 
 from typer.main import get_command as build
 
-from dml.cli.exit_codes import SHORT
-from dml.cli.frame import Command, Group
-from dml.cli.invocation import current
-from dml.cli.options import version_option
-from dml.cli.typer_internals import Context, HelpFormatter, get_current_context
+from dml.cli.app.exit_codes import SHORT
+from dml.cli.app.framework import Command, Group
+from dml.cli.app.invocation import current
+from dml.cli.app.options import version_option
+from dml.cli.app.typer_internals import Context, HelpFormatter, get_current_context
 
 
 class Entry(NamedTuple):

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
-from dml.cli.tables import Cell, Column, layout
+from dml.cli.app.tables import Cell, Column, layout
 from dml.safe_text import safe
 
 if TYPE_CHECKING:

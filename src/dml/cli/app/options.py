@@ -14,8 +14,8 @@ from typer import Exit
 from typer.core import TyperOption
 
 from dml._version import __version__
-from dml.cli.invocation import Invocation
-from dml.cli.typer_internals import Context
+from dml.cli.app.invocation import Invocation
+from dml.cli.app.typer_internals import Context
 
 PREFIX: Final = "global_"
 

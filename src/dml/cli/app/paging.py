@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 from typer import Option
 
-from dml.cli.formatting import count
+from dml.cli.app.formatting import count
 
 if TYPE_CHECKING:
-    from dml.cli.output import Console
+    from dml.cli.app.output import Console
 
 __all__ = ["DEFAULT_LIMIT", "Limit", "first", "say_cut"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dml.cli.tables import Cell
+from dml.cli.app.tables import Cell
 from dml.formatting import (
     UNKNOWN,
     binary_size,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dml.cli.output import Cell
+from dml.cli.app.output import Cell
 
 __all__ = ["link_facts", "link_fields"]
 

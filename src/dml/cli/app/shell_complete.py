@@ -13,8 +13,8 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from dml.cli.frame import Group
-from dml.cli.typer_internals import CompletionItem, left_over, resolve_context, resolve_incomplete
+from dml.cli.app.framework import Group
+from dml.cli.app.typer_internals import CompletionItem, left_over, resolve_context, resolve_incomplete
 from dml.safe_text import safe
 
 __all__ = ["answer", "complete_cached", "complete_execution", "complete_rid"]
@@ -33,7 +33,7 @@ def answer(shell: str) -> int:
 
 def choices(words: list[str], incomplete: str) -> list[CompletionItem]:
     """What may stand at the place of ``incomplete`` after ``words`` (the command's own name left out)."""
-    from dml.cli.commands import root
+    from dml.cli.app.commands import root
 
     context = resolve_context(root(), {}, "dml", list(words))
     if isinstance(context.command, Group) and left_over(context):

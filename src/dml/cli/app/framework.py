@@ -2,7 +2,7 @@
 
 A group is one module with an ``app``, entered in the table of ``commands``::
 
-    from dml.cli.frame import command, current, group
+    from dml.cli.app.framework import command, current, group
 
     app = group("exec", "Executions: create, start, stage, commit, show, list.")
 
@@ -30,9 +30,9 @@ from typing import Any, NamedTuple, TypeVar
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from dml.cli.invocation import Invocation, current
-from dml.cli.options import global_options, is_global
-from dml.cli.typer_internals import CompletionItem, Context, HelpFormatter, Parameter
+from dml.cli.app.invocation import Invocation, current
+from dml.cli.app.options import global_options, is_global
+from dml.cli.app.typer_internals import CompletionItem, Context, HelpFormatter, Parameter
 
 __all__ = ["Command", "Example", "Group", "Invocation", "command", "current", "group", "single"]
 
@@ -113,7 +113,7 @@ class Command(TyperCommand):
 
     def invoke(self, ctx: Context) -> Any:
         """Run the command, with the log of the rooms below in its place."""
-        from dml.cli.logs import configure
+        from dml.cli.app.logs import configure
 
         configure(debug=current().debug)
         return super().invoke(ctx)
@@ -175,7 +175,7 @@ class Group(TyperGroup):
         """Find the command; an unknown word suggests the nearest."""
         name = args[0]
         if not name.startswith("-") and not ctx.resilient_parsing and self.get_command(ctx, name) is None:
-            from dml.cli.usage import unknown_command
+            from dml.cli.app.usage_errors import unknown_command
 
             raise unknown_command(self, ctx, name)
         return super().resolve_command(ctx, args)

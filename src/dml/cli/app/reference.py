@@ -1,4 +1,4 @@
-"""The command reference, written from the commands themselves: ``python -m dml.cli.reference`` (``make docs``).
+"""The command reference, written from the commands themselves: ``python -m dml.cli.app.reference`` (``make docs``).
 
 Writes one page for each top-level command and an index to ``docs/commands``, and the completion scripts to
 ``completions``. ``pages()`` gives the same texts without writing, for the test that compares.
@@ -11,12 +11,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from dml.cli.commands import COMMANDS, Root, root
+from dml.cli.app.commands import COMMANDS, Root, root
+from dml.cli.app.exit_codes import EXIT_CODES
+from dml.cli.app.framework import Command, Group
+from dml.cli.app.options import global_options, is_global
+from dml.cli.app.typer_internals import Context
 from dml.cli.completion import FILES, SCRIPTS
-from dml.cli.exit_codes import EXIT_CODES
-from dml.cli.frame import Command, Group
-from dml.cli.options import global_options, is_global
-from dml.cli.typer_internals import Context
 from dml.settings import SETTINGS
 
 __all__ = ["all_commands", "main", "pages"]

@@ -6,8 +6,8 @@ from typing import Any
 
 import typer
 
-from dml.cli.frame import Group, group
-from dml.cli.options import global_options
+from dml.cli.app.framework import Group, group
+from dml.cli.app.options import global_options
 
 __all__ = ["group_with_default"]
 
