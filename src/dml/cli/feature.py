@@ -241,8 +241,8 @@ def add(
     The header names the described table (its RIDs) and the feature's columns.
     """
     from dml.cli.app.progress import showing
-    from dml.cli.execution_frame import working
-    from dml.cli.execution_life import named_workflow
+    from dml.cli.exec._common import working
+    from dml.cli.exec.lifecycle import named_workflow
     from dml.execution.load_features import load_values
     from dml.feature.value_files import read_records
 

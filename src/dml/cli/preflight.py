@@ -9,7 +9,7 @@ import typer
 from typer import Option
 
 from dml.cli.app.framework import command, current, single
-from dml.cli.execution_options import Datasets
+from dml.cli.exec._options import Datasets
 from dml.cli.experiment_options import (
     DEFAULT_CONFIG_NAME,
     DEFAULT_TIMEOUT,

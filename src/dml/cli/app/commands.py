@@ -42,7 +42,7 @@ COMMANDS: Final[dict[str, Entry]] = {
         Entry("init", "dml.cli.init", "Write a small working project."),
         Entry("bump", "dml.cli.bump", "Tag the project's next version."),
         Entry("tui", "dml.cli.tui", "The dashboard: what runs, failed and waits, live."),
-        Entry("exec", "dml.cli.execution", "Executions: create, start, stage, commit, show, list."),
+        Entry("exec", "dml.cli.exec", "Executions: create, start, stage, commit, show, list."),
         Entry("lineage", "dml.cli.lineage", "What produced an artifact, and from what."),
         Entry("nested", "dml.cli.nested", "Parents and children: how a sweep or a pipeline went."),
         Entry("compare", "dml.cli.compare", "Executions side by side: what differs, and their metrics."),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, Exit, Option
 
 from dml.cli.app.framework import command, current
-from dml.cli.execution_frame import Rid, Rids, app, push_others, warn_untold, working
+from dml.cli.exec._common import Rid, Rids, app, push_others, warn_untold, working
 
 if TYPE_CHECKING:
     from dml.catalog.model import Table
@@ -222,7 +222,7 @@ def _commit(place: Workplace, rids: list[str], options: CommitOptions, *, clean:
     import time
 
     from dml.cli.app.progress import showing
-    from dml.cli.execution_view import print_report
+    from dml.cli.exec.view import print_report
     from dml.errors import PartialError
     from dml.execution.commit_many import commit_several
     from dml.workspace.executions import find_execution

@@ -9,8 +9,8 @@ from typer import Option
 
 from dml.cli.app.framework import command, current
 from dml.cli.app.paging import DEFAULT_LIMIT, Limit, first, say_cut
-from dml.cli.execution_frame import Rid, announce, app, looking, working
-from dml.cli.execution_options import (
+from dml.cli.exec._common import Rid, announce, app, looking, working
+from dml.cli.exec._options import (
     AllowDirty,
     Assets,
     Datasets,
@@ -197,7 +197,7 @@ def list_(
 ) -> None:
     """List the executions of the workspace, the latest first."""
     from dml.cli.app.timeparse import moment
-    from dml.cli.execution_view import print_list
+    from dml.cli.exec.view import print_list
     from dml.execution.local_list import list_local
 
     console = current().console
@@ -241,7 +241,7 @@ def show(rid: Rid) -> None:
     """Show one execution: state, workflow, inputs, outputs, what is pending and the next command."""
     from dml.catalog.rids import validate_rid
     from dml.cli.app.links import link_facts, link_fields
-    from dml.cli.execution_view import print_details
+    from dml.cli.exec.view import print_details
     from dml.execution.local_list import details_of
 
     console = current().console
@@ -267,7 +267,7 @@ def log(
     from functools import partial
 
     from dml.catalog.rids import validate_rid
-    from dml.cli.execution_view import print_entries
+    from dml.cli.exec.view import print_entries
     from dml.execution.local_list import details_of
     from dml.workspace import journal
     from dml.workspace.executions import CLOSED_STATUSES, get_execution

@@ -7,7 +7,7 @@ from typing import Annotated
 from typer import Exit, Option
 
 from dml.cli.app.framework import command, current
-from dml.cli.execution_frame import Rid, Rids, app, push_others, warn_untold, working
+from dml.cli.exec._common import Rid, Rids, app, push_others, warn_untold, working
 
 
 @command(

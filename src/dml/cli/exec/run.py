@@ -9,9 +9,8 @@ from typing import Annotated
 from typer import Argument, Exit, Option
 
 from dml.cli.app.framework import command, current
-from dml.cli.execution_frame import app, warn_untold, working
-from dml.cli.execution_life import configuration_from, named_workflow
-from dml.cli.execution_options import (
+from dml.cli.exec._common import app, warn_untold, working
+from dml.cli.exec._options import (
     AllowDirty,
     Assets,
     Datasets,
@@ -23,6 +22,7 @@ from dml.cli.execution_options import (
     WorkflowTypes,
     WorkflowUrl,
 )
+from dml.cli.exec.lifecycle import configuration_from, named_workflow
 
 
 @command(
