@@ -96,7 +96,7 @@ def _source(name: str, live: bool) -> tuple[Rows, str]:
 
 def _cached(spec: DatasetSpec) -> Path | None:
     from dml.cache.bags import find_here
-    from dml.cli.cache_frame import looking
+    from dml.cli.cache._common import looking
 
     with looking() as desk:
         record = find_here(desk.index, spec)

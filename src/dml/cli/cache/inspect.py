@@ -11,8 +11,8 @@ from dml.cli.app.framework import command, current
 from dml.cli.app.open_catalog import open_catalog
 from dml.cli.app.output import Column
 from dml.cli.app.shell_complete import complete_cached
-from dml.cli.cache_frame import Excluded, Names, app, looking, specs
-from dml.cli.cache_view import item_document, print_items, print_status, tier_cell
+from dml.cli.cache._common import Excluded, Names, app, looking, specs
+from dml.cli.cache.view import item_document, print_items, print_status, tier_cell
 
 _SORTS = ("name", "size", "used", "tier")
 

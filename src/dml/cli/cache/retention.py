@@ -8,8 +8,8 @@ from typer import Option
 
 from dml.cli.app.formatting import binary_size, count
 from dml.cli.app.framework import command, current
-from dml.cli.cache_frame import Desk, Names, Some, app, looking, specs, working
-from dml.cli.cache_view import print_removals, removal_document
+from dml.cli.cache._common import Desk, Names, Some, app, looking, specs, working
+from dml.cli.cache.view import print_removals, removal_document
 
 if TYPE_CHECKING:
     pass

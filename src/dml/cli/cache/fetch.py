@@ -11,8 +11,8 @@ from dml.cli.app.formatting import binary_size, count
 from dml.cli.app.framework import command, current
 from dml.cli.app.open_catalog import open_catalog
 from dml.cli.app.output import Cell
-from dml.cli.cache_frame import Desk, Excluded, Jobs, Names, Some, app, looking, specs, working
-from dml.cli.cache_view import tier_cell
+from dml.cli.cache._common import Desk, Excluded, Jobs, Names, Some, app, looking, specs, working
+from dml.cli.cache.view import tier_cell
 
 if TYPE_CHECKING:
     from dml.cache.verify import Verified
