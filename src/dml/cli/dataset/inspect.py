@@ -9,8 +9,8 @@ from typer import Option
 from dml.cli.app.framework import command, current
 from dml.cli.app.open_catalog import open_catalog
 from dml.cli.app.paging import DEFAULT_LIMIT, Limit, say_cut
-from dml.cli.dataset_frame import Rid, Versioned, app
-from dml.cli.dataset_view import (
+from dml.cli.dataset._common import Rid, Versioned, app
+from dml.cli.dataset.view import (
     dataset_document,
     print_counts,
     print_datasets,

@@ -10,8 +10,8 @@ from typer import Argument, Option
 from dml.cli.app.formatting import count
 from dml.cli.app.framework import command, current
 from dml.cli.app.open_catalog import open_catalog
-from dml.cli.dataset_frame import Description, Execution, Rid, Token, app, optional_rid
-from dml.cli.dataset_view import dataset_document
+from dml.cli.dataset._common import Description, Execution, Rid, Token, app, optional_rid
+from dml.cli.dataset.view import dataset_document
 
 MemberRids = Annotated[list[str] | None, Argument(metavar="RID…", help="Elements, of any element table.")]
 MemberFile = Annotated[

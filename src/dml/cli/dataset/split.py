@@ -9,8 +9,8 @@ from typer import Option
 from dml.cli.app.formatting import count
 from dml.cli.app.framework import command, current
 from dml.cli.app.open_catalog import open_catalog
-from dml.cli.dataset_frame import Description, Execution, Token, Versioned, app, optional_rid
-from dml.cli.dataset_view import dataset_document
+from dml.cli.dataset._common import Description, Execution, Token, Versioned, app, optional_rid
+from dml.cli.dataset.view import dataset_document
 
 Seed = Annotated[int, Option("--seed", help="The same seed chooses the same elements.")]
 StratifyBy = Annotated[

@@ -11,7 +11,7 @@ from dml.cli.app.formatting import count
 from dml.cli.app.framework import command, current
 from dml.cli.app.open_catalog import open_catalog
 from dml.cli.app.paging import Limit, say_cut
-from dml.cli.dataset_frame import app
+from dml.cli.dataset._common import app
 
 if TYPE_CHECKING:
     from dml.dataset.feature_values import Rows

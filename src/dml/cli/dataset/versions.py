@@ -8,8 +8,8 @@ from typer import Option
 
 from dml.cli.app.framework import command, current
 from dml.cli.app.open_catalog import open_catalog
-from dml.cli.dataset_frame import Description, Execution, Rid, app, optional_rid
-from dml.cli.dataset_view import version_document
+from dml.cli.dataset._common import Description, Execution, Rid, app, optional_rid
+from dml.cli.dataset.view import version_document
 
 
 @command(
