@@ -23,7 +23,7 @@ from dml.cache.assets import AssetToCache, enter_asset
 from dml.cache.bags import warm_bag
 from dml.cache.files import BagFile
 from dml.cache.index import Index
-from dml.cache.inventory import survey
+from dml.cache.inventory import take_inventory
 from dml.cache.layout import Cache
 from dml.cache.records import BagToRecord, add_bag
 from dml.cache.usage import Usage
@@ -118,7 +118,7 @@ def _ours(root: Path, url: str, catalog_id: str, dataset: str) -> Iterator[str]:
         yield _timed("dml: warm again (every file's size looked at)", url, warm)
         yield _timed("dml: warm again, version left open", url, partial(warm_bag, index, catalog, dataset))
     with Index.reading(cache) as view:
-        yield _timed("dml: list", url, partial(survey, view, Usage()))
+        yield _timed("dml: list", url, partial(take_inventory, view, Usage()))
 
 
 def _exported(catalog: Catalog, name: str, place: Path) -> None:
@@ -174,7 +174,7 @@ def _listing(root: Path) -> Iterator[str]:
             enter_asset(index, name, asset, cache.asset_directory(name) / "a.png")
     begun = perf_counter()
     with Index.reading(cache) as view:
-        found = survey(view, Usage())
+        found = take_inventory(view, Usage())
     yield f"{f'dml: list of {len(found):,} entries':<44}{perf_counter() - begun:>10.2f}{0:>10}"
 
 

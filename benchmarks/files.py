@@ -37,7 +37,7 @@ def run() -> Iterator[str]:
 
 
 def _stage(execution: Execution) -> Iterator[str]:
-    connection = execution.place.registry._connection()
+    connection = execution.session.registry._connection()
     statements: list[str] = []
     connection.set_trace_callback(statements.append)
     tenths = []

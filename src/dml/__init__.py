@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from dml.api.registered_workflow import RegisteredWorkflow
     from dml.api.schema_difference import SchemaDiff
     from dml.api.schema_pins import PinStatus
+    from dml.api.validation import (
+        AssetSpecResult,
+        CrossSpecIssue,
+        DatasetSpecResult,
+        ExecutionConfigurationValidationReport,
+        WorkflowSpecResult,
+    )
     from dml.asset.execution_edges import AssetEdge
     from dml.asset.file_spec import FileSpec
     from dml.asset.lookup import Asset
@@ -39,9 +46,9 @@ if TYPE_CHECKING:
     from dml.execution.workflow import Workflow
     from dml.experiment.base_config import BaseConfig, DerivaBaseConfig, base_defaults
     from dml.experiment.catalog_config import DerivaMLConfig
+    from dml.experiment.config_modules import load_configs
     from dml.experiment.described_list import DescribedList, with_description
     from dml.experiment.input_specs import AssetRID, AssetSpecConfig, DatasetSpecConfig, LocalFileConfig
-    from dml.experiment.load_configs import load_configs
     from dml.experiment.model_config import create_model_config
     from dml.experiment.model_protocol import DerivaMLModel
     from dml.experiment.model_run import reset_multirun_state, run_model
@@ -55,13 +62,6 @@ if TYPE_CHECKING:
     from dml.experiment.notebook_configs import get_notebook_configuration, notebook_config
     from dml.experiment.notebook_run import run_notebook
     from dml.lineage.result import LineageNode, LineageResult
-    from dml.preflight.validation import (
-        AssetSpecResult,
-        CrossSpecIssue,
-        DatasetSpecResult,
-        ExecutionConfigurationValidationReport,
-        WorkflowSpecResult,
-    )
     from dml.target import Target
     from dml.upload.report import UploadProgress, UploadReport
 
@@ -73,16 +73,16 @@ _HOMES = {
     "AssetRecord": "dml.asset.record_class",
     "AssetSpec": "dml.execution.configuration",
     "AssetSpecConfig": "dml.experiment.input_specs",
-    "AssetSpecResult": "dml.preflight.validation",
+    "AssetSpecResult": "dml.api.validation",
     "BaseConfig": "dml.experiment.base_config",
     "Catalog": "dml.catalog.connection",
     "CommitOptions": "dml.execution.commit",
-    "CrossSpecIssue": "dml.preflight.validation",
+    "CrossSpecIssue": "dml.api.validation",
     "DatasetBag": "dml.dataset.bag",
     "DatasetHandle": "dml.api.dataset_handle",
     "DatasetSpec": "dml.dataset.spec",
     "DatasetSpecConfig": "dml.experiment.input_specs",
-    "DatasetSpecResult": "dml.preflight.validation",
+    "DatasetSpecResult": "dml.api.validation",
     "DatasetVersion": "dml.dataset.version",
     "DerivaBaseConfig": "dml.experiment.base_config",
     "DerivaML": "dml.api.deriva_ml",
@@ -95,7 +95,7 @@ _HOMES = {
     "ExecMetadataType": "dml.api.enums",
     "Execution": "dml.api.execution",
     "ExecutionConfiguration": "dml.execution.configuration",
-    "ExecutionConfigurationValidationReport": "dml.preflight.validation",
+    "ExecutionConfigurationValidationReport": "dml.api.validation",
     "ExecutionRecord": "dml.api.execution_record",
     "ExecutionSnapshot": "dml.api.execution_snapshot",
     "ExecutionStatus": "dml.execution.status",
@@ -121,7 +121,7 @@ _HOMES = {
     "UploadState": "dml.execution.upload_directory",
     "VersionPart": "dml.dataset.version",
     "Workflow": "dml.execution.workflow",
-    "WorkflowSpecResult": "dml.preflight.validation",
+    "WorkflowSpecResult": "dml.api.validation",
     "base_defaults": "dml.experiment.base_config",
     "connect": "dml.catalog.connection",
     "create_model_config": "dml.experiment.model_config",
@@ -129,7 +129,7 @@ _HOMES = {
     "get_multirun_config": "dml.experiment.multirun_configs",
     "get_notebook_configuration": "dml.experiment.notebook_configs",
     "list_multirun_configs": "dml.experiment.multirun_configs",
-    "load_configs": "dml.experiment.load_configs",
+    "load_configs": "dml.experiment.config_modules",
     "multirun_config": "dml.experiment.multirun_configs",
     "notebook_config": "dml.experiment.notebook_configs",
     "reset_multirun_state": "dml.experiment.model_run",

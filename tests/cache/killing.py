@@ -25,7 +25,7 @@ from dml.cache import records
 from dml.cache.bags import warm_bag
 from dml.cache.files import bag_files
 from dml.cache.index import Index
-from dml.cache.inventory import survey
+from dml.cache.inventory import take_inventory
 from dml.cache.layout import Cache
 from dml.cache.tiers import Tier
 from dml.cache.usage import Usage
@@ -129,7 +129,7 @@ def warm(root: Path, dataset: str) -> dict[str, Any]:
     cache = Cache.of(Workspace(root, Target("local", "1")))
     with Index.writing(cache) as index:
         done = warm_bag(index, connect(cache.target), f"{dataset}@1.1.0", jobs=1, wait=0)
-        verified = [verify_item(index, item) for item in survey(index, Usage())]
+        verified = [verify_item(index, item) for item in take_inventory(index, Usage())]
         return {
             "tier": done.record.tier,
             "right": all(one.is_right and not one.missing for one in verified) and len(verified) == 1,

@@ -9,7 +9,7 @@ import pytest
 
 from dml.cache.bags import warm_bag
 from dml.cache.index import Index
-from dml.cache.inventory import survey
+from dml.cache.inventory import take_inventory
 from dml.cache.layout import Cache
 from dml.cache.records import bag_records
 from dml.cache.usage import Usage
@@ -41,7 +41,7 @@ def give_other_checksums(bag: Path, gallery: Gallery, name: str, algorithm: str,
 
 
 def verify_all(index: Index, catalog: Catalog | None = None) -> list[Verified]:
-    return [verify_item(index, item, catalog=catalog) for item in survey(index, Usage())]
+    return [verify_item(index, item, catalog=catalog) for item in take_inventory(index, Usage())]
 
 
 @pytest.fixture

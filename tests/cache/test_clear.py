@@ -15,7 +15,7 @@ from dml.cache.bags import warm_bag
 from dml.cache.clear import Plan, Selection, clear, open_for_clearing, plan_clearing
 from dml.cache.disk_usage import measure
 from dml.cache.index import Index
-from dml.cache.inventory import Kind, survey
+from dml.cache.inventory import Kind, take_inventory
 from dml.cache.layout import Cache
 from dml.cache.link import link_file
 from dml.cache.locks import entry_lock
@@ -48,7 +48,7 @@ def filled(gallery: Gallery, cache: Cache) -> Index:
 
 def plan(index: Index, workspace: Workspace, selection: Selection) -> Plan:
     usage = usage_of(workspace, index.cache, links=True)
-    return plan_clearing(index, survey(index, usage, workspace_root=workspace.root), selection)
+    return plan_clearing(index, take_inventory(index, usage, workspace_root=workspace.root), selection)
 
 
 def names(removals: tuple[clear_module.Removal, ...]) -> list[str]:
@@ -143,7 +143,9 @@ def test_a_run_keeps_what_it_was_given_when_the_cache_is_cleared(
     link_file(filled.cache.asset_directory(record.name) / record.filename, mine)
     clear(filled, plan(filled, workspace, Selection(everything=True)))
     assert mine.read_bytes() == gallery.content[gallery.images[0]]
-    assert [item for item in survey(filled, usage_of(workspace, filled.cache)) if item.kind is not Kind.OTHER] == []
+    assert [
+        item for item in take_inventory(filled, usage_of(workspace, filled.cache)) if item.kind is not Kind.OTHER
+    ] == []
     assert all(share.name.startswith(("index.sqlite", "dml-locks")) for share in measure(filled.cache))
 
 
@@ -220,7 +222,7 @@ def test_an_interrupted_removal_leaves_no_half_entry(
         patch.setattr(clear_module.records, "forget_bag", killed)
         with pytest.raises(KeyboardInterrupt):
             clear(filled, plan(filled, workspace, selection))
-    items = {item.name: item for item in survey(filled, usage_of(workspace, filled.cache))}
+    items = {item.name: item for item in take_inventory(filled, usage_of(workspace, filled.cache))}
     gone = items[f"{gallery.dataset}@1.0.0"]
     assert (gone.tier, gone.remark) == ("not_cached", "its directory is gone")
     done = clear(filled, plan(filled, workspace, Selection(debris=True)))
@@ -278,6 +280,6 @@ def test_a_listing_walks_no_files(
 
     monkeypatch.setattr(os, "scandir", scandir)
     usage = usage_of(workspace, filled.cache)
-    assert len(survey(filled, usage, workspace_root=workspace.root)) == 3
+    assert len(take_inventory(filled, usage, workspace_root=workspace.root)) == 3
     cache = filled.cache
     assert sorted(asked) == sorted(map(str, (cache.bags_directory, cache.assets_directory, cache.root, workspace.root)))

@@ -12,7 +12,7 @@ from dml.cache.assets import asset_records, find_asset_row, warm_asset
 from dml.cache.bags import WarmBag, warm_bag
 from dml.cache.clear import Plan, Selection, plan_clearing
 from dml.cache.index import Index, put_aside_if_damaged
-from dml.cache.inventory import Kind, survey
+from dml.cache.inventory import Kind, take_inventory
 from dml.cache.kept_pins import kept_pins
 from dml.cache.layout import Cache
 from dml.cache.pins import pin, pins, unpin
@@ -60,7 +60,7 @@ def test_the_index_is_made_anew_from_the_disk_and_pins_stay(
     damage(cache, how)
     with Index.reading(cache) as broken:
         with pytest.raises(IntegrityError, match="The cache index") as said:
-            survey(broken, usage_of(Workspace(cache.root.parent, cache.target), cache))
+            take_inventory(broken, usage_of(Workspace(cache.root.parent, cache.target), cache))
         assert "dml cache verify --repair" in said.value.hint
         aside = put_aside_if_damaged(broken)
         assert aside is not None
@@ -68,7 +68,7 @@ def test_the_index_is_made_anew_from_the_disk_and_pins_stay(
     with Index.writing(cache) as index:
         wanted = {(gallery.dataset, "1.1.0"), (gallery.images[0], "")}
         assert pins(index) == wanted
-        for item in survey(index, usage_of(Workspace(cache.root.parent, cache.target), cache)):
+        for item in take_inventory(index, usage_of(Workspace(cache.root.parent, cache.target), cache)):
             if item.kind in (Kind.ORPHAN, Kind.ASSET):
                 assert verify_item(index, item).is_right
         assert {(record.name, record.pinned) for record in bag_records(index)} == {(f"{gallery.dataset}@1.1.0", True)}
@@ -89,7 +89,7 @@ def test_an_empty_file_in_its_place_is_a_new_index_with_the_pins(
 def plan(cache: Cache, workspace: Workspace, selection: Selection) -> Plan:
     with Index.reading(cache) as index:
         usage = usage_of(workspace, cache, links=True)
-        return plan_clearing(index, survey(index, usage, workspace_root=workspace.root), selection)
+        return plan_clearing(index, take_inventory(index, usage, workspace_root=workspace.root), selection)
 
 
 def test_without_an_index_what_is_pinned_or_needed_is_not_cleared(

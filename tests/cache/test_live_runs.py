@@ -31,7 +31,7 @@ def ml(place: Place, gallery: Gallery) -> Iterator[DerivaML]:
     """The Python API on the gallery's catalog."""
     made = DerivaML(place.target.host, place.target.catalog_id, credential=place.credential)
     yield made
-    made.place.close()
+    made.session.close()
 
 
 @pytest.fixture

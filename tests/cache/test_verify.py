@@ -12,7 +12,7 @@ from dml.cache import records
 from dml.cache.assets import AssetToCache, asset_records, find_asset_row, warm_asset
 from dml.cache.bags import WarmBag, warm_bag
 from dml.cache.index import Index, put_aside_if_damaged
-from dml.cache.inventory import CachedItem, Kind, survey
+from dml.cache.inventory import CachedItem, Kind, take_inventory
 from dml.cache.tiers import Tier
 from dml.cache.usage import Usage
 from dml.cache.verify import Verified, verify_item
@@ -23,7 +23,7 @@ from .gallery import Gallery, contents, objects_fetched
 
 
 def items(index: Index) -> list[CachedItem]:
-    return survey(index, Usage())
+    return take_inventory(index, Usage())
 
 
 def verify_all(index: Index, catalog: Catalog | None = None) -> list[Verified]:

@@ -9,16 +9,18 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dml.catalog.responses import Border
+from dml.catalog.responses import ErrorMapper
 from dml.catalog.retry import RetryPolicy
-from dml.catalog.session import Session, Wire
+from dml.catalog.session import Session, Transport
 from dml.catalog.traffic import Traffic
 
 ORIGIN = "https://data.example.org"
 
 
 def session() -> Session:
-    return Session(Wire(ORIGIN, Border("data.example.org"), Traffic(), RetryPolicy(), {"Cookie": "webauthn=secret"}))
+    return Session(
+        Transport(ORIGIN, ErrorMapper("data.example.org"), Traffic(), RetryPolicy(), {"Cookie": "webauthn=secret"})
+    )
 
 
 def assert_same(one: Session, request: requests.Request) -> None:

@@ -25,7 +25,7 @@ def ml(place: Place, catalog: Catalog) -> Iterator[DerivaML]:
     """The Python API on the test's catalog, with a workspace below the test's home."""
     made = DerivaML(place.target.host, place.target.catalog_id, credential=place.credential)
     yield made
-    made.place.close()
+    made.session.close()
 
 
 @pytest.fixture

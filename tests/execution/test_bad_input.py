@@ -176,7 +176,7 @@ def test_second_dml_on_the_same_execution_is_told_who_holds_it(ml: DerivaML, exe
     held, release = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with execution_lock(ml.place.registry, execution.execution_rid, command="another commit"):
+        with execution_lock(ml.session.registry, execution.execution_rid, command="another commit"):
             held.set()
             release.wait(30)
 

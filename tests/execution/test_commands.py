@@ -161,11 +161,11 @@ def test_commit_of_all_leaves_aborted_created_and_living_ones_alone(
             ok(dml("exec", step, rid))
         rids[name] = rid
     process = current_process("a run")
-    liveness.begin_running(ml.place.registry, rids["living"], process)
+    liveness.begin_running(ml.session.registry, rids["living"], process)
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     dead = type(process)(gone.pid, "1", process.host, process.boot, "a run", process.since)
-    liveness.begin_running(ml.place.registry, rids["dead"], dead)
+    liveness.begin_running(ml.session.registry, rids["dead"], dead)
     done = ok(dml("exec", "commit", "--all", "--yes", "--json")).json
     assert done["statuses"] == {rids[name]: "Uploaded" for name in ("stopped", "failed", "dead")}
     listed = {one["rid"]: one for one in ok(dml("exec", "list", "--json")).json["executions"]}
@@ -181,7 +181,7 @@ def test_dead_run_is_resumed_and_committed(dml: Run, created: str, ml: DerivaML,
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     dead = type(process)(gone.pid, "1", process.host, process.boot, "a run", process.since)
-    liveness.begin_running(ml.place.registry, created, dead)
+    liveness.begin_running(ml.session.registry, created, dead)
     assert ok(dml("exec", "list", "--json")).json["executions"][0]["liveness"] == "dead"
     resumed = ok(dml("exec", "resume", created, "--json")).json
     assert (resumed["status"], resumed["pending"]["files"]) == ("Pending_Upload", 1)
@@ -203,7 +203,7 @@ def test_resume_of_something_else_than_an_execution_says_what_it_is(dml: Run, ml
 
 
 def test_status_that_the_catalog_was_not_told_is_pushed_by_sync(dml: Run, created: str, ml: DerivaML) -> None:
-    executions.compare_and_set_status(ml.place.registry, created, "Created", "Running")
+    executions.compare_and_set_status(ml.session.registry, created, "Created", "Running")
     assert ok(dml("exec", "list", "--json")).json["executions"][0]["sync_pending"] is True
     assert ok(dml("exec", "sync", "--json")).json["told"] == [created]
     assert select(ml.catalog, "deriva-ml:Execution", where={"RID": created})[0]["Status"] == "Running"
@@ -328,7 +328,7 @@ def test_configuration_comes_from_a_file_and_options_add_to_it(
     }
     (tmp_path / "run.yaml").write_text(json.dumps(document))
     rid = ok(dml("exec", "create", "--config", tmp_path / "run.yaml", "--json")).json["rid"]
-    recorded = executions.get_execution(ml.place.registry, rid)
+    recorded = executions.get_execution(ml.session.registry, rid)
     assert recorded.description == "from a file"
     assert "hunter2" not in recorded.config_json
     (tmp_path / "run.yaml").write_text("datasets: 3")

@@ -76,7 +76,7 @@ def test_datasets_are_found_nested_and_deleted(ml: DerivaML, execution: Executio
 
 def test_a_dataset_that_was_begun_is_finished_by_the_same_call(ml: DerivaML, execution: Execution) -> None:
     first = execution.create_dataset("Testing", description="once")
-    registry = ml.place.registry
+    registry = ml.session.registry
     (intent,) = intents.find_intents(registry, kind="dataset", execution_rid=execution.execution_rid)
     with registry.transaction() as connection:
         connection.execute("UPDATE dml_intents SET done_at = NULL WHERE token = ?", (intent.token,))

@@ -176,4 +176,4 @@ def test_a_commit_removes_local_files_when_the_api_was_told_so(
     execution.commit_output_assets()
     assert not execution.working_dir.exists()
     assert execution.catalog is tidy
-    tidy.place.close()
+    tidy.session.close()

@@ -85,7 +85,7 @@ def test_value_that_does_not_fit_keeps_all_out(
     with pytest.raises((UsageError, NotFoundError)) as caught:
         execution.add_features([good, record(Execution_Asset=target, **values)])
     assert message in str(caught.value)
-    assert features.list_features(execution.place.registry, execution.execution_rid) == []
+    assert features.list_features(execution.session.registry, execution.execution_rid) == []
 
 
 def test_second_value_for_a_row_is_refused_and_stays_pending(
@@ -116,7 +116,7 @@ def test_values_come_from_a_file(
     name = f"Execution_Asset.{feature.name}"
     ran = dml("exec", "stage-features", execution.execution_rid, file, "--feature", name, "--json")
     assert ran.code == 0, ran.err
-    (row,) = features.list_features(execution.place.registry, execution.execution_rid)
+    (row,) = features.list_features(execution.session.registry, execution.execution_rid)
     assert (row.record["Quality"], row.record["Score"]) == ("good", 0.5)
     file.write_text(text.format("not a rid"))
     ran = dml("exec", "stage-features", execution.execution_rid, file, "--feature", name)

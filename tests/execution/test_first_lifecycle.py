@@ -113,7 +113,7 @@ def test_what_keeps_a_commit_from_beginning_is_remembered_until_it_is_mended(
     ml: DerivaML, execution: Execution
 ) -> None:
     def error() -> str | None:
-        return executions.get_execution(ml.place.registry, execution.execution_rid).error
+        return executions.get_execution(ml.session.registry, execution.execution_rid).error
 
     with execution.execute():
         lost = execution.asset_file_path("Execution_Asset", "lost.bin", asset_types=[])
@@ -129,7 +129,7 @@ def test_what_keeps_a_commit_from_beginning_is_remembered_until_it_is_mended(
     with pytest.raises(NotFoundError):
         execution.commit_output_assets()
     assert error() == f"The staged file {more} is missing; nothing was sent"
-    unstage(ml.place, execution.execution_rid, "Execution_Asset/more.bin")
+    unstage(ml.session, execution.execution_rid, "Execution_Asset/more.bin")
     assert execution.commit_output_assets().assets == []
     assert (execution.status, error()) == ("Uploaded", None)
 

@@ -70,7 +70,7 @@ def ml(catalog: Catalog, older: Path) -> Iterator[DerivaML]:
     assert catalog.target.catalog_id == "44"
     made = DerivaML("localhost", 44, working_dir=older, credential={}, transport=transport)
     yield made
-    made.place.close()
+    made.session.close()
 
 
 def statuses(catalog: Catalog) -> dict[str, str]:

@@ -13,7 +13,7 @@ from dml.catalog.objects import upload as real_upload
 from dml.errors import DmlError, IntegrityError, RetryableError
 from dml.execution import commit
 from dml.upload import transfer
-from dml.upload.worker_pool import GRACE, Calls, GivenUp, Stop, in_parallel
+from dml.upload.worker_pool import GRACE, Calls, Cancelled, CancelToken, in_parallel
 from dml.workspace.hashing import Digest
 from dml.workspace.hashing import digest as real_digest
 
@@ -27,18 +27,18 @@ def numbered(count: int, function: Callable[[int], int]) -> Calls[int]:
 
 
 def test_every_function_runs_once_and_its_result_is_told() -> None:
-    with in_parallel(numbered(50, lambda number: number * 2), 4, Stop()) as results:
+    with in_parallel(numbered(50, lambda number: number * 2), 4, CancelToken()) as results:
         assert sorted(results) == sorted((str(number), number * 2) for number in range(50))
 
 
 def test_nothing_to_do_ends() -> None:
-    with in_parallel(numbered(0, int), 4, Stop()) as results:
+    with in_parallel(numbered(0, int), 4, CancelToken()) as results:
         assert list(results) == []
 
 
 def test_as_many_run_at_the_same_time_as_are_allowed() -> None:
     together = threading.Barrier(3)
-    with in_parallel(numbered(3, lambda number: together.wait(PATIENCE) and number), 3, Stop()) as results:
+    with in_parallel(numbered(3, lambda number: together.wait(PATIENCE) and number), 3, CancelToken()) as results:
         assert len(list(results)) == 3
     assert not together.broken
 
@@ -51,7 +51,7 @@ def test_the_first_runs_while_the_next_is_looked_for() -> None:
         assert first_ran.wait(PATIENCE)
         yield "second", lambda: None
 
-    with in_parallel(calls(), 2, Stop()) as results:
+    with in_parallel(calls(), 2, CancelToken()) as results:
         assert [key for key, _ in results] == ["first", "second"]
 
 
@@ -61,7 +61,7 @@ def test_an_error_is_a_result_and_the_others_go_on() -> None:
             raise IntegrityError("no")
         return number
 
-    with in_parallel(numbered(4, odd), 2, Stop()) as results:
+    with in_parallel(numbered(4, odd), 2, CancelToken()) as results:
         found = dict(results)
     assert isinstance(found.pop("1"), IntegrityError)
     assert found == {"0": 0, "2": 2, "3": 3}
@@ -74,7 +74,7 @@ def test_an_error_of_the_named_kind_begins_no_more() -> None:
         ran.append(number)
         raise RetryableError("away")
 
-    with in_parallel(numbered(20, fail), 1, Stop(), stop_at=(RetryableError,)) as results:
+    with in_parallel(numbered(20, fail), 1, CancelToken(), stop_at=(RetryableError,)) as results:
         found = list(results)
     assert ran == [0]
     assert len(found) == 1
@@ -95,7 +95,7 @@ def test_what_keeps_more_from_being_found_is_raised_after_those_that_were_begun(
         raise RetryableError("cannot look any further")
 
     found: list[tuple[str, object]] = []
-    with pytest.raises(RetryableError, match="any further"), in_parallel(calls(), 2, Stop()) as results:
+    with pytest.raises(RetryableError, match="any further"), in_parallel(calls(), 2, CancelToken()) as results:
         found += results
     assert found == [("slow", 1)]
 
@@ -108,13 +108,13 @@ def test_a_defect_is_raised_as_it_is(where: str) -> None:
 
     with (
         pytest.raises(ZeroDivisionError if where == "function" else KeyError),
-        in_parallel(calls(), 1, Stop()) as results,
+        in_parallel(calls(), 1, CancelToken()) as results,
     ):
         list(results)
 
 
 def test_an_interruption_ends_those_that_run_and_those_that_look() -> None:
-    stop, running, looking = Stop(), threading.Event(), threading.Event()
+    stop, running, looking = CancelToken(), threading.Event(), threading.Event()
     ended = threading.Barrier(3)
 
     def until_asked(ready: threading.Event) -> int:
@@ -140,7 +140,7 @@ def test_an_interruption_ends_those_that_run_and_those_that_look() -> None:
         interrupted()
     assert stop.is_over
     assert not ended.broken
-    with pytest.raises(GivenUp):
+    with pytest.raises(Cancelled):
         stop.check()
     assert GRACE > 0
 
@@ -209,12 +209,12 @@ def test_a_lookup_that_fails_ends_the_commit_and_keeps_what_was_sent(
         six_files.commit_output_assets()
     monkeypatch.undo()
     assert six_files.status == "Pending_Upload"
-    sent_before = six_files.place.catalog.traffic.count("PUT")
+    sent_before = six_files.session.catalog.traffic.count("PUT")
     report = six_files.commit_output_assets()
     assert len(report.assets) == 6
     # The objects that are there are asked for, not sent again; the other PUTs tell the status.
     objects = [
-        path for method, path, _ in six_files.place.catalog.traffic.log if method == "PUT" and "/hatrac/" in path
+        path for method, path, _ in six_files.session.catalog.traffic.log if method == "PUT" and "/hatrac/" in path
     ]
     assert sent_before
     assert len(objects) == len(set(objects))

@@ -34,7 +34,7 @@ def test_staging_one_file_is_one_small_transaction(execution: Execution, tmp_pat
     statements: list[str] = []
 
     def counted(number: int) -> int:
-        connection = execution.place.registry._connection()
+        connection = execution.session.registry._connection()
         statements.clear()
         connection.set_trace_callback(statements.append)
         try:
@@ -47,4 +47,4 @@ def test_staging_one_file_is_one_small_transaction(execution: Execution, tmp_pat
     for number in range(1, 50):
         execution.asset_file_path("Execution_Asset", f"{number}.bin", asset_types=["Model_File"])
     assert counted(50) <= first
-    assert registry_module.Registry is type(execution.place.registry)
+    assert registry_module.Registry is type(execution.session.registry)

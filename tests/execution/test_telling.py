@@ -44,7 +44,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, int]]:
 
 
 def test_a_file_is_told_of_by_steps_and_when_it_goes_back(registry: Registry, told: list[dict[str, int]]) -> None:
-    count = progress_store.Telling(registry, "1A").counter("T/f")
+    count = progress_store.ProgressStore(registry, "1A").counter("T/f")
     for _ in range(2 * progress_store.STEP // 1024):
         count(1024)
     assert told == [{"T/f": progress_store.STEP}, {"T/f": 2 * progress_store.STEP}]
@@ -53,7 +53,7 @@ def test_a_file_is_told_of_by_steps_and_when_it_goes_back(registry: Registry, to
 
 
 def test_small_files_are_told_of_many_at_a_time(registry: Registry, told: list[dict[str, int]]) -> None:
-    some = progress_store.Telling(registry, "1A")
+    some = progress_store.ProgressStore(registry, "1A")
     for number in range(2 * progress_store.FILES_AT_ONCE + 1):
         some.counter(f"T/{number}")(10)
         some.end(f"T/{number}", 10)
@@ -90,7 +90,7 @@ def test_waits_are_told_until_the_last_of_them_is_over(registry: Registry) -> No
 
 def test_what_cannot_be_told_does_not_disturb(registry: Registry) -> None:
     with Registry.reading(registry.workspace) as looking:
-        progress_store.Telling(looking, "1A").counter("T/f")(progress_store.STEP)
+        progress_store.ProgressStore(looking, "1A").counter("T/f")(progress_store.STEP)
         with progress_store.telling_waits(looking, "1A", policy := RetryPolicy()):
             policy.tell(Wait("host", "answered 503", 1.0, 2, 6))
     assert list_waits(registry) == {}

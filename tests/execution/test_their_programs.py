@@ -222,7 +222,7 @@ def test_a_notebook_begins_with_its_configuration(
     execution.execution_stop()
     execution.commit_output_assets()
     assert ml.lookup_execution(execution.execution_rid).status == "Uploaded"
-    ml.place.close()
+    ml.session.close()
 
 
 def test_a_model_runs_as_an_execution(ml: DerivaML, place: Place, workflow: Workflow) -> None:

@@ -11,7 +11,7 @@ import pytest
 from cli.runner import run
 from dml.catalog.rows import select
 from dml.workspace.executions import get_execution
-from dml.workspace.session import Workplace
+from dml.workspace.session import WorkspaceSession
 from experiment.runs import children, executions, succeeded
 from experiments import RetinaProject
 from preflight.world import World
@@ -95,7 +95,7 @@ def test_a_model_that_raises_fails_its_execution_and_keeps_its_outputs(
     row = executions(world.catalog)[document["execution"]]
     assert row["Status"] == "Failed"
     assert "NaN loss at learning rate 0.5" in str(row["Status_Detail"])
-    with Workplace.reading(place.target) as workplace:
+    with WorkspaceSession.reading(place.target) as workplace:
         staged = workplace.workspace.staged_path(document["execution"], "Execution_Asset", "weights.json")
         assert json.loads(staged.read_text())["learning_rate"] == 0.5
 
@@ -141,7 +141,7 @@ def test_a_failed_job_fails_the_parent_and_is_run_again_on_resume(
     assert executions(world.catalog)[parent]["Status"] == "Uploaded"
     found = children(world.catalog, parent)
     assert [len(found[number]) for number in range(4)] == [1, 1, 2, 1]
-    with Workplace.reading(place.target) as workplace:
+    with WorkspaceSession.reading(place.target) as workplace:
         assert get_execution(workplace.registry, parent).status == "Uploaded"
     again = json.loads(succeeded(run("run", "--resume", parent, "--json")).stdout.splitlines()[-1])
     assert again["jobs"] == resumed["jobs"]

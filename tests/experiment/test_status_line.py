@@ -17,10 +17,10 @@ import pytest
 from cli.runner import DML
 from dml.cli.run_status import BottomLine, StatusLines, sentence, watcher
 from dml.execution.creation import NESTED_IN
-from dml.experiment.run_monitor import Following, RunView
+from dml.experiment.run_monitor import RunMonitor, RunView
 from dml.target import Target
 from dml.workspace.executions import compare_and_set_status, insert_execution
-from dml.workspace.session import Workplace
+from dml.workspace.session import WorkspaceSession
 from experiment.runs import executions
 from experiments import RetinaProject
 from preflight.world import World
@@ -66,9 +66,9 @@ def test_a_view_in_words(view: RunView, text: str) -> None:
 def test_the_registry_is_followed(tmp_path: Path) -> None:
     saved, workspace = tmp_path / "execution.json", tmp_path / "workspace"
     told = Told()
-    with Following(told, TARGET, workspace, saved, interval=0.0):
-        with Workplace.writing(TARGET, workspace) as place:
-            insert_execution(place.registry, "4-VP", config_json="{}", status="Running", status_detail="epoch 1")
+    with RunMonitor(told, TARGET, workspace, saved, interval=0.0):
+        with WorkspaceSession.writing(TARGET, workspace) as session:
+            insert_execution(session.registry, "4-VP", config_json="{}", status="Running", status_detail="epoch 1")
         saved.write_text('{"execution_rid": "4-VP"}')
     assert told.closed
     assert told.views[-1].rid == "4-VP"
@@ -78,12 +78,12 @@ def test_the_registry_is_followed(tmp_path: Path) -> None:
 def test_the_jobs_of_a_sweep_are_followed_and_no_others(tmp_path: Path) -> None:
     told = Told()
     with (
-        Workplace.writing(TARGET, tmp_path / "workspace") as place,
-        Following(told, TARGET, tmp_path / "workspace", tmp_path / "none", parent="6-A0", interval=0.0),
+        WorkspaceSession.writing(TARGET, tmp_path / "workspace") as session,
+        RunMonitor(told, TARGET, tmp_path / "workspace", tmp_path / "none", parent="6-A0", interval=0.0),
     ):
         for rid, parent in (("6-A2", "6-A0"), ("6-A4", "6-A0"), ("9-Z9", "9-Z0")):
-            insert_execution(place.registry, rid, config_json="{}", extra={NESTED_IN: parent})
-        compare_and_set_status(place.registry, "6-A2", "Created", "Uploaded")
+            insert_execution(session.registry, rid, config_json="{}", extra={NESTED_IN: parent})
+        compare_and_set_status(session.registry, "6-A2", "Created", "Uploaded")
     assert (told.views[-1].jobs, told.views[-1].jobs_done) == (2, 1)
     assert (told.views[-1].rid, told.views[-1].phase) == ("6-A4", "fetching inputs")
 

@@ -96,7 +96,7 @@ def ml(place: Place, patient_catalog: Catalog) -> Iterator[DerivaML]:
     made = DerivaML(place.target.host, place.target.catalog_id)
     made._catalog = patient_catalog
     yield made
-    made.place.close()
+    made.session.close()
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ class Staged:
 
     def path(self, name: str) -> Path:
         """Where an output is staged."""
-        return self.ml.place.workspace.staged_path(self.rid, "Execution_Asset", name)
+        return self.ml.session.workspace.staged_path(self.rid, "Execution_Asset", name)
 
     def commit(self) -> None:
         """Commit it with two jobs and small chunks."""
@@ -152,7 +152,7 @@ class Staged:
             assert len(same) == 1
         assert select(there, "deriva-ml:Execution", where={"RID": self.rid})[0]["Status"] == (catalog_status or status)
         assert self.execution.status == status
-        assert {row.status for row in assets.list_assets(self.ml.place.registry, self.rid)} == {"uploaded"}
+        assert {row.status for row in assets.list_assets(self.ml.session.registry, self.rid)} == {"uploaded"}
 
 
 @pytest.fixture

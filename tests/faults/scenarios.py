@@ -37,7 +37,7 @@ from dml.execution.workflow import Workflow
 from dml.target import Target
 from dml.workspace import assets, executions, features, intents
 from dml.workspace.registry import Registry
-from dml.workspace.session import Workplace
+from dml.workspace.session import WorkspaceSession
 
 TARGET = Target("local", "1")
 WORKFLOW = Workflow("Train", "Training", url="https://example.org/train.py", checksum="c0ffee")
@@ -82,9 +82,9 @@ def catalog() -> Catalog:
     return connect(TARGET, policy=RetryPolicy(attempts=3, sleep=lambda _: None))
 
 
-def place() -> Workplace:
+def session() -> WorkspaceSession:
     """The workspace with that connection."""
-    return Workplace.writing(TARGET, catalog=catalog())
+    return WorkspaceSession.writing(TARGET, catalog=catalog())
 
 
 def prepare_catalog() -> None:
@@ -109,7 +109,7 @@ def prepare_created(size: Size) -> str:
 def prepare_running(size: Size) -> str:
     """One that runs, started by a command."""
     rid = prepare_created(size)
-    lifecycle.start(place(), rid)
+    lifecycle.start(session(), rid)
     return rid
 
 
@@ -137,7 +137,7 @@ def stage_outputs(ml: DerivaML, execution: Execution, size: Size) -> None:
     with execution.metrics_file().open("a") as stream:
         stream.write("{}\n")
     rating = ml.feature_record_class("Execution_Asset", "Rating")
-    image = ml.place.workspace.staged_path(execution.execution_rid, "Image", "f1.bin")
+    image = ml.session.workspace.staged_path(execution.execution_rid, "Image", "f1.bin")
     rows = [
         {"URL": f"/hatrac/none/{number}", "Filename": f"old{number}", "Length": 1, "MD5": f"{number:032x}"}
         for number in range(size.features)
@@ -150,7 +150,7 @@ def stage_outputs(ml: DerivaML, execution: Execution, size: Size) -> None:
 
 def do_create(rid: str | None, size: Size) -> None:
     """Create one; what an earlier try began is finished by resume, and only if there is nothing, begun anew."""
-    there = place()
+    there = session()
     begun = [row.rid for row in executions.list_executions(there.registry)]
     for one in begun:
         resume(there, one)
@@ -160,7 +160,7 @@ def do_create(rid: str | None, size: Size) -> None:
 
 def do_discard(rid: str | None, size: Size) -> None:
     """Create one; what an earlier try began is given up, and another one made."""
-    there = place()
+    there = session()
     for row in executions.list_executions(there.registry):
         lifecycle.abort(there, row.rid, "discarded")
     DerivaML("local", 1).create_execution(workflow=WORKFLOW, description="a run")
@@ -191,12 +191,12 @@ def do_abort(rid: str | None, size: Size) -> None:
 def do_commit(rid: str | None, size: Size) -> None:
     """Commit it; after a fault the same again."""
     assert rid is not None
-    commit(place(), rid, CommitOptions(jobs=1, chunk_size=size.chunk))
+    commit(session(), rid, CommitOptions(jobs=1, chunk_size=size.chunk))
 
 
-def _advance(rid: str | None, status: ExecutionStatus, step: Callable[[Workplace, str], Any]) -> None:
+def _advance(rid: str | None, status: ExecutionStatus, step: Callable[[WorkspaceSession, str], Any]) -> None:
     assert rid is not None
-    there = place()
+    there = session()
     row = executions.get_execution(there.registry, rid)
     if effective_status(row.status) is not status:
         step(there, rid)
@@ -230,7 +230,7 @@ SCENARIOS: dict[str, Scenario] = {
 
 def problems_between(rid: str | None) -> list[str]:
     """What is wrong right after a fault, before anything is repeated: false successes, lost files, unreadable lists."""
-    place_now = Workplace.reading(TARGET)
+    place_now = WorkspaceSession.reading(TARGET)
     found: list[str] = []
     there = catalog()
     for one in list_local(place_now):
@@ -249,7 +249,7 @@ def problems_between(rid: str | None) -> list[str]:
     return found
 
 
-def _asset_problems(here: Workplace, there: Catalog, row: assets.AssetRow) -> list[str]:
+def _asset_problems(here: WorkspaceSession, there: Catalog, row: assets.AssetRow) -> list[str]:
     if row.status != "uploaded":
         path = here.workspace.staged_path(row.execution_rid, row.asset_table, row.filename)
         to_be_written = row.method == "written" and row.identity is None
@@ -313,7 +313,7 @@ def _plain(row: dict[str, Any], edge: dict[str, Any], types: list[dict[str, Any]
 
 
 def _observe_registry(rids: set[str]) -> dict[str, Any]:
-    with Registry.reading(Workplace.reading(TARGET).workspace) as registry:
+    with Registry.reading(WorkspaceSession.reading(TARGET).workspace) as registry:
         known = [row for row in executions.list_executions(registry) if row.rid in rids]
         unfinished = intents.find_intents(registry, unfinished=True)
         return {

@@ -86,7 +86,7 @@ def test_a_file_that_is_changed_while_it_is_sent_is_never_called_uploaded(
     with pytest.raises(DmlError) as caught:
         staged.commit()
     assert "large.bin" in str(caught.value)
-    assert assets.find_asset(staged.ml.place.registry, staged.rid, "Execution_Asset/large.bin").status != "uploaded"  # type: ignore[union-attr]
+    assert assets.find_asset(staged.ml.session.registry, staged.rid, "Execution_Asset/large.bin").status != "uploaded"  # type: ignore[union-attr]
     restore(path, original)
     staged.commit()
     staged.assert_uploaded_once()
@@ -128,7 +128,7 @@ def restore(path: Path, content: bytes) -> None:
 def test_each_failure_of_a_disk_is_named_and_the_same_command_goes_on(
     chosen: None, staged: Staged, dml: Callable[..., Ran], name: str
 ) -> None:
-    staged.ml.place.close()
+    staged.ml.session.close()
     process = begin(f"sql:9+:{name}", *COMMIT, staged.rid)
     out, err = process.communicate(timeout=120)
     assert process.returncode in (1, 5), out + err
@@ -152,7 +152,7 @@ def test_a_file_that_cannot_be_staged_is_not_recorded(
     assert isinstance(caught.value, RetryableError) == (number in (errno.ENOSPC, errno.EDQUOT, errno.EMFILE))
     assert os.strerror(number) in str(caught.value) or "full" in str(caught.value)
     assert not list(staged.path("more.bin").parent.glob(".dml-*"))
-    assert assets.find_asset(staged.ml.place.registry, staged.rid, "Execution_Asset/more.bin") is None
+    assert assets.find_asset(staged.ml.session.registry, staged.rid, "Execution_Asset/more.bin") is None
     staged.commit()
     staged.assert_uploaded_once()
 
@@ -218,7 +218,7 @@ def come_back(workspace: Workspace, kept: Path) -> None:
 def test_what_a_request_writes_is_on_the_disk_before_and_is_written_once_when_the_power_goes(
     staged: Staged, script: Script, method: str, pattern: str, skip: int
 ) -> None:
-    place = staged.ml.place
+    place = staged.ml.session
     kept = lose_power(script, place.workspace, method, pattern, skip=skip)
     with pytest.raises(PowerLost):
         staged.commit()
@@ -233,12 +233,12 @@ def test_an_execution_whose_row_was_written_when_the_power_went_is_finished_and_
     ml: DerivaML, workflow: Workflow, script: Script, dml: Callable[..., Ran], pattern: str
 ) -> None:
     first = ml.create_execution(workflow=workflow, description="before")
-    kept = lose_power(script, ml.place.workspace, "POST", pattern)
+    kept = lose_power(script, ml.session.workspace, "POST", pattern)
     with pytest.raises(PowerLost):
         ml.create_execution(workflow=workflow, description="when the power went")
-    ml.place.close()
-    come_back(ml.place.workspace, kept)
-    (rid,) = {row.rid for row in list_executions(ml.place.registry)} - {first.execution_rid}
+    ml.session.close()
+    come_back(ml.session.workspace, kept)
+    (rid,) = {row.rid for row in list_executions(ml.session.registry)} - {first.execution_rid}
     assert dml("exec", "resume", rid).code == 0
     (row,) = select(ml.catalog, "deriva-ml:Execution", where={"Description": "when the power went"})
     assert (row["RID"], row["Status"]) == (rid, "Created")
@@ -253,7 +253,7 @@ def _noting(order: list[str], name: str, original: Callable[..., Any]) -> Callab
 
 
 def test_every_commit_of_the_live_registry_is_synced(staged: Staged) -> None:
-    registry = staged.ml.place.registry
+    registry = staged.ml.session.registry
     with registry.transaction() as connection:
         assert connection.execute("PRAGMA synchronous").fetchone()[0] == 2
         assert connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
@@ -289,7 +289,7 @@ def test_a_hostile_file_name_of_the_catalog_makes_nothing(
     with pytest.raises(UnsafePathError):
         execution.execution_start()
     made = {path for path in set(picture(tmp_path)) - before if not path.endswith(("-wal", "-shm", ".lock"))}
-    assert made <= {str(ml.place.workspace.locks_directory.relative_to(tmp_path))}
+    assert made <= {str(ml.session.workspace.locks_directory.relative_to(tmp_path))}
     assert execution.status == "Created"
 
 
@@ -300,7 +300,7 @@ def test_a_link_planted_in_the_workspace_is_not_followed(
     execution = ml.create_execution(workflow=workflow)
     outside = tmp_path / "outside"
     outside.mkdir()
-    planted = ml.place.workspace.execution_directory(execution.execution_rid) / part
+    planted = ml.session.workspace.execution_directory(execution.execution_rid) / part
     if planted.exists():
         planted.rename(tmp_path / "aside")
     planted.parent.mkdir(parents=True, exist_ok=True)
@@ -342,7 +342,7 @@ def test_damaged_bytes_in_the_cache_are_never_given_to_a_run(
     (row,) = select(staged.ml.catalog, "deriva-ml:Execution_Asset", where={"RID": rid})
     first = staged.ml.create_execution(workflow=workflow, assets=[f"{rid}:cache"])
     first.execution_start()
-    (cached,) = [path for path in staged.ml.place.cache.rglob(row["Filename"]) if path.is_file()]
+    (cached,) = [path for path in staged.ml.session.cache.rglob(row["Filename"]) if path.is_file()]
     content = cached.read_bytes()
     cached.chmod(0o600)
     if damage == "wrong":
@@ -381,7 +381,7 @@ def test_without_file_locks_a_commit_still_has_its_lock(
     monkeypatch.setattr("dml.workspace.locks.fcntl", SimpleNamespace(flock=unknown, **known))
     staged.commit()
     staged.assert_uploaded_once()
-    rows = staged.ml.place.registry.read(lambda connection: connection.execute("SELECT * FROM dml_locks").fetchall())
+    rows = staged.ml.session.registry.read(lambda connection: connection.execute("SELECT * FROM dml_locks").fetchall())
     assert rows == []
 
 
@@ -390,7 +390,7 @@ def test_a_file_system_without_a_write_ahead_log_is_refused_with_advice(
     staged: Staged, dml: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool
 ) -> None:
     # SQLite's own way of locking by files has no shared memory, as file systems without mmap have none.
-    place = staged.ml.place
+    place = staged.ml.session
     registry = place.registry.path if there else tmp_path / "other" / "main.db"
     original = connection._uri
     place.close()

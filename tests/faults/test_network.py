@@ -49,7 +49,7 @@ def behind_proxy(
 
         yield proxy, open_api
     for api in made:
-        api.place.close()
+        api.session.close()
 
 
 @pytest.mark.parametrize("treatment", [one for one in Treatment if one is not Treatment.FAIR])
@@ -181,7 +181,7 @@ def test_an_interrupted_commit_waits_for_no_server_and_keeps_the_confirmed_piece
     with pytest.raises(Interrupted):
         staged.commit()
     assert not over.is_set()
-    registry = staged.ml.place.registry
+    registry = staged.ml.session.registry
     (before,) = [one for one in list_uploads(registry, staged.rid) if one.key.endswith("large.bin")]
     assert (before.chunks_done, staged.execution.status) == (1, "Pending_Upload")
     go_on.set()
@@ -219,7 +219,7 @@ def test_a_lost_sign_in_pauses_with_exit_4_and_goes_on_after_signing_in(
     assert paused.code == 4, paused.err
     assert "deriva-globus-auth-utils login" in paused.err
     script.faults.clear()
-    staged.ml.place.close()
+    staged.ml.session.close()
     resumed = dml("exec", "commit", staged.rid, "--chunk-size", 40_000)
     assert resumed.code == 0, resumed.err
     staged.assert_uploaded_once()

@@ -30,7 +30,7 @@ from workspace.observed import picture
 def paused(chosen: None, staged: Staged) -> Iterator[Callable[[int], subprocess.Popen[str]]]:
     """Starts a commit that is stopped at one of its boundaries, and goes on when SIGCONT comes."""
     started: list[subprocess.Popen[str]] = []
-    staged.ml.place.close()
+    staged.ml.session.close()
 
     def start(point: int) -> subprocess.Popen[str]:
         process = begin(f"any:{point}:stop", *COMMIT, staged.rid)
@@ -58,7 +58,7 @@ def finished(process: subprocess.Popen[str]) -> int:
 def test_a_signal_amid_a_commit_ends_it_in_a_state_that_goes_on(
     chosen: None, staged: Staged, dml: Callable[..., Ran], name: str, code: int, point: int
 ) -> None:
-    staged.ml.place.close()
+    staged.ml.session.close()
     process = begin(f"any:{point}:{name}", *COMMIT, staged.rid)
     out, err = process.communicate(timeout=120)
     assert process.returncode == code, out + err
@@ -73,7 +73,7 @@ def test_a_signal_amid_a_commit_ends_it_in_a_state_that_goes_on(
 def test_the_same_signal_again_ends_it_at_once_and_loses_nothing(
     chosen: None, staged: Staged, dml: Callable[..., Ran], name: str
 ) -> None:
-    staged.ml.place.close()
+    staged.ml.session.close()
     process = begin(f"any:30+:{name}", *COMMIT, staged.rid)
     process.communicate(timeout=120)
     assert process.returncode in (128 + SIGNALS[name], -SIGNALS[name])
@@ -82,7 +82,7 @@ def test_the_same_signal_again_ends_it_at_once_and_loses_nothing(
 
 
 def test_whoever_reads_its_output_may_go_away(chosen: None, staged: Staged) -> None:
-    staged.ml.place.close()
+    staged.ml.session.close()
     process = begin("any:0:kill", *COMMIT, staged.rid)
     assert process.stdout is not None
     process.stdout.close()
@@ -106,7 +106,7 @@ def test_the_same_commit_twice_at_once_names_the_other_and_ends_once(
 
 
 def test_both_run_to_their_end_when_one_waits(chosen: None, staged: Staged) -> None:
-    staged.ml.place.close()
+    staged.ml.session.close()
     both = [begin("any:0:kill", *COMMIT, staged.rid) for _ in range(2)]
     codes = {process.communicate(timeout=120) and process.returncode for process in both}
     assert codes <= {0, 7}
@@ -120,7 +120,7 @@ def test_two_executions_of_one_workspace_end_as_one_after_the_other(
     # Both put out one file with the same bytes and the same name, and others.
     contents = {"small0.bin": staged.contents["small0.bin"], "own.bin": b"of its own " + workflow.name.encode()}
     other = stage(staged.ml, workflow, contents)
-    staged.ml.place.close()
+    staged.ml.session.close()
     both = [begin("any:0:kill", *COMMIT, one.rid) for one in (staged, other)]
     ended = [(process.communicate(timeout=120), process.returncode) for process in both]
     assert [code for _, code in ended] == [0, 0], ended
@@ -152,7 +152,7 @@ def test_another_host_of_a_shared_workspace_steals_no_lock(
 ) -> None:
     here = socket.gethostname()
     first = paused(point)
-    workspace = staged.ml.place.workspace
+    workspace = staged.ml.session.workspace
     held = workspace.lock_path(staged.rid)
     before = held.read_bytes()
     patch = on_another_host()
@@ -173,7 +173,7 @@ def test_another_host_of_a_shared_workspace_steals_no_lock(
 def test_a_holder_on_a_host_that_is_down_is_waited_for_by_its_heartbeat(
     staged: Staged, on_another_host: Callable[[], pytest.MonkeyPatch]
 ) -> None:
-    path = staged.ml.place.workspace.lock_path(staged.rid)
+    path = staged.ml.session.workspace.lock_path(staged.rid)
     path.write_text(current_process("a commit on a host that is down").to_json())
     on_another_host()
     with pytest.raises(LockedError, match="a host that is down"):
@@ -198,8 +198,8 @@ def test_a_run_is_seen_from_another_host_as_running_there(
             refused = dml("exec", *words)
             assert refused.code == 7, (words, refused.out + refused.err)
             assert here in refused.err
-        staged.ml.place.registry.clock = lambda: datetime.now(UTC) + timedelta(minutes=7)
-        assert list_liveness(staged.ml.place.registry, [rid])[rid].state == "dead"
+        staged.ml.session.registry.clock = lambda: datetime.now(UTC) + timedelta(minutes=7)
+        assert list_liveness(staged.ml.session.registry, [rid])[rid].state == "dead"
 
 
 @pytest.mark.parametrize("point", [10, 44])
@@ -207,11 +207,11 @@ def test_looking_while_a_commit_is_under_way_changes_nothing(
     paused: Callable[[int], subprocess.Popen[str]], staged: Staged, dml: Callable[..., Ran], point: int
 ) -> None:
     first = paused(point)
-    root = staged.ml.place.workspace.root
+    root = staged.ml.session.workspace.root
     before = picture(root)
     for words in (["list"], ["list", "--json"], ["show", staged.rid], ["log", staged.rid]):
         assert dml("exec", *words).code == 0
-    assert lock_state(staged.ml.place.workspace, staged.rid).locked
+    assert lock_state(staged.ml.session.workspace, staged.rid).locked
     assert picture(root) == before
     assert finished(first) == 0
     staged.assert_uploaded_once()
@@ -229,7 +229,7 @@ def test_looking_while_a_commit_is_under_way_changes_nothing(
     ],
 )
 def test_a_stale_lock_file_stops_nobody(staged: Staged, content: bytes) -> None:
-    path = staged.ml.place.workspace.lock_path(staged.rid)
+    path = staged.ml.session.workspace.lock_path(staged.rid)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     staged.commit()
@@ -246,7 +246,7 @@ def test_a_killed_run_is_told_from_a_live_one_and_taken_up(
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
     created = staged.ml.create_execution(workflow=workflow, description="dies")
-    staged.ml.place.close()
+    staged.ml.session.close()
     done = subprocess.run([sys.executable, "-c", program.format(created.execution_rid)], check=False, timeout=120)
     assert done.returncode == -signal.SIGKILL
     dead = Staged(staged.ml, created, {"w.bin": b"w"})
@@ -270,7 +270,7 @@ class Steps:
 
 @pytest.mark.parametrize("step", [timedelta(hours=-1), timedelta(days=1), timedelta(0), timedelta(days=-400)])
 def test_clocks_that_jump_do_no_harm(staged: Staged, workflow: Workflow, step: timedelta) -> None:
-    registry = staged.ml.place.registry
+    registry = staged.ml.session.registry
     registry.clock = Steps(step)
     other = stage(staged.ml, workflow, {"other.bin": b"by another clock"})
     row = executions.get_execution(registry, other.rid)
@@ -284,8 +284,8 @@ def test_a_living_process_is_not_declared_dead_by_another_clock(staged: Staged, 
     execution = staged.ml.create_execution(workflow=workflow)
     with execution.execute():
         for days in (-400, -1, 1, 400):
-            staged.ml.place.registry.clock = lambda days=days: datetime.now(UTC) + timedelta(days=days)  # type: ignore[misc]
-            found = list_liveness(staged.ml.place.registry, [execution.execution_rid])
+            staged.ml.session.registry.clock = lambda days=days: datetime.now(UTC) + timedelta(days=days)  # type: ignore[misc]
+            found = list_liveness(staged.ml.session.registry, [execution.execution_rid])
             assert found[execution.execution_rid].state == "running"
 
 

@@ -36,10 +36,10 @@ def test_a_registry_cut_at_any_page_is_called_corrupt_and_never_locked(staged: S
 
 
 def test_a_log_cut_at_any_byte_of_its_last_frame_gives_the_transaction_before(staged: Staged, tmp_path: Path) -> None:
-    workspace = staged.ml.place.workspace
-    executions.update_execution(staged.ml.place.registry, staged.rid, description="before")
+    workspace = staged.ml.session.workspace
+    executions.update_execution(staged.ml.session.registry, staged.rid, description="before")
     database, log = workspace.registry_path.read_bytes(), _log(workspace).read_bytes()
-    executions.update_execution(staged.ml.place.registry, staged.rid, description="after")
+    executions.update_execution(staged.ml.session.registry, staged.rid, description="after")
     longer = _log(workspace).read_bytes()
     assert longer.startswith(log)
     last = len(longer) - 24 - 4096
@@ -50,8 +50,8 @@ def test_a_log_cut_at_any_byte_of_its_last_frame_gives_the_transaction_before(st
 
 
 def test_a_writer_goes_on_after_a_torn_log(staged: Staged, tmp_path: Path) -> None:
-    workspace = staged.ml.place.workspace
-    executions.update_execution(staged.ml.place.registry, staged.rid, description="last")
+    workspace = staged.ml.session.workspace
+    executions.update_execution(staged.ml.session.registry, staged.rid, description="last")
     torn = _written(
         tmp_path / "torn", staged, workspace.registry_path.read_bytes(), _log(workspace).read_bytes()[:-1000]
     )
@@ -62,7 +62,7 @@ def test_a_writer_goes_on_after_a_torn_log(staged: Staged, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("keep", [0, 1, 40, -1])
 def test_torn_state_files_beside_the_registry_do_no_harm(staged: Staged, dml: Callable[..., Ran], keep: int) -> None:
-    place = staged.ml.place
+    place = staged.ml.session
     types = place.workspace.types_file(staged.rid, "deriva-ml", "Execution_Asset")
     lock = place.workspace.lock_path(staged.rid)
     for path in (types, lock, SchemaCache(place.target).path):
@@ -79,9 +79,9 @@ def test_torn_state_files_beside_the_registry_do_no_harm(staged: Staged, dml: Ca
 
 def _closed_copy(staged: Staged, tmp_path: Path) -> tuple[bytes, int]:
     path = tmp_path / "copy.db"
-    staged.ml.place.close()
+    staged.ml.session.close()
     with (
-        closing(sqlite3.connect(staged.ml.place.workspace.registry_path)) as source,
+        closing(sqlite3.connect(staged.ml.session.workspace.registry_path)) as source,
         closing(sqlite3.connect(path)) as copy,
     ):
         source.backup(copy)
@@ -97,7 +97,7 @@ def _log(workspace: Workspace) -> Path:
 def _written(root: Path, staged: Staged, database: bytes, log: bytes) -> Workspace:
     """A workspace whose registry holds these bytes."""
     shutil.rmtree(root, ignore_errors=True)
-    made = Workspace(root, staged.ml.place.target)
+    made = Workspace(root, staged.ml.session.target)
     made.working_directory.mkdir(parents=True)
     made.registry_path.write_bytes(database)
     if log:

@@ -60,7 +60,7 @@ def test_no_secret_reaches_any_file_or_output(
         staged.commit()
     except Exception as error:
         said = f"{error} {getattr(error, 'hint', '')}"
-    staged.ml.place.close()
+    staged.ml.session.close()
     for words in (["show", staged.rid], ["log", staged.rid], ["list", "--json"], ["commit", staged.rid, "--debug"]):
         ran = dml("exec", *words)
         said += ran.out + ran.err
@@ -76,7 +76,7 @@ def test_the_recorded_environment_names_variables_by_allow_list(
 ) -> None:
     monkeypatch.setenv("SOME_SETTING_OF_THE_LAB", "plain-but-not-allowed-91")
     execution = ml.create_execution(workflow=workflow)
-    directory = ml.place.workspace.execution_directory(execution.execution_rid)
+    directory = ml.session.workspace.execution_directory(execution.execution_rid)
     kept = b"".join(path.read_bytes() for path in directory.rglob("*") if path.is_file())
     assert b"plain-but-not-allowed-91" not in kept
     assert CANARY.encode() not in kept

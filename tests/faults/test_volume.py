@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from dml.asset.placement import Method
+from dml.asset.tables import asset_table
 from dml.deriva_ml import DerivaML
-from dml.execution.staging import Staging, asset_table
+from dml.execution.staging import Staging
 from dml.execution.staging import stage as stage_files
 from dml.execution.workflow import Workflow
 from dml.workspace import hashing
@@ -31,7 +32,7 @@ def test_many_files_cost_requests_by_the_page(ml: DerivaML, workflow: Workflow, 
     table = asset_table(ml.catalog.schema().tables.values(), "Execution_Asset")
     with execution.execute():
         files = [Staging(path, path.name, method=Method.SYMLINK) for path in sorted(source.iterdir())]
-        stage_files(ml.place, execution.execution_rid, table, files)
+        stage_files(ml.session, execution.execution_rid, table, files)
     ml.catalog.traffic.reset()
     report = execution.commit_output_assets(options=OPTIONS)
     assert (report.total_uploaded, report.errors) == (FILES, [])
@@ -67,7 +68,7 @@ def test_a_sparse_large_file_goes_up_with_few_descriptors(ml: DerivaML, workflow
         for number in range(60):
             path = execution.asset_file_path("Execution_Asset", f"{number}.bin", asset_types=[])
             path.write_bytes(f"{number}".encode())
-    ml.place.close()
+    ml.session.close()
     done = subprocess.run(
         [sys.executable, "-c", LIMITED, execution.execution_rid], capture_output=True, text=True, check=False
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dml.lineage.exports.subject import Subject
+from dml.lineage.exports.document import GraphDocument
 from dml.lineage.graph import Asset, Condition, DatasetState, Edge, Execution, Feature, Flow, Graph, Workflow
 from dml.target import Target
 
@@ -18,7 +18,7 @@ TARGET = Target("data.example.org", "7")
 COMMIT = "9c0ffee1234567890abcdef1234567890abcdef1"
 
 
-def small(text: str = "Train") -> Subject:
+def small(text: str = "Train") -> GraphDocument:
     """A file, the run that made it, what that read; every free text is ``text``."""
     code = Workflow("3-W", text, (text,), f"https://code.example.org/blob/{COMMIT}/train.py", "abc", text)
     run = Execution("2-E", Condition.present, text, "Uploaded", text, code, 90.0, "2026-01-02T03:04:05+00:00", "me")
@@ -40,19 +40,19 @@ def small(text: str = "Train") -> Subject:
         Edge("2-E", "eye:Q#2-E", Flow.output),
         Edge("2-G", "1-D@1.2.0", Flow.output),
     ]
-    return Subject(TARGET, Graph.of(nodes, edges), "1-A", {"2-E": "2-F"})
+    return GraphDocument(TARGET, Graph.of(nodes, edges), "1-A", {"2-E": "2-F"})
 
 
-def deep(executions: int) -> Subject:
+def deep(executions: int) -> GraphDocument:
     """A chain: each run read what the one before made."""
     runs = [Execution(f"1-{number:X}", status="Uploaded") for number in range(executions)]
     files = [Asset(f"2-{number:X}", "eye:Image") for number in range(executions - 1)]
     edges = [Edge(run.rid, file.rid, Flow.output) for run, file in zip(runs, files, strict=False)]
     edges += [Edge(file.rid, run.rid, Flow.input) for run, file in zip(runs[1:], files, strict=True)]
-    return Subject(TARGET, Graph.of([*runs, *files], edges), runs[-1].rid)
+    return GraphDocument(TARGET, Graph.of([*runs, *files], edges), runs[-1].rid)
 
 
-def wide(executions: int) -> Subject:
+def wide(executions: int) -> GraphDocument:
     """One run that read what many others made, those in chains of ten."""
     nodes: list[Execution | Asset] = [Execution("9-ROOT", status="Uploaded")]
     edges = []
@@ -63,4 +63,4 @@ def wide(executions: int) -> Subject:
         edges.append(Edge(run, made, Flow.output))
         last = place == 9 or number == executions - 1
         edges.append(Edge(made, "9-ROOT" if last else f"1-{number + 1:X}", Flow.input))
-    return Subject(TARGET, Graph.of(nodes, edges), "9-ROOT")
+    return GraphDocument(TARGET, Graph.of(nodes, edges), "9-ROOT")

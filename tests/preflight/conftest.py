@@ -13,7 +13,7 @@ from dml.experiment.composition import ComposeRequest, compose
 from dml.experiment.project import find_project
 from dml.preflight.preflight import Options, look_at, preflight, selected_groups
 from dml.preflight.results import Report
-from dml.preflight.run_plan import Subject, subject_of_composition
+from dml.preflight.run_plan import RunPlan, plan_of_composition
 from dml.target import Target
 from dml.workspace import layout
 from experiments import RetinaProject
@@ -61,13 +61,13 @@ def checked(place: Place) -> Callable[..., Report]:
     ) -> Report:
         found = find_project(directory=project.root)
         wanted = ComposeRequest(overrides=overrides, others=True, packages=True, **request)  # type: ignore[arg-type]
-        subject = subject_of_composition(compose(found, wanted), allow_dirty=allow_dirty)
+        subject = plan_of_composition(compose(found, wanted), allow_dirty=allow_dirty)
         return examined(subject, place, Options(offline, exact, selected_groups(only, skip)))
 
     return run
 
 
-def examined(subject: Subject, place: Place, options: Options | None = None) -> Report:
+def examined(subject: RunPlan, place: Place, options: Options | None = None) -> Report:
     """The checks of a subject, with a connection of their own."""
     target: Target | None = subject.target
     catalog = connect(target, credential=place.credential) if target else None

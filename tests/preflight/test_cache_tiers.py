@@ -14,7 +14,7 @@ from dml.experiment.project import find_project
 from dml.preflight.fix import fix
 from dml.preflight.preflight import look_at, preflight
 from dml.preflight.results import Report, State
-from dml.preflight.run_plan import subject_of_composition
+from dml.preflight.run_plan import plan_of_composition
 from dml.workspace import layout
 from experiments import RetinaProject
 from targets import Place
@@ -26,7 +26,7 @@ Checked = Callable[..., Report]
 
 def mended(project: RetinaProject, place: Place) -> tuple[list[str], Report]:
     """What ``--fix`` does, and the report afterwards."""
-    subject = subject_of_composition(compose(find_project(directory=project.root), ComposeRequest()))
+    subject = plan_of_composition(compose(find_project(directory=project.root), ComposeRequest()))
     workspace = layout.find(place.target)
     look = look_at(subject, connect(place.target, credential=place.credential), workspace)
     done = fix(look)

@@ -17,17 +17,17 @@ from dml.catalog.schema import Capabilities
 from dml.dataset.lookup import VersionRow
 from dml.dataset.version import DatasetVersion
 from dml.errors import DmlError, ForbiddenError, RetryableError
+from dml.execution.catalog_facts import DatasetRow, Details, Rows
+from dml.execution.input_cache_tiers import CacheTiers
+from dml.execution.requested_inputs import RequestedAsset, RequestedDataset, RequestedFile
 from dml.experiment.composition import ComposeRequest, Composition, Function, Job
-from dml.experiment.inputs import InputAsset, InputDataset, InputFile
 from dml.experiment.project import Project
-from dml.preflight.cache_tiers import CacheTiers
-from dml.preflight.check_context import Look
+from dml.preflight.check_context import CheckContext
 from dml.preflight.checks import environment, identity
 from dml.preflight.code_facts import CodeFacts
-from dml.preflight.facts import DatasetRow, Details, Rows
 from dml.preflight.preflight import Options, look_at, preflight
 from dml.preflight.results import Result, State
-from dml.preflight.run_plan import Subject, WantedWorkflow, subject_of_composition
+from dml.preflight.run_plan import RunPlan, WantedWorkflow, plan_of_composition
 from dml.target import Target
 
 OK, WARNING, FAILED, SKIPPED = State.OK, State.WARNING, State.FAILED, State.SKIPPED
@@ -56,9 +56,9 @@ def facts(rows: Rows = NO_ROWS, details: Details | None = None, able: Capabiliti
     )
 
 
-def found(group: str, subject: Subject, catalog: Any = None, **look: Any) -> list[tuple[str, State, str, str]]:
+def found(group: str, subject: RunPlan, catalog: Any = None, **look: Any) -> list[tuple[str, State, str, str]]:
     """Check, state, message and fix of each result of a group."""
-    seen = Look(
+    seen = CheckContext(
         subject, catalog, "" if catalog is not None else "not asked (--offline)", CacheTiers(None), None, **look
     )
     results: list[Result] = list(import_module(f"dml.preflight.checks.{group}").check(seen))
@@ -69,7 +69,7 @@ def found(group: str, subject: Subject, catalog: Any = None, **look: Any) -> lis
 
 
 def test_inputs_without_hydra_and_without_a_catalog() -> None:
-    assert found("configuration", Subject("inputs")) == [
+    assert found("configuration", RunPlan("inputs")) == [
         ("inputs", OK, "inputs: inputs are named without Hydra", ""),
         ("target", FAILED, "no catalog has been chosen", "dml catalog use HOST/NUMBER"),
     ]
@@ -78,21 +78,21 @@ def test_inputs_without_hydra_and_without_a_catalog() -> None:
 def test_a_configuration_that_names_no_host_where_no_catalog_was_chosen(tmp_path: Path) -> None:
     for node in ({}, {"hostname": None}, {"hostname": ""}, {"hostname": "???", "catalog_id": 7}):
         job = replace(JOB, config={**JOB.config, "deriva_ml": node}, choices={})
-        subject = subject_of_composition(composition(tmp_path, job))
+        subject = plan_of_composition(composition(tmp_path, job))
         assert found("configuration", subject)[1] == (
             "target",
             FAILED,
             "the configuration names no host, and no catalog has been chosen",
             "dml catalog use HOST/NUMBER",
         )
-        chosen = subject_of_composition(composition(tmp_path, job), default_target=TARGET)
+        chosen = plan_of_composition(composition(tmp_path, job), default_target=TARGET)
         assert chosen.target == TARGET
         assert [one[0] for one in found("configuration", chosen)] == ["composes", "empty"]
 
 
 def test_without_a_catalog_every_check_that_needs_one_says_so(tmp_path: Path) -> None:
-    subject = subject_of_composition(composition(tmp_path, JOB))
-    subject = replace(subject, datasets=(InputDataset("1-ABC"),), assets=(InputAsset("2-GHI"),), root=None)
+    subject = plan_of_composition(composition(tmp_path, JOB))
+    subject = replace(subject, datasets=(RequestedDataset("1-ABC"),), assets=(RequestedAsset("2-GHI"),), root=None)
     report = preflight(look_at(subject, None, None), Options())
     assert not report.passed
     said = {one.group for one in report.results if one.message.endswith("no catalog to ask") and one.state is SKIPPED}
@@ -101,17 +101,17 @@ def test_without_a_catalog_every_check_that_needs_one_says_so(tmp_path: Path) ->
 
 
 def test_what_composed_is_counted(tmp_path: Path) -> None:
-    subject = Subject("x", TARGET, datasets=(InputDataset("1-ABC"),), composition=composition(tmp_path, JOB))
+    subject = RunPlan("x", TARGET, datasets=(RequestedDataset("1-ABC"),), composition=composition(tmp_path, JOB))
     assert found("configuration", subject) == [("composes", OK, "composed 1 group, 1 parameter", "")]
 
 
 def test_no_datasets_at_all(tmp_path: Path) -> None:
     bare = composition(tmp_path, replace(JOB, choices={}), groups={"datasets": ("eyes",)})
-    empty = found("configuration", Subject("x", TARGET, composition=bare))[1]
+    empty = found("configuration", RunPlan("x", TARGET, composition=bare))[1]
     assert empty == ("empty", WARNING, "there are no datasets: the model gets none", "datasets=eyes")
     alone = composition(tmp_path, JOB, groups={"datasets": ("training",)})
     assert (
-        found("configuration", Subject("x", TARGET, composition=alone))[1][3] == "add a dataset to the group datasets"
+        found("configuration", RunPlan("x", TARGET, composition=alone))[1][3] == "add a dataset to the group datasets"
     )
 
 
@@ -124,9 +124,11 @@ def test_a_model_that_cannot_be_read_says_nothing_about_rights() -> None:
         catalog.schema = lambda: (_ for _ in ()).throw(error)
         return catalog
 
-    asked = list(identity.check(Look(Subject("x"), refused(RetryableError("no answer")), "", CacheTiers(None), None)))
+    asked = list(
+        identity.check(CheckContext(RunPlan("x"), refused(RetryableError("no answer")), "", CacheTiers(None), None))
+    )
     assert [(one.check, one.state, one.message) for one in asked] == [("identity", OK, "ada")]
-    forbidden = found("identity", Subject("x"), refused(ForbiddenError("ada may not read it")))
+    forbidden = found("identity", RunPlan("x"), refused(ForbiddenError("ada may not read it")))
     assert [one[:3] for one in forbidden] == [("rights", FAILED, "ada may not read it")]
 
 
@@ -137,15 +139,15 @@ def test_the_rights_are_told(embedded: bool, both: str) -> None:
     catalog.catalog.target = SimpleNamespace(host="data.example.org", is_embedded=embedded)
     catalog.catalog.host_exchange = lambda *_, **__: SimpleNamespace(response=SimpleNamespace(status_code=403))
     catalog.schema = lambda: SimpleNamespace(document=document)
-    assert found("identity", Subject("x"), catalog)[0] == ("rights", OK, f"ada, may insert executions{both}", "")
+    assert found("identity", RunPlan("x"), catalog)[0] == ("rights", OK, f"ada, may insert executions{both}", "")
 
 
 def test_what_the_model_has_and_lacks() -> None:
-    assert found("catalog", Subject("x"), facts()) == [
+    assert found("catalog", RunPlan("x"), facts()) == [
         ("model", OK, f"{TARGET}, a model of deriva-ml 1.51.13 or later", "")
     ]
     older = replace(ABLE, dataset_execution_version=False, workflow_type_table=False)
-    assert found("catalog", Subject("x"), facts(able=older)) == [
+    assert found("catalog", RunPlan("x"), facts(able=older)) == [
         ("model", WARNING, f"{TARGET} has no place for the version of an input dataset and types of workflows", "")
     ]
 
@@ -153,7 +155,7 @@ def test_what_the_model_has_and_lacks() -> None:
 def test_a_server_that_is_silent_says_nothing_about_its_model() -> None:
     catalog = facts()
     catalog.identity = lambda: (_ for _ in ()).throw(RetryableError("no answer"))
-    assert found("catalog", Subject("x"), catalog) == [("model", SKIPPED, "data.example.org did not answer", "")]
+    assert found("catalog", RunPlan("x"), catalog) == [("model", SKIPPED, "data.example.org did not answer", "")]
 
 
 @pytest.mark.parametrize("group", ["datasets", "assets", "workflow", "vocabulary", "cache"])
@@ -164,17 +166,17 @@ def test_rows_that_cannot_be_read(group: str) -> None:
     catalog = facts()
     catalog.rows = refuse
     catalog.catalog.traffic = SimpleNamespace(requests=0)
-    subject = Subject(
+    subject = RunPlan(
         "x",
         TARGET,
-        datasets=(InputDataset("1-ABC"),),
-        assets=(InputAsset("2-GHI"),),
+        datasets=(RequestedDataset("1-ABC"),),
+        assets=(RequestedAsset("2-GHI"),),
         workflow=WantedWorkflow("Train", ("Training",)),
         workflow_types=("Training",),
     )
     catalog.details = SimpleNamespace(known=False)
     catalog.identity = SimpleNamespace(known=False)
-    look = Look(subject, catalog, "", CacheTiers(None), None)
+    look = CheckContext(subject, catalog, "", CacheTiers(None), None)
     (one,) = preflight(look, Options(groups=(group,))).results
     assert (one.check, one.state) == ("catalog", SKIPPED)
     assert one.message == "the catalog could not be asked: the server said 503"
@@ -191,7 +193,7 @@ def version(text: str, snapshot: str | None = "2Z9-AAAA") -> VersionRow:
 def dataset(wanted: str | None, *versions: VersionRow, description: str = "Eyes\nand more") -> list[Any]:
     """What is found about dataset 1-ABC with these versions, newest first."""
     rows = replace(NO_ROWS, datasets={"1-ABC": DatasetRow("1-ABC", description, False, versions)})
-    return found("datasets", Subject("x", TARGET, datasets=(InputDataset("1-ABC", wanted),)), facts(rows))
+    return found("datasets", RunPlan("x", TARGET, datasets=(RequestedDataset("1-ABC", wanted),)), facts(rows))
 
 
 def test_a_version_that_is_there() -> None:
@@ -218,8 +220,8 @@ def test_a_development_version_of_a_dataset_that_was_never_released() -> None:
 def test_rids_that_are_nowhere_or_gone() -> None:
     place = RowLocation("1-GONE", "deriva-ml", "Dataset", True)
     details = Details(elsewhere={"1-GONE": place}, looked_up=frozenset(("1-GONE",)))
-    named = Subject(
-        "x", TARGET, datasets=(InputDataset("1-GONE"), InputDataset("1-FAR")), assets=(InputAsset("1-FAR"),)
+    named = RunPlan(
+        "x", TARGET, datasets=(RequestedDataset("1-GONE"), RequestedDataset("1-FAR")), assets=(RequestedAsset("1-FAR"),)
     )
     assert [one[2] for one in found("datasets", named, facts(details=details))] == [
         "1-GONE is a row of deriva-ml:Dataset that was deleted, not a dataset",
@@ -244,7 +246,7 @@ ROW = {"RID": "2-GHI", "Filename": "weights.bin", "Length": 2048, "MD5": "0" * 3
 def test_the_bytes_of_an_asset(objects: dict[str, ObjectInfo | None], state: State, message: str) -> None:
     table: Any = SimpleNamespace(name="Execution_Asset")
     rows = replace(NO_ROWS, assets={"2-GHI": AssetRow(table, ROW)})
-    named = Subject("x", TARGET, assets=(InputAsset("2-GHI"),))
+    named = RunPlan("x", TARGET, assets=(RequestedAsset("2-GHI"),))
     (one,) = found("assets", named, facts(rows, Details(objects=objects)))
     assert one[:2] == ("bytes", state)
     assert one[2].startswith("2-GHI weights.bin 2.0 KiB")
@@ -253,7 +255,7 @@ def test_the_bytes_of_an_asset(objects: dict[str, ObjectInfo | None], state: Sta
 
 def test_a_local_file_that_is_there(tmp_path: Path) -> None:
     (tmp_path / "some.csv").write_text("a,b\n")
-    subject = Subject("x", files=(InputFile("some.csv"),), root=tmp_path)
+    subject = RunPlan("x", files=(RequestedFile("some.csv"),), root=tmp_path)
     assert found("assets", subject) == [("file", OK, "some.csv 4 B", "")]
 
 
@@ -261,25 +263,25 @@ def test_a_local_file_that_is_there(tmp_path: Path) -> None:
 
 
 def test_inputs_that_go_together() -> None:
-    subject = Subject("x", TARGET, datasets=(InputDataset("1-ABC"),), assets=(InputAsset("2-GHI"),))
+    subject = RunPlan("x", TARGET, datasets=(RequestedDataset("1-ABC"),), assets=(RequestedAsset("2-GHI"),))
     assert found("inputs", subject, facts()) == [("together", OK, "2 inputs, each named once", "")]
 
 
 def test_jobs_of_a_sweep_may_differ_in_the_version(tmp_path: Path) -> None:
-    named = (InputDataset("1-ABC", "1.0.0"), InputDataset("1-ABC", "1.1.0"))
+    named = (RequestedDataset("1-ABC", "1.0.0"), RequestedDataset("1-ABC", "1.1.0"))
     text = "1-ABC is named in 2 versions: 1.0.0, 1.1.0"
-    sweep = Subject("x", TARGET, datasets=named, composition=composition(tmp_path, JOB, is_sweep=True))
+    sweep = RunPlan("x", TARGET, datasets=named, composition=composition(tmp_path, JOB, is_sweep=True))
     assert found("inputs", sweep) == [("versions", WARNING, text, "choose one")]
     assert found("inputs", replace(sweep, composition=None)) == [("versions", FAILED, text, "choose one")]
 
 
 def test_a_dataset_that_is_named_twice() -> None:
-    subject = Subject("x", TARGET, duplicates=(("dataset", "1-ABC"),))
+    subject = RunPlan("x", TARGET, duplicates=(("dataset", "1-ABC"),))
     assert found("inputs", subject) == [("duplicate", FAILED, "the dataset 1-ABC is named twice", "")]
 
 
 def test_a_registered_workflow() -> None:
-    subject = Subject("x", TARGET, workflow=WantedWorkflow(rid="4-WFL"))
+    subject = RunPlan("x", TARGET, workflow=WantedWorkflow(rid="4-WFL"))
     assert found("workflow", subject) == [("workflow", SKIPPED, "not asked (--offline)", "")]
     there = replace(NO_ROWS, workflow={"RID": "4-WFL", "Name": "Train"})
     assert found("workflow", subject, facts(there)) == [("workflow", OK, "4-WFL Train", "")]
@@ -292,7 +294,7 @@ def test_a_registered_workflow() -> None:
 def test_a_workflow_that_is_known_by_its_link() -> None:
     workflow = WantedWorkflow("Train", ("Training",), url="https://example.org/t.py", checksum="1")
     rows = replace(NO_ROWS, workflow_types=(SimpleNamespace(name="Training", synonyms=()),))  # type: ignore[arg-type]
-    subject = Subject("x", TARGET, workflow=workflow, workflow_types=("Training",))
+    subject = RunPlan("x", TARGET, workflow=workflow, workflow_types=("Training",))
     assert found("workflow", subject, facts(rows)) == [
         ("types", OK, "Train · Training", ""),
         ("source", OK, "https://example.org/t.py", ""),
@@ -306,15 +308,15 @@ def test_source_in_a_repository_without_a_remote(tmp_path: Path) -> None:
     path.write_text("x = 1\n")
     workflow = WantedWorkflow("Train", ("Training",), path=path)
     lonely = ("source", WARNING, "train.py is in no repository: no link will be recorded", "")
-    assert found("workflow", Subject("x", workflow=workflow, workflow_types=("Training",)))[1] == lonely
+    assert found("workflow", RunPlan("x", workflow=workflow, workflow_types=("Training",)))[1] == lonely
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
     unlinked = ("source", WARNING, "train.py is in a repository without a remote: no link will be recorded", "")
-    assert found("workflow", Subject("x", workflow=workflow, workflow_types=("Training",)))[1] == unlinked
+    assert found("workflow", RunPlan("x", workflow=workflow, workflow_types=("Training",)))[1] == unlinked
 
 
 def test_source_that_is_not_found(tmp_path: Path) -> None:
     function = Function("model_config", "models.net.train", None)
-    subject = Subject("x", workflow=WantedWorkflow("Train"), composition=composition(tmp_path, JOB, function=function))
+    subject = RunPlan("x", workflow=WantedWorkflow("Train"), composition=composition(tmp_path, JOB, function=function))
     assert found("workflow", subject)[1] == (
         "source",
         FAILED,
@@ -327,13 +329,13 @@ def test_terms_that_are_there() -> None:
     from dml.preflight.checks.vocabulary import NEEDED
 
     known: Any = tuple(SimpleNamespace(name=name, synonyms=()) for name in (*NEEDED, "File"))
-    assert found("vocabulary", Subject("x"), facts(replace(NO_ROWS, asset_types=known))) == [
+    assert found("vocabulary", RunPlan("x"), facts(replace(NO_ROWS, asset_types=known))) == [
         ("terms", OK, "8 asset types, those of executions among them", "")
     ]
 
 
 def test_the_description_that_will_be_recorded(tmp_path: Path) -> None:
-    subject = Subject("x", description="# Rates\n\nmore", composition=composition(tmp_path, JOB, is_sweep=True))
+    subject = RunPlan("x", description="# Rates\n\nmore", composition=composition(tmp_path, JOB, is_sweep=True))
     assert found("description", subject) == [("text", OK, '"Rates" will be recorded, with each job\'s overrides', "")]
     long = replace(subject, description="a" * 61, composition=None)
     assert found("description", long) == [("text", OK, f'"{"a" * 60}…" will be recorded', "")]
@@ -346,7 +348,7 @@ CLEAN = CodeFacts(Path("/src"), "main", SHA, remotes=("origin",), unpushed=0, ta
 
 def code(facts_of_git: CodeFacts, *, allow_dirty: bool = False) -> list[tuple[str, State, str, str]]:
     """What is found about code in this state."""
-    subject = Subject("x", root=Path("/src"), allow_dirty=allow_dirty)
+    subject = RunPlan("x", root=Path("/src"), allow_dirty=allow_dirty)
     return found("code", subject, code=lambda: facts_of_git)
 
 
@@ -383,7 +385,7 @@ def test_many_packages_that_differ(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     (tmp_path / "uv.lock").write_text(f"version = 1\n{lock}")
     packages = dict.fromkeys(names, "1")
     monkeypatch.setattr(environment.shutil, "which", lambda _name: None)
-    subject = Subject("x", composition=composition(tmp_path, JOB, python="3.11.7", packages=packages))
+    subject = RunPlan("x", composition=composition(tmp_path, JOB, python="3.11.7", packages=packages))
     lacks, differs = found("environment", subject)
     assert lacks[1] is SKIPPED
     assert differs[:2] == ("agree", WARNING)
@@ -403,7 +405,7 @@ def test_comments_of_a_module_that_python_cannot_read(tmp_path: Path) -> None:
     (tmp_path / "configs" / "bytes.py").write_bytes(b"# src/gone.py \xff\n")
     (tmp_path / "configs" / "folder.py").mkdir()
     (tmp_path / "README.md").write_bytes(b"src/gone.py \xff\n")
-    said = found("environment", Subject("x", composition=composition(tmp_path, JOB, python="3.11.7")))
+    said = found("environment", RunPlan("x", composition=composition(tmp_path, JOB, python="3.11.7")))
     assert said[0][:3] == ("documents", WARNING, "configs/half.py:1 names src/gone.py, which is not there")
     assert {one[0] for one in said} == {"documents", "lock"}
 
@@ -415,6 +417,6 @@ def test_a_sweep_of_one_job(tmp_path: Path) -> None:
     one = composition(
         tmp_path, JOB, is_sweep=True, job_count=1, sweeper="hydra.BasicSweeper", launcher="joblib.JoblibLauncher"
     )
-    assert found("sweep", Subject("x", composition=one)) == [
+    assert found("sweep", RunPlan("x", composition=one)) == [
         ("jobs", OK, "1 job by JoblibLauncher, nested in one parent", "")
     ]

@@ -14,10 +14,10 @@ from dml.catalog.rows import delete, insert, update
 from dml.dataset.curation import delete_dataset
 from dml.dataset.releases import mark_dev
 from dml.errors import ForbiddenError, RetryableError
+from dml.execution.catalog_facts import CatalogFacts
 from dml.preflight import code_facts
 from dml.preflight.checks import cache as cache_check
 from dml.preflight.checks import identity
-from dml.preflight.facts import CatalogFacts
 from dml.preflight.results import Report, Result, State
 from experiments import RetinaProject
 

@@ -10,7 +10,7 @@ from dml.catalog.connection import Catalog, connect
 from dml.execution.configuration import AssetSpec, DatasetSpec, ExecutionConfiguration, Workflow
 from dml.preflight.preflight import Options, look_at, preflight
 from dml.preflight.results import Report, State
-from dml.preflight.run_plan import subject_of_configuration
+from dml.preflight.run_plan import plan_of_configuration
 from dml.workspace import layout
 from targets import Place
 
@@ -29,7 +29,7 @@ def examined(place: Place, datasets: Sequence[str], assets: Sequence[str]) -> tu
         assets=[AssetSpec(rid) for rid in assets],
     )
     catalog = connect(place.target, credential=place.credential)
-    subject = subject_of_configuration(configuration, place.target, name="many")
+    subject = plan_of_configuration(configuration, place.target, name="many")
     look = look_at(subject, catalog, layout.find(place.target))
     return preflight(look, Options()), catalog
 

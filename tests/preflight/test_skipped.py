@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
+from dml.execution.input_cache_tiers import CacheTiers
+from dml.execution.requested_inputs import RequestedAsset, RequestedDataset
 from dml.experiment.composition import ComposeRequest, Composition, ConfigProblem, Job
-from dml.experiment.inputs import InputAsset, InputDataset
 from dml.experiment.project import Project
-from dml.preflight.cache_tiers import CacheTiers
-from dml.preflight.check_context import Look
+from dml.preflight.check_context import CheckContext
 from dml.preflight.results import Result, State
-from dml.preflight.run_plan import Subject, WantedWorkflow
+from dml.preflight.run_plan import RunPlan, WantedWorkflow
 from dml.target import Target
 
 PROBLEM = ConfigProblem("compose", "no such option")
@@ -36,20 +36,20 @@ def composition(project: Project, *jobs: Job, **fields: Any) -> Composition:
     return Composition(project, ComposeRequest(others=True), jobs=jobs, **fields)
 
 
-def found(group: str, subject: Subject, catalog: object = None) -> dict[str, Result]:
+def found(group: str, subject: RunPlan, catalog: object = None) -> dict[str, Result]:
     """What one group finds, by check."""
     reason = "" if catalog is not None else "not asked (--offline)"
-    look = Look(subject, catalog, reason, CacheTiers(None, None), None, offline=True)  # type: ignore[arg-type]
+    look = CheckContext(subject, catalog, reason, CacheTiers(None, None), None, offline=True)  # type: ignore[arg-type]
     return {one.check: one for one in import_module(f"dml.preflight.checks.{group}").check(look)}
 
 
 @pytest.mark.parametrize("group", ["identity", "catalog", "datasets", "assets", "workflow", "vocabulary", "cache"])
 def test_a_catalog_that_is_not_asked(group: str) -> None:
-    subject = Subject(
+    subject = RunPlan(
         "run.yaml",
         Target("data.example.org", "7"),
-        datasets=(InputDataset("1-ABC", "1.0.0"),),
-        assets=(InputAsset("2-GHI"),),
+        datasets=(RequestedDataset("1-ABC", "1.0.0"),),
+        assets=(RequestedAsset("2-GHI"),),
         workflow=WORKFLOW,
         workflow_types=("Training",),
     )
@@ -61,37 +61,37 @@ def test_a_catalog_that_is_not_asked(group: str) -> None:
 @pytest.mark.parametrize("group", ["description", "environment", "sweep", "workflow"])
 def test_a_configuration_that_does_not_compose(group: str, project: Project) -> None:
     broken = composition(project, problems=(PROBLEM,), is_sweep=True)
-    (one,) = found(group, Subject("broken", composition=broken)).values()
+    (one,) = found(group, RunPlan("broken", composition=broken)).values()
     assert (one.state, one.message) == (State.SKIPPED, "the configuration did not compose")
 
 
 def test_other_configurations_are_not_tried_then(project: Project) -> None:
-    results = found("configuration", Subject("broken", composition=composition(project, problems=(PROBLEM,))))
+    results = found("configuration", RunPlan("broken", composition=composition(project, problems=(PROBLEM,))))
     assert results["composes"].state is State.FAILED
     assert results["others"].state is State.SKIPPED
 
 
 def test_of_many_bad_jobs_five_are_told(project: Project) -> None:
     jobs = [Job(number, (f"x={number}",), problem=PROBLEM) for number in range(7)]
-    results = found("configuration", Subject("sweep", composition=composition(project, *jobs, is_sweep=True)))
+    results = found("configuration", RunPlan("sweep", composition=composition(project, *jobs, is_sweep=True)))
     assert results["composes"].message == "2 more jobs do not compose"
     assert results["composes"].state is State.FAILED
 
 
 def test_a_sweeper_that_chooses_while_it_runs(project: Project) -> None:
     adaptive = composition(project, JOB, is_sweep=True, sweeper="plugins.optuna.OptunaSweeper")
-    (one,) = found("sweep", Subject("sweep", composition=adaptive)).values()
+    (one,) = found("sweep", RunPlan("sweep", composition=adaptive)).values()
     assert (one.state, one.message) == (State.SKIPPED, "OptunaSweeper decides while it runs how many jobs there are")
 
 
 def test_jobs_that_were_not_composed_in_time(project: Project) -> None:
     basic = composition(project, JOB, is_sweep=True, job_count=3, sweeper="hydra.BasicSweeper")
-    one = found("sweep", Subject("sweep", composition=basic))["composed"]
+    one = found("sweep", RunPlan("sweep", composition=basic))["composed"]
     assert (one.state, one.message) == (State.SKIPPED, "2 of 3 jobs were not composed")
 
 
 def test_code_that_is_not_known() -> None:
-    subject = Subject("run.yaml", workflow=WORKFLOW, workflow_types=("Training",))
+    subject = RunPlan("run.yaml", workflow=WORKFLOW, workflow_types=("Training",))
     assert found("code", subject)["repository"].state is State.SKIPPED
     assert found("workflow", subject)["source"].state is State.SKIPPED
 
@@ -99,7 +99,7 @@ def test_code_that_is_not_known() -> None:
 def test_without_uv_the_lock_is_not_checked(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda _name: None)
     (project.root / "uv.lock").write_text("version = 1\n")
-    one = found("environment", Subject("x", composition=composition(project, JOB, python="3.11.7")))["lock"]
+    one = found("environment", RunPlan("x", composition=composition(project, JOB, python="3.11.7")))["lock"]
     assert one.state is State.SKIPPED
     assert "uv is not installed" in one.message
 
@@ -118,12 +118,12 @@ def test_a_catalog_that_is_older_than_nesting(project: Project) -> None:
         identity=lambda: None,
         schema=lambda: SimpleNamespace(capabilities=able),
     )
-    sweep = Subject("sweep", composition=composition(project, JOB, is_sweep=True))
+    sweep = RunPlan("sweep", composition=composition(project, JOB, is_sweep=True))
     assert found("catalog", sweep, facts)["nesting"].state is State.FAILED
-    assert "nesting" not in found("catalog", Subject("single", composition=composition(project, JOB)), facts)
+    assert "nesting" not in found("catalog", RunPlan("single", composition=composition(project, JOB)), facts)
 
 
 def test_an_asset_whose_rid_is_none() -> None:
     facts = SimpleNamespace(rows=lambda: SimpleNamespace(assets={}), details=SimpleNamespace)
-    one = found("assets", Subject("run.yaml", assets=(InputAsset("not a rid"),)), facts)["exists"]
+    one = found("assets", RunPlan("run.yaml", assets=(RequestedAsset("not a rid"),)), facts)["exists"]
     assert (one.state, one.message) == (State.FAILED, "'not a rid' is not a RID")

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from dml.api.validation import validate_execution_configuration
 from dml.catalog.rows import insert
 from dml.dataset.curation import delete_dataset
 from dml.deriva_ml import DerivaML
 from dml.errors import RetryableError
 from dml.execution.configuration import AssetSpec, DatasetSpec, ExecutionConfiguration, LocalFile, Workflow
-from dml.preflight.validation import validate_execution_configuration
 from targets import Place
 
 from .world import World
@@ -97,6 +97,6 @@ def test_a_server_that_fails_is_no_missing_row(ml: DerivaML, world: World, monke
     def refuse(*_: object, **__: object) -> None:
         raise RetryableError("no answer")
 
-    monkeypatch.setattr("dml.preflight.facts.select", refuse)
+    monkeypatch.setattr("dml.execution.catalog_facts.select", refuse)
     with pytest.raises(RetryableError):
         validate_execution_configuration(ml, ExecutionConfiguration(datasets=[DatasetSpec(world.dataset)]))

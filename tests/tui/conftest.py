@@ -22,7 +22,7 @@ __all__ = ["execution", "ml", "workflow"]
 @pytest.fixture
 def root(ml: DerivaML) -> Path:
     """The workspace's directory."""
-    return ml.place.workspace.root
+    return ml.session.workspace.root
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 
 from dml.cache.inventory import CachedItem, Kind
 from dml.cache.tiers import Tier
-from dml.preflight.results import Card, Report, failed, ok, skipped, warning
+from dml.preflight.results import Report, RunSummary, failed, ok, skipped, warning
 from dml.tui.app import Dashboard
 from dml.tui.lineage_branches import Branch
 from dml.tui.live_project_reader import Experiment, ProjectState
@@ -229,7 +229,7 @@ def preflight_scene() -> tuple[Dashboard, Script]:
         ok("code", "git", "main @ a1b2c3d, clean, pushed · v0.3.1"),
         skipped("environment", "lock", "no uv.lock in this project"),
     )
-    card = Card(
+    card = RunSummary(
         experiment="retina_quick",
         target="data.example.org/7",
         identity="you@lab.example",
@@ -243,7 +243,7 @@ def preflight_scene() -> tuple[Dashboard, Script]:
         assets={"2-GHI": "cached_materialized"},
         bytes_to_fetch=1_181_116_006,
     )
-    fine = Card(experiment="retina_large", description="The large model")
+    fine = RunSummary(experiment="retina_large", description="The large model")
     projects.reports["retina_quick"] = Report(results, card, 9, 0.9)
     projects.reports["retina_large"] = Report((results[0], results[1]), fine, 9, 0.8)
 

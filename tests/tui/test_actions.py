@@ -13,7 +13,7 @@ from dml.cli.app.commands import root
 from dml.cli.app.invocation import Invocation, enter
 from dml.target import Target
 from dml.tui.action_table import ACTIONS, actions_of
-from dml.tui.action_targets import Subject
+from dml.tui.action_targets import ActionTarget
 from dml.tui.actions import Action
 from dml.tui.app import SCREENS
 from dml.tui.operations import Operations
@@ -44,7 +44,7 @@ def test_every_action_is_explained_and_does_one_thing(action: Action) -> None:
 
 
 def _commands() -> list[str]:
-    subject = Subject("4VP", commit=Commit("4VP", "Train", process(), True, ()))
+    subject = ActionTarget("4VP", commit=Commit("4VP", "Train", process(), True, ()))
     lines = (action.command_for(subject).split("; ") for action in ACTIONS if action.command)
     return sorted({line for line in itertools.chain(*lines) if line.startswith("dml ")})
 
@@ -82,7 +82,7 @@ def test_every_command_shown_is_one_of_the_command_line(line: str) -> None:
     ],
 )
 def test_what_applies_follows_the_status(one: object, applying: set[str]) -> None:
-    subject = Subject("1", one)  # type: ignore[arg-type]
+    subject = ActionTarget("1", one)  # type: ignore[arg-type]
     found = {
         action.name
         for action in actions_of("executions")

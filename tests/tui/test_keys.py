@@ -8,7 +8,7 @@ import pytest
 from rich.cells import cell_len
 from textual.pilot import Pilot
 
-from dml.preflight.results import Card, Report
+from dml.preflight.results import Report, RunSummary
 from dml.tui.action_table import ACTIONS
 from dml.tui.lineage_branches import Branch
 from dml.tui.live_project_reader import ProjectState
@@ -81,7 +81,7 @@ def test_rids_are_copied_and_opened_from_every_screen(monkeypatch: pytest.Monkey
     app.histories.branches["backward", "2-GHI"] = Branch("2-GHI", "2-GHI resnet50.pt", "asset")  # type: ignore[attr-defined]
     projects = app.projects
     projects.state = ProjectState(Path("/retina"), retina_experiments())  # type: ignore[attr-defined]
-    card = Card(datasets={"1-ABC@1.4.0": "not_cached"}, assets={"2-GHI": "not_cached"})
+    card = RunSummary(datasets={"1-ABC@1.4.0": "not_cached"}, assets={"2-GHI": "not_cached"})
     projects.reports["retina_quick"] = Report((), card)  # type: ignore[attr-defined]
     projects.groups.put(None)  # type: ignore[attr-defined]
     opened: list[str] = []

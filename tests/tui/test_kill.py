@@ -38,12 +38,12 @@ def test_an_upload_survives_the_death_of_the_dashboard(
         session.wait_for("runs as process")
         session.kill()
         assert session.ended() < 0
-    with Registry.reading(execution.place.workspace) as registry:
+    with Registry.reading(execution.session.workspace) as registry:
         limit = time.monotonic() + 60
         while get_execution(registry, rid).status != "Uploaded":
             assert time.monotonic() < limit, "the upload did not go on"
             run("exec", "show", rid)
-    with closing(sqlite3.connect(execution.place.workspace.registry_path)) as connection:
+    with closing(sqlite3.connect(execution.session.workspace.registry_path)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 

@@ -114,7 +114,7 @@ def test_looking_leaves_no_trace(place: Place, tmp_path: Path) -> None:
 
 
 def test_looking_changes_no_byte_of_a_workspace(live: Dashboard, execution: Execution, root: Path) -> None:
-    execution.place.close()
+    execution.session.close()
     before = _everything(root)
 
     async def script(pilot: Pilot[None]) -> None:

@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 from dml.catalog.connection import Catalog
 from dml.directories import state_directory
 from dml.errors import DmlError
-from dml.preflight.results import Card, Report, failed, ok
+from dml.preflight.results import Report, RunSummary, failed, ok
 from dml.tui.app import Dashboard
 from dml.tui.live_project_reader import ProjectState
 from dml.tui.screens.dialogs import Question
@@ -38,7 +38,7 @@ Fed = tuple[Dashboard, FedProjects, RecordedOperations]
 def test_checks_show_as_they_come_in_in_their_groups(fed: Fed) -> None:
     app, projects, operations = fed
     broken = failed("datasets", "version", "1-DEF: no version 2.1.1 [/x]", "edit src/configs/datasets.py:31")
-    card = Card(experiment="retina_quick", datasets={"1-DEF@2.1.1": "not_cached"}, assets={"2-GHI": "cached"})
+    card = RunSummary(experiment="retina_quick", datasets={"1-DEF@2.1.1": "not_cached"}, assets={"2-GHI": "cached"})
     projects.reports["retina_quick"] = Report((ok("identity", "who", "you"), broken), card, 9, 0.9)
 
     async def script(pilot: Pilot[None]) -> None:
@@ -75,7 +75,7 @@ def test_checks_show_as_they_come_in_in_their_groups(fed: Fed) -> None:
 
 def test_a_run_starts_after_its_checks_passed_and_one_question(fed: Fed) -> None:
     app, projects, operations = fed
-    projects.reports["lr_sweep"] = Report((), Card(experiment="lr_sweep", jobs=4), 9, 0.9)
+    projects.reports["lr_sweep"] = Report((), RunSummary(experiment="lr_sweep", jobs=4), 9, 0.9)
 
     async def script(pilot: Pilot[None]) -> None:
         await pilot.press("5")
@@ -127,7 +127,7 @@ def test_a_defect_in_the_checks_is_said_and_they_can_be_made_again(fed: Fed) -> 
         await until(pilot, lambda: app.crashes, "the defect is recorded")
         assert any("A defect of dml in Preflight" in one.message for one in app._notifications)
         app.crashes.clear()
-        projects.reports["retina_quick"] = Report((), Card())
+        projects.reports["retina_quick"] = Report((), RunSummary())
         projects.groups.put(None)
         await pilot.press("enter")
         await until(pilot, lambda: "✔ all is well" in text_of(app), "it passes")

@@ -17,7 +17,7 @@ from dml.formatting import binary_size
 from dml.target import Target
 from dml.tui.app import Dashboard
 from dml.tui.launch import dashboard as live_dashboard
-from dml.tui.processes import Surroundings
+from dml.tui.processes import ProcessEnvironment
 from dml.tui.screens.dialogs import Question
 from dml.tui.state import Commit, FileProgress
 from dml.workspace.assets import FileIdentity, StagedAsset, stage_asset
@@ -79,7 +79,7 @@ main()
 def gated_commit(rid: str, place: Place, root: Path) -> Iterator[subprocess.Popen[str]]:
     """A commit in another process, whose next piece goes when it is given a line; closed, all go."""
     command = [sys.executable, "-c", GATED, "exec", "commit", rid, "--chunk-size", str(PIECE)]
-    settings = Surroundings(place.target, root).environment()
+    settings = ProcessEnvironment(place.target, root).environment()
     with subprocess.Popen(command, env={**os.environ, **settings}, stdin=subprocess.PIPE, text=True) as other:
         try:
             yield other
@@ -152,7 +152,7 @@ def test_cancel_ends_the_upload_and_the_execution_has_failed(
     live: Dashboard, large: str, place: Place, root: Path, execution: Execution
 ) -> None:
     def row() -> ExecutionRow:
-        with Registry.reading(execution.place.workspace) as registry:
+        with Registry.reading(execution.session.workspace) as registry:
             return get_execution(registry, large)
 
     async def script(pilot: Pilot[None]) -> None:
@@ -184,7 +184,7 @@ def test_repeated_requests_of_another_process_are_counted(tmp_path: Path, start:
             "1-AA",
             StagedAsset("deriva-ml", "Execution_Asset", "a.bin", source=str(source), identity=identity),
         )
-    settings = Surroundings(target, workspace.root).environment()
+    settings = ProcessEnvironment(target, workspace.root).environment()
     app = live_dashboard(target, workspace.root)
 
     async def script(pilot: Pilot[None]) -> None:

@@ -17,7 +17,7 @@ from aiohttp import web
 
 from dml.api.execution import Execution
 from dml.errors import ConflictError, UsageError
-from dml.tui.processes import Surroundings
+from dml.tui.processes import ProcessEnvironment
 from dml.tui.web import WebDashboard, listen
 from targets import Place
 from tui.conftest import Starter
@@ -89,7 +89,7 @@ def test_without_the_token_from_another_page_or_by_another_name_nothing_answers(
 def test_a_window_shows_the_workspace_and_takes_keys(
     place: Place, root: Path, execution: Execution, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in Surroundings(place.target, root).environment().items():
+    for name, value in ProcessEnvironment(place.target, root).environment().items():
         monkeypatch.setenv(name, value)
 
     async def script(session: aiohttp.ClientSession, served: WebDashboard) -> None:

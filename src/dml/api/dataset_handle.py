@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dml.api.execution_record import ExecutionRecord
     from dml.catalog.connection import Catalog
     from dml.dataset.bag import DatasetBag
-    from dml.workspace.session import Workplace
+    from dml.workspace.session import WorkspaceSession
 
 __all__ = ["DatasetHandle"]
 
@@ -28,7 +28,7 @@ class _Owner(Protocol):
     """Who made the handle: it has a workspace, opened when a bag is wanted."""
 
     @property
-    def place(self) -> Workplace: ...
+    def session(self) -> WorkspaceSession: ...
 
 
 class DatasetHandle:
@@ -212,7 +212,7 @@ class DatasetHandle:
         """A version of it in the workspace's cache, the current one when None. Change nothing in it."""
         from dml.execution.input_bags import cached_bag
 
-        return cached_bag(self._owner.place, DatasetSpec(self.dataset_rid, version, materialize=materialize))
+        return cached_bag(self._owner.session, DatasetSpec(self.dataset_rid, version, materialize=materialize))
 
     def delete(self, recurse: bool = False) -> list[str]:
         """Mark it as deleted, with ``recurse`` also what is nested in it. Writes the catalog; returns the RIDs."""

@@ -186,7 +186,7 @@ def download_dataset_bag(ml: DerivaML, dataset: DatasetSpec | str) -> DatasetBag
     """
     from dml.execution.input_bags import cached_bag
 
-    return cached_bag(ml.place, dataset)
+    return cached_bag(ml.session, dataset)
 
 
 def cache_dataset(ml: DerivaML, dataset: DatasetSpec | str, materialize: bool = True) -> dict[str, Any]:
@@ -195,7 +195,7 @@ def cache_dataset(ml: DerivaML, dataset: DatasetSpec | str, materialize: bool = 
 
     given = DatasetSpec.of(dataset)
     wanted = DatasetSpec(given.rid, given.version, materialize=materialize, exclude_tables=given.exclude_tables)
-    cached_bag(ml.place, wanted)
+    cached_bag(ml.session, wanted)
     return ml.bag_info(wanted)
 
 

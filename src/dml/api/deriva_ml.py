@@ -23,7 +23,7 @@ from dml.api import (
 from dml.api.offline import mode_named, refusing_transport, set_levels
 from dml.errors import ConflictError, UsageError
 from dml.target import Target
-from dml.workspace.session import Workplace
+from dml.workspace.session import WorkspaceSession
 
 if TYPE_CHECKING:
     from requests.adapters import BaseAdapter
@@ -103,7 +103,7 @@ class DerivaML:
         self.clean_execution_dir = clean_execution_dir
         self.allow_dirty = allow_dirty
         self._target = target
-        self._place: Workplace | None = None
+        self._session: WorkspaceSession | None = None
         self._catalog: Catalog | None = None
 
     @classmethod
@@ -192,13 +192,13 @@ class DerivaML:
         return self._mode
 
     @property
-    def place(self) -> Workplace:
+    def session(self) -> WorkspaceSession:
         """The workspace with its registry, created on first use."""
-        if self._place is None:
-            self._place = Workplace.writing(
+        if self._session is None:
+            self._session = WorkspaceSession.writing(
                 self._target, self._working_dir, catalog=self.catalog, cache=self._cache_dir
             )
-        return self._place
+        return self._session
 
     @property
     def default_schema(self) -> str | None:
@@ -354,17 +354,17 @@ class DerivaML:
 
     # ----------------------------------------------------------------------------------------------------------
 
-    def reading(self) -> Workplace:
+    def reading(self) -> WorkspaceSession:
         """The workspace for looking only: nothing is created, not even a missing workspace."""
-        return self._place or Workplace.reading(self._target, self._working_dir)
+        return self._session or WorkspaceSession.reading(self._target, self._working_dir)
 
-    def unopened_place(self) -> Workplace:
+    def unopened_session(self) -> WorkspaceSession:
         """The workspace for looking only, with this connection."""
         from dml.workspace.layout import find
         from dml.workspace.registry import Registry
 
         workspace = find(self._target, self._working_dir)
-        return Workplace(workspace, Registry.reading(workspace), catalog=self.catalog, cache=self._cache_dir)
+        return WorkspaceSession(workspace, Registry.reading(workspace), catalog=self.catalog, cache=self._cache_dir)
 
     def table_name(self, name: str) -> str:
         """``schema:Table`` of a table given so or by its bare name."""

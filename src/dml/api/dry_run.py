@@ -25,7 +25,7 @@ from dml.workspace import executions, inputs
 from dml.workspace.layout import Workspace
 from dml.workspace.registry import Registry
 from dml.workspace.scratch import Scratch, scratch_below
-from dml.workspace.session import Workplace
+from dml.workspace.session import WorkspaceSession
 
 if TYPE_CHECKING:
     from dml.asset.execution_edges import AssetEdge
@@ -36,7 +36,7 @@ DRY_RUN_RID: Final = "0000"
 """The RID that deriva-ml gives dry runs as well."""
 
 
-def begin_dry_run(place: Workplace, configuration: ExecutionConfiguration, *, owner: Any = None) -> DryRun:
+def begin_dry_run(session: WorkspaceSession, configuration: ExecutionConfiguration, *, owner: Any = None) -> DryRun:
     """Check a configuration as ``create_execution`` does and give it an execution that writes nothing.
 
     Reads the catalog; inputs are fetched when it starts.
@@ -45,21 +45,25 @@ def begin_dry_run(place: Workplace, configuration: ExecutionConfiguration, *, ow
         UsageError: An input is of the wrong kind.
         NotFoundError: An input, a version or a term does not exist.
     """
-    configuration = check_workflow_types(place.catalog, configuration)
-    resolved = resolve_inputs(place.catalog, configuration)
-    return DryRun(place, pinned(configuration, resolved), input_records(configuration, resolved), owner)
+    configuration = check_workflow_types(session.catalog, configuration)
+    resolved = resolve_inputs(session.catalog, configuration)
+    return DryRun(session, pinned(configuration, resolved), input_records(configuration, resolved), owner)
 
 
 class DryRun(Execution):
     """An execution that is not: inputs are real, outputs are staged in a directory that is thrown away."""
 
     def __init__(
-        self, real: Workplace, configuration: ExecutionConfiguration, records: list[inputs.InputRecord], owner: Any
+        self,
+        real: WorkspaceSession,
+        configuration: ExecutionConfiguration,
+        records: list[inputs.InputRecord],
+        owner: Any,
     ) -> None:
         self._kept = Scratch(scratch_below(real.workspace.root), "dry-run")
         workspace = Workspace(self._kept.path.resolve(), real.target)
         registry = Registry.writing(workspace)
-        place = Workplace(workspace, registry, catalog=real.catalog, cache=real.cache)
+        session = WorkspaceSession(workspace, registry, catalog=real.catalog, cache=real.cache)
         with registry.transaction():
             executions.insert_execution(
                 registry,
@@ -70,7 +74,7 @@ class DryRun(Execution):
                 mode="offline",
             )
             inputs.declare_inputs(registry, DRY_RUN_RID, [one for one in records if one.kind != "file"])
-        super().__init__(place, DRY_RUN_RID, owner=owner)
+        super().__init__(session, DRY_RUN_RID, owner=owner)
 
     @property
     def dry_run(self) -> bool:
@@ -98,12 +102,12 @@ class DryRun(Execution):
         options: CommitOptions | None = None,  # noqa: ARG002
     ) -> UploadReport:
         """Check what would be brought, as a commit does first, and bring nothing; the report is empty."""
-        collect(self.place, DRY_RUN_RID)
+        collect(self.session, DRY_RUN_RID)
         if effective_status(self.status) is ExecutionStatus.RUNNING:
             self.execution_stop()
         for status in (ExecutionStatus.PENDING_UPLOAD, ExecutionStatus.UPLOADED):
             if effective_status(self.status) is not ExecutionStatus.UPLOADED:
-                lifecycle.change(self.place, DRY_RUN_RID, status)
+                lifecycle.change(self.session, DRY_RUN_RID, status)
         return UploadReport(execution_rids=[DRY_RUN_RID])
 
     def add_nested_execution(self, nested_execution: Any, sequence: int | None = None) -> None:
@@ -129,8 +133,8 @@ class DryRun(Execution):
         """Its input datasets, each as the catalog has it."""
         from dml.dataset.lookup import find_datasets
 
-        declared = [one for one in inputs.list_inputs(self.place.registry, DRY_RUN_RID) if one.kind == "dataset"]
-        found = find_datasets(self.place.catalog, [one.rid for one in declared])
+        declared = [one for one in inputs.list_inputs(self.session.registry, DRY_RUN_RID) if one.kind == "dataset"]
+        found = find_datasets(self.session.catalog, [one.rid for one in declared])
         return [
             InputDataset(one.rid, one.version, found[one.rid].description, found[one.rid].types) for one in declared
         ]

@@ -27,7 +27,7 @@ from dml.workspace.liveness import Heartbeat
 
 if TYPE_CHECKING:
     from dml.api.downloaded_datasets import DownloadedDatasets
-    from dml.workspace.session import Workplace
+    from dml.workspace.session import WorkspaceSession
 
 __all__ = ["Execution"]
 
@@ -48,9 +48,9 @@ class Execution:
     """
 
     def __init__(
-        self, place: Workplace, execution_rid: str, *, clean_execution_dir: bool = False, owner: Any = None
+        self, session: WorkspaceSession, execution_rid: str, *, clean_execution_dir: bool = False, owner: Any = None
     ) -> None:
-        self.place = place
+        self.session = session
         self.execution_rid = execution_rid
         self.clean_execution_dir = clean_execution_dir
         self._owner = owner
@@ -98,7 +98,7 @@ class Execution:
     @property
     def working_dir(self) -> Path:
         """Its directory in the workspace; outputs are registered with ``asset_file_path``, not written here."""
-        return self.place.workspace.execution_directory(self.execution_rid)
+        return self.session.workspace.execution_directory(self.execution_rid)
 
     @property
     def configuration(self) -> ExecutionConfiguration:
@@ -108,12 +108,12 @@ class Execution:
     @property
     def execution_record(self) -> ExecutionRecord:
         """Its row in the catalog, read now."""
-        return execution_record.lookup_execution(self.place.catalog, self.execution_rid)
+        return execution_record.lookup_execution(self.session.catalog, self.execution_rid)
 
     @property
     def catalog(self) -> Any:
         """The ``DerivaML`` that made it, for looking things up; the connection itself where none did."""
-        return self._owner if self._owner is not None else self.place.catalog
+        return self._owner if self._owner is not None else self.session.catalog
 
     @property
     def dry_run(self) -> bool:
@@ -139,10 +139,10 @@ class Execution:
         try:
             if effective_status(self.status) is ExecutionStatus.RUNNING:
                 if error is None:
-                    self._told(lifecycle.stop(self.place, self.execution_rid))
+                    self._told(lifecycle.stop(self.session, self.execution_rid))
                 else:
                     message = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-                    self._told(lifecycle.fail(self.place, self.execution_rid, message))
+                    self._told(lifecycle.fail(self.session, self.execution_rid, message))
         finally:
             self.end_heartbeat()
         return False
@@ -155,10 +155,10 @@ class Execution:
             IllegalTransitionError: It is not Created.
             ConflictError: Somebody else started it at the same moment.
         """
-        ensure_created(self.place, self.execution_rid)
-        fetch_inputs(self.place, self.execution_rid)
-        self._told(lifecycle.start(self.place, self.execution_rid))
-        self._heartbeat = Heartbeat(self.place.registry, self.execution_rid).start()
+        ensure_created(self.session, self.execution_rid)
+        fetch_inputs(self.session, self.execution_rid)
+        self._told(lifecycle.start(self.session, self.execution_rid))
+        self._heartbeat = Heartbeat(self.session.registry, self.execution_rid).start()
 
     def execution_stop(self) -> None:
         """From Running to Stopped, with the duration. Writes registry and catalog.
@@ -166,7 +166,7 @@ class Execution:
         Raises:
             IllegalTransitionError: It is neither Running nor Stopped.
         """
-        self._told(lifecycle.stop(self.place, self.execution_rid))
+        self._told(lifecycle.stop(self.session, self.execution_rid))
         self.end_heartbeat()
 
     def update_status(self, target: str, message: str = "", *, error: str | None = None) -> None:
@@ -185,11 +185,11 @@ class Execution:
             raise UsageError(f"{target!r} is no status", hint=f"Statuses are {', '.join(ExecutionStatus)}.")
         new = ExecutionStatus(target)
         if effective_status(self.status) is new:
-            self._told(lifecycle.report_progress(self.place, self.execution_rid, message))
+            self._told(lifecycle.report_progress(self.session, self.execution_rid, message))
         elif new is ExecutionStatus.RUNNING:
             self.execution_start()
             if message:
-                self._told(lifecycle.report_progress(self.place, self.execution_rid, message))
+                self._told(lifecycle.report_progress(self.session, self.execution_rid, message))
         else:
             self._told(self._changed(new, message, error))
             self.end_heartbeat()
@@ -200,7 +200,7 @@ class Execution:
         Raises:
             IllegalTransitionError: It is uploaded, or being uploaded.
         """
-        self._told(lifecycle.abort(self.place, self.execution_rid, reason))
+        self._told(lifecycle.abort(self.session, self.execution_rid, reason))
         self.end_heartbeat()
 
     # Its outputs -----------------------------------------------------------------------------------------------
@@ -236,7 +236,7 @@ class Execution:
     @property
     def asset_paths(self) -> dict[str, list[AssetFilePath]]:
         """The fetched input assets by table."""
-        return inputs.asset_paths(self.place, self.execution_rid)
+        return inputs.asset_paths(self.session, self.execution_rid)
 
     @property
     def database_catalog(self) -> DownloadedDatasets | None:
@@ -262,20 +262,20 @@ class Execution:
     # ---------------------------------------------------------------------------------------------------------
 
     def _row(self) -> executions.ExecutionRow:
-        return executions.get_execution(self.place.registry, self.execution_rid)
+        return executions.get_execution(self.session.registry, self.execution_rid)
 
     def _changed(self, new: ExecutionStatus, message: str, error: str | None) -> Transition:
         text = error or message
         if new is ExecutionStatus.STOPPED:
-            return lifecycle.stop(self.place, self.execution_rid)
+            return lifecycle.stop(self.session, self.execution_rid)
         if new is ExecutionStatus.FAILED:
-            return lifecycle.fail(self.place, self.execution_rid, text or "failed")
+            return lifecycle.fail(self.session, self.execution_rid, text or "failed")
         if new is ExecutionStatus.ABORTED:
-            return lifecycle.abort(self.place, self.execution_rid, text)
+            return lifecycle.abort(self.session, self.execution_rid, text)
         if new is ExecutionStatus.CREATED:
             raise UsageError("An execution is Created once only", hint="Create a new one.")
         fields = {"status_detail": message} if message else {}
-        return lifecycle.change(self.place, self.execution_rid, new, **fields)
+        return lifecycle.change(self.session, self.execution_rid, new, **fields)
 
     def _told(self, result: Transition) -> None:
         if result.problem is not None:

@@ -51,7 +51,7 @@ def download_asset(
     """
     directory = None if dest_dir is None else Path(dest_dir)
     return inputs.download_asset(
-        execution.place,
+        execution.session,
         execution.execution_rid,
         asset_rid,
         directory,
@@ -74,10 +74,12 @@ def download_dataset_bag(execution: Execution, dataset: DatasetSpec | str) -> Da
     from dml.execution.input_bags import execution_bag
 
     wanted = DatasetSpec.of(dataset)
-    declared = registry_inputs.list_inputs(execution.place.registry, execution.execution_rid)
+    declared = registry_inputs.list_inputs(execution.session.registry, execution.execution_rid)
     known = next((one for one in declared if one.kind == "dataset" and one.rid == wanted.rid), None)
     if known is None:
-        pinned = inputs.add_input_dataset(execution.place, execution.execution_rid, wanted, link=not execution.dry_run)
+        pinned = inputs.add_input_dataset(
+            execution.session, execution.execution_rid, wanted, link=not execution.dry_run
+        )
     else:
         pinned = DatasetSpec(wanted.rid, wanted.version or known.version)
     spec = DatasetSpec(
@@ -88,7 +90,7 @@ def download_dataset_bag(execution: Execution, dataset: DatasetSpec | str) -> Da
         timeout=wanted.timeout,
         fetch_concurrency=wanted.fetch_concurrency,
     )
-    return execution_bag(execution.place, execution.execution_rid, spec)
+    return execution_bag(execution.session, execution.execution_rid, spec)
 
 
 def add_input_dataset(execution: Execution, rid: str, version: DatasetVersion | str | None = None) -> DatasetSpec:
@@ -98,18 +100,18 @@ def add_input_dataset(execution: Execution, rid: str, version: DatasetVersion | 
         NotFoundError: No such dataset or version.
     """
     return inputs.add_input_dataset(
-        execution.place, execution.execution_rid, DatasetSpec(rid, version), link=not execution.dry_run
+        execution.session, execution.execution_rid, DatasetSpec(rid, version), link=not execution.dry_run
     )
 
 
 def list_input_datasets(execution: Execution) -> list[execution_record.InputDataset]:
     """The datasets it read, as the catalog has them."""
-    return execution_record.input_datasets(execution.place.catalog, execution.execution_rid)
+    return execution_record.input_datasets(execution.session.catalog, execution.execution_rid)
 
 
 def list_assets(execution: Execution, asset_role: str | None = None) -> list[execution_edges.AssetEdge]:
     """The assets it read and wrote, or only those of one role (``Input``, ``Output``), as the catalog has them."""
-    return execution_edges.asset_edges(execution.place.catalog, execution.execution_rid, asset_role)
+    return execution_edges.asset_edges(execution.session.catalog, execution.execution_rid, asset_role)
 
 
 def database_catalog(execution: Execution) -> DownloadedDatasets | None:
@@ -117,5 +119,5 @@ def database_catalog(execution: Execution) -> DownloadedDatasets | None:
     from dml.api.downloaded_datasets import DownloadedDatasets
     from dml.execution.input_bags import input_bags
 
-    bags = input_bags(execution.place, execution.execution_rid)
+    bags = input_bags(execution.session, execution.execution_rid)
     return DownloadedDatasets(bags) if bags else None

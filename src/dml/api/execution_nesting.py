@@ -22,17 +22,17 @@ def add_nested_execution(execution: Execution, nested_execution: Any, sequence: 
         sequence: Its place among the parts; None when they run side by side.
     """
     child = execution_record.rid_of(nested_execution)
-    edit.add_nested_execution(execution.place.catalog, execution.execution_rid, child, sequence=sequence)
+    edit.add_nested_execution(execution.session.catalog, execution.execution_rid, child, sequence=sequence)
 
 
 def list_execution_children(execution: Execution, recurse: bool = False) -> list[ExecutionRecord]:
     """The executions nested in it, by sequence; with ``recurse`` all levels, depth first, each once."""
-    return execution_record.relatives(execution.place.catalog, execution.execution_rid, recurse=recurse)
+    return execution_record.relatives(execution.session.catalog, execution.execution_rid, recurse=recurse)
 
 
 def list_execution_parents(execution: Execution, recurse: bool = False) -> list[ExecutionRecord]:
     """The executions it is nested in; with ``recurse`` all levels, each once."""
-    return execution_record.relatives(execution.place.catalog, execution.execution_rid, parents=True, recurse=recurse)
+    return execution_record.relatives(execution.session.catalog, execution.execution_rid, parents=True, recurse=recurse)
 
 
 def list_nested_executions(execution: Execution, recurse: bool = False) -> list[ExecutionRecord]:
@@ -49,9 +49,9 @@ def list_parent_executions(execution: Execution, recurse: bool = False) -> list[
 
 def is_nested(execution: Execution) -> bool:
     """Whether it is a part of another execution."""
-    return tree.is_nested(execution.place.catalog, execution.execution_rid)
+    return tree.is_nested(execution.session.catalog, execution.execution_rid)
 
 
 def is_parent(execution: Execution) -> bool:
     """Whether others are parts of it."""
-    return tree.is_parent(execution.place.catalog, execution.execution_rid)
+    return tree.is_parent(execution.session.catalog, execution.execution_rid)

@@ -65,7 +65,7 @@ def asset_file_path(
     """
     legacy = kwargs.pop("Asset_Type", None)
     return register_output(
-        execution.place,
+        execution.session,
         execution.execution_rid,
         str(asset_name),
         file_name,
@@ -79,12 +79,12 @@ def asset_file_path(
 
 def metrics_file(execution: Execution, filename: str = "metrics.jsonl") -> AssetFilePath:
     """The path of a metrics file, registered as Execution_Metadata of type Metrics_File; write or append to it."""
-    return register_metrics(execution.place, execution.execution_rid, filename)
+    return register_metrics(execution.session, execution.execution_rid, filename)
 
 
 def add_features(execution: Execution, features: Iterable[Any]) -> int:
     """Stage feature values of one feature; see ``dml.feature.staging.add_features``. Returns how many."""
-    return feature_staging.add_features(execution.place, execution.execution_rid, features)
+    return feature_staging.add_features(execution.session, execution.execution_rid, features)
 
 
 def add_files(
@@ -110,8 +110,8 @@ def add_files(
     execution.refuse_writing("make files known")
     types = [dataset_types] if isinstance(dataset_types, str) else list(dataset_types or ())
     rid = execution.execution_rid
-    made = add(execution.place.catalog, rid, files, dataset_types=types, description=description)
-    return DatasetHandle(execution.place.catalog, made.rid, execution, rid)
+    made = add(execution.session.catalog, rid, files, dataset_types=types, description=description)
+    return DatasetHandle(execution.session.catalog, made.rid, execution, rid)
 
 
 def create_dataset(
@@ -136,7 +136,7 @@ def create_dataset(
 
     execution.refuse_writing("create a dataset")
     types = [dataset_types] if isinstance(dataset_types, str) else list(dataset_types or ())
-    rid, registry, catalog = execution.execution_rid, execution.place.registry, execution.place.catalog
+    rid, registry, catalog = execution.execution_rid, execution.session.registry, execution.session.catalog
     wanted = json.dumps([types, str(version or ""), description])
     begun = intents.find_intents(registry, kind=_DATASET_INTENT, execution_rid=rid, unfinished=True)
     token = next((one.token for one in begun if one.payload.get("wanted") == wanted), None) or new_token()
@@ -164,7 +164,7 @@ def upload_assets(execution: Execution, assets_dir: str | Path) -> dict[Path, Fi
     from dml.execution.upload_directory import upload_directory
 
     execution.refuse_writing("upload assets")
-    return upload_directory(execution.place, execution.execution_rid, Path(assets_dir))
+    return upload_directory(execution.session, execution.execution_rid, Path(assets_dir))
 
 
 def commit_output_assets(
@@ -186,12 +186,12 @@ def commit_output_assets(
     Returns:
         What this call brought.
     """
-    report = commit(execution.place, execution.execution_rid, options, callback=progress_callback)
+    report = commit(execution.session, execution.execution_rid, options, callback=progress_callback)
     execution.end_heartbeat()
     if execution.clean_execution_dir if clean_folder is None else clean_folder:
         from dml.execution.cleanup import clean
 
-        clean(execution.place, execution.execution_rid)
+        clean(execution.session, execution.execution_rid)
     return report
 
 
@@ -216,14 +216,14 @@ def upload_execution_outputs(
     """
     superseded("upload_execution_outputs", "commit_output_assets")
     options = CommitOptions() if chunk_size is None else CommitOptions(chunk_size=chunk_size)
-    with patience(execution.place.catalog, max_retries, retry_delay, timeout):
+    with patience(execution.session.catalog, max_retries, retry_delay, timeout):
         execution.commit_output_assets(clean_folder, progress_callback, options=options)
     return execution.uploaded_assets
 
 
 def uploaded_assets(execution: Execution) -> dict[str, list[AssetFilePath]]:
     """The outputs that the catalog has, by table; each knows its RID."""
-    place, found = execution.place, dict[str, list[AssetFilePath]]()
+    place, found = execution.session, dict[str, list[AssetFilePath]]()
     for row in assets.list_assets(place.registry, execution.execution_rid, statuses=["uploaded"]):
         path = place.workspace.staged_path(execution.execution_rid, row.asset_table, row.filename)
         found.setdefault(row.asset_table, []).append(AssetFilePath.of_output(place, path, row))
@@ -232,12 +232,12 @@ def uploaded_assets(execution: Execution) -> dict[str, list[AssetFilePath]]:
 
 def pending_summary(execution: Execution) -> PendingSummary:
     """What it has brought to the catalog and has still to bring, by table; asks no catalog."""
-    return count_pending(execution.place, execution.execution_rid)
+    return count_pending(execution.session, execution.execution_rid)
 
 
 def table_path(execution: Execution, table: str) -> Path:
     """A CSV file in the workspace for a table of one's own; nothing uploads it. Its directory is made."""
-    place = execution.place
+    place = execution.session
     found = place.catalog.schema().table(table)
     path = place.workspace.table_path(found.schema, found.name)
     with disk_errors(path.parent):

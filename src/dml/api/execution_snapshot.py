@@ -15,7 +15,7 @@ from dml.workspace import executions
 from dml.workspace.counts import StagedCount, count_staged
 
 if TYPE_CHECKING:
-    from dml.workspace.session import Workplace
+    from dml.workspace.session import WorkspaceSession
 
 __all__ = [
     "ExecutionSnapshot",
@@ -137,7 +137,7 @@ class WorkspacePendingSummary:
 
 
 def list_snapshots(
-    place: Workplace,
+    session: WorkspaceSession,
     *,
     statuses: Iterable[str] | None = None,
     workflow_rid: str | None = None,
@@ -147,7 +147,7 @@ def list_snapshots(
     """The executions of the workspace, the latest first, in two queries.
 
     Args:
-        place: Where.
+        session: Where.
         statuses: Only in one of these.
         workflow_rid: Only of this workflow.
         mode: Only ``online`` or ``offline`` ones.
@@ -155,27 +155,27 @@ def list_snapshots(
     """
     rows = [
         row
-        for row in executions.list_executions(place.registry, statuses=statuses, since=since)
+        for row in executions.list_executions(session.registry, statuses=statuses, since=since)
         if workflow_rid in (None, row.workflow_rid) and mode in (None, row.mode)
     ]
-    counts = _by_execution(count_staged(place.registry, [row.rid for row in rows]) if rows else [])
+    counts = _by_execution(count_staged(session.registry, [row.rid for row in rows]) if rows else [])
     return [_snapshot(row, counts.get(row.rid, [])) for row in rows]
 
 
-def pending_summary(place: Workplace, rid: str) -> PendingSummary:
+def pending_summary(session: WorkspaceSession, rid: str) -> PendingSummary:
     """What one execution has brought and has still to bring.
 
     Raises:
         NotFoundError: The workspace knows no such execution.
     """
-    row = executions.get_execution(place.registry, rid)
-    return _summary(row, count_staged(place.registry, [rid]))
+    row = executions.get_execution(session.registry, rid)
+    return _summary(row, count_staged(session.registry, [rid]))
 
 
-def pending_summaries(place: Workplace) -> WorkspacePendingSummary:
+def pending_summaries(session: WorkspaceSession) -> WorkspacePendingSummary:
     """The summaries of all executions that have something to bring."""
-    counts = _by_execution(count_staged(place.registry))
-    rows = [row for row in executions.list_executions(place.registry) if row.rid in counts]
+    counts = _by_execution(count_staged(session.registry))
+    rows = [row for row in executions.list_executions(session.registry) if row.rid in counts]
     summaries = (_summary(row, counts[row.rid]) for row in rows)
     return WorkspacePendingSummary(tuple(one for one in summaries if one.has_pending))
 

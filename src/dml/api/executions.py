@@ -69,8 +69,8 @@ def create_execution(
     if dry_run:
         from dml.api.dry_run import begin_dry_run
 
-        return begin_dry_run(ml.unopened_place(), configuration, owner=ml)
-    row = create(ml.place, configuration, CreateOptions(hydra_directory=ml.hydra_runtime_output_dir))
+        return begin_dry_run(ml.unopened_session(), configuration, owner=ml)
+    row = create(ml.session, configuration, CreateOptions(hydra_directory=ml.hydra_runtime_output_dir))
     return _announced(ml, _execution(ml, row.rid))
 
 
@@ -83,7 +83,7 @@ def resume_execution(ml: DerivaML, execution_rid: str) -> Execution:
     """
     from dml.execution.resume import resume
 
-    resume(ml.place, execution_rid)
+    resume(ml.session, execution_rid)
     return _execution(ml, execution_rid)
 
 
@@ -137,7 +137,7 @@ def commit_pending_executions(
     """
     from dml.execution.commit_many import commit_several
 
-    return commit_several(ml.place, execution_rids, clean=clean_folder)
+    return commit_several(ml.session, execution_rids, clean=clean_folder)
 
 
 def gc_executions(
@@ -172,14 +172,14 @@ def gc_executions(
     seen = {one.rid: one.last_activity for one in ml.list_executions()} if limit is not None else {}
     chosen = [
         one
-        for one in candidates(ml.place, execution_rids)
+        for one in candidates(ml.session, execution_rids)
         if not one.discards
         and (statuses is None or one.status in statuses)
         and (limit is None or _is_before(seen.get(one.rid), limit))
     ]
     if delete_working_dir:
         for one in chosen:
-            collect(ml.place, one)
+            collect(ml.session, one)
     return len(chosen)
 
 
@@ -189,7 +189,7 @@ def _is_before(moment: datetime | None, limit: datetime) -> bool:
 
 
 def _execution(ml: DerivaML, rid: str) -> Execution:
-    return Execution(ml.place, rid, clean_execution_dir=ml.clean_execution_dir, owner=ml)
+    return Execution(ml.session, rid, clean_execution_dir=ml.clean_execution_dir, owner=ml)
 
 
 def _announced(ml: DerivaML, execution: Execution) -> Execution:

@@ -117,4 +117,4 @@ def add_features(ml: DerivaML, features: Iterable[Any]) -> int:
         if not rid:
             raise UsageError("A feature value names no execution", hint="Use Execution.add_features.")
         by_execution.setdefault(str(rid), []).append(record)
-    return sum(stage(ml.place, rid, records) for rid, records in by_execution.items())
+    return sum(stage(ml.session, rid, records) for rid, records in by_execution.items())

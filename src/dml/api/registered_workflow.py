@@ -20,7 +20,7 @@ from dml.workflow.lookup import (
 
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog
-    from dml.workspace.session import Workplace
+    from dml.workspace.session import WorkspaceSession
 
 __all__ = ["RegisteredWorkflow", "add_workflow", "registered_workflow", "registered_workflows"]
 
@@ -123,7 +123,7 @@ def registered_workflow(catalog: Catalog, rid: str) -> RegisteredWorkflow:
     return RegisteredWorkflow.of(catalog, find_workflow(catalog, validate_rid(rid)))
 
 
-def add_workflow(place: Workplace, workflow: Workflow) -> str:
+def add_workflow(session: WorkspaceSession, workflow: Workflow) -> str:
     """The RID of a workflow, registered unless the catalog has it. Writes registry and catalog.
 
     Raises:
@@ -137,12 +137,12 @@ def add_workflow(place: Workplace, workflow: Workflow) -> str:
     if not workflow.workflow_type:
         raise UsageError(f"The workflow {workflow.name} has no type", hint="Give workflow_type=.")
     return register(
-        place.catalog,
+        session.catalog,
         name=workflow.name,
         types=workflow.workflow_type,
         source=workflow.locate(),
         description=workflow.description,
-        intents=place.registry,
+        intents=session.registry,
     )
 
 

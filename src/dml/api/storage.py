@@ -216,7 +216,7 @@ def _files(path: Path) -> int:
 def _clear(ml: DerivaML, selection: Selection) -> dict[str, int]:
     from dml.cache.clear import clear, plan_clearing
     from dml.cache.index import Index
-    from dml.cache.inventory import survey
+    from dml.cache.inventory import take_inventory
     from dml.cache.usage import usage_of
     from dml.workspace.layout import Workspace
 
@@ -225,16 +225,16 @@ def _clear(ml: DerivaML, selection: Selection) -> dict[str, int]:
         return {"removed": 0, "kept": 0, "bytes_freed": 0}
     with Index.writing(cache) as index:
         usage = usage_of(Workspace(ml.working_dir, ml.target), cache, links=True)
-        done = clear(index, plan_clearing(index, survey(index, usage), selection))
+        done = clear(index, plan_clearing(index, take_inventory(index, usage), selection))
     return {"removed": len(done.removed), "kept": len(done.kept), "bytes_freed": done.bytes}
 
 
 def _survey(ml: DerivaML) -> list[CachedItem]:
     from dml.cache.index import Index
-    from dml.cache.inventory import survey
+    from dml.cache.inventory import take_inventory
     from dml.cache.usage import usage_of
     from dml.workspace.layout import Workspace
 
     cache = cache_of(ml)
     with Index.reading(cache) as index:
-        return survey(index, usage_of(Workspace(ml.working_dir, ml.target), cache))
+        return take_inventory(index, usage_of(Workspace(ml.working_dir, ml.target), cache))

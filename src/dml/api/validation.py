@@ -1,38 +1,159 @@
-"""Checking configurations before an execution is made of them, as deriva-ml does; ``dml preflight`` checks more.
+"""Validating the inputs and the workflow of a configuration, reported as deriva-ml reports them.
 
-The work is done in ``dml.preflight``, which builds on this room: it is imported when it is asked for.
+The same facts as the preflight's, in the shape that programs written for deriva-ml know.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dml.execution.configuration import ExecutionConfiguration
+from dml.catalog.rows import locate
+from dml.execution.catalog_facts import CatalogFacts, Details, Rows, requested_version
+from dml.execution.configuration import AssetSpec, DatasetSpec, ExecutionConfiguration, LocalFile
+from dml.execution.input_cache_tiers import CacheTiers
+from dml.execution.requested_inputs import RequestedAsset, RequestedDataset, RequestedInputs
 
 if TYPE_CHECKING:
     from dml.api.deriva_ml import DerivaML
-    from dml.dataset.spec import DatasetSpec
-    from dml.preflight.validation import DatasetSpecResult, ExecutionConfigurationValidationReport
+
+__all__ = [
+    "AssetSpecResult",
+    "CrossSpecIssue",
+    "DatasetSpecResult",
+    "ExecutionConfigurationValidationReport",
+    "WorkflowSpecResult",
+    "validate_dataset_specs",
+    "validate_execution_configuration",
+]
+
+_VERSIONS = 20
+
+
+@dataclass(frozen=True)
+class DatasetSpecResult:
+    """What was found about a dataset.
+
+    Attributes:
+        spec: As it was named.
+        valid: Whether it can be used.
+        reasons: Of ``rid_not_found``, ``not_a_dataset``, ``version_not_found``.
+        warnings: Of ``dataset_deleted``.
+        actual_table: The table of the RID; None when it is nowhere.
+        available_versions: At most 20, newest first.
+        resolved_version: The version that is meant.
+        dataset_name: Its description.
+    """
+
+    spec: DatasetSpec
+    valid: bool
+    reasons: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    actual_table: str | None = None
+    available_versions: tuple[str, ...] = ()
+    resolved_version: str | None = None
+    dataset_name: str | None = None
+
+
+@dataclass(frozen=True)
+class AssetSpecResult:
+    """What was found about an asset or local file.
+
+    Attributes:
+        spec: As it was named.
+        valid: Whether it can be used.
+        reasons: Of ``rid_not_found``, ``not_an_asset``, ``file_not_found``.
+        actual_table: The table of the RID; None when it is nowhere.
+        asset_table: The same, when it is an asset table.
+        filename: Its file name.
+    """
+
+    spec: AssetSpec | LocalFile
+    valid: bool
+    reasons: tuple[str, ...] = ()
+    actual_table: str | None = None
+    asset_table: str | None = None
+    filename: str | None = None
+
+
+@dataclass(frozen=True)
+class WorkflowSpecResult:
+    """What was found about a workflow that is named by its RID.
+
+    Attributes:
+        workflow_rid: The RID.
+        valid: Whether it can be used.
+        reasons: Of ``rid_not_found``, ``not_a_workflow``.
+        workflow_name: Its name.
+    """
+
+    workflow_rid: str
+    valid: bool
+    reasons: tuple[str, ...] = ()
+    workflow_name: str | None = None
+
+
+@dataclass(frozen=True)
+class CrossSpecIssue:
+    """Something wrong between inputs.
+
+    Attributes:
+        kind: ``duplicate_rid``, ``version_conflict`` or ``role_conflict``.
+        rids: Which.
+        detail: One sentence.
+    """
+
+    kind: str
+    rids: tuple[str, ...]
+    detail: str
+
+
+@dataclass(frozen=True)
+class ExecutionConfigurationValidationReport:
+    """All of it.
+
+    Attributes:
+        all_valid: Whether an execution can be created from the configuration, as far as was looked.
+        dataset_results, asset_results: In the configuration's order.
+        workflow_result: None unless the workflow is named by its RID.
+        cross_spec_issues: Between inputs.
+    """
+
+    all_valid: bool
+    dataset_results: tuple[DatasetSpecResult, ...]
+    asset_results: tuple[AssetSpecResult, ...]
+    workflow_result: WorkflowSpecResult | None
+    cross_spec_issues: tuple[CrossSpecIssue, ...]
 
 
 def validate_execution_configuration(
     ml: DerivaML, config: ExecutionConfiguration | dict[str, Any]
 ) -> ExecutionConfigurationValidationReport:
-    """Check a configuration's datasets, versions, assets and workflow against the catalog. Reads metadata only.
+    """Check a configuration's inputs and workflow. Reads only, in a number of requests that does not grow with them.
 
     Args:
-        ml: Where.
-        config: The configuration, or its JSON form.
+        ml: The catalog.
+        config: The configuration, or its JSON form; its code is not looked at.
 
     Raises:
         UsageError: The JSON form has unknown keys or malformed values.
         DmlError: The catalog could not be asked; that is never told as a missing row.
     """
-    from dml.preflight.validation import validate_execution_configuration as validate
-
-    given = config if isinstance(config, ExecutionConfiguration) else ExecutionConfiguration.from_mapping(config)
-    return validate(ml, given)
+    configuration = (
+        config if isinstance(config, ExecutionConfiguration) else ExecutionConfiguration.from_mapping(config)
+    )
+    facts = CatalogFacts(ml.catalog, _requested(configuration), CacheTiers(None))
+    rows, details = facts.rows(), _all_places(ml, facts)
+    datasets = tuple(_dataset(spec, rows, details) for spec in configuration.datasets)
+    assets = tuple(_asset(spec, rows, details) for spec in configuration.assets)
+    workflow = _workflow(ml, configuration, rows)
+    issues = cross_spec_issues(configuration)
+    inputs_valid = all(one.valid for one in datasets) and all(one.valid for one in assets)
+    valid = inputs_valid and (workflow is None or workflow.valid) and not issues
+    return ExecutionConfigurationValidationReport(valid, datasets, assets, workflow, issues)
 
 
 def validate_dataset_specs(
@@ -46,3 +167,95 @@ def validate_dataset_specs(
     """
     report = ml.validate_execution_configuration(ExecutionConfiguration(datasets=list(specs)))  # type: ignore[arg-type]
     return list(report.dataset_results)
+
+
+def _requested(configuration: ExecutionConfiguration) -> RequestedInputs:
+    return RequestedInputs(
+        tuple(_requested_dataset(spec) for spec in configuration.datasets),
+        tuple(RequestedAsset(spec.rid, spec.cache) for spec in configuration.asset_specs),
+        workflow_rid=configuration.workflow.workflow_rid if configuration.workflow else None,
+    )
+
+
+def _requested_dataset(spec: DatasetSpec) -> RequestedDataset:
+    version = str(spec.version) if spec.version else None
+    return RequestedDataset(spec.rid, version, spec.materialize, tuple(sorted(spec.exclude_tables)))
+
+
+def _all_places(ml: DerivaML, facts: CatalogFacts) -> Details:
+    """The details with the place of every RID that was not found, not only of the first few."""
+    rows, details = facts.rows(), facts.details()
+    left = [
+        rid
+        for rid in facts.named
+        if rid not in rows.datasets and rid not in rows.assets and rid not in details.looked_up
+    ]
+    return replace(details, elsewhere={**details.elsewhere, **locate(ml.catalog, left)})
+
+
+def cross_spec_issues(configuration: ExecutionConfiguration) -> tuple[CrossSpecIssue, ...]:
+    """What does not go together in a configuration. A configuration itself refuses an input that is named twice."""
+    versions: dict[str, list[str]] = defaultdict(list)
+    for dataset in configuration.datasets:
+        versions[dataset.rid].append(str(dataset.version or "current"))
+    issues = []
+    for rid, named in versions.items():
+        if len(set(named)) > 1:
+            issues.append(CrossSpecIssue("version_conflict", (rid,), f"{rid} in versions {', '.join(named)}"))
+        elif len(named) > 1:
+            issues.append(CrossSpecIssue("duplicate_rid", (rid,), f"{rid} is named {len(named)} times"))
+    for rid in sorted(versions.keys() & {asset.rid for asset in configuration.asset_specs}):
+        issues.append(CrossSpecIssue("role_conflict", (rid,), f"{rid} is named as a dataset and as an asset"))
+    return tuple(issues)
+
+
+def _dataset(spec: DatasetSpec, rows: Rows, details: Details) -> DatasetSpecResult:
+    row = rows.datasets.get(spec.rid)
+    if row is None:
+        table = _table_of(spec.rid, rows, details)
+        return DatasetSpecResult(spec, False, ("not_a_dataset" if table else "rid_not_found",), actual_table=table)
+    version = requested_version(_requested_dataset(spec), row)
+    return DatasetSpecResult(
+        spec,
+        valid=version is not None,
+        reasons=() if version is not None else ("version_not_found",),
+        warnings=("dataset_deleted",) if row.deleted else (),
+        actual_table="Dataset",
+        available_versions=tuple(one.text for one in row.versions[:_VERSIONS]),
+        resolved_version=version.text if version else None,
+        dataset_name=row.description,
+    )
+
+
+def _asset(spec: AssetSpec | LocalFile, rows: Rows, details: Details) -> AssetSpecResult:
+    if isinstance(spec, LocalFile):
+        there = Path(spec.path).expanduser().is_file()
+        return AssetSpecResult(spec, there, () if there else ("file_not_found",), filename=Path(spec.path).name)
+    found = rows.assets.get(spec.rid)
+    if found is None:
+        table = _table_of(spec.rid, rows, details)
+        return AssetSpecResult(spec, False, ("not_an_asset" if table else "rid_not_found",), actual_table=table)
+    name = found.table.name
+    return AssetSpecResult(
+        spec, True, actual_table=name, asset_table=name, filename=str(found.row.get("Filename") or "") or None
+    )
+
+
+def _table_of(rid: str, rows: Rows, details: Details) -> str | None:
+    if rid in rows.assets:
+        return rows.assets[rid].table.name
+    if rid in rows.datasets:
+        return "Dataset"
+    place = details.elsewhere.get(rid)
+    return place.table if place is not None and not place.deleted else None
+
+
+def _workflow(ml: DerivaML, configuration: ExecutionConfiguration, rows: Rows) -> WorkflowSpecResult | None:
+    rid = configuration.workflow.workflow_rid if configuration.workflow else None
+    if not rid:
+        return None
+    if rows.workflow is not None:
+        return WorkflowSpecResult(rid, True, workflow_name=str(rows.workflow.get("Name") or ""))
+    place = locate(ml.catalog, [rid]).get(rid)
+    reason = "rid_not_found" if place is None or place.deleted else "not_a_workflow"
+    return WorkflowSpecResult(rid, False, (reason,))

@@ -64,7 +64,7 @@ def add_workflow(ml: DerivaML, workflow: Workflow) -> str:
     Raises:
         ConflictError: The code has uncommitted changes.
     """
-    return registered.add_workflow(ml.place, workflow)
+    return registered.add_workflow(ml.session, workflow)
 
 
 def find_workflows(ml: DerivaML, sort: bool | Callable[[Workflow], Any] | None = None) -> list[RegisteredWorkflow]:

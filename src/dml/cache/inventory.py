@@ -22,7 +22,7 @@ from dml.cache.records import OURS, THEIRS, BagRecord, bag_records
 from dml.cache.tiers import Tier
 from dml.cache.usage import Usage
 
-__all__ = ["CachedItem", "Kind", "survey", "totals"]
+__all__ = ["CachedItem", "Kind", "take_inventory", "totals"]
 
 
 class Kind(StrEnum):
@@ -88,7 +88,7 @@ _PARTS = {"bags", "assets", "dml-locks", "dml-pins.json"}
 _LEGACY = re.compile(r"([0-9A-Z][0-9A-Z-]*)_([0-9a-f]{40,128})")
 
 
-def survey(index: Index, usage: Usage, *, workspace_root: Path | None = None) -> list[CachedItem]:
+def take_inventory(index: Index, usage: Usage, *, workspace_root: Path | None = None) -> list[CachedItem]:
     """All things in a cache: bags, assets, then the rest, each by name.
 
     Args:

@@ -3,7 +3,7 @@
 deriva makes new bindings out of old ones in several places (``connect_ermrest``, ``deriva_server``,
 ``latest_snapshot``) and each makes itself a session. Every class here overrides that one step, so that
 the transport, the counting, the retry rules and the care for credentials hold wherever deriva leads.
-The shared ``Wire`` travels in the session configuration, which deriva hands on by itself.
+The shared ``Transport`` travels in the session configuration, which deriva hands on by itself.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Any
 
 from deriva.core import DEFAULT_SESSION_CONFIG, DerivaServer, ErmrestCatalog, ErmrestSnapshot, HatracStore
 
-from dml.catalog.session import Session, Wire
+from dml.catalog.session import Session, Transport
 
 _WIRE = "dml_wire"
 
 
-def session_configuration(wire: Wire) -> dict[str, Any]:
+def session_configuration(wire: Transport) -> dict[str, Any]:
     """deriva's session configuration without its retries, with the wire."""
     ours = {"retry_connect": 0, "retry_read": 0, "retry_status_forcelist": [], _WIRE: wire}
     return {**DEFAULT_SESSION_CONFIG, **ours}
@@ -26,7 +26,7 @@ def session_configuration(wire: Wire) -> dict[str, Any]:
 
 def _new_session(configuration: Mapping[str, Any]) -> Session:
     wire = configuration[_WIRE]
-    assert isinstance(wire, Wire)  # noqa: S101 - these classes are only made by this room
+    assert isinstance(wire, Transport)  # noqa: S101 - these classes are only made by this room
     return wire.session()
 
 

@@ -20,11 +20,11 @@ from requests.adapters import BaseAdapter
 from dml.catalog.bindings import Server, Store, session_configuration
 from dml.catalog.credentials import LOOPBACK, credential_headers, secrets_of, stored_credential
 from dml.catalog.encoding import encode_json
-from dml.catalog.responses import Border
+from dml.catalog.responses import ErrorMapper
 from dml.catalog.retry import RetryPolicy
 from dml.catalog.schema import Schema
 from dml.catalog.schema_cache import SchemaCache
-from dml.catalog.session import Body, Exchange, Session, Wire
+from dml.catalog.session import Body, Exchange, Session, Transport
 from dml.catalog.traffic import Traffic
 from dml.errors import UsageError
 from dml.target import Target
@@ -77,9 +77,9 @@ def connect(
     elif credential is None:
         credential = stored_credential(target.host)
     rules = replace(policy or RetryPolicy(), on_wait=on_wait or (policy.on_wait if policy else None))
-    wire = Wire(
+    wire = Transport(
         origin=f"{scheme}://{target.host}".lower(),
-        border=Border(target.host, secrets_of(credential)),
+        border=ErrorMapper(target.host, secrets_of(credential)),
         traffic=Traffic(),
         policy=rules,
         headers=credential_headers(credential),
@@ -115,7 +115,7 @@ class Catalog:
         store: deriva's binding of the host's objects.
     """
 
-    def __init__(self, target: Target, wire: Wire) -> None:
+    def __init__(self, target: Target, wire: Transport) -> None:
         self.target = target
         self.traffic = wire.traffic
         self.border = wire.border
@@ -161,7 +161,7 @@ class Catalog:
         sent = {"Accept": "application/json", **(headers or {})}
         if body is not None:
             sent.setdefault("Content-Type", "application/json")
-        return self._judged(self.ermrest, full, accept, method, body, sent, repeatable, stream)
+        return self._checked(self.ermrest, full, accept, method, body, sent, repeatable, stream)
 
     def host_exchange(
         self,
@@ -175,9 +175,9 @@ class Catalog:
         stream: bool = False,
     ) -> Exchange:
         """Send a request below the host, as in ``/hatrac/…`` or ``/authn/session``; otherwise as ``exchange``."""
-        return self._judged(self.store, path, accept, method, body, headers, repeatable, stream)
+        return self._checked(self.store, path, accept, method, body, headers, repeatable, stream)
 
-    def _judged(
+    def _checked(
         self,
         binding: Any,
         path: str,

@@ -37,7 +37,7 @@ _TEXT_READ = 4096
 _TAG = re.compile(r"<[^>]*>")
 
 
-class Border:
+class ErrorMapper:
     """Makes errors about one host.
 
     Args:

@@ -1,7 +1,7 @@
 """The HTTP session under every deriva binding: counted, retried where harmless, credentials kept home.
 
 deriva makes a session of its own for each binding, with retries that repeat what must not be repeated
-and a cookie that it never sends to a host with a port. ``Wire`` makes the ones used here instead.
+and a cookie that it never sends to a host with a port. ``Transport`` makes the ones used here instead.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from urllib3.exceptions import HTTPError as TransportError
 from urllib3.exceptions import InsecureRequestWarning
 
 from dml.catalog.http_connection import JOINING_POOLS
-from dml.catalog.responses import Border, missing_bundle, reason
+from dml.catalog.responses import ErrorMapper, missing_bundle, reason
 from dml.catalog.retry import REPEATABLE_STATUSES, RetryPolicy, retry_after
 from dml.catalog.traffic import CountingAdapter, Traffic
 
@@ -54,7 +54,7 @@ class Exchange:
 
 
 @dataclass
-class Wire:
+class Transport:
     """What all sessions of one connection share.
 
     Attributes:
@@ -67,7 +67,7 @@ class Wire:
     """
 
     origin: str
-    border: Border
+    border: ErrorMapper
     traffic: Traffic
     policy: RetryPolicy
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -155,7 +155,7 @@ class NetworkAdapter(HTTPAdapter):
 class Session(requests.Session):
     """A requests session with dml's rules; ``request`` serves deriva's methods, ``exchange`` ours."""
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: Transport) -> None:
         super().__init__()
         self._wire = wire
         self._settings: dict[str, dict[str, Any]] = {}
@@ -169,12 +169,12 @@ class Session(requests.Session):
             warnings.simplefilter("ignore", InsecureRequestWarning)
 
     def close(self) -> None:
-        """Nothing to close: deriva drops sessions as it pleases, and the transport belongs to the ``Wire``."""
+        """Nothing to close: deriva drops sessions as it pleases, and the transport belongs to the ``Transport``."""
 
     def request(self, method: str | bytes, url: str | bytes, *args: Any, **options: Any) -> Response:
         """As in requests, with GET and HEAD retried."""
         verb, address = _text(method), _text(url)
-        return self._tried(
+        return self._with_retries(
             verb, address, lambda: super(Session, self).request(verb, address, *args, **options)
         ).response
 
@@ -240,18 +240,20 @@ class Session(requests.Session):
                 method, url, data=data, headers=dict(headers or {}), stream=stream, allow_redirects=False
             )
 
-        return self._tried(method, url, send, repeatable)
+        return self._with_retries(method, url, send, repeatable)
 
-    def _tried(self, method: str, url: str, send: Callable[[], Response], repeatable: bool | None = None) -> Exchange:
+    def _with_retries(
+        self, method: str, url: str, send: Callable[[], Response], repeatable: bool | None = None
+    ) -> Exchange:
         wire = self._wire
         harmless = method.upper() in ("GET", "HEAD") if repeatable is None else repeatable
         with wire.policy.begin(wire.border.host) as attempts:
             while True:
                 try:
-                    response = self._followed(method, send())
+                    response = self._follow_redirects(method, send())
                 except (RequestException, TransportError, OSError) as error:
                     failure = error if isinstance(error, RequestException | OSError) else OSError(type(error).__name__)
-                    if harmless and _passing(failure) and attempts.again(f"failed ({reason(failure)})"):
+                    if harmless and _is_transient(failure) and attempts.again(f"failed ({reason(failure)})"):
                         continue
                     raise wire.border.unreachable(failure, urlsplit(url).path) from failure
                 if response.status_code not in REPEATABLE_STATUSES or not harmless:
@@ -261,7 +263,7 @@ class Session(requests.Session):
                     return Exchange(response, attempts.made)
                 response.close()
 
-    def _followed(self, method: str, response: Response) -> Response:
+    def _follow_redirects(self, method: str, response: Response) -> Response:
         """Follow redirects of reading requests within the same origin; others are the caller's to judge."""
         for _ in range(_REDIRECTS):
             target = response.headers.get("Location") if response.status_code in (301, 302, 303, 307, 308) else None
@@ -291,7 +293,7 @@ def origin_of(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2].lower().removesuffix(default or ' ')}"
 
 
-def _passing(error: RequestException | OSError) -> bool:
+def _is_transient(error: RequestException | OSError) -> bool:
     permanent = (
         requests.exceptions.SSLError,
         requests.exceptions.InvalidURL,

@@ -241,7 +241,7 @@ def add(
     The header names the described table (its RIDs) and the feature's columns.
     """
     from dml.cli.app.progress import showing
-    from dml.cli.exec._common import working
+    from dml.cli.exec._common import open_for_writing
     from dml.cli.exec.lifecycle import named_workflow
     from dml.execution.load_features import load_values
     from dml.feature.value_files import read_records
@@ -254,11 +254,11 @@ def add(
         else named_workflow(name=workflow_name, types=types, allow_dirty=True)
     )
     assert named is not None  # noqa: S101 - a name or a RID was given
-    with working() as place, showing(invocation.settings.get("progress"), invocation.console) as progress:
-        found = _find(place.catalog, feature)
+    with open_for_writing() as session, showing(invocation.settings.get("progress"), invocation.console) as progress:
+        found = _find(session.catalog, feature)
         records = read_records(csv, found)
         text = description or f"Values of {found.target.name}.{found.name} from {csv.name}"
-        done = load_values(place, found, records, named, description=text, progress=progress)
+        done = load_values(session, found, records, named, description=text, progress=progress)
     said = f"{done.rid} {done.status}: {count(done.inserted, 'value')} of {feature}.   dml feature values {feature}"
     payload = {"feature": f"{found.target.name}.{found.name}", **vars(done)}
     invocation.console.emit("feature.add", payload, lambda: invocation.console.print(said))

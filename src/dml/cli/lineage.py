@@ -103,11 +103,11 @@ def _refuse(forward: bool, between: str | None, depth: int | None, format_: str 
 
 def _export(catalog: Catalog, graph: Graph, root_key: str, name: str, output: Path | None) -> None:
     from dml.lineage.exports import render
+    from dml.lineage.exports.document import GraphDocument
     from dml.lineage.exports.parents import nesting_of
-    from dml.lineage.exports.subject import Subject
 
     parents = nesting_of(catalog, graph) if name == "openlineage" else {}
-    text = render(name, Subject(catalog.target, graph, root_key, parents))
+    text = render(name, GraphDocument(catalog.target, graph, root_key, parents))
     if output is None:
         sys.stdout.write(text)
         return

@@ -23,9 +23,9 @@ from dml.cli.experiment_options import (
 )
 
 if TYPE_CHECKING:
-    from dml.preflight.check_context import Look
+    from dml.preflight.check_context import CheckContext
     from dml.preflight.preflight import Options
-    from dml.preflight.run_plan import Subject
+    from dml.preflight.run_plan import RunPlan
 
 app = single("preflight")
 
@@ -78,7 +78,7 @@ def preflight(
     from dml.preflight.fix import fix
     from dml.preflight.preflight import Options, selected_groups
     from dml.preflight.preflight import preflight as run
-    from dml.preflight.run_plan import subject_of_composition
+    from dml.preflight.run_plan import plan_of_composition
 
     options = Options(offline=offline, exact=exact, groups=selected_groups(only or (), skip or ()))
     words, direct = sort_words(overrides or [])
@@ -98,7 +98,7 @@ def preflight(
             python=python,
             others=True,
         )
-        subject = subject_of_composition(composition, default_target=default_target(), allow_dirty=allow_dirty)
+        subject = plan_of_composition(composition, default_target=default_target(), allow_dirty=allow_dirty)
     look = opened(subject, options)
     report = run(look, options)
     mended: list[str] = []
@@ -114,7 +114,7 @@ def preflight(
         raise typer.Exit(8)
 
 
-def opened(subject: Subject, options: Options) -> Look:
+def opened(subject: RunPlan, options: Options) -> CheckContext:
     """What the checks are given for a subject: its catalog, workspace and cache."""
     from dml.cli.app.open_catalog import open_catalog
     from dml.cli.experiment_options import default_target, workspace_of
@@ -126,11 +126,11 @@ def opened(subject: Subject, options: Options) -> Look:
     return look_at(subject, catalog, workspace, cache=cache, options=options)
 
 
-def _direct(config: Path | None, rids: list[str], datasets: list[str], assets: list[str], allow_dirty: bool) -> Subject:
+def _direct(config: Path | None, rids: list[str], datasets: list[str], assets: list[str], allow_dirty: bool) -> RunPlan:
     from dml.cli.experiment_options import default_target
     from dml.dataset.spec import DatasetSpec
     from dml.execution.configuration import AssetSpec, ExecutionConfiguration, load_configuration
-    from dml.preflight.run_plan import subject_of_configuration
+    from dml.preflight.run_plan import plan_of_configuration
 
     base = load_configuration(config) if config is not None else ExecutionConfiguration()
     named = [DatasetSpec.parse(one) for one in [*datasets, *(rid for rid in rids if "@" in rid)]]
@@ -140,7 +140,7 @@ def _direct(config: Path | None, rids: list[str], datasets: list[str], assets: l
         datasets=[*base.datasets, *named],
         assets=[*base.assets, *(AssetSpec.parse(one) for one in assets)],
     )
-    return subject_of_configuration(
+    return plan_of_configuration(
         configuration,
         default_target(),
         name=str(config) if config is not None else "inputs",

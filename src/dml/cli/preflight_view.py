@@ -9,7 +9,7 @@ from dml.formatting import binary_size, count, duration
 
 if TYPE_CHECKING:
     from dml.cli.app.output import Console
-    from dml.preflight.results import Card, Report, Result
+    from dml.preflight.results import Report, Result, RunSummary
 
 __all__ = ["document", "print_card", "render"]
 
@@ -95,7 +95,7 @@ def _line(console: Console, title: str, state: str, message: str) -> None:
         console.print(head, word, " ", text)
 
 
-def print_card(console: Console, card: Card) -> None:
+def print_card(console: Console, card: RunSummary) -> None:
     """Print what will run, in short; nothing when nothing is known about it."""
     rows = [
         ("experiment", card.experiment + (f", {card.jobs} jobs" if card.jobs != 1 else "")),

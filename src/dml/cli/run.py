@@ -29,7 +29,7 @@ from dml.cli.experiment_options import (
 
 if TYPE_CHECKING:
     from dml.experiment.composition import Composition, ConfigProblem
-    from dml.experiment.run import Site
+    from dml.experiment.run import RunContext
 
 app = single("run")
 
@@ -139,10 +139,10 @@ def ask(composition: Composition, *, yes: bool, allow_dirty: bool, checked: bool
     from dml.errors import PreflightError, UsageError
     from dml.experiment.run import is_dry_run
     from dml.preflight.preflight import Options, preflight
-    from dml.preflight.run_plan import subject_of_composition
+    from dml.preflight.run_plan import plan_of_composition
 
     if checked:
-        subject = subject_of_composition(
+        subject = plan_of_composition(
             composition, default_target=default_target(), allow_dirty=allow_dirty, notebook=notebook
         )
         report = preflight(opened(subject, Options()))
@@ -188,7 +188,7 @@ def refuse_unloaded(composition: Composition) -> None:
         refuse_problems(composition, ())
 
 
-def site_of(composition: Composition, allow_dirty: bool) -> Site:
+def site_of(composition: Composition, allow_dirty: bool) -> RunContext:
     """Where the run works.
 
     Raises:
@@ -197,15 +197,15 @@ def site_of(composition: Composition, allow_dirty: bool) -> Site:
     from dml.cli.experiment_options import default_target, workspace_of
     from dml.cli.run_status import watcher
     from dml.errors import UsageError
-    from dml.experiment.run import Site
-    from dml.preflight.run_plan import subject_of_composition
+    from dml.experiment.run import RunContext
+    from dml.preflight.run_plan import plan_of_composition
 
-    subject = subject_of_composition(composition, default_target=default_target())
+    subject = plan_of_composition(composition, default_target=default_target())
     workspace = workspace_of(subject.target, composition)
     if subject.target is None or workspace is None:
         raise UsageError(subject.target_problem or "no catalog has been chosen", hint=subject.target_fix)
     cache = current().settings.get("cache") if subject.target == default_target() else None
-    return Site(subject.target, workspace.root, cache, allow_dirty, watcher(current()))
+    return RunContext(subject.target, workspace.root, cache, allow_dirty, watcher(current()))
 
 
 def _hydra_flags(cfg: str | None, info: str | None, resolve: bool, package: str | None) -> list[str]:

@@ -42,7 +42,7 @@ def tui(
     target, workspace, cache = invocation.target, invocation.workspace, invocation.settings.get("cache")
     # The layers of the house forbid that the two front ends know each other; starting one is no more than its name.
     if web:
-        place = import_module("dml.tui.processes").Surroundings(target, workspace, cache)
+        place = import_module("dml.tui.processes").ProcessEnvironment(target, workspace, cache)
         _web().serve(place, address=interface, port=port, announce=_announce)
         return
     served = "TEXTUAL_DRIVER" in os.environ  # by --web, which is the terminal then

@@ -97,7 +97,7 @@ def run(
         if result.made or not settings.resolve().has_target:
             settings.write_profile("catalog", str(target))
             settings.unset_profile("host")
-        ml.place.close()
+        ml.session.close()
         return result
 
 
@@ -196,7 +196,7 @@ class _Steps:
 
     def _accuracy(self, predictions: str) -> float:
         row = select(self._ml.catalog, "deriva-ml:Execution_Asset", where={"RID": predictions})[0]
-        with Scratch(scratch_below(self._ml.place.workspace.root), "accuracy") as folder:
+        with Scratch(scratch_below(self._ml.session.workspace.root), "accuracy") as folder:
             path = folder / evaluate.PREDICTIONS
             download(self._ml.catalog, str(row["URL"]), path, length=int(row["Length"]), md5_hex=str(row["MD5"]))
             return evaluate.accuracy_of(path)

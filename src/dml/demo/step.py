@@ -76,7 +76,7 @@ class Step:
         )
         known = {str(row["RID"]) for row in rows}
         # An execution whose creation was cut short is in the registry only, and newer than the others.
-        begun = [row.rid for row in list_executions(ml.place.registry) if row.workflow_rid in workflows]
+        begun = [row.rid for row in list_executions(ml.session.registry) if row.workflow_rid in workflows]
         there = [str(row["RID"]) for row in reversed(rows) if row["Status"] != ExecutionStatus.ABORTED]
         for rid in [*(rid for rid in begun if rid not in known), *there]:
             execution = self._take_up(ml, rid)
@@ -88,9 +88,9 @@ class Step:
         return execution.status in _TO_DO or (self.resumable and execution.status == ExecutionStatus.FAILED)
 
     def _take_up(self, ml: DerivaML, rid: str) -> Execution:
-        if find_execution(ml.place.registry, rid) is None:
+        if find_execution(ml.session.registry, rid) is None:
             return ml.resume_execution(rid)
-        execution = Execution(ml.place, rid)
+        execution = Execution(ml.session, rid)
         if execution.status not in (*_TO_DO, ExecutionStatus.ABORTED):
             if self.resumable:
                 return ml.resume_execution(rid)

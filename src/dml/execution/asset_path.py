@@ -7,15 +7,16 @@ from pathlib import Path, PosixPath
 from typing import TYPE_CHECKING, Any
 
 from dml.asset.record_class import AssetRecord, metadata_of
+from dml.asset.tables import check_metadata
 from dml.catalog import required_terms
 from dml.deprecation import superseded
 from dml.errors import ConflictError
-from dml.execution.staging import check_metadata, require_staged, write_types
+from dml.execution.staging import require_staged, write_types
 from dml.workspace import assets
 from dml.workspace.assets import AssetRow
 
 if TYPE_CHECKING:
-    from dml.workspace.session import Workplace
+    from dml.workspace.session import WorkspaceSession
 
 __all__ = ["AssetFilePath"]
 
@@ -37,16 +38,16 @@ class AssetFilePath(PosixPath):
     file_name: str = ""
     asset_rid: str | None = None
     _types: tuple[str, ...] = ()
-    _place: Workplace | None = None
+    _session: WorkspaceSession | None = None
     _execution: str = ""
 
     @classmethod
-    def of_output(cls, place: Workplace, path: Path, row: AssetRow) -> AssetFilePath:
+    def of_output(cls, session: WorkspaceSession, path: Path, row: AssetRow) -> AssetFilePath:
         """The path of a staged output, bound to its record in the registry."""
         made = cls(path)
         made.asset_table, made.schema, made.file_name = row.asset_table, row.schema, row.filename
         made.asset_rid = row.rid if row.status == "uploaded" else None
-        made._place, made._execution = place, row.execution_rid
+        made._session, made._execution = session, row.execution_rid
         return made
 
     @classmethod
@@ -65,12 +66,12 @@ class AssetFilePath(PosixPath):
     @property
     def asset_types(self) -> list[str]:
         """Its asset types."""
-        return list(self._types) if self._place is None else list(self._row().asset_types)
+        return list(self._types) if self._session is None else list(self._row().asset_types)
 
     @property
     def metadata(self) -> dict[str, Any]:
         """Values of the table's own columns; assigning replaces all of them. Writes the registry."""
-        return {} if self._place is None else dict(self._row().metadata)
+        return {} if self._session is None else dict(self._row().metadata)
 
     @metadata.setter
     def metadata(self, values: Mapping[str, Any] | AssetRecord) -> None:
@@ -88,7 +89,7 @@ class AssetFilePath(PosixPath):
     @property
     def description(self) -> str | None:
         """Its description; assigning writes the registry."""
-        return None if self._place is None else self._row().description
+        return None if self._session is None else self._row().description
 
     @description.setter
     def description(self, text: str) -> None:
@@ -106,12 +107,12 @@ class AssetFilePath(PosixPath):
         write_types(place, assets.update_asset(place.registry, self._execution, self.key, asset_types=names))
 
     def _row(self) -> AssetRow:
-        assert self._place is not None  # noqa: S101 - callers asked for it
-        return require_staged(self._place, self._execution, self.key)
+        assert self._session is not None  # noqa: S101 - callers asked for it
+        return require_staged(self._session, self._execution, self.key)
 
-    def _changeable(self) -> Workplace:
-        if self._place is None:
+    def _changeable(self) -> WorkspaceSession:
+        if self._session is None:
             raise ConflictError(f"{self} is no staged output", hint="Change an asset of the catalog there.")
         if self._row().status == "uploaded":
             raise ConflictError(f"{self.key} is uploaded already", hint="Change its row in the catalog.")
-        return self._place
+        return self._session

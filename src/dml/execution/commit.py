@@ -23,11 +23,11 @@ from dml.upload import asset_rows, transfer
 from dml.upload.asset_rows import OUTPUT, OutputFile, Placed
 from dml.upload.batch import Batch, Work, by_table, collect, describe
 from dml.upload.feature_rows import insert_features
-from dml.upload.observer import ProgressCallback, Watch
+from dml.upload.observer import ProgressCallback, UploadObserver
 from dml.upload.progress_store import telling_waits
 from dml.upload.report import CommittedAsset, UploadReport
 from dml.upload.transfer import Located
-from dml.upload.worker_pool import Stop
+from dml.upload.worker_pool import CancelToken
 from dml.workspace import assets, executions, inputs, intents, journal, liveness
 from dml.workspace.executions import SWEEP
 from dml.workspace.locks import execution_lock
@@ -35,7 +35,7 @@ from dml.workspace.locks import execution_lock
 if TYPE_CHECKING:
     from dml.catalog.model import Table
     from dml.workspace.executions import ExecutionRow
-    from dml.workspace.session import Workplace
+    from dml.workspace.session import WorkspaceSession
 
 S = ExecutionStatus
 
@@ -84,7 +84,7 @@ class _Outcome:
 
 
 def commit(
-    place: Workplace,
+    session: WorkspaceSession,
     rid: str,
     options: CommitOptions | None = None,
     *,
@@ -100,7 +100,7 @@ def commit(
     names the execution in ``untold``, and it stays ``sync_pending``.
 
     Args:
-        place: Where.
+        session: Where.
         rid: The execution.
         options: How.
         progress: Told of each file's bytes.
@@ -116,43 +116,43 @@ def commit(
     """
     chosen = options or CommitOptions()
     with (
-        execution_lock(place.registry, rid, wait=chosen.wait),
-        telling_waits(place.registry, rid, place.catalog.policy),
+        execution_lock(session.registry, rid, wait=chosen.wait),
+        telling_waits(session.registry, rid, session.catalog.policy),
     ):
-        ensure_created(place, rid)
+        ensure_created(session, rid)
         if not chosen.ends_sweep:
-            _refuse_sweep(place, rid)
-        row, untold = _ready(place, rid)
+            _refuse_sweep(session, rid)
+        row, untold = _ready(session, rid)
         try:
-            batch = collect(place, rid)
+            batch = collect(session, rid)
         except DmlError as error:
-            _remember_error(place, rid, error)
+            _remember_error(session, rid, error)
             raise
-        if batch and not inputs.list_inputs(place.registry, rid):
-            intents.declare(place.registry, UNKNOWN_INPUT, rid, execution_rid=rid)
+        if batch and not inputs.list_inputs(session.registry, rid):
+            intents.declare(session.registry, UNKNOWN_INPUT, rid, execution_rid=rid)
         if effective_status(row.status) is S.UPLOADED and not batch:
             if row.error:  # of an attempt to add what was taken back since
-                executions.update_execution(place.registry, rid, error=None)
+                executions.update_execution(session.registry, rid, error=None)
             return UploadReport(execution_rids=[rid], untold={rid: untold} if untold is not None else {})
-        began = place.registry.clock()
+        began = session.registry.clock()
         if effective_status(row.status) is not S.PENDING_UPLOAD:
-            lifecycle.change(place, rid, S.PENDING_UPLOAD, error=None)
-        watch = Watch(progress, callback)
+            lifecycle.change(session, rid, S.PENDING_UPLOAD, error=None)
+        watch = UploadObserver(progress, callback)
         try:
-            report = _carry(place, rid, batch, chosen, watch)
+            report = _carry(session, rid, batch, chosen, watch)
         except (RetryableError, AuthError) as error:
-            _remember_error(place, rid, error)
+            _remember_error(session, rid, error)
             raise
         except DmlError as error:
             error.hint = error.hint or f"See `dml exec show {rid}`; `dml exec commit {rid}` goes on where it stopped."
-            _fail(place, rid, error, elapsed(began, place.registry.clock()))
+            _fail(session, rid, error, elapsed(began, session.registry.clock()))
             raise
-        took = format_duration(elapsed(began, place.registry.clock()))
-        told = lifecycle.change(place, rid, S.UPLOADED, upload_duration=took, error=None)
+        took = format_duration(elapsed(began, session.registry.clock()))
+        told = lifecycle.change(session, rid, S.UPLOADED, upload_duration=took, error=None)
         if told.problem is not None:
             report.untold[rid] = told.problem
         journal.append(
-            place.registry,
+            session.registry,
             "commit",
             "uploaded",
             execution_rid=rid,
@@ -162,7 +162,9 @@ def commit(
         return report
 
 
-def bring_files(place: Workplace, rid: str, batch: Batch, options: CommitOptions, watch: Watch) -> UploadReport:
+def bring_files(
+    session: WorkspaceSession, rid: str, batch: Batch, options: CommitOptions, watch: UploadObserver
+) -> UploadReport:
     """Bring files, without features and without any change of status: what creating an execution does with its
     metadata.
 
@@ -170,14 +172,14 @@ def bring_files(place: Workplace, rid: str, batch: Batch, options: CommitOptions
         PartialError: Some files could not be brought.
     """
     outcome = _Outcome(UploadReport(execution_rids=[rid]))
-    _bring_files(place, rid, batch, options, watch, outcome, look_first=False)
-    _raise_errors(place, rid, outcome)
+    _bring_files(session, rid, batch, options, watch, outcome, look_first=False)
+    _raise_errors(session, rid, outcome)
     return outcome.report
 
 
-def _refuse_sweep(place: Workplace, rid: str) -> None:
+def _refuse_sweep(session: WorkspaceSession, rid: str) -> None:
     """Uploaded says of a parent that every job is: who commits it alone does not know that."""
-    row = executions.get_execution(place.registry, rid)
+    row = executions.get_execution(session.registry, rid)
     if SWEEP in row.extra and effective_status(row.status) is not S.UPLOADED:
         raise ConflictError(
             f"{rid} is the parent of a sweep, which is Uploaded when all its jobs are",
@@ -185,44 +187,46 @@ def _refuse_sweep(place: Workplace, rid: str) -> None:
         )
 
 
-def _ready(place: Workplace, rid: str) -> tuple[ExecutionRow, DmlError | None]:
+def _ready(session: WorkspaceSession, rid: str) -> tuple[ExecutionRow, DmlError | None]:
     """The execution in a state from which it can be committed, and why the catalog could not be told of it.
 
     A run of this very process is stopped first.
     """
-    row, problem = executions.get_execution(place.registry, rid), None
+    row, problem = executions.get_execution(session.registry, rid), None
     if row.sync_pending and row.mode == "online":
-        told = sync.push(place, rid)  # what an interrupted command could not say any more
+        told = sync.push(session, rid)  # what an interrupted command could not say any more
         row, problem = told.row, told.problem
     status = effective_status(row.status)
     if status is S.RUNNING:
-        runner = liveness.liveness_of(place.registry, rid)
+        runner = liveness.liveness_of(session.registry, rid)
         if runner is not None and lifecycle.runs_here(runner):
-            stopped = lifecycle.stop(place, rid)
+            stopped = lifecycle.stop(session, rid)
             return stopped.row, stopped.problem
-        lifecycle.refuse_other_runner(place, rid)
+        lifecycle.refuse_other_runner(session, rid)
     elif status not in (S.PENDING_UPLOAD, S.UPLOADED):
         require_transition(row.status, S.PENDING_UPLOAD)
     return row, problem
 
 
-def _carry(place: Workplace, rid: str, batch: Batch, options: CommitOptions, watch: Watch) -> UploadReport:
+def _carry(
+    session: WorkspaceSession, rid: str, batch: Batch, options: CommitOptions, watch: UploadObserver
+) -> UploadReport:
     outcome = _Outcome(UploadReport(execution_rids=[rid]))
-    _bring_files(place, rid, batch, options, watch, outcome)
-    _raise_errors(place, rid, outcome)
+    _bring_files(session, rid, batch, options, watch, outcome)
+    _raise_errors(session, rid, outcome)
     if batch.features:
         watch.say("rows", f"inserting {len(batch.features)} feature rows")
-        outcome.report.features = insert_features(place, rid, batch.features)
-    _link_unknown_input(place, rid)
+        outcome.report.features = insert_features(session, rid, batch.features)
+    _link_unknown_input(session, rid)
     return outcome.report
 
 
 def _bring_files(
-    place: Workplace,
+    session: WorkspaceSession,
     rid: str,
     batch: Batch,
     options: CommitOptions,
-    watch: Watch,
+    watch: UploadObserver,
     outcome: _Outcome,
     *,
     look_first: bool = True,
@@ -237,19 +241,19 @@ def _bring_files(
     watch.say("hashing", f"looking at {len(batch.works)} files")
     located: dict[str, Located] = {}
     shared: dict[str, Placed] = {}
-    stop = Stop()
+    stop = CancelToken()
 
     def to_send() -> Iterator[list[Located]]:
         for works in _groups(batch.works, options.jobs):
-            found, errors = transfer.hash_files(place, rid, works, options.jobs, stop)
+            found, errors = transfer.hash_files(session, rid, works, options.jobs, stop)
             outcome.errors |= errors
             located.update((file.key, file) for file in found)
             if look_first:
-                shared.update(find_shared(place, found))
+                shared.update(find_shared(session, found))
             yield [file for file in found if file.key not in shared]
 
     confirmed, errors = transfer.send_files(
-        place, rid, to_send(), watch, jobs=options.jobs, chunk_size=options.chunk_size, stop=stop
+        session, rid, to_send(), watch, jobs=options.jobs, chunk_size=options.chunk_size, stop=stop
     )
     outcome.errors |= errors
     outcome.report.bytes_sent += sum(located[key].digest.length for key in confirmed)
@@ -258,7 +262,7 @@ def _bring_files(
     for table, works in by_table([file.work for file in ready.values()]):
         for begin in range(0, len(works), ROWS_AT_ONCE):
             page = [ready[work.key] for work in works[begin : begin + ROWS_AT_ONCE]]
-            _bring_rows(place, rid, table, page, shared, watch, outcome.report)
+            _bring_rows(session, rid, table, page, shared, watch, outcome.report)
 
 
 def _groups(works: Sequence[Work], jobs: int) -> Iterator[list[Work]]:
@@ -276,7 +280,7 @@ def _groups(works: Sequence[Work], jobs: int) -> Iterator[list[Work]]:
         yield group
 
 
-def find_shared(place: Workplace, located: Sequence[Located]) -> dict[str, Placed]:
+def find_shared(session: WorkspaceSession, located: Sequence[Located]) -> dict[str, Placed]:
     """Files whose content is in the catalog already, under a row whose bytes the store has."""
     from dml.catalog.concurrency import gather
     from dml.catalog.objects import stat
@@ -284,35 +288,37 @@ def find_shared(place: Workplace, located: Sequence[Located]) -> dict[str, Place
     found: dict[str, Placed] = {}
     by_key = {file.key: file for file in located}
     for table, works in by_table([file.work for file in located]):
-        found |= asset_rows.find_identical(place.catalog, table, [_output(by_key[work.key]) for work in works])
+        found |= asset_rows.find_identical(session.catalog, table, [_output(by_key[work.key]) for work in works])
     checks = [(key, placed) for key, placed in found.items()]
-    there = gather([partial(stat, place.catalog, placed.url) for _, placed in checks])
+    there = gather([partial(stat, session.catalog, placed.url) for _, placed in checks])
     # A row whose bytes are not there was left by another program: its bytes go up now, and the row serves.
     return {key: placed for (key, placed), info in zip(checks, there, strict=True) if info is not None}
 
 
 def _bring_rows(
-    place: Workplace,
+    session: WorkspaceSession,
     rid: str,
     table: Table,
     page: Sequence[Located],
     shared: dict[str, Placed],
-    watch: Watch,
+    watch: UploadObserver,
     report: UploadReport,
 ) -> None:
     """Insert, link and confirm some files of one table."""
     placed = {file.key: shared[file.key] for file in page if file.key in shared}
     new = [_output(file) for file in page if file.key not in shared]
     if new:
-        placed |= asset_rows.insert_assets(place.catalog, table, new)
-    asset_rows.link_assets(place.catalog, table, rid, OUTPUT, {placed[file.key].rid: file.work.types for file in page})
+        placed |= asset_rows.insert_assets(session.catalog, table, new)
+    asset_rows.link_assets(
+        session.catalog, table, rid, OUTPUT, {placed[file.key].rid: file.work.types for file in page}
+    )
     undescribed = {
         placed[file.key].rid: file.work.row.description
         for file in page
         if placed[file.key].shared and file.work.row.description and not placed[file.key].description
     }
-    asset_rows.describe_shared(place.catalog, table, undescribed)
-    assets.mark_uploaded(place.registry, rid, {key: (one.rid, one.url) for key, one in placed.items()})
+    asset_rows.describe_shared(session.catalog, table, undescribed)
+    assets.mark_uploaded(session.registry, rid, {key: (one.rid, one.url) for key, one in placed.items()})
     for file in page:
         one = placed[file.key]
         if file.key in shared:
@@ -337,11 +343,11 @@ def _output(file: Located) -> OutputFile:
     )
 
 
-def _raise_errors(place: Workplace, rid: str, outcome: _Outcome) -> None:
+def _raise_errors(session: WorkspaceSession, rid: str, outcome: _Outcome) -> None:
     """Record what stood in the way of single files, and raise it."""
     if not outcome.errors:
         return
-    assets.mark_failed(place.registry, rid, {key: str(error) for key, error in outcome.errors.items()})
+    assets.mark_failed(session.registry, rid, {key: str(error) for key, error in outcome.errors.items()})
     first = next(iter(outcome.errors.values()))
     if not outcome.report.assets and len(outcome.errors) == 1:
         raise first
@@ -352,33 +358,33 @@ def _raise_errors(place: Workplace, rid: str, outcome: _Outcome) -> None:
     )
 
 
-def _link_unknown_input(place: Workplace, rid: str) -> None:
+def _link_unknown_input(session: WorkspaceSession, rid: str) -> None:
     """Link the stand-in for unknown inputs, if this or an interrupted commit found that no input is recorded."""
-    wanted = intents.find_intents(place.registry, kind=UNKNOWN_INPUT, execution_rid=rid, unfinished=True)
+    wanted = intents.find_intents(session.registry, kind=UNKNOWN_INPUT, execution_rid=rid, unfinished=True)
     if not wanted:
         return
-    if not inputs.list_inputs(place.registry, rid):
-        knows_all = bool(executions.get_execution(place.registry, rid).extra.get("created_here"))
-        if unknown_provenance.link_unknown_input(place.catalog, rid, known_to_have_none=knows_all):
+    if not inputs.list_inputs(session.registry, rid):
+        knows_all = bool(executions.get_execution(session.registry, rid).extra.get("created_here"))
+        if unknown_provenance.link_unknown_input(session.catalog, rid, known_to_have_none=knows_all):
             message = "no input was recorded; linked to the catalog's unknown provenance"
-            journal.append(place.registry, "note", message, execution_rid=rid)
-    intents.finish(place.registry, [intent.token for intent in wanted])
+            journal.append(session.registry, "note", message, execution_rid=rid)
+    intents.finish(session.registry, [intent.token for intent in wanted])
 
 
-def _remember_error(place: Workplace, rid: str, error: DmlError) -> None:
+def _remember_error(session: WorkspaceSession, rid: str, error: DmlError) -> None:
     """Keep the reason of an interruption; when the disk is full not even that can be written, and the error itself
     tells."""
     import contextlib
 
     with contextlib.suppress(DmlError):
-        executions.update_execution(place.registry, rid, error=str(error))
-        journal.append(place.registry, "error", f"the upload was interrupted: {error}", execution_rid=rid)
+        executions.update_execution(session.registry, rid, error=str(error))
+        journal.append(session.registry, "error", f"the upload was interrupted: {error}", execution_rid=rid)
 
 
-def _fail(place: Workplace, rid: str, error: DmlError, seconds: float | None) -> None:
-    journal.append(place.registry, "error", f"the upload failed: {error}", execution_rid=rid)
+def _fail(session: WorkspaceSession, rid: str, error: DmlError, seconds: float | None) -> None:
+    journal.append(session.registry, "error", f"the upload failed: {error}", execution_rid=rid)
     try:
-        lifecycle.change(place, rid, S.FAILED, error=str(error), upload_duration=format_duration(seconds))
+        lifecycle.change(session, rid, S.FAILED, error=str(error), upload_duration=format_duration(seconds))
     except DmlError as second:
         # The first error is the one the user needs; that the status could not be set is in the journal.
-        journal.append(place.registry, "error", f"the status could not be set to Failed: {second}", execution_rid=rid)
+        journal.append(session.registry, "error", f"the status could not be set to Failed: {second}", execution_rid=rid)

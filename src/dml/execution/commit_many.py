@@ -15,19 +15,19 @@ from dml.upload.report import UploadReport, merge
 from dml.workspace.executions import SWEEP
 
 if TYPE_CHECKING:
-    from dml.workspace.session import Workplace
+    from dml.workspace.session import WorkspaceSession
 
 S = ExecutionStatus
 
 
-def committable(place: Workplace) -> list[ExecutionSummary]:
+def committable(session: WorkspaceSession) -> list[ExecutionSummary]:
     """The executions with pending work that no living process runs and that were neither aborted nor only created.
 
     The parent of a sweep is none of them: it ends by its jobs.
     """
     return [
         one
-        for one in list_local(place)
+        for one in list_local(session)
         if (one.pending or effective_status(one.status) is S.PENDING_UPLOAD)
         and effective_status(one.status) not in (S.ABORTED, S.CREATED, None)
         and one.life not in ("running", "elsewhere")
@@ -36,7 +36,7 @@ def committable(place: Workplace) -> list[ExecutionSummary]:
 
 
 def commit_several(
-    place: Workplace,
+    session: WorkspaceSession,
     rids: Sequence[str] | None,
     *,
     options: CommitOptions | None = None,
@@ -48,7 +48,7 @@ def commit_several(
     """Commit executions; what goes wrong with one is a line of the report's ``errors``.
 
     Args:
-        place: Where.
+        session: Where.
         rids: Which; those of ``committable`` when None, the oldest first.
         options: How.
         clean: Remove local files that the catalog has confirmed.
@@ -56,15 +56,15 @@ def commit_several(
         callback: Told of the same as ``UploadProgress``.
         failed: Told of each execution that could not be committed, and why.
     """
-    wanted = [one.rid for one in reversed(committable(place))] if rids is None else list(dict.fromkeys(rids))
+    wanted = [one.rid for one in reversed(committable(session))] if rids is None else list(dict.fromkeys(rids))
     reports: list[UploadReport] = []
     for rid in wanted:
         try:
-            report = commit(place, rid, options, progress=progress, callback=callback)
+            report = commit(session, rid, options, progress=progress, callback=callback)
             if clean:
                 from dml.execution.cleanup import clean as remove_files
 
-                remove_files(place, rid)
+                remove_files(session, rid)
             reports.append(report)
         except DmlError as error:
             if failed is not None:

@@ -21,7 +21,7 @@ from dml.upload.batch import Batch, by_table, collect
 from dml.workspace import executions
 
 if TYPE_CHECKING:
-    from dml.workspace.session import Workplace
+    from dml.workspace.session import WorkspaceSession
 
 
 @dataclass(frozen=True)
@@ -101,19 +101,21 @@ class CommitPlan:
         }
 
 
-def plan(place: Workplace, rid: str) -> CommitPlan:
+def plan(session: WorkspaceSession, rid: str) -> CommitPlan:
     """Find out what the commit of an execution will do. Sends nothing and changes no status.
 
     Raises:
         NotFoundError: A staged file is missing, or the workspace knows no such execution.
         IntegrityError: A file changes while it is read.
     """
-    row = executions.get_execution(place.registry, rid)
-    batch = collect(place, rid)
-    return CommitPlan(rid, row.status, _files(place, rid, batch), Counter(one.feature_table for one in batch.features))
+    row = executions.get_execution(session.registry, rid)
+    batch = collect(session, rid)
+    return CommitPlan(
+        rid, row.status, _files(session, rid, batch), Counter(one.feature_table for one in batch.features)
+    )
 
 
-def refuse_changed(place: Workplace, document: Mapping[str, Any]) -> str:
+def refuse_changed(session: WorkspaceSession, document: Mapping[str, Any]) -> str:
     """The execution of a kept plan, when what is staged is what the plan says.
 
     Raises:
@@ -123,7 +125,7 @@ def refuse_changed(place: Workplace, document: Mapping[str, Any]) -> str:
     rid, fingerprint = document.get("rid"), document.get("fingerprint")
     if not isinstance(rid, str) or not isinstance(fingerprint, str):
         raise UsageError("The file is no plan of a commit", hint="`dml exec commit RID --plan FILE` makes one.")
-    if plan(place, rid).fingerprint != fingerprint:
+    if plan(session, rid).fingerprint != fingerprint:
         raise ConflictError(
             f"What is staged for {safe(rid)} has changed since the plan was made; nothing was sent",
             hint=f"Make it anew: dml exec commit {safe(rid)} --plan FILE",
@@ -131,11 +133,11 @@ def refuse_changed(place: Workplace, document: Mapping[str, Any]) -> str:
     return rid
 
 
-def _files(place: Workplace, rid: str, batch: Batch) -> tuple[PlannedFile, ...]:
-    located, errors = transfer.hash_files(place, rid, batch.works, JOBS)
+def _files(session: WorkspaceSession, rid: str, batch: Batch) -> tuple[PlannedFile, ...]:
+    located, errors = transfer.hash_files(session, rid, batch.works, JOBS)
     for error in errors.values():
         raise error
-    shared = find_shared(place, located)
+    shared = find_shared(session, located)
     planned = {
         file.key: PlannedFile(
             file.key,

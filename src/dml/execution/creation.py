@@ -36,7 +36,7 @@ from dml.workspace.locks import execution_lock
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog
     from dml.workspace.executions import ExecutionRow
-    from dml.workspace.session import Workplace
+    from dml.workspace.session import WorkspaceSession
 
 DATASET_EXECUTION = "deriva-ml:Dataset_Execution"
 _registered: WeakKeyDictionary[Catalog, dict[tuple[str, str], str]] = WeakKeyDictionary()
@@ -84,7 +84,7 @@ def nested_in(parent: str, sequence: int | None = None) -> Iterator[None]:
 
 
 def create(
-    place: Workplace, configuration: ExecutionConfiguration, options: CreateOptions | None = None
+    session: WorkspaceSession, configuration: ExecutionConfiguration, options: CreateOptions | None = None
 ) -> ExecutionRow:
     """Create an execution with its workflow, inputs and metadata files.
 
@@ -92,7 +92,7 @@ def create(
     (workflow if new, execution, nesting within ``nested_in``, input edges, metadata assets). Inputs are not fetched.
 
     Args:
-        place: Where.
+        session: Where.
         configuration: Inputs, workflow, description; datasets without a version are pinned to their current one.
         options: What else is known.
 
@@ -106,31 +106,31 @@ def create(
     if parent is not None:
         from dml.nesting.tree import require_nesting
 
-        require_nesting(place.catalog)
+        require_nesting(session.catalog)
     if configuration.workflow is None:
         raise UsageError(
             "An execution needs a workflow", hint="Give --workflow-name and --workflow-type, or workflow=."
         )
-    configuration = check_workflow_types(place.catalog, configuration)
-    resolved = resolve_inputs(place.catalog, configuration)
+    configuration = check_workflow_types(session.catalog, configuration)
+    resolved = resolve_inputs(session.catalog, configuration)
     configuration = _with_command_line(pinned(configuration, resolved))
-    known_types = required_terms.all_names(place.catalog, required_terms.ASSET_TYPE)
-    workflow_rid, configuration, is_dirty = _workflow(place, configuration)
+    known_types = required_terms.all_names(session.catalog, required_terms.ASSET_TYPE)
+    workflow_rid, configuration, is_dirty = _workflow(session, configuration)
     assert configuration.workflow is not None  # noqa: S101 - checked above
-    now = place.registry.clock()
+    now = session.registry.clock()
     files = metadata_files(
         configuration.to_json(workflow_rid, indent=2),
         at=now,
         git_root=configuration.workflow.git_root or chosen.lock_directory,
         hydra_directory=chosen.hydra_directory,
     )
-    intent = intents.declare(place.registry, sync.CREATION, str(uuid.uuid4()))
-    rid = lease_rids(place.catalog, [intent.token])[intent.token]
-    with place.registry.transaction():
-        intents.record_leases(place.registry, {intent.token: rid})
-        intents.assign_execution(place.registry, intent.token, rid)
+    intent = intents.declare(session.registry, sync.CREATION, str(uuid.uuid4()))
+    rid = lease_rids(session.catalog, [intent.token])[intent.token]
+    with session.registry.transaction():
+        intents.record_leases(session.registry, {intent.token: rid})
+        intents.assign_execution(session.registry, intent.token, rid)
         executions.insert_execution(
-            place.registry,
+            session.registry,
             rid,
             config_json=configuration.to_json(workflow_rid),
             workflow_rid=workflow_rid,
@@ -144,34 +144,34 @@ def create(
                 **({} if parent is None else {NESTED_IN: parent[0], NESTED_AT: parent[1]}),
             },
         )
-        inputs.declare_inputs(place.registry, rid, input_records(configuration, resolved))
-        stage_metadata(place, rid, files, known_types)
-        journal.append(place.registry, "note", "created", execution_rid=rid, data={"workflow": workflow_rid})
-    return ensure_created(place, rid)
+        inputs.declare_inputs(session.registry, rid, input_records(configuration, resolved))
+        stage_metadata(session, rid, files, known_types)
+        journal.append(session.registry, "note", "created", execution_rid=rid, data={"workflow": workflow_rid})
+    return ensure_created(session, rid)
 
 
-def ensure_created(place: Workplace, rid: str) -> ExecutionRow:
+def ensure_created(session: WorkspaceSession, rid: str) -> ExecutionRow:
     """Finish the creation of an execution, if it was interrupted; else do nothing. Safe to repeat.
 
     Raises:
         NotFoundError: The workspace knows no such execution.
         ConflictError: The leased RID is another row's.
     """
-    row = executions.get_execution(place.registry, rid)
-    begun = intents.find_intents(place.registry, kind=sync.CREATION, execution_rid=rid, unfinished=True)
+    row = executions.get_execution(session.registry, rid)
+    begun = intents.find_intents(session.registry, kind=sync.CREATION, execution_rid=rid, unfinished=True)
     if not begun or row.status == ExecutionStatus.ABORTED:
         return row
-    with execution_lock(place.registry, rid):
-        _insert_row(place, row)
-        finish_nesting(place, row)
-        _link_inputs(place, rid)
-        _store_metadata(place, row)
-        _finish(place, row, begun)
-    return executions.get_execution(place.registry, rid)
+    with execution_lock(session.registry, rid):
+        _insert_row(session, row)
+        finish_nesting(session, row)
+        _link_inputs(session, rid)
+        _store_metadata(session, row)
+        _finish(session, row, begun)
+    return executions.get_execution(session.registry, rid)
 
 
 def _workflow(
-    place: Workplace, configuration: ExecutionConfiguration
+    session: WorkspaceSession, configuration: ExecutionConfiguration
 ) -> tuple[str, ExecutionConfiguration, bool | None]:
     """The workflow's RID, the configuration with what was found out about its source, and whether the code was
     dirty."""
@@ -180,23 +180,23 @@ def _workflow(
     workflow = configuration.workflow
     assert workflow is not None  # noqa: S101 - the caller checked
     if workflow.workflow_rid is not None:
-        found = select(place.catalog, "deriva-ml:Workflow", where={"RID": workflow.workflow_rid}, columns=["RID"])
+        found = select(session.catalog, "deriva-ml:Workflow", where={"RID": workflow.workflow_rid}, columns=["RID"])
         if not found:
-            raise NotFoundError(f"There is no workflow {workflow.workflow_rid} in {place.target}")
+            raise NotFoundError(f"There is no workflow {workflow.workflow_rid} in {session.target}")
         return workflow.workflow_rid, configuration, None
     source = workflow.locate()
-    known = _registered.setdefault(place.catalog, {})
+    known = _registered.setdefault(session.catalog, {})
     rid = known.get((source.url, source.checksum))
     if rid is None:
         from dml.workflow.registration import register
 
         rid = register(
-            place.catalog,
+            session.catalog,
             name=workflow.name,
             types=workflow.workflow_type,
             source=source,
             description=workflow.description,
-            intents=place.registry,
+            intents=session.registry,
         )
         known[source.url, source.checksum] = rid
     return rid, replace(configuration, workflow=workflow.located(source)), source.is_dirty
@@ -230,9 +230,9 @@ def input_records(configuration: ExecutionConfiguration, resolved: ResolvedInput
     return records
 
 
-def _insert_row(place: Workplace, row: ExecutionRow) -> None:
+def _insert_row(session: WorkspaceSession, row: ExecutionRow) -> None:
     """Insert the catalog's row under the leased RID; one that is there by an earlier try is the same."""
-    able = place.catalog.schema().capabilities
+    able = session.catalog.schema().capabilities
     values: dict[str, Any] = {
         "RID": row.rid,
         "Workflow": row.workflow_rid,
@@ -242,70 +242,74 @@ def _insert_row(place: Workplace, row: ExecutionRow) -> None:
     if able.status_detail:
         values["Status_Detail"] = None
     try:
-        stored = insert(place.catalog, EXECUTION, [values], on_conflict="skip", keep_rids=True)
+        stored = insert(session.catalog, EXECUTION, [values], on_conflict="skip", keep_rids=True)
     except ConflictError:
-        _registered.pop(place.catalog, None)
+        _registered.pop(session.catalog, None)
         raise
-    if not stored and not select(place.catalog, EXECUTION, where={"RID": row.rid}, columns=["RID"]):
+    if not stored and not select(session.catalog, EXECUTION, where={"RID": row.rid}, columns=["RID"]):
         raise ConflictError(f"The RID {row.rid} that was reserved for this execution belongs to another row")
 
 
-def finish_nesting(place: Workplace, row: ExecutionRow) -> None:
+def finish_nesting(session: WorkspaceSession, row: ExecutionRow) -> None:
     """Nest an execution, whose row the catalog has, in the parent it was created in; nothing without one. Safe to
     repeat."""
     parent = row.extra.get(NESTED_IN)
     if parent is not None:
         from dml.nesting.edit import add_nested_execution
 
-        add_nested_execution(place.catalog, str(parent), row.rid, sequence=row.extra.get(NESTED_AT))
+        add_nested_execution(session.catalog, str(parent), row.rid, sequence=row.extra.get(NESTED_AT))
 
 
-def _link_inputs(place: Workplace, rid: str) -> None:
-    declared = [one for one in inputs.list_inputs(place.registry, rid) if one.state == "declared"]
+def _link_inputs(session: WorkspaceSession, rid: str) -> None:
+    declared = [one for one in inputs.list_inputs(session.registry, rid) if one.state == "declared"]
     datasets = [one for one in declared if one.kind == "dataset"]
     if datasets:
-        link_datasets(place, rid, datasets)
+        link_datasets(session, rid, datasets)
     for table in sorted({str(one.options["table"]) for one in declared if one.kind == "asset"}):
         members = [one for one in declared if one.kind == "asset" and one.options["table"] == table]
-        link_assets(place.catalog, place.catalog.schema().table(table), rid, INPUT, {one.rid: () for one in members})
-        inputs.mark_inputs(place.registry, rid, [(one.kind, one.rid) for one in members], "linked")
+        link_assets(
+            session.catalog, session.catalog.schema().table(table), rid, INPUT, {one.rid: () for one in members}
+        )
+        inputs.mark_inputs(session.registry, rid, [(one.kind, one.rid) for one in members], "linked")
     files = [one for one in declared if one.kind == "file"]
     if files:
         from dml.execution.local_file_inputs import link_local_files
 
-        link_local_files(place, rid, files)
+        link_local_files(session, rid, files)
 
 
-def link_datasets(place: Workplace, rid: str, datasets: Sequence[InputRecord]) -> None:
+def link_datasets(session: WorkspaceSession, rid: str, datasets: Sequence[InputRecord]) -> None:
     """Record datasets as inputs in the catalog, with the RID of their version where the catalog has a place for it."""
     rows: list[dict[str, Any]] = [{"Dataset": one.rid, "Execution": rid} for one in datasets]
-    if place.catalog.schema().capabilities.dataset_execution_version:
+    if session.catalog.schema().capabilities.dataset_execution_version:
         for values, one in zip(rows, datasets, strict=True):
             values["Dataset_Version"] = one.version_rid
-    insert(place.catalog, DATASET_EXECUTION, rows, on_conflict="skip")
-    inputs.mark_inputs(place.registry, rid, [(one.kind, one.rid) for one in datasets], "linked")
+    insert(session.catalog, DATASET_EXECUTION, rows, on_conflict="skip")
+    inputs.mark_inputs(session.registry, rid, [(one.kind, one.rid) for one in datasets], "linked")
 
 
-def _store_metadata(place: Workplace, row: ExecutionRow) -> None:
+def _store_metadata(session: WorkspaceSession, row: ExecutionRow) -> None:
     from dml.execution.commit import CommitOptions, bring_files
     from dml.execution.metadata import EXECUTION_METADATA
     from dml.upload.batch import collect
-    from dml.upload.observer import Watch
+    from dml.upload.observer import UploadObserver
     from dml.workspace import assets
 
     keys = [
         asset.key
-        for asset in assets.list_assets(place.registry, row.rid)
+        for asset in assets.list_assets(session.registry, row.rid)
         if asset.asset_table == EXECUTION_METADATA and asset.status != "uploaded" and asset.method == "written"
     ]
     if keys:
-        bring_files(place, row.rid, collect(place, row.rid, keys=keys), CommitOptions(), Watch())
+        bring_files(session, row.rid, collect(session, row.rid, keys=keys), CommitOptions(), UploadObserver())
 
 
-def _finish(place: Workplace, row: ExecutionRow, begun: Sequence[Intent]) -> None:
+def _finish(session: WorkspaceSession, row: ExecutionRow, begun: Sequence[Intent]) -> None:
     """The catalog has everything: its row's status is Created, which the registry's may have left already."""
-    with place.registry.transaction():
-        intents.finish(place.registry, [intent.token for intent in begun])
-        executions.update_execution(place.registry, row.rid, extra={sync.CATALOG_STATUS: str(ExecutionStatus.CREATED)})
-        executions.set_sync_pending(place.registry, row.rid, False, if_status=ExecutionStatus.CREATED)
-        journal.append(place.registry, "request", "the catalog has the execution", execution_rid=row.rid)
+    with session.registry.transaction():
+        intents.finish(session.registry, [intent.token for intent in begun])
+        executions.update_execution(
+            session.registry, row.rid, extra={sync.CATALOG_STATUS: str(ExecutionStatus.CREATED)}
+        )
+        executions.set_sync_pending(session.registry, row.rid, False, if_status=ExecutionStatus.CREATED)
+        journal.append(session.registry, "request", "the catalog has the execution", execution_rid=row.rid)

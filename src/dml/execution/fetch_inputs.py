@@ -29,7 +29,7 @@ from dml.workspace.hashing import digest
 from dml.workspace.layout import safe_file_name
 
 if TYPE_CHECKING:
-    from dml.workspace.session import Workplace
+    from dml.workspace.session import WorkspaceSession
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,9 @@ class FetchedAsset:
     from_cache: bool
 
 
-def fetch_inputs(place: Workplace, rid: str, *, progress: Progress = SILENT, jobs: int = 4) -> list[FetchedAsset]:
+def fetch_inputs(
+    session: WorkspaceSession, rid: str, *, progress: Progress = SILENT, jobs: int = 4
+) -> list[FetchedAsset]:
     """Fetch every declared input that is not there yet, assets and dataset versions, and record how long it took.
 
     Writes ``downloaded-assets`` of the execution, the cache (for datasets, and for assets where asked for), and the
@@ -57,39 +59,39 @@ def fetch_inputs(place: Workplace, rid: str, *, progress: Progress = SILENT, job
         NotFoundError: An input or its bytes are gone from the catalog.
         IntegrityError: The bytes are not those the catalog describes.
     """
-    declared = inputs.list_inputs(place.registry, rid)
+    declared = inputs.list_inputs(session.registry, rid)
     wanted = [one for one in declared if one.kind == "asset"]
     if not any(one.kind in ("asset", "dataset") for one in declared):
         return []
-    began = place.registry.clock()
+    began = session.registry.clock()
     if len(wanted) < len(declared):
         from dml.execution.input_bags import fetch_datasets
 
-        fetch_datasets(place, rid, progress=progress)
+        fetch_datasets(session, rid, progress=progress)
     specs = [AssetSpec(one.rid, cache=bool(one.options.get("cache"))) for one in wanted]
-    resolved = resolve_assets(place.catalog, specs) if specs else []
-    calls = [partial(_fetch_input, place, rid, asset, progress) for asset in resolved]
+    resolved = resolve_assets(session.catalog, specs) if specs else []
+    calls = [partial(_fetch_input, session, rid, asset, progress) for asset in resolved]
     fetched = gather(calls, at_once=jobs)
-    with place.registry.transaction():
+    with session.registry.transaction():
         for one in fetched:
-            inputs.mark_inputs(place.registry, rid, [("asset", one.asset.rid)], "fetched", path=str(one.path))
-        took = format_duration(elapsed(began, place.registry.clock()))
-        executions.update_execution(place.registry, rid, download_duration=took)
+            inputs.mark_inputs(session.registry, rid, [("asset", one.asset.rid)], "fetched", path=str(one.path))
+        took = format_duration(elapsed(began, session.registry.clock()))
+        executions.update_execution(session.registry, rid, download_duration=took)
     return fetched
 
 
-def input_path(place: Workplace, rid: str, asset: ResolvedAsset) -> Path:
+def input_path(session: WorkspaceSession, rid: str, asset: ResolvedAsset) -> Path:
     """Where an input asset of an execution is placed.
 
     Raises:
         UnsafePathError: The catalog's file name cannot be one.
     """
     name = safe_file_name(str(asset.row.get("Filename") or asset.rid))
-    return place.workspace.downloaded_path(rid, asset.table.name, asset.rid, name)
+    return session.workspace.downloaded_path(rid, asset.table.name, asset.rid, name)
 
 
 def fetch(
-    place: Workplace, asset: ResolvedAsset, destination: Path, *, root: Path, progress: Progress = SILENT
+    session: WorkspaceSession, asset: ResolvedAsset, destination: Path, *, root: Path, progress: Progress = SILENT
 ) -> FetchedAsset:
     """Bring an asset's bytes to a file below ``root``; one that is there and whole is left alone.
 
@@ -104,16 +106,16 @@ def fetch(
     with disk_errors(destination):
         destination.unlink(missing_ok=True)
     if not asset.spec.cache:
-        _download(place, asset, destination, progress)
+        _download(session, asset, destination, progress)
         return FetchedAsset(asset, destination, from_cache=False)
-    with Index.writing(Cache.of(place.workspace, place.cache)) as index:
-        warm = warm_asset(index, place.catalog, AssetToCache.from_row(asset.row), progress=progress)
+    with Index.writing(Cache.of(session.workspace, session.cache)) as index:
+        warm = warm_asset(index, session.catalog, AssetToCache.from_row(asset.row), progress=progress)
     link_file(warm.path, destination)
     return FetchedAsset(asset, destination, from_cache=not warm.fetched.files)
 
 
-def _fetch_input(place: Workplace, rid: str, asset: ResolvedAsset, progress: Progress) -> FetchedAsset:
-    return fetch(place, asset, input_path(place, rid, asset), root=place.workspace.root, progress=progress)
+def _fetch_input(session: WorkspaceSession, rid: str, asset: ResolvedAsset, progress: Progress) -> FetchedAsset:
+    return fetch(session, asset, input_path(session, rid, asset), root=session.workspace.root, progress=progress)
 
 
 def _is_whole(path: Path, asset: ResolvedAsset) -> bool:
@@ -127,13 +129,13 @@ def _is_whole(path: Path, asset: ResolvedAsset) -> bool:
         return False
 
 
-def _download(place: Workplace, asset: ResolvedAsset, destination: Path, progress: Progress) -> None:
+def _download(session: WorkspaceSession, asset: ResolvedAsset, destination: Path, progress: Progress) -> None:
     item = f"{asset.table.name}/{destination.name}"
     length, md5 = asset.row.get("Length"), asset.row.get("MD5")
     progress.begin(item, length)
     try:
         download(
-            place.catalog,
+            session.catalog,
             str(asset.row["URL"]),
             destination,
             length=length,

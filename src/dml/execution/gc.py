@@ -17,7 +17,7 @@ from dml.workspace.locks import execution_lock
 
 if TYPE_CHECKING:
     from dml.execution.local_list import ExecutionSummary
-    from dml.workspace.session import Workplace
+    from dml.workspace.session import WorkspaceSession
 
 S = ExecutionStatus
 
@@ -39,11 +39,11 @@ class Candidate:
     discards: int
 
 
-def candidates(place: Workplace, rids: Sequence[str] | None = None) -> list[Candidate]:
+def candidates(session: WorkspaceSession, rids: Sequence[str] | None = None) -> list[Candidate]:
     """The executions that are over and have files here: uploaded ones without pending work, and aborted ones.
 
     Args:
-        place: Where.
+        session: Where.
         rids: Only these; then one that is not over is an error. Aborted ones that would lose outputs are listed only
             here.
 
@@ -51,7 +51,7 @@ def candidates(place: Workplace, rids: Sequence[str] | None = None) -> list[Cand
         ConflictError: A named execution is not over.
     """
     found: list[Candidate] = []
-    for one in list_local(place):
+    for one in list_local(session):
         if rids is not None and one.rid not in rids:
             continue
         waiting = one.pending.files + one.pending.features
@@ -59,13 +59,13 @@ def candidates(place: Workplace, rids: Sequence[str] | None = None) -> list[Cand
         over = status is S.ABORTED or (status is S.UPLOADED and not waiting)
         if not over and rids is not None:
             raise ConflictError(f"{one.rid} is {one.status}: its files are needed", hint=one.next_command)
-        if not over or (rids is None and waiting) or not _directory(place, one).is_dir():
+        if not over or (rids is None and waiting) or not _directory(session, one).is_dir():
             continue
-        found.append(Candidate(one.rid, one.status, _size(place, one), waiting))
+        found.append(Candidate(one.rid, one.status, _size(session, one), waiting))
     return found
 
 
-def collect(place: Workplace, candidate: Candidate) -> int:
+def collect(session: WorkspaceSession, candidate: Candidate) -> int:
     """Remove the files of one execution; the catalog is asked for every uploaded one first. Returns the bytes freed.
 
     Raises:
@@ -74,20 +74,20 @@ def collect(place: Workplace, candidate: Candidate) -> int:
     if effective_status(candidate.status) is S.UPLOADED:
         from dml.execution.cleanup import clean
 
-        return clean(place, candidate.rid)
-    with execution_lock(place.registry, candidate.rid):
-        directory = check_inside(place.workspace.root, place.workspace.execution_directory(candidate.rid))
+        return clean(session, candidate.rid)
+    with execution_lock(session.registry, candidate.rid):
+        directory = check_inside(session.workspace.root, session.workspace.execution_directory(candidate.rid))
         with disk_errors(directory):
             shutil.rmtree(directory)
         text = f"local files removed, {candidate.bytes} bytes, {candidate.discards} outputs discarded"
-        journal.append(place.registry, "note", text, execution_rid=candidate.rid)
+        journal.append(session.registry, "note", text, execution_rid=candidate.rid)
     return candidate.bytes
 
 
-def _directory(place: Workplace, one: ExecutionSummary) -> Path:
-    return place.workspace.execution_directory(one.rid)
+def _directory(session: WorkspaceSession, one: ExecutionSummary) -> Path:
+    return session.workspace.execution_directory(one.rid)
 
 
-def _size(place: Workplace, one: ExecutionSummary) -> int:
-    files = _directory(place, one).rglob("*")
+def _size(session: WorkspaceSession, one: ExecutionSummary) -> int:
+    files = _directory(session, one).rglob("*")
     return sum(path.lstat().st_size for path in files if path.is_file() and not path.is_symlink())

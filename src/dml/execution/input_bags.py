@@ -20,26 +20,26 @@ from dml.workspace import inputs
 from dml.workspace.files import disk_errors, make_directory
 
 if TYPE_CHECKING:
-    from dml.workspace.session import Workplace
+    from dml.workspace.session import WorkspaceSession
 
 __all__ = ["cached_bag", "execution_bag", "fetch_datasets", "input_bags"]
 
 
-def cached_bag(place: Workplace, spec: DatasetSpec | str, *, progress: Progress = SILENT) -> DatasetBag:
+def cached_bag(session: WorkspaceSession, spec: DatasetSpec | str, *, progress: Progress = SILENT) -> DatasetBag:
     """A dataset version in the cache, fetched where it is missing. It is shared: change nothing in it.
 
     Raises:
         NotFoundError: No such dataset or version, or a file is gone from the object store.
         IntegrityError: Bytes that do not match their checksum.
     """
-    return DatasetBag(_warm(place, spec, progress).path)
+    return DatasetBag(_warm(session, spec, progress).path)
 
 
-def execution_bag(place: Workplace, rid: str, spec: DatasetSpec, *, progress: Progress = SILENT) -> DatasetBag:
+def execution_bag(session: WorkspaceSession, rid: str, spec: DatasetSpec, *, progress: Progress = SILENT) -> DatasetBag:
     """A dataset version in the directory of an execution that has it as input, through the cache.
 
     Args:
-        place: Where.
+        session: Where.
         rid: The execution.
         spec: The dataset, its version named.
         progress: Told of each file.
@@ -48,11 +48,11 @@ def execution_bag(place: Workplace, rid: str, spec: DatasetSpec, *, progress: Pr
         ConflictError: The execution has another version of the dataset already.
         NotFoundError, IntegrityError: As :func:`cached_bag`.
     """
-    directory = place.workspace.downloaded_directory(rid, "Dataset", spec.rid)
+    directory = session.workspace.downloaded_directory(rid, "Dataset", spec.rid)
     if not directory.exists():
-        warm = _warm(place, spec, progress)
+        warm = _warm(session, spec, progress)
         with disk_errors(directory):
-            make_directory(place.workspace.root, directory.parent)
+            make_directory(session.workspace.root, directory.parent)
         place_bag(warm, directory)
     bag = DatasetBag(directory)
     if spec.version is not None and bag.version != spec.version:
@@ -60,11 +60,11 @@ def execution_bag(place: Workplace, rid: str, spec: DatasetSpec, *, progress: Pr
             f"{rid} has version {bag.version} of dataset {spec.rid} as input, not {spec.version}",
             hint="One execution reads one version of a dataset.",
         )
-    inputs.mark_inputs(place.registry, rid, [("dataset", spec.rid)], "fetched", path=str(directory))
+    inputs.mark_inputs(session.registry, rid, [("dataset", spec.rid)], "fetched", path=str(directory))
     return bag
 
 
-def fetch_datasets(place: Workplace, rid: str, *, progress: Progress = SILENT) -> list[DatasetBag]:
+def fetch_datasets(session: WorkspaceSession, rid: str, *, progress: Progress = SILENT) -> list[DatasetBag]:
     """Bring every input dataset of an execution to its directory; those that are there cost nothing.
 
     Writes the cache, the workspace and the registry.
@@ -72,20 +72,20 @@ def fetch_datasets(place: Workplace, rid: str, *, progress: Progress = SILENT) -
     from dml.execution.inputs import configuration_of
     from dml.workspace.executions import get_execution
 
-    declared = {one.rid: one for one in inputs.list_inputs(place.registry, rid) if one.kind == "dataset"}
+    declared = {one.rid: one for one in inputs.list_inputs(session.registry, rid) if one.kind == "dataset"}
     if not declared:
         return []
-    configured = {spec.rid: spec for spec in configuration_of(get_execution(place.registry, rid)).datasets}
+    configured = {spec.rid: spec for spec in configuration_of(get_execution(session.registry, rid)).datasets}
     specs = [configured.get(one.rid) or DatasetSpec(one.rid, one.version) for one in declared.values()]
-    return [execution_bag(place, rid, spec, progress=progress) for spec in specs]
+    return [execution_bag(session, rid, spec, progress=progress) for spec in specs]
 
 
-def input_bags(place: Workplace, rid: str) -> list[DatasetBag]:
+def input_bags(session: WorkspaceSession, rid: str) -> list[DatasetBag]:
     """The bags of an execution that are on disk, in the order of its inputs."""
-    kept = [one for one in inputs.list_inputs(place.registry, rid) if one.kind == "dataset" and one.path]
+    kept = [one for one in inputs.list_inputs(session.registry, rid) if one.kind == "dataset" and one.path]
     return [DatasetBag(Path(one.path)) for one in kept if one.path and Path(one.path).is_dir()]
 
 
-def _warm(place: Workplace, spec: DatasetSpec | str, progress: Progress) -> WarmBag:
-    with Index.writing(Cache.of(place.workspace, place.cache)) as index:
-        return warm_bag(index, place.catalog, spec, progress=progress)
+def _warm(session: WorkspaceSession, spec: DatasetSpec | str, progress: Progress) -> WarmBag:
+    with Index.writing(Cache.of(session.workspace, session.cache)) as index:
+        return warm_bag(index, session.catalog, spec, progress=progress)

@@ -18,7 +18,7 @@ from dml.workspace.executions import ExecutionRow
 from dml.workspace.process import whereabouts
 
 if TYPE_CHECKING:
-    from dml.workspace.session import Workplace
+    from dml.workspace.session import WorkspaceSession
 
 S = ExecutionStatus
 
@@ -38,44 +38,44 @@ class Transition:
     problem: DmlError | None = None
 
 
-def start(place: Workplace, rid: str) -> Transition:
+def start(session: WorkspaceSession, rid: str) -> Transition:
     """Created → Running, with the time of the start.
 
     Raises:
         IllegalTransitionError: It is in another state; also when somebody else started it.
     """
-    return change(place, rid, S.RUNNING, start_time=place.registry.clock())
+    return change(session, rid, S.RUNNING, start_time=session.registry.clock())
 
 
-def stop(place: Workplace, rid: str) -> Transition:
+def stop(session: WorkspaceSession, rid: str) -> Transition:
     """Running → Stopped, with the time and the duration. Stopped already is fine.
 
     Raises:
         IllegalTransitionError: It is in another state.
     """
-    row = executions.get_execution(place.registry, rid)
+    row = executions.get_execution(session.registry, rid)
     if effective_status(row.status) is S.STOPPED:
-        return _already(place, row)
-    return change(place, rid, S.STOPPED, **_end_of(place, row))
+        return _already(session, row)
+    return change(session, rid, S.STOPPED, **_end_of(session, row))
 
 
-def fail(place: Workplace, rid: str, message: str) -> Transition:
+def fail(session: WorkspaceSession, rid: str, message: str) -> Transition:
     """Running → Failed, with the message, the time and the duration. Failed already is fine; its message is replaced.
 
     Raises:
         IllegalTransitionError: It is in another state.
     """
-    row = executions.get_execution(place.registry, rid)
+    row = executions.get_execution(session.registry, rid)
     if effective_status(row.status) is S.FAILED:
-        with place.registry.transaction():
-            executions.update_execution(place.registry, rid, error=message)
-            executions.set_sync_pending(place.registry, rid, True)
-        told = sync.push(place, rid)
+        with session.registry.transaction():
+            executions.update_execution(session.registry, rid, error=message)
+            executions.set_sync_pending(session.registry, rid, True)
+        told = sync.push(session, rid)
         return Transition(told.row, changed=row.error != message, problem=told.problem)
-    return change(place, rid, S.FAILED, error=message, **_end_of(place, row))
+    return change(session, rid, S.FAILED, error=message, **_end_of(session, row))
 
 
-def abort(place: Workplace, rid: str, reason: str = "") -> Transition:
+def abort(session: WorkspaceSession, rid: str, reason: str = "") -> Transition:
     """→ Aborted from Created, Running, Stopped or Failed; staged files stay. Aborted already is fine.
 
     An execution whose creation was interrupted before the catalog had its row is aborted here only.
@@ -84,29 +84,29 @@ def abort(place: Workplace, rid: str, reason: str = "") -> Transition:
         IllegalTransitionError: It is in another state.
         LockedError: Another living process runs it.
     """
-    row = executions.get_execution(place.registry, rid)
+    row = executions.get_execution(session.registry, rid)
     if effective_status(row.status) is S.ABORTED:
-        return _already(place, row)
-    refuse_other_runner(place, rid)
+        return _already(session, row)
+    refuse_other_runner(session, rid)
     fields: dict[str, Any] = {"reason": reason or "aborted"}
     if effective_status(row.status) is S.RUNNING:
-        fields |= _end_of(place, row)
-    if sync.creation_unfinished(place, rid) and sync.catalog_status(place.catalog, rid) is MISSING:
-        return _discard(place, row, fields)
-    return change(place, rid, S.ABORTED, **fields)
+        fields |= _end_of(session, row)
+    if sync.creation_unfinished(session, rid) and sync.catalog_status(session.catalog, rid) is MISSING:
+        return _discard(session, row, fields)
+    return change(session, rid, S.ABORTED, **fields)
 
 
-def report_progress(place: Workplace, rid: str, message: str) -> Transition:
+def report_progress(session: WorkspaceSession, rid: str, message: str) -> Transition:
     """Set the progress message (``Status_Detail``) without a transition."""
-    told = sync.push_detail(place, rid, message)
+    told = sync.push_detail(session, rid, message)
     return Transition(told.row, problem=told.problem)
 
 
-def change(place: Workplace, rid: str, new: str, **fields: Any) -> Transition:
+def change(session: WorkspaceSession, rid: str, new: str, **fields: Any) -> Transition:
     """Change the status in the registry, if it still is what it was, and tell the catalog.
 
     Args:
-        place: Where.
+        session: Where.
         rid: The execution.
         new: The new status.
         **fields: Stored in the registry with it, as ``update_execution`` takes them.
@@ -116,10 +116,10 @@ def change(place: Workplace, rid: str, new: str, **fields: Any) -> Transition:
         ConflictError: Another process changed it first (the message names it), or the catalog holds a status that
             contradicts this one.
     """
-    row = executions.get_execution(place.registry, rid)
+    row = executions.get_execution(session.registry, rid)
     require_transition(row.status, new)
     before = sync.known_catalog_status(row)
-    result = executions.compare_and_set_status(place.registry, rid, row.status, new, **fields)
+    result = executions.compare_and_set_status(session.registry, rid, row.status, new, **fields)
     if not result.won:
         by = f" by {result.by}" if result.by else ""
         raise ConflictError(
@@ -128,17 +128,17 @@ def change(place: Workplace, rid: str, new: str, **fields: Any) -> Transition:
         )
     if result.row.mode != "online":
         return Transition(result.row)
-    told = sync.push(place, rid, seen=before)
+    told = sync.push(session, rid, seen=before)
     return Transition(told.row, problem=told.problem)
 
 
-def refuse_other_runner(place: Workplace, rid: str) -> None:
+def refuse_other_runner(session: WorkspaceSession, rid: str) -> None:
     """Raise a LockedError when another living process runs the execution.
 
     Raises:
         LockedError: It does; the message names it.
     """
-    found = liveness.liveness_of(place.registry, rid)
+    found = liveness.liveness_of(session.registry, rid)
     if found is None or found.state == "dead" or runs_here(found):
         return
     raise LockedError(
@@ -154,27 +154,27 @@ def runs_here(found: liveness.Liveness) -> bool:
     return found.state == "running" and found.process.pid == os.getpid() and whereabouts(found.process) == "alive"
 
 
-def _already(place: Workplace, row: ExecutionRow) -> Transition:
+def _already(session: WorkspaceSession, row: ExecutionRow) -> Transition:
     """Nothing to change; but the catalog is told, if an interrupted command could not tell it."""
     if not row.sync_pending or row.mode != "online":
         return Transition(row, changed=False)
-    told = sync.push(place, row.rid)
+    told = sync.push(session, row.rid)
     return Transition(told.row, changed=False, problem=told.problem)
 
 
-def _end_of(place: Workplace, row: ExecutionRow) -> dict[str, Any]:
+def _end_of(session: WorkspaceSession, row: ExecutionRow) -> dict[str, Any]:
     """Time of the end and duration of a run that ends now."""
-    now = place.registry.clock()
+    now = session.registry.clock()
     return {"stop_time": now, "duration": format_duration(elapsed(row.start_time, now))}
 
 
-def _discard(place: Workplace, row: ExecutionRow, fields: dict[str, Any]) -> Transition:
-    with place.registry.transaction():
+def _discard(session: WorkspaceSession, row: ExecutionRow, fields: dict[str, Any]) -> Transition:
+    with session.registry.transaction():
         result = executions.compare_and_set_status(
-            place.registry, row.rid, row.status, S.ABORTED, sync_pending=False, **fields
+            session.registry, row.rid, row.status, S.ABORTED, sync_pending=False, **fields
         )
         if result.won:
-            unfinished = intents.find_intents(place.registry, execution_rid=row.rid, unfinished=True)
-            intents.withdraw(place.registry, [intent.token for intent in unfinished])
-            journal.append(place.registry, "note", "discarded before the catalog had it", execution_rid=row.rid)
+            unfinished = intents.find_intents(session.registry, execution_rid=row.rid, unfinished=True)
+            intents.withdraw(session.registry, [intent.token for intent in unfinished])
+            journal.append(session.registry, "note", "discarded before the catalog had it", execution_rid=row.rid)
     return Transition(result.row, changed=result.won)

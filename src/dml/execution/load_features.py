@@ -21,7 +21,7 @@ from dml.progress import SILENT, Progress
 
 if TYPE_CHECKING:
     from dml.catalog.schema import Feature
-    from dml.workspace.session import Workplace
+    from dml.workspace.session import WorkspaceSession
 
 __all__ = ["LoadedValues", "load_values"]
 
@@ -44,7 +44,7 @@ class LoadedValues:
 
 
 def load_values(
-    place: Workplace,
+    session: WorkspaceSession,
     feature: Feature,
     records: Sequence[Mapping[str, Any]],
     workflow: Workflow,
@@ -58,7 +58,7 @@ def load_values(
     A commit that was interrupted is finished by ``dml exec commit RID``.
 
     Args:
-        place: Where.
+        session: Where.
         feature: The feature.
         records: Column to value, the described row's RID among them.
         workflow: What loads them.
@@ -72,23 +72,23 @@ def load_values(
     """
     if not records:
         raise UsageError("There are no values to add")
-    checked = check_records(place.catalog, feature, records)
-    _require_rows(place, feature, {str(row[feature.target_column]) for row in checked})
-    row = create(place, ExecutionConfiguration(workflow=workflow, description=description))
-    lifecycle.start(place, row.rid)
+    checked = check_records(session.catalog, feature, records)
+    _require_rows(session, feature, {str(row[feature.target_column]) for row in checked})
+    row = create(session, ExecutionConfiguration(workflow=workflow, description=description))
+    lifecycle.start(session, row.rid)
     try:
-        number = stage_records(place, row.rid, feature, records)
+        number = stage_records(session, row.rid, feature, records)
     except DmlError as error:
-        lifecycle.fail(place, row.rid, error.message)
+        lifecycle.fail(session, row.rid, error.message)
         raise
-    lifecycle.stop(place, row.rid)
-    report = commit(place, row.rid, options, progress=progress)
+    lifecycle.stop(session, row.rid)
+    report = commit(session, row.rid, options, progress=progress)
     return LoadedValues(row.rid, "Uploaded", number, report.features)
 
 
-def _require_rows(place: Workplace, feature: Feature, wanted: set[str]) -> None:
+def _require_rows(session: WorkspaceSession, feature: Feature, wanted: set[str]) -> None:
     target = feature.target.qualified_name
-    rows = select(place.catalog, target, where={"RID": sorted(wanted)}, columns=["RID"])
+    rows = select(session.catalog, target, where={"RID": sorted(wanted)}, columns=["RID"])
     missing = sorted(wanted - {str(row["RID"]) for row in rows})
     if missing:
         more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""

@@ -15,10 +15,10 @@ from dml.workspace.hashing import digest
 from dml.workspace.inputs import InputRecord
 
 if TYPE_CHECKING:
-    from dml.workspace.session import Workplace
+    from dml.workspace.session import WorkspaceSession
 
 
-def link_local_files(place: Workplace, rid: str, files: Sequence[InputRecord]) -> None:
+def link_local_files(session: WorkspaceSession, rid: str, files: Sequence[InputRecord]) -> None:
     """Make each file a row of ``File``, unless it is one, and link it as input. Writes the catalog; may be repeated.
 
     The reference names host, path and the day the file was last changed, so that the same state of a file is one row.
@@ -26,18 +26,18 @@ def link_local_files(place: Workplace, rid: str, files: Sequence[InputRecord]) -
     Raises:
         NotFoundError: A file is gone.
     """
-    table = place.catalog.schema().table(FILE)
-    types = required_terms.available(place.catalog, required_terms.ASSET_TYPE, ["File"])
-    rows = [_row(place, one.rid) for one in files]
-    placed = insert_assets(place.catalog, table, rows)
-    link_assets(place.catalog, table, rid, INPUT, {one.rid: types for one in placed.values()})
-    inputs.mark_inputs(place.registry, rid, [(one.kind, one.rid) for one in files], "linked")
+    table = session.catalog.schema().table(FILE)
+    types = required_terms.available(session.catalog, required_terms.ASSET_TYPE, ["File"])
+    rows = [_row(session, one.rid) for one in files]
+    placed = insert_assets(session.catalog, table, rows)
+    link_assets(session.catalog, table, rid, INPUT, {one.rid: types for one in placed.values()})
+    inputs.mark_inputs(session.registry, rid, [(one.kind, one.rid) for one in files], "linked")
 
 
-def _row(place: Workplace, name: str) -> OutputFile:
+def _row(session: WorkspaceSession, name: str) -> OutputFile:
     path = Path(name)
     seen = digest(path.parent, path)
-    uploads.remember_digest(place.registry, path, seen.identity, seen.md5_hex)
+    uploads.remember_digest(session.registry, path, seen.identity, seen.md5_hex)
     return OutputFile(
         key=name,
         url=local_reference(path, seen.identity.mtime_ns, seen.md5_hex),

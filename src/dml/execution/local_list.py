@@ -24,7 +24,7 @@ from dml.workspace.journal import JournalEntry
 from dml.workspace.liveness import Liveness
 
 if TYPE_CHECKING:
-    from dml.workspace.session import Workplace
+    from dml.workspace.session import WorkspaceSession
 
 S = ExecutionStatus
 
@@ -190,7 +190,7 @@ class ExecutionDetails:
 
 
 def list_local(
-    place: Workplace,
+    session: WorkspaceSession,
     *,
     statuses: Iterable[str] | None = None,
     since: datetime | None = None,
@@ -199,46 +199,46 @@ def list_local(
     """The executions of the workspace, the latest first.
 
     Args:
-        place: Where.
+        session: Where.
         statuses: Only in one of these.
         since: Only with activity since then.
         pending: Only with, or only without, outputs that are not uploaded.
     """
-    rows = executions.list_executions(place.registry, statuses=statuses, since=since, pending=pending)
-    return _summaries(place, rows)
+    rows = executions.list_executions(session.registry, statuses=statuses, since=since, pending=pending)
+    return _summaries(session, rows)
 
 
-def details_of(place: Workplace, rid: str, *, journal_entries: int = 5) -> ExecutionDetails:
+def details_of(session: WorkspaceSession, rid: str, *, journal_entries: int = 5) -> ExecutionDetails:
     """Everything the workspace knows about one execution.
 
     Raises:
         NotFoundError: It knows none of this RID.
     """
-    row = executions.find_execution(place.registry, rid)
+    row = executions.find_execution(session.registry, rid)
     if row is None:
         raise NotFoundError(
-            f"The workspace {place.workspace.root} has no execution {rid}",
+            f"The workspace {session.workspace.root} has no execution {rid}",
             hint=f"If the catalog has it: dml exec resume {rid}. Those here: dml exec list.",
         )
     return ExecutionDetails(
-        summary=_summaries(place, [row])[0],
+        summary=_summaries(session, [row])[0],
         configuration=_configuration(row),
-        inputs=tuple(inputs.list_inputs(place.registry, rid)),
-        assets=tuple(assets.list_assets(place.registry, rid)),
-        features=tuple(features.list_features(place.registry, rid)),
-        journal=tuple(journal.entries(place.registry, rid, limit=journal_entries)),
-        directory=place.workspace.execution_directory(rid),
-        upload=uploads_under_way(place, [row]).get(rid),
+        inputs=tuple(inputs.list_inputs(session.registry, rid)),
+        assets=tuple(assets.list_assets(session.registry, rid)),
+        features=tuple(features.list_features(session.registry, rid)),
+        journal=tuple(journal.entries(session.registry, rid, limit=journal_entries)),
+        directory=session.workspace.execution_directory(rid),
+        upload=uploads_under_way(session, [row]).get(rid),
     )
 
 
-def _summaries(place: Workplace, rows: list[ExecutionRow]) -> list[ExecutionSummary]:
+def _summaries(session: WorkspaceSession, rows: list[ExecutionRow]) -> list[ExecutionSummary]:
     rids = [row.rid for row in rows]
-    waiting = assets.pending_work(place.registry, rids)
-    living = liveness.list_liveness(place.registry, rids)
+    waiting = assets.pending_work(session.registry, rids)
+    living = liveness.list_liveness(session.registry, rids)
     uploaded: dict[str, int] = {}
     only = rids[0] if len(rids) == 1 else None
-    for asset in assets.list_assets(place.registry, only, statuses=["uploaded"]) if rids else ():
+    for asset in assets.list_assets(session.registry, only, statuses=["uploaded"]) if rids else ():
         uploaded[asset.execution_rid] = uploaded.get(asset.execution_rid, 0) + 1
     return [
         ExecutionSummary(

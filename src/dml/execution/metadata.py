@@ -25,7 +25,7 @@ from dml.workspace.redaction import redact
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dml.workspace.session import Workplace
+    from dml.workspace.session import WorkspaceSession
 
 EXECUTION_METADATA = "Execution_Metadata"
 ML_SCHEMA = "deriva-ml"
@@ -91,11 +91,13 @@ def metadata_files(
     return files
 
 
-def stage_metadata(place: Workplace, rid: str, files: Sequence[MetadataFile], known_types: Sequence[str]) -> None:
+def stage_metadata(
+    session: WorkspaceSession, rid: str, files: Sequence[MetadataFile], known_types: Sequence[str]
+) -> None:
     """Write metadata files into the workspace and register them as outputs.
 
     Args:
-        place: Where.
+        session: Where.
         rid: The execution, which is in the registry.
         files: The files.
         known_types: Asset types that the catalog has; older ones lack some.
@@ -105,11 +107,11 @@ def stage_metadata(place: Workplace, rid: str, files: Sequence[MetadataFile], kn
         DmlError: The workspace cannot be written.
     """
     for file in files:
-        path = place.workspace.staged_path(rid, EXECUTION_METADATA, file.name)
+        path = session.workspace.staged_path(rid, EXECUTION_METADATA, file.name)
         with disk_errors(path):
-            write_atomically(place.workspace.root, path, file.content)
+            write_atomically(session.workspace.root, path, file.content)
     assets.stage_assets(
-        place.registry,
+        session.registry,
         rid,
         [
             StagedAsset(
@@ -125,8 +127,8 @@ def stage_metadata(place: Workplace, rid: str, files: Sequence[MetadataFile], kn
     )
     from dml.execution.staging import write_types
 
-    for row in assets.list_assets(place.registry, rid):
-        write_types(place, row)
+    for row in assets.list_assets(session.registry, rid):
+        write_types(session, row)
 
 
 def _hydra_files(directory: Path | None) -> Iterator[Path]:

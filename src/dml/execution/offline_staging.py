@@ -10,16 +10,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from dml.asset.tables import asset_table
 from dml.errors import NotFoundError
-from dml.execution.staging import asset_table
 from dml.workspace import executions
 
 if TYPE_CHECKING:
     from dml.catalog.model import Table
-    from dml.workspace.session import Workplace
+    from dml.workspace.session import WorkspaceSession
 
 
-def known_table(place: Workplace, name: str) -> Table:
+def known_table(session: WorkspaceSession, name: str) -> Table:
     """An asset table by its name, ``Table`` or ``schema:Table``.
 
     Raises:
@@ -27,24 +27,24 @@ def known_table(place: Workplace, name: str) -> Table:
     """
     from dml.catalog.schema_cache import SchemaCache
 
-    kept = SchemaCache(place.target).read()
+    kept = SchemaCache(session.target).read()
     if kept is not None:
         try:
             return asset_table(kept.schema.tables.values(), name)
         except NotFoundError:
             pass  # it may have been made since
-    return asset_table(place.catalog.schema().tables.values(), name)
+    return asset_table(session.catalog.schema().tables.values(), name)
 
 
-def known_types(place: Workplace, rid: str, names: Sequence[str]) -> list[str]:
+def known_types(session: WorkspaceSession, rid: str, names: Sequence[str]) -> list[str]:
     """Asset types by their names.
 
     Raises:
         NotFoundError: One is no term of Asset_Type; the nearest are named.
     """
-    kept = executions.get_execution(place.registry, rid).extra.get("asset_types", [])
+    kept = executions.get_execution(session.registry, rid).extra.get("asset_types", [])
     if all(name in kept for name in names):
         return list(dict.fromkeys(names))
     from dml.catalog import required_terms
 
-    return required_terms.require(place.catalog, required_terms.ASSET_TYPE, names)
+    return required_terms.require(session.catalog, required_terms.ASSET_TYPE, names)

@@ -7,21 +7,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dml.asset.placement import Method
+from dml.asset.staged_files import ensure_placed
+from dml.asset.tables import asset_table
 from dml.catalog import required_terms
 from dml.errors import NotFoundError
 from dml.execution.asset_path import AssetFilePath
 from dml.execution.metadata import EXECUTION_METADATA
-from dml.execution.staging import Staging, asset_table, ensure_placed, stage
+from dml.execution.staging import Staging, stage
 
 if TYPE_CHECKING:
     from dml.catalog.model import Table
-    from dml.workspace.session import Workplace
+    from dml.workspace.session import WorkspaceSession
 
 METRICS_TYPE = "Metrics_File"
 
 
 def register_output(
-    place: Workplace,
+    session: WorkspaceSession,
     rid: str,
     table_name: str,
     file_name: str | Path,
@@ -38,7 +40,7 @@ def register_output(
     one that does not exist the path to write to is returned. Writes registry and workspace.
 
     Args:
-        place: Where.
+        session: Where.
         rid: The execution.
         table_name: Asset table, ``Table`` or ``schema:Table``.
         file_name: The file, or the name of a file to be written.
@@ -53,11 +55,11 @@ def register_output(
         NotFoundError: No such asset table or type; the nearest are named.
         UnsafePathError: The name cannot be a file name.
     """
-    table = find_table(place, table_name)
+    table = find_table(session, table_name)
     wanted = [table.name] if types is None else [types] if isinstance(types, str) else list(types)
-    names = required_terms.require(place.catalog, required_terms.ASSET_TYPE, wanted) if wanted else []
+    names = required_terms.require(session.catalog, required_terms.ASSET_TYPE, wanted) if wanted else []
     source = Path(file_name).absolute()
-    staged = place.workspace.assets_directory(rid)
+    staged = session.workspace.assets_directory(rid)
     exists = source.exists() and not source.is_relative_to(staged)
     staging = Staging(
         source=source if exists else None,
@@ -67,28 +69,28 @@ def register_output(
         description=description,
         method=Method.COPY if copy else Method.SYMLINK,
     )
-    return _staged(place, rid, table_name, staging)
+    return _staged(session, rid, table_name, staging)
 
 
-def find_table(place: Workplace, name: str) -> Table:
+def find_table(session: WorkspaceSession, name: str) -> Table:
     """An asset table by name; the schema is read anew before one is said to be missing.
 
     Raises:
         NotFoundError: There is no such asset table; the nearest are named.
     """
     try:
-        return asset_table(place.catalog.schema().tables.values(), name)
+        return asset_table(session.catalog.schema().tables.values(), name)
     except NotFoundError:
-        return asset_table(place.catalog.refresh_schema().tables.values(), name)
+        return asset_table(session.catalog.refresh_schema().tables.values(), name)
 
 
-def register_metrics(place: Workplace, rid: str, filename: str = "metrics.jsonl") -> AssetFilePath:
+def register_metrics(session: WorkspaceSession, rid: str, filename: str = "metrics.jsonl") -> AssetFilePath:
     """The path of a metrics file, registered on first use; a file of that name elsewhere is never touched."""
-    types = required_terms.available(place.catalog, required_terms.ASSET_TYPE, [METRICS_TYPE])
-    return _staged(place, rid, EXECUTION_METADATA, Staging(source=None, name=filename, types=types))
+    types = required_terms.available(session.catalog, required_terms.ASSET_TYPE, [METRICS_TYPE])
+    return _staged(session, rid, EXECUTION_METADATA, Staging(source=None, name=filename, types=types))
 
 
-def _staged(place: Workplace, rid: str, table_name: str, staging: Staging) -> AssetFilePath:
-    table = find_table(place, table_name)
-    row = stage(place, rid, table, [staging])[0]
-    return AssetFilePath.of_output(place, ensure_placed(place, row), row)
+def _staged(session: WorkspaceSession, rid: str, table_name: str, staging: Staging) -> AssetFilePath:
+    table = find_table(session, table_name)
+    row = stage(session, rid, table, [staging])[0]
+    return AssetFilePath.of_output(session, ensure_placed(session, row), row)

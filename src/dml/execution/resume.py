@@ -26,7 +26,7 @@ from dml.workspace.inputs import InputRecord
 from dml.workspace.locks import execution_lock
 
 if TYPE_CHECKING:
-    from dml.workspace.session import Workplace
+    from dml.workspace.session import WorkspaceSession
 
 S = ExecutionStatus
 
@@ -53,14 +53,14 @@ class _Actions:
     done: list[str] = field(default_factory=list)
 
 
-def resume(place: Workplace, rid: str, *, wait: float = 0.0) -> Resumed:
+def resume(session: WorkspaceSession, rid: str, *, wait: float = 0.0) -> Resumed:
     """Bring an execution into a state from which it goes on.
 
     Finishes an interrupted creation, carries out what ``reconcile`` decides, and takes a run whose process is dead to
     Pending_Upload. Writes registry and catalog; sends no files.
 
     Args:
-        place: Where.
+        session: Where.
         rid: The execution.
         wait: Seconds to wait for another process that works on it.
 
@@ -71,23 +71,23 @@ def resume(place: Workplace, rid: str, *, wait: float = 0.0) -> Resumed:
         LockedError: Another living process works on it.
     """
     rid = validate_rid(rid)
-    with execution_lock(place.registry, rid, wait=wait):
+    with execution_lock(session.registry, rid, wait=wait):
         actions = _Actions()
-        outcome = _agree(place, rid, actions)
-        _recover(place, rid, actions)
-        row = executions.get_execution(place.registry, rid)
-        pending = assets.pending_work(place.registry, [rid]).get(rid, Pending())
+        outcome = _agree(session, rid, actions)
+        _recover(session, rid, actions)
+        row = executions.get_execution(session.registry, rid)
+        pending = assets.pending_work(session.registry, [rid]).get(rid, Pending())
         if actions.done:
-            journal.append(place.registry, "note", f"resumed: {' '.join(actions.done)}", execution_rid=rid)
+            journal.append(session.registry, "note", f"resumed: {' '.join(actions.done)}", execution_rid=rid)
         return Resumed(row, outcome, tuple(actions.done), pending)
 
 
-def _agree(place: Workplace, rid: str, actions: _Actions) -> Outcome:
-    row = executions.find_execution(place.registry, rid)
+def _agree(session: WorkspaceSession, rid: str, actions: _Actions) -> Outcome:
+    row = executions.find_execution(session.registry, rid)
     if row is not None and row.mode != "online":
         return Outcome.NOTHING
-    there = sync.catalog_status(place.catalog, rid)
-    unfinished = row is not None and sync.creation_unfinished(place, rid)
+    there = sync.catalog_status(session.catalog, rid)
+    unfinished = row is not None and sync.creation_unfinished(session, rid)
     decision = reconcile(
         MISSING if row is None else row.status,
         there,
@@ -96,7 +96,7 @@ def _agree(place: Workplace, rid: str, actions: _Actions) -> Outcome:
     )
     match decision.outcome:
         case Outcome.ABSENT:
-            raise _unknown(place, rid)
+            raise _unknown(session, rid)
         case Outcome.ASK:
             here = shown_status(row.status) if row else "unknown"
             text = shown_status(there) if there is None or isinstance(there, str) else "not there"
@@ -105,57 +105,57 @@ def _agree(place: Workplace, rid: str, actions: _Actions) -> Outcome:
                 hint=f"Look at both (`dml exec show {rid}`), then set the catalog's status or create a new execution.",
             )
         case Outcome.ADOPT_NEW:
-            adopt_from_catalog(place, rid)
+            adopt_from_catalog(session, rid)
             actions.done.append("Adopted it from the catalog.")
         case Outcome.ADOPT | Outcome.ADOPT_AND_KEEP if row is not None and decision.status is not None:
-            sync.adopt(place, row, decision.status, reason=decision.reason)
+            sync.adopt(session, row, decision.status, reason=decision.reason)
             actions.done.append(f"Took over {decision.status} from the catalog. {decision.reason}")
         case Outcome.PUSH if row is not None:
-            executions.set_sync_pending(place.registry, rid, True, if_status=row.status)
-            told = sync.push(place, rid, seen=there)
+            executions.set_sync_pending(session.registry, rid, True, if_status=row.status)
+            told = sync.push(session, rid, seen=there)
             if told.problem is not None:
                 raise told.problem
             actions.done.append(f"Told the catalog that it is {row.status}.")
         case Outcome.NOTHING if row is not None and row.sync_pending and not unfinished:
-            told = sync.push(place, rid, seen=there)
+            told = sync.push(session, rid, seen=there)
             if told.problem is not None:
                 raise told.problem
             actions.done.append("Told the catalog what it had not heard.")
     if unfinished:
-        ensure_created(place, rid)
+        ensure_created(session, rid)
         actions.done.append("Finished its creation.")
     return decision.outcome
 
 
-def _recover(place: Workplace, rid: str, actions: _Actions) -> None:
+def _recover(session: WorkspaceSession, rid: str, actions: _Actions) -> None:
     """Take a run whose process is gone, or was never recorded, to Pending_Upload."""
-    row = executions.get_execution(place.registry, rid)
+    row = executions.get_execution(session.registry, rid)
     if effective_status(row.status) is not S.RUNNING:
         return
-    runner = liveness.liveness_of(place.registry, rid)
+    runner = liveness.liveness_of(session.registry, rid)
     if runner is not None and lifecycle.runs_here(runner):
         return
-    lifecycle.refuse_other_runner(place, rid)
+    lifecycle.refuse_other_runner(session, rid)
     if runner is None and not row.extra.get("from_deriva_ml") and row.extra.get("created_here"):
         # Started by a command, which ends at once: that nobody beats does not mean that nobody works.
         return
-    lifecycle.change(place, rid, S.PENDING_UPLOAD)
+    lifecycle.change(session, rid, S.PENDING_UPLOAD)
     why = runner.reason if runner is not None else "no process is recorded for it"
     actions.done.append(f"Its run is over ({why}): it is Pending_Upload now.")
 
 
-def adopt_from_catalog(place: Workplace, rid: str) -> ExecutionRow:
+def adopt_from_catalog(session: WorkspaceSession, rid: str) -> ExecutionRow:
     """Make a registry row of an execution that the catalog has: workflow, description, status, inputs. Writes the
     registry.
 
     Raises:
         NotFoundError: The catalog has no such execution.
     """
-    found = select(place.catalog, EXECUTION, where={"RID": rid})
+    found = select(session.catalog, EXECUTION, where={"RID": rid})
     if not found:
-        raise _unknown(place, rid)
+        raise _unknown(session, rid)
     there = found[0]
-    records = _catalog_inputs(place, rid)
+    records = _catalog_inputs(session, rid)
     configuration: dict[str, Any] = {
         "datasets": [{"rid": one.rid, "version": one.version} for one in records if one.kind == "dataset"],
         "assets": [{"rid": one.rid, "cache": False} for one in records if one.kind == "asset"],
@@ -166,9 +166,9 @@ def adopt_from_catalog(place: Workplace, rid: str) -> ExecutionRow:
     }
     status = there.get("Status")
     shown = effective_status(status)
-    with place.registry.transaction():
+    with session.registry.transaction():
         row = executions.insert_execution(
-            place.registry,
+            session.registry,
             rid,
             config_json=json.dumps(configuration),
             workflow_rid=there.get("Workflow"),
@@ -180,14 +180,14 @@ def adopt_from_catalog(place: Workplace, rid: str) -> ExecutionRow:
             status_detail=there.get("Status_Detail"),
             extra={sync.CATALOG_STATUS: status, "adopted": True},
         )
-        inputs.declare_inputs(place.registry, rid, records)
+        inputs.declare_inputs(session.registry, rid, records)
     return row
 
 
-def _catalog_inputs(place: Workplace, rid: str) -> list[InputRecord]:
+def _catalog_inputs(session: WorkspaceSession, rid: str) -> list[InputRecord]:
     """The input edges that the catalog has: one request for datasets, one an asset table."""
-    schema = place.catalog.schema()
-    datasets = select(place.catalog, DATASET_EXECUTION, where={"Execution": rid})
+    schema = session.catalog.schema()
+    datasets = select(session.catalog, DATASET_EXECUTION, where={"Execution": rid})
     calls: list[Any] = []
     names: list[tuple[str, str]] = []
     for asset in schema.asset_tables():
@@ -196,10 +196,10 @@ def _catalog_inputs(place: Workplace, rid: str) -> list[InputRecord]:
         execution_key = edges.reference_to(EXECUTION) if edges else None
         if edges is not None and asset_key is not None and execution_key is not None:
             where = {execution_key.columns[0]: rid, "Asset_Role": INPUT}
-            calls.append(partial(select, place.catalog, edges.qualified_name, where=where))
+            calls.append(partial(select, session.catalog, edges.qualified_name, where=where))
             names.append((asset.qualified_name, asset_key.columns[0]))
     found = gather(calls)
-    versions = _versions(place, [row["Dataset_Version"] for row in datasets if row.get("Dataset_Version")])
+    versions = _versions(session, [row["Dataset_Version"] for row in datasets if row.get("Dataset_Version")])
     records = [
         InputRecord(
             "dataset",
@@ -215,17 +215,17 @@ def _catalog_inputs(place: Workplace, rid: str) -> list[InputRecord]:
     return records
 
 
-def _versions(place: Workplace, rids: list[str]) -> dict[str | None, str]:
+def _versions(session: WorkspaceSession, rids: list[str]) -> dict[str | None, str]:
     if not rids:
         return {}
-    rows = select(place.catalog, "deriva-ml:Dataset_Version", where={"RID": rids}, columns=["RID", "Version"])
+    rows = select(session.catalog, "deriva-ml:Dataset_Version", where={"RID": rids}, columns=["RID", "Version"])
     return {row["RID"]: row["Version"] for row in rows}
 
 
-def _unknown(place: Workplace, rid: str) -> NotFoundError | UsageError:
-    location = locate(place.catalog, [rid]).get(rid)
+def _unknown(session: WorkspaceSession, rid: str) -> NotFoundError | UsageError:
+    location = locate(session.catalog, [rid]).get(rid)
     if location is None:
-        return NotFoundError(f"Neither the workspace nor {place.target} has an execution {rid}", hint="dml exec list")
+        return NotFoundError(f"Neither the workspace nor {session.target} has an execution {rid}", hint="dml exec list")
     if location.qualified_name != EXECUTION:
         return UsageError(f"{rid} is a row of {location.table}, not an execution", hint="dml exec list")
-    return NotFoundError(f"The execution {rid} was deleted from {place.target}", hint="dml exec list")
+    return NotFoundError(f"The execution {rid} was deleted from {session.target}", hint="dml exec list")

@@ -18,13 +18,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dml.asset.placement import Method
+from dml.asset.tables import asset_table
 from dml.catalog import required_terms
 from dml.errors import DmlError, NotFoundError, UsageError
 from dml.execution import lifecycle
 from dml.execution.environment import redact_arguments
 from dml.execution.metadata import EXECUTION_METADATA, ML_SCHEMA
 from dml.execution.program_output import ProgramOutput
-from dml.execution.staging import Staging, asset_table, stage, tree
+from dml.execution.staging import Staging, stage, tree
 from dml.execution.status import ExecutionStatus, effective_status
 from dml.safe_text import safe
 from dml.workspace import executions, journal
@@ -32,7 +33,7 @@ from dml.workspace.files import make_directory
 from dml.workspace.liveness import Heartbeat
 
 if TYPE_CHECKING:
-    from dml.workspace.session import Workplace
+    from dml.workspace.session import WorkspaceSession
 
 LOG_NAME = "run.log"
 """Name of the asset that keeps what the program printed."""
@@ -41,14 +42,14 @@ _GRACE = 30.0
 """Seconds that a program gets to end after a signal was passed on to it."""
 
 
-def run_command(place: Workplace, rid: str, command: Sequence[str], echo: Callable[[bytes], object]) -> int:
+def run_command(session: WorkspaceSession, rid: str, command: Sequence[str], echo: Callable[[bytes], object]) -> int:
     """Run a program as a Created execution and stage what it leaves behind; the execution ends Stopped or Failed.
 
     Inputs have been fetched. A signal that ends this process is passed on to the program, and the execution is Failed
     with everything staged that the program had written.
 
     Args:
-        place: Where.
+        session: Where.
         rid: The execution.
         command: The program and its arguments.
         echo: Given the program's output as it comes.
@@ -60,39 +61,44 @@ def run_command(place: Workplace, rid: str, command: Sequence[str], echo: Callab
         NotFoundError: There is no such program; the execution is Failed.
         DmlError: What it wrote cannot be staged; the execution is Failed, the files stay where they are.
     """
-    outputs = place.workspace.execution_directory(rid) / "outputs"
-    make_directory(place.workspace.root, outputs)
-    log = place.workspace.execution_directory(rid) / LOG_NAME
-    lifecycle.start(place, rid)
+    outputs = session.workspace.execution_directory(rid) / "outputs"
+    make_directory(session.workspace.root, outputs)
+    log = session.workspace.execution_directory(rid) / LOG_NAME
+    lifecycle.start(session, rid)
     shown = shlex.join(redact_arguments(command))
-    journal.append(place.registry, "note", f"running {shown}", execution_rid=rid)
-    with Heartbeat(place.registry, rid, command=shown):
+    journal.append(session.registry, "note", f"running {shown}", execution_rid=rid)
+    with Heartbeat(session.registry, rid, command=shown):
         try:
-            code = _run(place, rid, command, outputs, log, echo)
-            _stage_outputs(place, rid, outputs, log)
+            code = _run(session, rid, command, outputs, log, echo)
+            _stage_outputs(session, rid, outputs, log)
         except BaseException as error:
-            _fail(place, rid, f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
+            _fail(session, rid, f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
             with contextlib.suppress(DmlError):
-                _stage_outputs(place, rid, outputs, log)
+                _stage_outputs(session, rid, outputs, log)
             raise
         if code == 0:
-            lifecycle.stop(place, rid)
+            lifecycle.stop(session, rid)
         else:
-            lifecycle.fail(place, rid, f"the command ended with exit code {code}")
+            lifecycle.fail(session, rid, f"the command ended with exit code {code}")
     return code
 
 
 def _run(
-    place: Workplace, rid: str, command: Sequence[str], outputs: Path, log: Path, echo: Callable[[bytes], object]
+    session: WorkspaceSession,
+    rid: str,
+    command: Sequence[str],
+    outputs: Path,
+    log: Path,
+    echo: Callable[[bytes], object],
 ) -> int:
     environment = {
         **os.environ,
         "DML_EXECUTION_RID": rid,
-        "DML_INPUTS": str(place.workspace.execution_directory(rid) / "downloaded-assets"),
+        "DML_INPUTS": str(session.workspace.execution_directory(rid) / "downloaded-assets"),
         "DML_OUTPUTS": str(outputs),
-        "DML_HOST": place.target.host,
-        "DML_CATALOG": place.target.catalog_id,
-        "DML_WORKSPACE": str(place.workspace.root),
+        "DML_HOST": session.target.host,
+        "DML_CATALOG": session.target.catalog_id,
+        "DML_WORKSPACE": str(session.workspace.root),
     }
     try:
         child = subprocess.Popen(
@@ -111,11 +117,11 @@ def _run(
         raise
     finally:
         output.finish()
-        _tell_of(place, rid, output)
+        _tell_of(session, rid, output)
     return code if code >= 0 else 128 - code
 
 
-def _tell_of(place: Workplace, rid: str, output: ProgramOutput) -> None:
+def _tell_of(session: WorkspaceSession, rid: str, output: ProgramOutput) -> None:
     """Keep in the journal what is not as one expects."""
     said = []
     if output.left_open:
@@ -124,7 +130,7 @@ def _tell_of(place: Workplace, rid: str, output: ProgramOutput) -> None:
         said.append(f"{LOG_NAME} is not whole: {output.failure.strerror or output.failure}")
     with contextlib.suppress(DmlError):
         for text in said:
-            journal.append(place.registry, "note", text, execution_rid=rid)
+            journal.append(session.registry, "note", text, execution_rid=rid)
 
 
 def _pass_on(child: subprocess.Popen[bytes], error: BaseException) -> None:
@@ -140,14 +146,14 @@ def _pass_on(child: subprocess.Popen[bytes], error: BaseException) -> None:
         child.wait()
 
 
-def _stage_outputs(place: Workplace, rid: str, outputs: Path, log: Path) -> None:
-    tables = place.catalog.schema().tables.values()
+def _stage_outputs(session: WorkspaceSession, rid: str, outputs: Path, log: Path) -> None:
+    tables = session.catalog.schema().tables.values()
     for folder in sorted(path for path in outputs.iterdir() if path.is_dir()):
         table = asset_table(tables, folder.name)
-        types = required_terms.available(place.catalog, required_terms.ASSET_TYPE, [table.name])
+        types = required_terms.available(session.catalog, required_terms.ASSET_TYPE, [table.name])
         files = [Staging(path, name, types, method=Method.MOVE) for path, name in tree(folder)]
         if files:
-            stage(place, rid, table, files)
+            stage(session, rid, table, files)
     stray = sorted(path.name for path in outputs.iterdir() if path.is_file())
     if stray:
         raise UsageError(
@@ -155,16 +161,19 @@ def _stage_outputs(place: Workplace, rid: str, outputs: Path, log: Path) -> None
             hint=f"Write it as TABLE/{safe(stray[0])}; stage it by hand with `dml exec stage {rid}`.",
         )
     if log.is_file() and log.stat().st_size:
-        table = place.catalog.schema().table(f"{ML_SCHEMA}:{EXECUTION_METADATA}")
+        table = session.catalog.schema().table(f"{ML_SCHEMA}:{EXECUTION_METADATA}")
         stage(
-            place, rid, table, [Staging(log, LOG_NAME, (), description="What the command printed", method=Method.MOVE)]
+            session,
+            rid,
+            table,
+            [Staging(log, LOG_NAME, (), description="What the command printed", method=Method.MOVE)],
         )
 
 
-def _fail(place: Workplace, rid: str, message: str) -> None:
+def _fail(session: WorkspaceSession, rid: str, message: str) -> None:
     """Mark it Failed, if it still runs; when that cannot be written either, the error that led here is the one to
     tell."""
     with contextlib.suppress(DmlError):
-        row = executions.get_execution(place.registry, rid)
+        row = executions.get_execution(session.registry, rid)
         if effective_status(row.status) is ExecutionStatus.RUNNING:
-            lifecycle.fail(place, rid, message)
+            lifecycle.fail(session, rid, message)

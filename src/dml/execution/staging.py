@@ -10,28 +10,28 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dml.asset.placement import Method, move_out, place, remove_placed, source_identity
+from dml.asset.placement import Method, move_out, remove_placed, source_identity
+from dml.asset.staged_files import ensure_placed, staged_path
+from dml.asset.tables import check_metadata
 from dml.errors import ConflictError, DmlError, IllegalTransitionError, NotFoundError, UsageError
 from dml.execution.status import ExecutionStatus, effective_status, shown_status
 from dml.safe_text import safe
 from dml.workspace import assets, executions, journal
 from dml.workspace.assets import AssetRow, FileIdentity, StagedAsset
-from dml.workspace.files import disk_errors, make_directory, open_inside
-from dml.workspace.layout import safe_file_name, split_asset_key
+from dml.workspace.files import disk_errors, open_inside
+from dml.workspace.layout import safe_file_name
 
 if TYPE_CHECKING:
     from dml.catalog.model import Table
-    from dml.workspace.session import Workplace
+    from dml.workspace.session import WorkspaceSession
 
 TREE_SEPARATOR = "__"
 """Joins the components of a path below a staged directory into one file name: ``a/b/c.png`` becomes ``a__b__c.png``."""
-
-_METHODS = {method.value: method for method in Method}
 
 
 @dataclass(frozen=True)
@@ -55,13 +55,13 @@ class Staging:
     method: Method = Method.SYMLINK
 
 
-def stage(place_of: Workplace, rid: str, table: Table, files: Sequence[Staging]) -> list[AssetRow]:
+def stage(session: WorkspaceSession, rid: str, table: Table, files: Sequence[Staging]) -> list[AssetRow]:
     """Register files as outputs of an execution, all or none, and bring them to their staged places.
 
     The same source under the same name again is no error; its types, metadata and description are replaced.
 
     Args:
-        place_of: Where; its registry is open for writing.
+        session: Where; its registry is open for writing.
         rid: The execution.
         table: The asset table.
         files: The files; their types and metadata have been checked.
@@ -73,18 +73,18 @@ def stage(place_of: Workplace, rid: str, table: Table, files: Sequence[Staging])
         UnsafePathError: A name cannot be a file name.
         RetryableError: The disk is full.
     """
-    row = executions.get_execution(place_of.registry, rid)
+    row = executions.get_execution(session.registry, rid)
     if effective_status(row.status) is ExecutionStatus.ABORTED:
         raise IllegalTransitionError(
             f"{rid} is {shown_status(row.status)}: nothing can be added to it", hint="Create a new execution."
         )
     wanted = [_staged_asset(table, file) for file in files]
-    found = (assets.find_asset(place_of.registry, rid, f"{table.name}/{asset.filename}") for asset in wanted)
+    found = (assets.find_asset(session.registry, rid, f"{table.name}/{asset.filename}") for asset in wanted)
     before = {staged.key: staged for staged in found if staged is not None}
-    with place_of.registry.transaction():
-        rows = assets.stage_assets(place_of.registry, rid, wanted)
+    with session.registry.transaction():
+        rows = assets.stage_assets(session.registry, rid, wanted)
         journal.append(
-            place_of.registry,
+            session.registry,
             "staged",
             f"{len(rows)} file{'s' * (len(rows) != 1)} into {table.name}",
             execution_rid=rid,
@@ -92,17 +92,17 @@ def stage(place_of: Workplace, rid: str, table: Table, files: Sequence[Staging])
         )
     try:
         for staged in rows:
-            _drop_outdated(place_of, before.get(staged.key), staged)
-            ensure_placed(place_of, staged)
-        _write_types(place_of, rid, table, rows)
+            _drop_outdated(session, before.get(staged.key), staged)
+            ensure_placed(session, staged)
+        _write_types(session, rid, table, rows)
     except BaseException as error:
         if isinstance(error, DmlError | OSError):
-            _take_back(place_of, [staged for staged in rows if staged.key not in before])
+            _take_back(session, [staged for staged in rows if staged.key not in before])
         raise
     return rows
 
 
-def unstage(place_of: Workplace, rid: str, key: str) -> AssetRow:
+def unstage(session: WorkspaceSession, rid: str, key: str) -> AssetRow:
     """Forget a staged file that was not uploaded, and remove its copy or link from the workspace; its source stays.
 
     A file that was moved into the workspace is moved back to where it came from.
@@ -111,35 +111,13 @@ def unstage(place_of: Workplace, rid: str, key: str) -> AssetRow:
         NotFoundError: Nothing is staged under this key.
         ConflictError: It is uploaded, or a file that was moved cannot go back.
     """
-    found = assets.find_asset(place_of.registry, rid, key)
+    found = assets.find_asset(session.registry, rid, key)
     if found is not None and found.method == Method.MOVE and found.source is not None and found.status != "uploaded":
-        _move_back(place_of, found)
-    row = assets.unstage_asset(place_of.registry, rid, key)
-    remove_placed(place_of.workspace.root, staged_path(place_of, row))
-    journal.append(place_of.registry, "staged", f"unstaged {key}", execution_rid=rid)
+        _move_back(session, found)
+    row = assets.unstage_asset(session.registry, rid, key)
+    remove_placed(session.workspace.root, staged_path(session, row))
+    journal.append(session.registry, "staged", f"unstaged {key}", execution_rid=rid)
     return row
-
-
-def staged_path(place_of: Workplace, row: AssetRow) -> Path:
-    """Where a staged file lies.
-
-    Raises:
-        UnsafePathError: The registry holds a name that cannot be a path.
-    """
-    table, filename = split_asset_key(row.key)
-    return place_of.workspace.staged_path(row.execution_rid, table, filename)
-
-
-def ensure_placed(place_of: Workplace, row: AssetRow) -> Path:
-    """The staged place of a registered file, its file brought there if that was interrupted; a file still to be
-    written is fine."""
-    path = staged_path(place_of, row)
-    method = _METHODS.get(row.method or "", Method.WRITTEN)
-    if method is Method.WRITTEN or row.source is None:
-        _make_parent(place_of, path)
-    elif not os.path.lexists(path) and (row.status == "pending" or row.status == "failed"):
-        place(place_of.workspace.root, path, Path(row.source), method)
-    return path
 
 
 def tree(directory: Path) -> Iterator[tuple[Path, str]]:
@@ -173,59 +151,21 @@ def tree(directory: Path) -> Iterator[tuple[Path, str]]:
             yield path, joined
 
 
-def check_metadata(table: Table, metadata: Mapping[str, Any]) -> None:
-    """Refuse metadata that the table has no column for.
-
-    Raises:
-        UsageError: A name is no column of the table; those there are are listed.
-    """
-    known = [column.name for column in table.metadata_columns]
-    unknown = sorted(set(metadata) - set(known))
-    if unknown:
-        there = f"Its own columns are {', '.join(known)}." if known else "It has no columns of its own."
-        raise UsageError(f"{table.qualified_name} has no column {safe(', '.join(unknown))}", hint=there)
-
-
-def asset_table(tables: Iterable[Table], name: str) -> Table:
-    """The asset table of a name, ``Table`` or ``schema:Table``.
-
-    Raises:
-        NotFoundError: There is none; the nearest names are in the hint.
-        UsageError: Several schemas have one.
-    """
-    import difflib
-
-    there = [table for table in tables if table.is_asset]
-    found = [table for table in there if name in (table.name, table.qualified_name)]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise UsageError(
-            f"Several schemas have an asset table {safe(name)}",
-            hint=f"Write {' or '.join(t.qualified_name for t in found)}.",
-        )
-    names = [table.name for table in there]
-    near = difflib.get_close_matches(name, names, 3, 0.5) or sorted(names)[:5]
-    raise NotFoundError(
-        f"The catalog has no asset table {safe(name)}", hint=f"Nearest: {', '.join(near)}." if near else ""
-    )
-
-
-def write_types(place_of: Workplace, row: AssetRow) -> None:
+def write_types(session: WorkspaceSession, row: AssetRow) -> None:
     """Append the present types of one staged file to deriva-ml's JSONL file; the last line of a name counts."""
-    _append_types(place_of, row.execution_rid, row.schema, row.asset_table, [row])
+    _append_types(session, row.execution_rid, row.schema, row.asset_table, [row])
 
 
-def _write_types(place_of: Workplace, rid: str, table: Table, rows: Sequence[AssetRow]) -> None:
-    _append_types(place_of, rid, table.schema, table.name, rows)
+def _write_types(session: WorkspaceSession, rid: str, table: Table, rows: Sequence[AssetRow]) -> None:
+    _append_types(session, rid, table.schema, table.name, rows)
 
 
-def _append_types(place_of: Workplace, rid: str, schema: str, table: str, rows: Sequence[AssetRow]) -> None:
+def _append_types(session: WorkspaceSession, rid: str, schema: str, table: str, rows: Sequence[AssetRow]) -> None:
     lines = "".join(json.dumps({row.filename: list(row.asset_types)}, ensure_ascii=False) + "\n" for row in rows)
-    path = place_of.workspace.types_file(rid, schema, table)
+    path = session.workspace.types_file(rid, schema, table)
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
     with disk_errors(path):
-        descriptor = open_inside(place_of.workspace.root, path, flags, make_parents=True)
+        descriptor = open_inside(session.workspace.root, path, flags, make_parents=True)
         try:
             _drop_torn_line(descriptor)
             os.write(descriptor, lines.encode())
@@ -262,21 +202,21 @@ def _staged_asset(table: Table, file: Staging) -> StagedAsset:
     )
 
 
-def _drop_outdated(place_of: Workplace, before: AssetRow | None, row: AssetRow) -> None:
+def _drop_outdated(session: WorkspaceSession, before: AssetRow | None, row: AssetRow) -> None:
     """Remove the staged copy of a source that has changed since, so that the present bytes are copied."""
     if before is not None and row.method in (Method.COPY, Method.LINK) and before.identity != row.identity:
-        remove_placed(place_of.workspace.root, staged_path(place_of, row))
+        remove_placed(session.workspace.root, staged_path(session, row))
 
 
-def _take_back(place_of: Workplace, rows: Sequence[AssetRow]) -> None:
+def _take_back(session: WorkspaceSession, rows: Sequence[AssetRow]) -> None:
     """Forget files that were registered a moment ago and could not be brought to their places."""
     for row in rows:
-        path = staged_path(place_of, row)
+        path = staged_path(session, row)
         if row.method == Method.MOVE and row.source is not None and not Path(row.source).exists() and path.exists():
             continue  # already moved: it stays staged
-        assets.unstage_asset(place_of.registry, row.execution_rid, row.key)
+        assets.unstage_asset(session.registry, row.execution_rid, row.key)
         if row.method in (Method.SYMLINK, Method.COPY, Method.LINK) and _is_ours(path, row):
-            remove_placed(place_of.workspace.root, path)
+            remove_placed(session.workspace.root, path)
 
 
 def _is_ours(path: Path, row: AssetRow) -> bool:
@@ -291,8 +231,8 @@ def _is_ours(path: Path, row: AssetRow) -> bool:
     )
 
 
-def _move_back(place_of: Workplace, row: AssetRow) -> None:
-    path, source = staged_path(place_of, row), Path(row.source or "")
+def _move_back(session: WorkspaceSession, row: AssetRow) -> None:
+    path, source = staged_path(session, row), Path(row.source or "")
     if path.exists() and not source.exists():
         move_out(path, source)
     elif path.exists():
@@ -302,18 +242,13 @@ def _move_back(place_of: Workplace, row: AssetRow) -> None:
         )
 
 
-def _make_parent(place_of: Workplace, path: Path) -> None:
-    with disk_errors(path.parent):
-        make_directory(place_of.workspace.root, path.parent)
-
-
-def require_staged(place_of: Workplace, rid: str, key: str) -> AssetRow:
+def require_staged(session: WorkspaceSession, rid: str, key: str) -> AssetRow:
     """One staged file.
 
     Raises:
         NotFoundError: Nothing is staged under this key.
     """
-    found = assets.find_asset(place_of.registry, rid, key)
+    found = assets.find_asset(session.registry, rid, key)
     if found is None:
         raise NotFoundError(f"{rid} has no staged file {safe(key)}", hint=f"dml exec show {rid}")
     return found

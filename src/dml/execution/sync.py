@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dml.catalog.connection import Catalog
-    from dml.workspace.session import Workplace
+    from dml.workspace.session import WorkspaceSession
 
 CATALOG_STATUS = "catalog_status"
 """Key in an execution's ``extra``: the status that the catalog confirmed last."""
@@ -54,11 +54,11 @@ class Synced:
     problem: DmlError | None = None
 
 
-def push(place: Workplace, rid: str, *, seen: StatusOrMissing = MISSING) -> Synced:
+def push(session: WorkspaceSession, rid: str, *, seen: StatusOrMissing = MISSING) -> Synced:
     """Write the registry's status, detail and durations to the catalog.
 
     Args:
-        place: Where.
+        session: Where.
         rid: The execution.
         seen: The status the catalog is known to hold; looked up when ``MISSING``.
 
@@ -69,51 +69,54 @@ def push(place: Workplace, rid: str, *, seen: StatusOrMissing = MISSING) -> Sync
         ConflictError: The catalog holds a status that contradicts the registry's, or took another one meanwhile; the
             registry has then taken it over where that is allowed.
     """
-    row = executions.get_execution(place.registry, rid)
+    row = executions.get_execution(session.registry, rid)
     if not row.sync_pending or row.mode != "online":
         return Synced(row, done=True)
     try:
         for _ in range(_ATTEMPTS):
-            there = catalog_status(place.catalog, rid) if seen is MISSING else seen
-            if _write(place, row, there):
-                return Synced(executions.get_execution(place.registry, rid), done=True)
+            there = catalog_status(session.catalog, rid) if seen is MISSING else seen
+            if _write(session, row, there):
+                return Synced(executions.get_execution(session.registry, rid), done=True)
             seen = MISSING
     except (RetryableError, AuthError) as error:
-        journal.append(place.registry, "error", f"the catalog was not told {row.status}: {error}", execution_rid=rid)
+        journal.append(session.registry, "error", f"the catalog was not told {row.status}: {error}", execution_rid=rid)
         return Synced(row, done=False, problem=error)
     raise ConflictError(f"The status of {rid} keeps changing in the catalog", hint=f"dml exec show {rid}")
 
 
-def push_detail(place: Workplace, rid: str, message: str) -> Synced:
+def push_detail(session: WorkspaceSession, rid: str, message: str) -> Synced:
     """Record a progress message and tell the catalog; no transition. As ``push`` when it cannot be told."""
-    row = executions.set_detail(place.registry, rid, message)
+    row = executions.set_detail(session.registry, rid, message)
     if row.mode != "online":
         return Synced(row, done=True)
     try:
-        if place.catalog.schema().capabilities.status_detail:
+        if session.catalog.schema().capabilities.status_detail:
             changed = update(
-                place.catalog, EXECUTION, [{"RID": rid, "Status_Detail": row.status_detail}], columns=["Status_Detail"]
+                session.catalog,
+                EXECUTION,
+                [{"RID": rid, "Status_Detail": row.status_detail}],
+                columns=["Status_Detail"],
             )
             if not changed:
                 raise NotFoundError(f"The catalog has no execution {rid}", hint=f"dml exec resume {rid}")
     except (RetryableError, AuthError) as error:
         return Synced(row, done=False, problem=error)
     if row.extra.get(CATALOG_STATUS, row.status) == row.status:
-        executions.set_sync_pending(place.registry, rid, False, if_status=row.status)
-    return Synced(executions.get_execution(place.registry, rid), done=True)
+        executions.set_sync_pending(session.registry, rid, False, if_status=row.status)
+    return Synced(executions.get_execution(session.registry, rid), done=True)
 
 
-def push_all(place: Workplace, *, but: Sequence[str] = ()) -> list[tuple[str, DmlError]]:
+def push_all(session: WorkspaceSession, *, but: Sequence[str] = ()) -> list[tuple[str, DmlError]]:
     """Push every status that the catalog has not been told; says which ones could not be, and why.
 
     Costs nothing when there are none.
     """
     problems: list[tuple[str, DmlError]] = []
-    for row in executions.list_executions(place.registry, sync_pending=True):
-        if row.rid in but or row.mode != "online" or creation_unfinished(place, row.rid):
+    for row in executions.list_executions(session.registry, sync_pending=True):
+        if row.rid in but or row.mode != "online" or creation_unfinished(session, row.rid):
             continue
         try:
-            result = push(place, row.rid)
+            result = push(session, row.rid)
         except DmlError as error:
             problems.append((row.rid, error))
             continue
@@ -128,27 +131,27 @@ def catalog_status(catalog: Catalog, rid: str) -> StatusOrMissing:
     return rows[0]["Status"] if rows else MISSING
 
 
-def creation_unfinished(place: Workplace, rid: str) -> bool:
+def creation_unfinished(session: WorkspaceSession, rid: str) -> bool:
     """Whether the catalog has not confirmed the execution's row yet."""
-    return bool(intents.find_intents(place.registry, kind=CREATION, execution_rid=rid, unfinished=True))
+    return bool(intents.find_intents(session.registry, kind=CREATION, execution_rid=rid, unfinished=True))
 
 
-def adopt(place: Workplace, row: ExecutionRow, status: str, *, reason: str) -> ExecutionRow:
+def adopt(session: WorkspaceSession, row: ExecutionRow, status: str, *, reason: str) -> ExecutionRow:
     """Let the registry take over the catalog's status; staged files and features stay as they are."""
-    with place.registry.transaction():
+    with session.registry.transaction():
         change = executions.compare_and_set_status(
-            place.registry, row.rid, row.status, status, sync_pending=False, extra={CATALOG_STATUS: status}
+            session.registry, row.rid, row.status, status, sync_pending=False, extra={CATALOG_STATUS: status}
         )
         if change.won:
-            journal.append(place.registry, "note", reason, execution_rid=row.rid)
+            journal.append(session.registry, "note", reason, execution_rid=row.rid)
     return change.row
 
 
-def confirm(place: Workplace, row: ExecutionRow) -> None:
+def confirm(session: WorkspaceSession, row: ExecutionRow) -> None:
     """Record that the catalog holds the registry's status; a newer status keeps its mark."""
-    with place.registry.transaction():
-        executions.set_sync_pending(place.registry, row.rid, False, if_status=row.status)
-        executions.update_execution(place.registry, row.rid, extra={CATALOG_STATUS: row.status})
+    with session.registry.transaction():
+        executions.set_sync_pending(session.registry, row.rid, False, if_status=row.status)
+        executions.update_execution(session.registry, row.rid, extra={CATALOG_STATUS: row.status})
 
 
 def catalog_values(catalog: Catalog, row: ExecutionRow) -> dict[str, Any]:
@@ -167,28 +170,30 @@ def catalog_values(catalog: Catalog, row: ExecutionRow) -> dict[str, Any]:
     return values
 
 
-def _write(place: Workplace, row: ExecutionRow, there: StatusOrMissing) -> bool:
+def _write(session: WorkspaceSession, row: ExecutionRow, there: StatusOrMissing) -> bool:
     """Write over the status that the catalog holds; False when it held another by then."""
     decision = reconcile(row.status, there, sync_pending=True)
     if decision.outcome not in (Outcome.PUSH, Outcome.NOTHING):
-        raise _contradiction(place, row, there, decision)
+        raise _contradiction(session, row, there, decision)
     assert there is None or isinstance(there, str)  # noqa: S101 - a missing row is never pushed
     done = compare_and_set(
-        place.catalog, EXECUTION, row.rid, "Status", there, row.status, catalog_values(place.catalog, row)
+        session.catalog, EXECUTION, row.rid, "Status", there, row.status, catalog_values(session.catalog, row)
     )
     if done:
-        confirm(place, row)
+        confirm(session, row)
     return done
 
 
-def _contradiction(place: Workplace, row: ExecutionRow, there: StatusOrMissing, decision: Reconciliation) -> DmlError:
+def _contradiction(
+    session: WorkspaceSession, row: ExecutionRow, there: StatusOrMissing, decision: Reconciliation
+) -> DmlError:
     if there is MISSING:
         return NotFoundError(
             f"The catalog has no execution {row.rid}. {decision.reason}", hint=f"dml exec resume {row.rid}"
         )
     shown = shown_status(there) if there is None or isinstance(there, str) else "?"
     if decision.outcome in (Outcome.ADOPT, Outcome.ADOPT_AND_KEEP) and decision.status is not None:
-        adopt(place, row, decision.status, reason=decision.reason)
+        adopt(session, row, decision.status, reason=decision.reason)
         return ConflictError(f"{row.rid} is {shown} in the catalog. {decision.reason}", hint=f"dml exec show {row.rid}")
     return ConflictError(
         f"{row.rid} is {shown_status(row.status)} here and {shown} in the catalog. {decision.reason}",

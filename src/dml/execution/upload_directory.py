@@ -15,11 +15,11 @@ from dml.execution.outputs import find_table
 from dml.execution.staging import Staging, stage, tree
 from dml.safe_text import safe
 from dml.upload.batch import collect
-from dml.upload.observer import Watch
+from dml.upload.observer import UploadObserver
 from dml.workspace.locks import execution_lock
 
 if TYPE_CHECKING:
-    from dml.workspace.session import Workplace
+    from dml.workspace.session import WorkspaceSession
 
 __all__ = ["FileUploadState", "UploadState", "upload_directory"]
 
@@ -47,7 +47,7 @@ class FileUploadState:
     result: str
 
 
-def upload_directory(place: Workplace, rid: str, directory: Path) -> dict[Path, FileUploadState] | None:
+def upload_directory(session: WorkspaceSession, rid: str, directory: Path) -> dict[Path, FileUploadState] | None:
     """Stage the files of a directory, by table, and bring them to the catalog; see ``Execution.upload_assets``."""
     if not directory.is_dir():
         raise NotFoundError(f"There is no directory {safe(directory)}")
@@ -59,17 +59,17 @@ def upload_directory(place: Workplace, rid: str, directory: Path) -> dict[Path, 
         )
     planned = []
     for folder in sorted(path for path in directory.iterdir() if path.is_dir()):
-        table = find_table(place, folder.name)
-        types = required_terms.available(place.catalog, required_terms.ASSET_TYPE, [table.name])
+        table = find_table(session, folder.name)
+        types = required_terms.available(session.catalog, required_terms.ASSET_TYPE, [table.name])
         planned.append((table, [Staging(path, name, types, method=Method.SYMLINK) for path, name in tree(folder)]))
     sources: dict[str, Path] = {}
     for table, files in planned:
-        rows = stage(place, rid, table, files) if files else []
+        rows = stage(session, rid, table, files) if files else []
         sources |= {row.key: file.source for row, file in zip(rows, files, strict=True) if file.source is not None}
     if not sources:
         return None
-    with execution_lock(place.registry, rid):
-        report = bring_files(place, rid, collect(place, rid, keys=list(sources)), CommitOptions(), Watch())
+    with execution_lock(session.registry, rid):
+        report = bring_files(session, rid, collect(session, rid, keys=list(sources)), CommitOptions(), UploadObserver())
     return {
         sources[asset.key]: FileUploadState(
             UploadState.shared if asset.shared else UploadState.success,

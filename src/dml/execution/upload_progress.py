@@ -14,7 +14,7 @@ from dml.workspace.waits import Waiting, list_waits
 
 if TYPE_CHECKING:
     from dml.workspace.executions import ExecutionRow
-    from dml.workspace.session import Workplace
+    from dml.workspace.session import WorkspaceSession
 
 __all__ = ["UploadUnderWay", "uploads_under_way"]
 
@@ -73,18 +73,18 @@ class UploadUnderWay:
         }
 
 
-def uploads_under_way(place: Workplace, rows: Iterable[ExecutionRow]) -> dict[str, UploadUnderWay]:
+def uploads_under_way(session: WorkspaceSession, rows: Iterable[ExecutionRow]) -> dict[str, UploadUnderWay]:
     """The commits under way among these executions, by RID, in three queries and a look at each lock."""
     locks = {
-        row.rid: lock_state(place.workspace, row.rid, place.registry)
+        row.rid: lock_state(session.workspace, row.rid, session.registry)
         for row in rows
         if effective_status(row.status) is ExecutionStatus.PENDING_UPLOAD
     }
     rids = [rid for rid, lock in locks.items() if lock.locked]
     if not rids:
         return {}
-    waiting = list_waits(place.registry)
+    waiting = list_waits(session.registry)
     files: dict[str, list[StagedFile]] = {rid: [] for rid in rids}
-    for file in list_staged(place.registry, rids):
+    for file in list_staged(session.registry, rids):
         files[file.execution_rid].append(file)
     return {rid: UploadUnderWay(rid, locks[rid].holder, tuple(files[rid]), waiting.get(rid)) for rid in rids}

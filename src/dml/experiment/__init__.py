@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from dml.execution.workflow import Workflow
     from dml.experiment.base_config import BaseConfig, DerivaBaseConfig, base_defaults
     from dml.experiment.catalog_config import DerivaMLConfig
+    from dml.experiment.config_modules import load_configs
     from dml.experiment.described_list import DescribedList, with_description
     from dml.experiment.input_specs import AssetRID, AssetSpecConfig, DatasetSpecConfig, LocalFileConfig
-    from dml.experiment.load_configs import load_configs
     from dml.experiment.model_config import create_model_config
     from dml.experiment.model_protocol import DerivaMLModel
     from dml.experiment.model_run import reset_multirun_state, run_model
@@ -49,7 +49,7 @@ HOMES = {
     "get_multirun_config": "dml.experiment.multirun_configs",
     "get_notebook_configuration": "dml.experiment.notebook_configs",
     "list_multirun_configs": "dml.experiment.multirun_configs",
-    "load_configs": "dml.experiment.load_configs",
+    "load_configs": "dml.experiment.config_modules",
     "multirun_config": "dml.experiment.multirun_configs",
     "notebook_config": "dml.experiment.notebook_configs",
     "reset_multirun_state": "dml.experiment.model_run",

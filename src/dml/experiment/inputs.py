@@ -7,55 +7,21 @@ entries are specifications, bare RIDs or local files. Nothing is validated here:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["InputAsset", "InputDataset", "InputFile", "assets_of", "datasets_of", "description_of_list"]
+from dml.execution.requested_inputs import RequestedAsset, RequestedDataset, RequestedFile
+
+__all__ = ["assets_of", "datasets_of", "description_of_list"]
 
 
-@dataclass(frozen=True)
-class InputDataset:
-    """A dataset as it is named.
-
-    Attributes:
-        rid: Its RID, as written.
-        version: Its version as text; None when none is named.
-        materialize: Whether its files are wanted.
-        excluded: Tables that are left out.
-    """
-
-    rid: str
-    version: str | None = None
-    materialize: bool = True
-    excluded: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        return f"{self.rid}@{self.version}" if self.version else self.rid
-
-
-@dataclass(frozen=True)
-class InputAsset:
-    """An asset as it is named."""
-
-    rid: str
-    cache: bool = False
-
-
-@dataclass(frozen=True)
-class InputFile:
-    """A file of this machine, as it is named."""
-
-    path: str
-
-
-def datasets_of(node: Any) -> list[InputDataset]:
+def datasets_of(node: Any) -> list[RequestedDataset]:
     """The datasets of the group ``datasets``."""
     found = []
     for item in _items(node):
         if isinstance(item, Mapping) and "rid" in item:
             excluded = item.get("exclude_tables") or ()
             found.append(
-                InputDataset(
+                RequestedDataset(
                     str(item["rid"]).strip(),
                     _version(item.get("version")),
                     bool(item.get("materialize", True)),
@@ -64,21 +30,21 @@ def datasets_of(node: Any) -> list[InputDataset]:
             )
         else:
             rid, _, version = str(item).strip().partition("@")
-            found.append(InputDataset(rid, version or None))
+            found.append(RequestedDataset(rid, version or None))
     return found
 
 
-def assets_of(node: Any) -> list[InputAsset | InputFile]:
+def assets_of(node: Any) -> list[RequestedAsset | RequestedFile]:
     """The assets and local files of the group ``assets``."""
-    found: list[InputAsset | InputFile] = []
+    found: list[RequestedAsset | RequestedFile] = []
     for item in _items(node):
         if isinstance(item, Mapping) and "rid" in item:
-            found.append(InputAsset(str(item["rid"]).strip(), bool(item.get("cache"))))
+            found.append(RequestedAsset(str(item["rid"]).strip(), bool(item.get("cache"))))
         elif isinstance(item, Mapping) and "path" in item:
-            found.append(InputFile(str(item["path"])))
+            found.append(RequestedFile(str(item["path"])))
         else:
             rid, _, word = str(item).strip().partition(":")
-            found.append(InputAsset(rid, word == "cache"))
+            found.append(RequestedAsset(rid, word == "cache"))
     return found
 
 

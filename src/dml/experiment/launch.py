@@ -39,7 +39,7 @@ SAVED = "DERIVA_ML_SAVE_EXECUTION_RID"
 """Environment variable of deriva-ml: the file in which a run writes which execution it is."""
 
 
-Watch = Callable[[Path], AbstractContextManager[object]]
+UploadObserver = Callable[[Path], AbstractContextManager[object]]
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class JobRequest:
     flags: Sequence[str] = ()
     allow_dirty: bool = False
     shows: bool = False
-    watch: Watch | None = None
+    watch: UploadObserver | None = None
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ class NotebookRequest:
     log_output: bool = False
     inspect: bool = False
     allow_dirty: bool = False
-    watch: Watch | None = None
+    watch: UploadObserver | None = None
 
 
 def hydra_places(workspace: Path, now: datetime) -> list[str]:

@@ -13,7 +13,7 @@ from dml.workspace.scratch import Scratch, scratch_below
 
 if TYPE_CHECKING:
     from dml.experiment.composition import Composition
-    from dml.experiment.launch import Watch
+    from dml.experiment.launch import UploadObserver
     from dml.experiment.project import Project
 
 __all__ = ["run_their_notebook", "run_theirs"]
@@ -25,7 +25,7 @@ def run_theirs(
     *,
     allow_dirty: bool = False,
     shows: bool = False,
-    watch: Watch | None = None,
+    watch: UploadObserver | None = None,
 ) -> Launched:
     """Run a project written for deriva-ml by ``deriva-ml-run``.
 
@@ -59,7 +59,7 @@ def run_their_notebook(
     *,
     allow_dirty: bool = False,
     shows: bool = False,
-    watch: Watch | None = None,
+    watch: UploadObserver | None = None,
 ) -> Launched:
     """Run a notebook of a project written for deriva-ml by ``deriva-ml-run-notebook``.
 

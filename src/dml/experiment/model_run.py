@@ -106,7 +106,7 @@ def run_model(
         options = dataclasses.replace(options, chunk_size=int(upload_chunk_size))
     report = execution.commit_output_assets(options=options)
     _say(f"{execution.execution_rid} {execution.status}: {_counted(report.total_uploaded, 'file')} committed")
-    ml.place.close()
+    ml.session.close()
     return returned
 
 
@@ -124,7 +124,7 @@ def _tried(ml: Any, configuration: Any, function: Callable[..., Any]) -> Any:
             return None
         returned = function(ml_instance=ml, execution=execution, dry_run=True)
     rid = execution.execution_rid
-    staged = pending_work(execution.place.registry, [rid]).get(rid, Pending())
+    staged = pending_work(execution.session.registry, [rid]).get(rid, Pending())
     files, features = _counted(staged.files, "file"), _counted(staged.features, "feature value")
     _say(f"dry run: the model ended; it would have committed {files} and {features}. Nothing was written.")
     return returned
@@ -145,7 +145,7 @@ def _remember(ml: Any, rid: str, returned: Any) -> None:
     from dml.experiment.sweep_record import RETURNED
     from dml.workspace.executions import update_execution
 
-    update_execution(ml.place.registry, rid, extra={RETURNED: returned})
+    update_execution(ml.session.registry, rid, extra={RETURNED: returned})
 
 
 def takes_dry_run(function: Callable[..., Any]) -> bool:

@@ -81,7 +81,7 @@ def compose_notebook(name: str, overrides: Sequence[str] = (), *, config_package
     Raises:
         NotFoundError: There is no such configuration.
     """
-    from dml.experiment.load_configs import load_configs
+    from dml.experiment.config_modules import load_configs
 
     if config_package is not None:
         load_configs(config_package)

@@ -73,19 +73,19 @@ def _finish(saved: dict[str, Any], executed: Path, error: str | None) -> int:
     ml = DerivaML(
         saved["hostname"], saved["catalog_id"], working_dir=saved["working_dir"], cache_dir=saved["cache_dir"]
     )
-    execution = Execution(ml.place, saved["execution_rid"])
+    execution = Execution(ml.session, saved["execution_rid"])
     for path in (executed, _markdown(executed)):
         if path is not None:
             execution.asset_file_path("Execution_Asset", path, asset_types=_TYPE, copy_file=True)
     if error is not None:
         execution.update_status(ExecutionStatus.FAILED, error=error)
         sys.stderr.write(f"error: {error}\n")
-        ml.place.close()
+        ml.session.close()
         return 1
     if execution.status == ExecutionStatus.RUNNING:
         execution.execution_stop()
     execution.commit_output_assets()
-    ml.place.close()
+    ml.session.close()
     return 0
 
 

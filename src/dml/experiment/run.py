@@ -15,13 +15,13 @@ from dml.experiment.launch import (
     Launched,
     NotebookRequest,
     SweepPlace,
-    Watch,
+    UploadObserver,
     hydra_places,
     run_dml_project,
     run_notebook_file,
 )
 from dml.experiment.launch_deriva_ml import run_their_notebook, run_theirs
-from dml.experiment.run_monitor import Following, Watcher
+from dml.experiment.run_monitor import RunMonitor, Watcher
 from dml.experiment.sweep_end import JobState
 
 if TYPE_CHECKING:
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     from dml.experiment.sweep import Sweep
     from dml.target import Target
 
-__all__ = ["Outcome", "Site", "is_dry_run", "resume", "run", "run_notebook", "show", "status_of"]
+__all__ = ["Outcome", "RunContext", "is_dry_run", "resume", "run", "run_notebook", "show", "status_of"]
 
 
 @dataclass(frozen=True)
-class Site:
+class RunContext:
     """Where a run works.
 
     Attributes:
@@ -52,11 +52,11 @@ class Site:
     allow_dirty: bool = False
     watcher: Watcher | None = None
 
-    def watch(self, parent: str | None = None, jobs: int = 0) -> Watch | None:
+    def watch(self, parent: str | None = None, jobs: int = 0) -> UploadObserver | None:
         """What follows the project's process for the watcher; of a sweep with its parent and how many jobs will run."""
         if self.watcher is None:
             return None
-        return partial(Following, self.watcher, self.target, self.workspace, parent=parent, jobs=jobs)
+        return partial(RunMonitor, self.watcher, self.target, self.workspace, parent=parent, jobs=jobs)
 
     def open(self) -> DerivaML:
         """The Python API there."""
@@ -112,7 +112,7 @@ def show(composition: Composition, flags: Sequence[str]) -> int:
     return run_dml_project(composition.project, composition.request.config_name, request).code
 
 
-def run(composition: Composition, site: Site) -> Outcome:
+def run(composition: Composition, site: RunContext) -> Outcome:
     """Run what was composed. Writes registry, workspace and catalog; a dry run writes no catalog.
 
     Args:
@@ -139,7 +139,9 @@ def run(composition: Composition, site: Site) -> Outcome:
     return _run_sweep(composition, site, places)
 
 
-def run_notebook(composition: Composition, site: Site, notebook: NotebookRequest, words: Sequence[str] = ()) -> Outcome:
+def run_notebook(
+    composition: Composition, site: RunContext, notebook: NotebookRequest, words: Sequence[str] = ()
+) -> Outcome:
     """Run a notebook. Writes registry, workspace and catalog; a dry run writes no catalog.
 
     Args:
@@ -163,7 +165,7 @@ def run_notebook(composition: Composition, site: Site, notebook: NotebookRequest
     return Outcome(launched.code, rid, status=status_of(site, rid), dry_run=is_dry_run(composition))
 
 
-def resume(composition: Composition, site: Site, parent: str) -> Outcome:
+def resume(composition: Composition, site: RunContext, parent: str) -> Outcome:
     """Run the jobs of a sweep that are not done, and end its parent.
 
     Args:
@@ -181,7 +183,7 @@ def resume(composition: Composition, site: Site, parent: str) -> Outcome:
 
     ml = site.open()
     try:
-        with execution_lock(ml.place.registry, parent):
+        with execution_lock(ml.session.registry, parent):
             sweep = resume_sweep(ml, parent)
             record, left = sweep.record, jobs_left(sweep)
             code = 0
@@ -200,10 +202,10 @@ def resume(composition: Composition, site: Site, parent: str) -> Outcome:
             went_well, states = end_sweep(sweep)
         return Outcome(code or int(not went_well), parent=parent, status=sweep.parent.status, jobs=tuple(states))
     finally:
-        ml.place.close()
+        ml.session.close()
 
 
-def _run_sweep(composition: Composition, site: Site, places: Sequence[str]) -> Outcome:
+def _run_sweep(composition: Composition, site: RunContext, places: Sequence[str]) -> Outcome:
     from dml.experiment.sweep import begin_sweep, end_sweep, parent_configuration
 
     ml = site.open()
@@ -219,11 +221,11 @@ def _run_sweep(composition: Composition, site: Site, places: Sequence[str]) -> O
         code = _run_jobs(composition, site, places, SweepPlace(site.target, site.workspace, rid)).code
     finally:
         went_well, states = end_sweep(sweep)
-        ml.place.close()
+        ml.session.close()
     return Outcome(code or int(not went_well), parent=rid, status=status_of(site, rid), jobs=tuple(states))
 
 
-def _run_jobs(composition: Composition, site: Site, places: Sequence[str], sweep: SweepPlace | None) -> Launched:
+def _run_jobs(composition: Composition, site: RunContext, places: Sequence[str], sweep: SweepPlace | None) -> Launched:
     known = composition.has_hydras_sweeper
     request = JobRequest(
         overrides=() if known else composition.overrides,
@@ -237,16 +239,16 @@ def _run_jobs(composition: Composition, site: Site, places: Sequence[str], sweep
     return run_dml_project(composition.project, composition.request.config_name, request)
 
 
-def made_since(site: Site, began: datetime) -> str | None:
+def made_since(site: RunContext, began: datetime) -> str | None:
     """The execution that this workspace got since; None when it got none or several.
 
     A runner of deriva-ml does not always say which one it made.
     """
     from dml.workspace.executions import list_executions
-    from dml.workspace.session import Workplace
+    from dml.workspace.session import WorkspaceSession
 
-    with Workplace.reading(site.target, site.workspace) as place:
-        made = [row.rid for row in list_executions(place.registry, since=began) if (row.created_at or began) >= began]
+    with WorkspaceSession.reading(site.target, site.workspace) as session:
+        made = [row.rid for row in list_executions(session.registry, since=began) if (row.created_at or began) >= began]
     return made[0] if len(made) == 1 else None
 
 
@@ -273,13 +275,13 @@ def _workflow(node: Any, composition: Composition, *, allow_dirty: bool) -> Work
     )
 
 
-def status_of(site: Site, rid: str | None) -> str | None:
+def status_of(site: RunContext, rid: str | None) -> str | None:
     """The status of an execution, as the registry has it; None when it knows none."""
     if rid is None:
         return None
     from dml.workspace.executions import find_execution
-    from dml.workspace.session import Workplace
+    from dml.workspace.session import WorkspaceSession
 
-    with Workplace.reading(site.target, site.workspace) as place:
-        row = find_execution(place.registry, rid)
+    with WorkspaceSession.reading(site.target, site.workspace) as session:
+        row = find_execution(session.registry, rid)
         return None if row is None else row.status

@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the request file says."""
     from hydra_zen import store
 
-    from dml.experiment.load_configs import load_configs
+    from dml.experiment.config_modules import load_configs
 
     path = (sys.argv[1:] if arguments is None else list(arguments))[0]
     request = json.loads(Path(path).read_text(encoding="utf-8"))

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from dml.target import Target
     from dml.workspace.executions import ExecutionRow
-    from dml.workspace.session import Workplace
+    from dml.workspace.session import WorkspaceSession
 
-__all__ = ["Following", "RunView", "Watcher", "saved_rid"]
+__all__ = ["RunMonitor", "RunView", "Watcher", "saved_rid"]
 
 INTERVAL: Final = 1.0
 """Seconds between two looks."""
@@ -73,7 +73,7 @@ class Watcher(Protocol):
         """It has ended."""
 
 
-class Following:
+class RunMonitor:
     """A context manager around the project's process that tells a watcher every second how far it is.
 
     Args:
@@ -108,7 +108,7 @@ class Following:
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="dml-following", daemon=True)
 
-    def __enter__(self) -> Following:
+    def __enter__(self) -> RunMonitor:
         self._thread.start()
         return self
 
@@ -130,14 +130,14 @@ class Following:
 
     def _look(self) -> RunView:
         from dml.execution.upload_progress import uploads_under_way
-        from dml.workspace.session import Workplace
+        from dml.workspace.session import WorkspaceSession
 
-        with Workplace.reading(*self._where) as place:
-            rows = self._rows(place)
+        with WorkspaceSession.reading(*self._where) as session:
+            rows = self._rows(session)
             if not rows:
                 return self._view
             latest = max(rows, key=lambda row: (not _is_over(row), row.created_at or self._since, row.rid))
-            uploads = uploads_under_way(place, rows)
+            uploads = uploads_under_way(session, rows)
         return replace(
             self._view,
             rid=latest.rid,
@@ -151,16 +151,16 @@ class Following:
             bytes_sent=sum(upload.bytes_sent for upload in uploads.values()),
         )
 
-    def _rows(self, place: Workplace) -> list[ExecutionRow]:
+    def _rows(self, session: WorkspaceSession) -> list[ExecutionRow]:
         """The execution of a single run, or the jobs of a sweep that this run began."""
         from dml.execution.creation import NESTED_IN
         from dml.workspace.executions import find_execution, list_executions
 
         if self._view.parent is not None:
-            begun = list_executions(place.registry, since=self._since)
+            begun = list_executions(session.registry, since=self._since)
             return [row for row in begun if row.extra.get(NESTED_IN) == self._view.parent]
         rid = saved_rid(self._saved)
-        row = None if rid is None else find_execution(place.registry, rid)
+        row = None if rid is None else find_execution(session.registry, rid)
         return [] if row is None else [row]
 
 

@@ -49,7 +49,7 @@ class Sweep:
     @property
     def record(self) -> SweepRecord:
         """What is remembered now: other processes add to it."""
-        found = read_record(self.parent.place.registry, self.parent.execution_rid)
+        found = read_record(self.parent.session.registry, self.parent.execution_rid)
         assert found is not None  # noqa: S101 - both ways to a sweep have it written or read
         return found
 
@@ -77,7 +77,7 @@ def begin_sweep(
         complete=knows_jobs,
         allow_dirty=allow_dirty,
     )
-    write_record(ml.place.registry, parent.execution_rid, record)
+    write_record(ml.session.registry, parent.execution_rid, record)
     path = parent.asset_file_path("Execution_Metadata", _FILE, "Hydra_Config", description="Jobs of the sweep")
     _write(path, record)
     parent.execution_start()
@@ -96,7 +96,7 @@ def resume_sweep(ml: DerivaML, rid: str) -> Sweep:
         ConflictError: It is no sweep of ``dml run``.
         LockedError: The sweep, or one of its jobs, is still running.
     """
-    record = read_record(ml.place.registry, rid)
+    record = read_record(ml.session.registry, rid)
     if record is None:
         raise ConflictError(
             f"{rid} is no sweep that `dml run` began",
@@ -114,19 +114,19 @@ def resume_sweep(ml: DerivaML, rid: str) -> Sweep:
     for state in states:
         if state.rid is not None and not state.done:
             _recover(ml, state.rid)
-    staged = parent.place.workspace.staged_path(rid, "Execution_Metadata", _FILE)
+    staged = parent.session.workspace.staged_path(rid, "Execution_Metadata", _FILE)
     return Sweep(parent, staged if parent.status != S.UPLOADED and staged.exists() else None)
 
 
 def jobs_left(sweep: Sweep) -> list[int]:
     """The places of the jobs that are known and not uploaded."""
-    states = job_states(sweep.parent.place.catalog, sweep.parent.execution_rid, len(sweep.record.jobs))
+    states = job_states(sweep.parent.session.catalog, sweep.parent.execution_rid, len(sweep.record.jobs))
     return [state.sequence for state in states if state.sequence is not None and not state.done]
 
 
 def returned_by(sweep: Sweep) -> dict[int, Any]:
     """What the models of the jobs that are uploaded returned, by place; None where that was no number."""
-    place, rid = sweep.parent.place, sweep.parent.execution_rid
+    place, rid = sweep.parent.session, sweep.parent.execution_rid
     found: dict[int, Any] = {}
     for state in job_states(place.catalog, rid):
         if state.done and state.rid is not None and state.sequence is not None:
@@ -149,7 +149,7 @@ def _write(path: Path, record: SweepRecord) -> None:
 
 def _finish_creations(ml: DerivaML, parent: str) -> None:
     """Finish the creation of jobs that were killed amid it, their nesting with it. Writes registry and catalog."""
-    place = ml.place
+    place = ml.session
     for row in executions.list_executions(place.registry):
         if row.extra.get(creation.NESTED_IN) != parent or not sync.creation_unfinished(place, row.rid):
             continue
@@ -161,20 +161,20 @@ def _finish_creations(ml: DerivaML, parent: str) -> None:
 
 def _recover(ml: DerivaML, rid: str) -> None:
     """Mark a job whose process is dead as Failed, give up one that never began, commit one that ended otherwise."""
-    row = executions.find_execution(ml.place.registry, rid)
+    row = executions.find_execution(ml.session.registry, rid)
     if row is None:
         return
     status = effective_status(row.status)
     if status is S.RUNNING:
-        lifecycle.fail(ml.place, rid, "its process ended without a word")
+        lifecycle.fail(ml.session, rid, "its process ended without a word")
     elif status is S.CREATED:
-        lifecycle.abort(ml.place, rid, "its process ended before it began; the sweep runs the job again")
+        lifecycle.abort(ml.session, rid, "its process ended before it began; the sweep runs the job again")
     elif status in (S.STOPPED, S.PENDING_UPLOAD):
-        commit(ml.place, rid)
+        commit(ml.session, rid)
 
 
 def _refuse_running(ml: DerivaML, rid: str, what: str) -> None:
-    found = liveness.liveness_of(ml.place.registry, rid)
+    found = liveness.liveness_of(ml.session.registry, rid)
     if found is not None and found.state != "dead" and not lifecycle.runs_here(found):
         raise LockedError(
             f"{what} ({rid}) is being run by {found.process.describe()}", hint="Let it end, or end it; then resume."

@@ -92,7 +92,7 @@ def end_parent(
     Returns:
         Whether all are done, and how each job stands.
     """
-    states = job_states(parent.place.catalog, parent.execution_rid, job_count)
+    states = job_states(parent.session.catalog, parent.execution_rid, job_count)
     left = [state for state in states if not state.done]
     status = effective_status(parent.status)
     if not left and states and complete:
@@ -110,7 +110,7 @@ def end_parent(
 def _say_again(parent: Execution, message: str) -> None:
     from dml.execution import lifecycle
 
-    lifecycle.fail(parent.place, parent.execution_rid, message)
+    lifecycle.fail(parent.session, parent.execution_rid, message)
 
 
 def failure_message(left: Sequence[JobState], total: int, *, complete: bool = True) -> str:

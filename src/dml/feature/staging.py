@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dml.catalog.connection import Catalog
     from dml.catalog.model import Column
     from dml.catalog.schema import Feature, Schema
-    from dml.workspace.session import Workplace
+    from dml.workspace.session import WorkspaceSession
 
 __all__ = ["add_features", "check_records", "find_feature", "stage_records"]
 
@@ -45,7 +45,7 @@ def find_feature(schema: Schema, target: str, name: str) -> Feature:
     raise NotFoundError(f"{safe(target)} has no feature {safe(name)}", hint=f"There are: {there}." if there else "")
 
 
-def add_features(place: Workplace, rid: str, records: Iterable[Any]) -> int:
+def add_features(session: WorkspaceSession, rid: str, records: Iterable[Any]) -> int:
     """Stage instances of one ``feature_record_class``; all or none. Writes the registry.
 
     Returns:
@@ -64,20 +64,20 @@ def add_features(place: Workplace, rid: str, records: Iterable[Any]) -> int:
             "add_features takes records of one feature", hint="Make them with lookup_feature(…).feature_record_class()."
         )
     feature = cast("Feature", kinds.pop())
-    return stage_records(place, rid, feature, [_as_mapping(record) for record in given])
+    return stage_records(session, rid, feature, [_as_mapping(record) for record in given])
 
 
-def stage_records(place: Workplace, rid: str, feature: Feature, records: Sequence[Mapping[str, Any]]) -> int:
+def stage_records(session: WorkspaceSession, rid: str, feature: Feature, records: Sequence[Mapping[str, Any]]) -> int:
     """Stage values of a feature given as mappings of column to value; all or none. Writes the registry.
 
     Raises:
         UsageError: A column is unknown or lacks a value, or a value does not fit it; the record is told by its number.
         NotFoundError: A value is no term of its vocabulary, or the workspace knows no such execution.
     """
-    executions.get_execution(place.registry, rid)
-    checked = check_records(place.catalog, feature, records, rid)
+    executions.get_execution(session.registry, rid)
+    checked = check_records(session.catalog, feature, records, rid)
     features.stage_features(
-        place.registry,
+        session.registry,
         rid,
         feature_table=f"{feature.table.schema}.{feature.table.name}",
         feature_name=feature.name,

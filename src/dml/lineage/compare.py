@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from dml.catalog.concurrency import gather
 from dml.catalog.rows import validate_rid
 from dml.errors import UsageError
-from dml.lineage.edge_store import Facts
+from dml.lineage.edge_store import EdgeStore
 from dml.lineage.execution_details import executions_of
 from dml.lineage.fetch_edges import Reader
 from dml.lineage.graph import Condition, Execution, natural
@@ -109,7 +109,9 @@ def compare_executions(catalog: Catalog, rids: Sequence[str]) -> Compared:
     return Compared(runs, tuple(_aspects(runs)))
 
 
-def _run(facts: Facts, row: Execution, steps: Sequence[Mapping[str, float]], *, consumed_versions: bool) -> ComparedRun:
+def _run(
+    facts: EdgeStore, row: Execution, steps: Sequence[Mapping[str, float]], *, consumed_versions: bool
+) -> ComparedRun:
     datasets = []
     for use in facts.uses.get(row.rid, ()):
         if not facts.is_output(use, consumed_versions=consumed_versions):

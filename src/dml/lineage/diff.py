@@ -55,7 +55,7 @@ class HistoryDiff:
 
 
 _ORDER = ("step", "code", "data", "configuration", "status")
-Facts = Mapping[tuple[str, str], frozenset[str]]
+EdgeStore = Mapping[tuple[str, str], frozenset[str]]
 
 
 def compare_histories(left: LineageResult, right: LineageResult) -> HistoryDiff:
@@ -82,7 +82,7 @@ def _in_order(keys: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(keys, key=natural))
 
 
-def _facts(graph: Graph, root: str) -> Facts:
+def _facts(graph: Graph, root: str) -> EdgeStore:
     """What a history says, by kind and name; a set, since a step may occur several times."""
     found: dict[tuple[str, str], set[str]] = defaultdict(set)
     for node in graph.nodes.values():

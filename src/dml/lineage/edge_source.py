@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from typing import Protocol
 
-from dml.lineage.edge_store import Facts, Makers
+from dml.lineage.edge_store import EdgeStore, Makers
 from dml.lineage.fetch_edges import Reader
 from dml.lineage.graph import Asset, DatasetState
 
@@ -22,7 +22,7 @@ __all__ = ["LevelSource", "Source", "WholeSource"]
 class Source(Protocol):
     """Where a walk learns what it needs next; each call makes the facts hold it."""
 
-    facts: Facts
+    facts: EdgeStore
 
     def inputs(self, executions: Sequence[str]) -> None:
         """Know what these executions read."""

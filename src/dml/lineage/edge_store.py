@@ -1,6 +1,7 @@
 """What has been read of a catalog's provenance so far: edges and rows in memory, however they were fetched.
 
-Both strategies of reading fill the same ``Facts``; the walks ask nothing else. Rows that were read twice count once.
+Both strategies of reading fill the same ``EdgeStore``; the walks ask nothing else. Rows that are read twice count
+once.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from dml.errors import UsageError
 from dml.lineage.graph import Asset, Condition, DatasetState, natural
 from dml.lineage.tables import INPUT, OUTPUT, AssetTable
 
-__all__ = ["Facts", "Makers", "Use", "Version"]
+__all__ = ["EdgeStore", "Makers", "Use", "Version"]
 
 Makers = Mapping[tuple[str, str], int]
 """Who made the members of a dataset version: (execution, asset table) to how many of its members."""
@@ -68,7 +69,7 @@ def _order(text: str) -> tuple[bool, DatasetVersion, str]:
         return False, DatasetVersion("0"), text
 
 
-class Facts:
+class EdgeStore:
     """Edges and rows by what they are asked for.
 
     Attributes:

@@ -17,7 +17,7 @@ from dml.catalog.connection import Catalog
 from dml.catalog.rows import Row, quote, read
 from dml.catalog.url import PATH_LIMIT, condition, split_values, table_path
 from dml.errors import ConflictError, ForbiddenError, NotFoundError
-from dml.lineage.edge_store import Facts, Makers
+from dml.lineage.edge_store import EdgeStore, Makers
 from dml.lineage.graph import DatasetState
 from dml.lineage.tables import (
     DATASET,
@@ -50,7 +50,7 @@ class Reader:
     def __init__(self, catalog: Catalog, tables: EdgeTables) -> None:
         self.catalog = catalog
         self.tables = tables
-        self.facts = Facts()
+        self.facts = EdgeStore()
         self.inputs_of_table: dict[str, int] = {}
         self.outputs: dict[str, int] = {}
         self.dataset_links = 0

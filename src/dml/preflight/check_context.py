@@ -6,22 +6,22 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dml.experiment.inputs import InputAsset, InputDataset
+from dml.execution.requested_inputs import RequestedAsset, RequestedDataset
 from dml.preflight.results import Result
 
 if TYPE_CHECKING:
-    from dml.preflight.cache_tiers import CacheTiers
+    from dml.catalog.lazy import Lazy
+    from dml.execution.catalog_facts import CatalogFacts
+    from dml.execution.input_cache_tiers import CacheTiers
     from dml.preflight.code_facts import CodeFacts
-    from dml.preflight.facts import CatalogFacts
-    from dml.preflight.lazy import Once
-    from dml.preflight.run_plan import Subject
+    from dml.preflight.run_plan import RunPlan
     from dml.workspace.layout import Workspace
 
-__all__ = ["Check", "Look"]
+__all__ = ["Check", "CheckContext"]
 
 
 @dataclass(frozen=True)
-class Look:
+class CheckContext:
     """What a check may look at.
 
     Attributes:
@@ -35,17 +35,17 @@ class Look:
         exact: Whether sizes are read at the snapshots.
     """
 
-    subject: Subject
+    subject: RunPlan
     catalog: CatalogFacts | None
     without_catalog: str
     tiers: CacheTiers
     workspace: Workspace | None
-    code: Once[CodeFacts] | None = None
+    code: Lazy[CodeFacts] | None = None
     offline: bool = False
     exact: bool = False
 
     @property
-    def datasets(self) -> tuple[InputDataset, ...]:
+    def datasets(self) -> tuple[RequestedDataset, ...]:
         """The datasets that are named, those named only by RID among them.
 
         Raises:
@@ -54,10 +54,10 @@ class Look:
         if not self.subject.either or self.catalog is None:
             return self.subject.datasets
         assets = self.catalog.rows().assets
-        return (*self.subject.datasets, *(InputDataset(rid) for rid in self.subject.either if rid not in assets))
+        return (*self.subject.datasets, *(RequestedDataset(rid) for rid in self.subject.either if rid not in assets))
 
     @property
-    def assets(self) -> tuple[InputAsset, ...]:
+    def assets(self) -> tuple[RequestedAsset, ...]:
         """The assets that are named, likewise.
 
         Raises:
@@ -66,8 +66,8 @@ class Look:
         if not self.subject.either or self.catalog is None:
             return self.subject.assets
         assets = self.catalog.rows().assets
-        return (*self.subject.assets, *(InputAsset(rid) for rid in self.subject.either if rid in assets))
+        return (*self.subject.assets, *(RequestedAsset(rid) for rid in self.subject.either if rid in assets))
 
 
-Check = Callable[[Look], Iterable[Result]]
+Check = Callable[[CheckContext], Iterable[Result]]
 """A group of checks: yields its results. It raises nothing but the catalog's ``DmlError``: it could not look then."""

@@ -10,16 +10,16 @@ from dml.cache.index import Index
 from dml.cache.tiers import Tier
 from dml.dataset.spec import DatasetSpec
 from dml.errors import DmlError
-from dml.preflight.checks.datasets import version_of
+from dml.execution.catalog_facts import requested_version
 from dml.progress import SILENT, Progress
 
 if TYPE_CHECKING:
-    from dml.preflight.check_context import Look
+    from dml.preflight.check_context import CheckContext
 
 __all__ = ["fix"]
 
 
-def fix(look: Look, *, progress: Progress = SILENT) -> list[str]:
+def fix(look: CheckContext, *, progress: Progress = SILENT) -> list[str]:
     """Fetch into the cache what the run will need. Writes the cache and its index; the catalog is only read.
 
     Args:
@@ -36,7 +36,7 @@ def fix(look: Look, *, progress: Progress = SILENT) -> list[str]:
     with Index.writing(look.tiers.cache) as index:
         for dataset in look.datasets:
             row = rows.datasets.get(dataset.rid)
-            version = version_of(dataset, row) if row is not None and not row.deleted else None
+            version = requested_version(dataset, row) if row is not None and not row.deleted else None
             if version is None or version.version is None or version.is_unfinished:
                 continue
             if look.tiers.dataset(dataset).tier is Tier.MATERIALIZED:

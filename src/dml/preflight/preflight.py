@@ -11,14 +11,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dml.catalog.lazy import Lazy
 from dml.errors import DmlError, UsageError
-from dml.preflight.cache_tiers import CacheTiers
-from dml.preflight.check_context import Check, Look
+from dml.execution.catalog_facts import CatalogFacts
+from dml.execution.input_cache_tiers import CacheTiers
+from dml.preflight.check_context import Check, CheckContext
 from dml.preflight.code_facts import read_code
-from dml.preflight.facts import CatalogFacts
-from dml.preflight.lazy import Once
 from dml.preflight.results import GROUPS, Report, Result, State, skipped
-from dml.preflight.run_plan import Subject
+from dml.preflight.run_plan import RunPlan
 from dml.preflight.run_summary import card_of
 
 if TYPE_CHECKING:
@@ -62,13 +62,13 @@ def selected_groups(only: Sequence[str] = (), skip: Sequence[str] = ()) -> tuple
 
 
 def look_at(
-    subject: Subject,
+    subject: RunPlan,
     catalog: Catalog | None,
     workspace: Workspace | None,
     *,
     cache: Path | None = None,
     options: Options | None = None,
-) -> Look:
+) -> CheckContext:
     """What the checks are given.
 
     Args:
@@ -83,19 +83,19 @@ def look_at(
     asked = None if chosen.offline or catalog is None else catalog
     reason = "not asked (--offline)" if chosen.offline else "" if asked is not None else "no catalog to ask"
     root = subject.workflow.path if subject.workflow and subject.workflow.path else subject.root
-    return Look(
+    return CheckContext(
         subject=subject,
-        catalog=None if asked is None else CatalogFacts(asked, subject, tiers),
+        catalog=None if asked is None else CatalogFacts(asked, subject.inputs, tiers),
         without_catalog=reason,
         tiers=tiers,
         workspace=workspace,
-        code=None if root is None else Once(partial(read_code, root)),
+        code=None if root is None else Lazy(partial(read_code, root)),
         offline=chosen.offline,
         exact=chosen.exact,
     )
 
 
-def preflight(look: Look, options: Options | None = None, *, told: Told | None = None) -> Report:
+def preflight(look: CheckContext, options: Options | None = None, *, told: Told | None = None) -> Report:
     """Run the checks. Reads only: no catalog, registry or file is written.
 
     Args:
@@ -113,7 +113,7 @@ def preflight(look: Look, options: Options | None = None, *, told: Told | None =
     return Report(tuple(one for found in results for one in found), card, requests, time.monotonic() - began)
 
 
-def _run(look: Look, told: Told | None, group: str) -> list[Result]:
+def _run(look: CheckContext, told: Told | None, group: str) -> list[Result]:
     """The results of one group; what kept it from looking is one of them."""
     check: Check = import_module(f"dml.preflight.checks.{group}").check
     found: list[Result] = []

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-__all__ = ["GROUPS", "Card", "Report", "Result", "State", "failed", "ok", "skipped", "warning"]
+__all__ = ["GROUPS", "Report", "Result", "RunSummary", "State", "failed", "ok", "skipped", "warning"]
 
 GROUPS = (
     "configuration",
@@ -57,7 +57,7 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Card:
+class RunSummary:
     """What will run, in short; it stands at the end of the report.
 
     Attributes:
@@ -103,7 +103,7 @@ class Report:
     """
 
     results: tuple[Result, ...]
-    card: Card = field(default_factory=Card)
+    card: RunSummary = field(default_factory=RunSummary)
     requests: int = 0
     seconds: float = 0.0
 

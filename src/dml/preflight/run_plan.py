@@ -15,13 +15,14 @@ from typing import Any, TypeVar
 
 from dml.errors import DmlError
 from dml.execution.configuration import ExecutionConfiguration, LocalFile
+from dml.execution.requested_inputs import RequestedAsset, RequestedDataset, RequestedFile, RequestedInputs
 from dml.experiment.composition import Composition, Job
-from dml.experiment.inputs import InputAsset, InputDataset, InputFile, assets_of, datasets_of
+from dml.experiment.inputs import assets_of, datasets_of
 from dml.target import Target
 
 T = TypeVar("T")
 
-__all__ = ["Subject", "WantedWorkflow", "subject_of_composition", "subject_of_configuration"]
+__all__ = ["RunPlan", "WantedWorkflow", "plan_of_composition", "plan_of_configuration"]
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class WantedWorkflow:
 
 
 @dataclass(frozen=True)
-class Subject:
+class RunPlan:
     """What the checks look at.
 
     Attributes:
@@ -71,10 +72,10 @@ class Subject:
     target: Target | None = None
     target_problem: str = ""
     target_fix: str = ""
-    datasets: tuple[InputDataset, ...] = ()
-    assets: tuple[InputAsset, ...] = ()
+    datasets: tuple[RequestedDataset, ...] = ()
+    assets: tuple[RequestedAsset, ...] = ()
     either: tuple[str, ...] = ()
-    files: tuple[InputFile, ...] = ()
+    files: tuple[RequestedFile, ...] = ()
     workflow: WantedWorkflow | None = None
     workflow_types: tuple[str, ...] = ()
     description: str = ""
@@ -83,6 +84,11 @@ class Subject:
     root: Path | None = None
     allow_dirty: bool = False
     duplicates: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def inputs(self) -> RequestedInputs:
+        """The inputs that it names, and the RID of its workflow."""
+        return RequestedInputs(self.datasets, self.assets, self.either, self.workflow.rid if self.workflow else None)
 
     def place_of(self, literal: str) -> str:
         """``src/configs/datasets.py:31``, where the user's configuration writes a literal; empty when it does not."""
@@ -107,13 +113,13 @@ class Subject:
         return texts
 
 
-def subject_of_composition(
+def plan_of_composition(
     composition: Composition,
     *,
     default_target: Target | None = None,
     allow_dirty: bool = False,
     notebook: Path | None = None,
-) -> Subject:
+) -> RunPlan:
     """What a composed experiment names.
 
     Args:
@@ -136,16 +142,16 @@ def subject_of_composition(
         types = [_types(job.config.get("workflow")) for job in jobs]
     duplicates = [
         *(("dataset", rid) for named in datasets for rid in _twice(one.rid for one in named)),
-        *(("asset", rid) for named in assets for rid in _twice(a.rid for a in named if isinstance(a, InputAsset))),
+        *(("asset", rid) for named in assets for rid in _twice(a.rid for a in named if isinstance(a, RequestedAsset))),
     ]
-    return Subject(
+    return RunPlan(
         name=experiment_name(composition),
         target=target,
         target_problem=problem,
         target_fix=fix,
         datasets=_once(one for named in datasets for one in named),
-        assets=_once(one for named in assets for one in named if isinstance(one, InputAsset)),
-        files=_once(one for named in assets for one in named if isinstance(one, InputFile)),
+        assets=_once(one for named in assets for one in named if isinstance(one, RequestedAsset)),
+        files=_once(one for named in assets for one in named if isinstance(one, RequestedFile)),
         workflow=workflow,
         workflow_types=_once(one for named in types for one in named),
         description=str(first.get("description") or ""),
@@ -157,7 +163,7 @@ def subject_of_composition(
     )
 
 
-def subject_of_configuration(
+def plan_of_configuration(
     configuration: ExecutionConfiguration,
     target: Target | None,
     *,
@@ -166,7 +172,7 @@ def subject_of_configuration(
     root: Path | None = None,
     needs_workflow: bool = True,
     allow_dirty: bool = False,
-) -> Subject:
+) -> RunPlan:
     """What a configuration without Hydra names."""
     workflow = configuration.workflow
     wanted = None
@@ -179,18 +185,18 @@ def subject_of_configuration(
             workflow.checksum,
             workflow.path,
         )
-    return Subject(
+    return RunPlan(
         name=name,
         target=target,
         datasets=tuple(
-            InputDataset(
+            RequestedDataset(
                 one.rid, str(one.version) if one.version else None, one.materialize, tuple(sorted(one.exclude_tables))
             )
             for one in configuration.datasets
         ),
-        assets=tuple(InputAsset(one.rid, one.cache) for one in configuration.asset_specs),
+        assets=tuple(RequestedAsset(one.rid, one.cache) for one in configuration.asset_specs),
         either=tuple(either),
-        files=tuple(InputFile(one.path) for one in configuration.assets if isinstance(one, LocalFile)),
+        files=tuple(RequestedFile(one.path) for one in configuration.assets if isinstance(one, LocalFile)),
         workflow=wanted,
         workflow_types=wanted.types if wanted else (),
         description=configuration.description,

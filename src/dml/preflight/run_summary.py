@@ -7,13 +7,13 @@ from typing import Any
 
 from dml.errors import DmlError
 from dml.experiment.composition import Composition
-from dml.preflight.check_context import Look
-from dml.preflight.results import Card
+from dml.preflight.check_context import CheckContext
+from dml.preflight.results import RunSummary
 
 __all__ = ["card_of", "parameters_of"]
 
 
-def card_of(look: Look) -> Card:
+def card_of(look: CheckContext) -> RunSummary:
     """The card; what could not be found out is left empty. Asks nothing that no check has asked."""
     subject = look.subject
     composition = subject.composition
@@ -33,7 +33,7 @@ def card_of(look: Look) -> Card:
             values["identity"] = identity.display_name if identity else ""
         except DmlError:
             values["identity"] = ""
-    return Card(**values)
+    return RunSummary(**values)
 
 
 def parameters_of(composition: Composition) -> Mapping[str, object]:
@@ -50,7 +50,7 @@ def parameters_of(composition: Composition) -> Mapping[str, object]:
     }
 
 
-def _code(look: Look) -> dict[str, str]:
+def _code(look: CheckContext) -> dict[str, str]:
     if look.code is None:
         return {}
     try:
@@ -60,7 +60,7 @@ def _code(look: Look) -> dict[str, str]:
     return {"commit": facts.short_commit, "branch": facts.branch, "version": facts.version or ""}
 
 
-def _inputs(look: Look) -> dict[str, Any]:
+def _inputs(look: CheckContext) -> dict[str, Any]:
     from dml.preflight.checks.cache import inputs_to_fetch
 
     if look.catalog is None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dml.errors import DmlError
 from dml.safe_text import safe
-from dml.tui.action_targets import Subject
+from dml.tui.action_targets import ActionTarget
 from dml.tui.actions import Action, Danger
 from dml.tui.screens.dialogs import Question
 
@@ -35,7 +35,7 @@ class Performer:
         self._operations = operations
         self._own = own
 
-    def perform(self, action: Action, subjects: Sequence[Subject]) -> None:
+    def perform(self, action: Action, subjects: Sequence[ActionTarget]) -> None:
         """Carry out an action, after asking where that is due; nothing happens where it applies to no subject."""
         chosen = [one for one in subjects if action.applies(one)] if action.needs_subject else []
         if action.needs_subject and not chosen:
@@ -51,14 +51,16 @@ class Performer:
         else:
             self._ask(action, chosen, danger, ())
 
-    def _plan(self, action: Action, chosen: Sequence[Subject], danger: Danger) -> None:
+    def _plan(self, action: Action, chosen: Sequence[ActionTarget], danger: Danger) -> None:
         """In a thread: find out what would happen, then ask."""
         function = attrgetter(action.plan)(self._operations)
-        found = self._tried(lambda: [safe(line, limit=200) for one in chosen for line in function(one.name)], action)
+        found = self._run_logged(
+            lambda: [safe(line, limit=200) for one in chosen for line in function(one.name)], action
+        )
         if found is not None:
             self._app.call_from_thread(self._ask, action, chosen, danger, found)
 
-    def _ask(self, action: Action, chosen: Sequence[Subject], danger: Danger, plan: Sequence[str]) -> None:
+    def _ask(self, action: Action, chosen: Sequence[ActionTarget], danger: Danger, plan: Sequence[str]) -> None:
         typed = chosen[0].rid if danger is Danger.type_rid else ""
         if typed:
             chosen = chosen[:1]  # each loss is named by itself
@@ -71,17 +73,17 @@ class Performer:
         )
         self._app.push_screen(question, lambda answer: self._start(action, chosen) if answer else None)
 
-    def _start(self, action: Action, subjects: Sequence[Subject]) -> None:
+    def _start(self, action: Action, subjects: Sequence[ActionTarget]) -> None:
         commands = [action.command_for(one) for one in subjects] or [action.command_for(None)]
         self._app.show_command("; ".join(commands))
-        each: Sequence[Subject | None] = subjects or [None]
+        each: Sequence[ActionTarget | None] = subjects or [None]
         for subject in each:
             self._in_thread(partial(self._work, action, subject), action)
 
-    def _work(self, action: Action, subject: Subject | None) -> None:
+    def _work(self, action: Action, subject: ActionTarget | None) -> None:
         """In a thread: call the operation and say what came of it."""
         function = attrgetter(action.work)(self._operations)
-        said = self._tried(lambda: function(subject.name) if subject is not None else function(), action)
+        said = self._run_logged(lambda: function(subject.name) if subject is not None else function(), action)
         if said is not None:
             self._app.call_from_thread(self._app.say, said, action.title)
         self._app.source.refresh()
@@ -89,7 +91,7 @@ class Performer:
     def _in_thread(self, function: Callable[[], None], action: Action) -> None:
         self._app.run_worker(function, name=action.name, thread=True, exit_on_error=False)
 
-    def _tried(self, function: Callable[[], Any], action: Action) -> Any:
+    def _run_logged(self, function: Callable[[], Any], action: Action) -> Any:
         """What a function returns; None when it failed, which is said."""
         try:
             return function()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from dml.safe_text import safe
-from dml.tui.action_targets import Subject
+from dml.tui.action_targets import ActionTarget
 
 EXECUTIONS, UPLOADS, CACHE, LINEAGE, PREFLIGHT = "executions", "uploads", "cache", "lineage", "preflight"
 """The screens, as actions name them."""
@@ -50,18 +50,18 @@ class Action:
     command: str = ""
     work: str = ""
     here: str = ""
-    applies: Callable[[Subject], bool] = bool
+    applies: Callable[[ActionTarget], bool] = bool
     danger: Danger = Danger.none
     question: str = ""
-    discards: Callable[[Subject], bool] = lambda subject: not subject
+    discards: Callable[[ActionTarget], bool] = lambda subject: not subject
     plan: str = ""
     needs_subject: bool = True
 
-    def danger_for(self, subject: Subject) -> Danger:
+    def danger_for(self, subject: ActionTarget) -> Danger:
         """How it is asked for: what would lose outputs that were never uploaded wants the RID typed."""
         return Danger.type_rid if self.discards(subject) else self.danger
 
-    def command_for(self, subject: Subject | None) -> str:
+    def command_for(self, subject: ActionTarget | None) -> str:
         """The command for a subject, as one would type it."""
         pid = subject.commit.holder.pid if subject and subject.commit and subject.commit.holder else "PID"
         name = safe(subject.name) if subject else "+experiment=NAME" if PREFLIGHT in self.screens else "RID"

@@ -18,7 +18,7 @@ from textual.widget import Widget
 from dml.safe_text import safe
 from dml.tui.action_runner import Performer
 from dml.tui.action_table import actions_of
-from dml.tui.action_targets import Subject
+from dml.tui.action_targets import ActionTarget
 from dml.tui.actions import Action
 from dml.tui.crash_guard import crash_message, record_crash
 from dml.tui.messages import DetailsChanged, LocalChanged, RemoteChanged, SourceStopped
@@ -107,7 +107,7 @@ class Dashboard(App[None]):
         self._operations = operations
         self._own = OwnActions(self, link)
         self._performer = Performer(self, operations, self._own)
-        self._by_rid: dict[str, Subject] = {}
+        self._by_rid: dict[str, ActionTarget] = {}
 
     def on_mount(self) -> None:
         """Begin to listen; the clock of the first line and relative times go on by themselves."""
@@ -125,7 +125,7 @@ class Dashboard(App[None]):
         """The workspace says something new."""
         before, self.local = self.local, event.local
         commits = {one.rid: one for one in event.local.commits}
-        self._by_rid = {one.rid: Subject(one.rid, one, commits.get(one.rid)) for one in event.local.executions}
+        self._by_rid = {one.rid: ActionTarget(one.rid, one, commits.get(one.rid)) for one in event.local.executions}
         self._show_state()
         for ended in (one.rid for one in before.commits if one.holder and one.rid not in commits):
             found = self.subject(ended).summary
@@ -158,9 +158,9 @@ class Dashboard(App[None]):
         if isinstance(screen, ExecutionsScreen):
             self.guarded(screen.show_details, "details")
 
-    def subject(self, rid: str) -> Subject:
+    def subject(self, rid: str) -> ActionTarget:
         """A RID with what this workspace knows of it."""
-        return self._by_rid.get(rid, Subject(rid))
+        return self._by_rid.get(rid, ActionTarget(rid))
 
     def look_at(self, rid: str | None) -> None:
         """Follow an execution closely."""
@@ -202,7 +202,7 @@ class Dashboard(App[None]):
 
     # Actions
 
-    def perform(self, action: Action, subjects: Sequence[Subject]) -> None:
+    def perform(self, action: Action, subjects: Sequence[ActionTarget]) -> None:
         """Carry out an action of the table, after asking where that is due."""
         self._performer.perform(action, subjects)
 

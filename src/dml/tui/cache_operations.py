@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from dml.errors import ConflictError, DmlError
 from dml.formatting import binary_size
 from dml.safe_text import safe
-from dml.tui.processes import Surroundings
+from dml.tui.processes import ProcessEnvironment
 from dml.workspace.layout import find as find_workspace
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class CacheOperations:
         place: Where.
     """
 
-    def __init__(self, place: Surroundings) -> None:
+    def __init__(self, place: ProcessEnvironment) -> None:
         self._place = place
 
     def warm(self, name: str) -> str:
@@ -62,13 +62,13 @@ class CacheOperations:
     def _plan(self, name: str) -> Plan:
         from dml.cache.clear import Selection, plan_clearing
         from dml.cache.index import Index
-        from dml.cache.inventory import survey
+        from dml.cache.inventory import take_inventory
         from dml.cache.usage import usage_of
 
         cache = self._opened()
         workspace = find_workspace(self._place.target, self._place.directory)
         with Index.reading(cache) as index:
-            items = survey(index, usage_of(workspace, cache, links=True), workspace_root=workspace.root)
+            items = take_inventory(index, usage_of(workspace, cache, links=True), workspace_root=workspace.root)
             return plan_clearing(index, items, Selection((name,)))
 
     def _change_pin(self, name: str, verb: str) -> str:

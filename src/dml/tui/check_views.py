@@ -16,7 +16,7 @@ from dml.tui.live_project_reader import CheckState
 from dml.tui.widgets.row_list import RowCell, RowColumn
 
 if TYPE_CHECKING:
-    from dml.preflight.results import Card, Report, Result
+    from dml.preflight.results import Report, Result, RunSummary
 
 COLUMNS: Final = (
     RowColumn("Experiment", 12),
@@ -99,13 +99,13 @@ def _add_group(grid: Table, group: str, results: Sequence[Result]) -> None:
         grid.add_row(title, Text(f"{sign} ok", style=style), Text(f"and {len(results) - len(listed)} more"))
 
 
-def _add_card(grid: Table, card: Card) -> None:
+def _add_card(grid: Table, card: RunSummary) -> None:
     for name, value in _card_lines(card):
         if value:
             grid.add_row(Text(name, style="dim"), "", Text(safe(value)))
 
 
-def _card_lines(card: Card) -> Iterable[tuple[str, str]]:
+def _card_lines(card: RunSummary) -> Iterable[tuple[str, str]]:
     yield "would run", card.experiment + (f", {card.jobs} jobs" if card.jobs != 1 else "")
     yield "catalog", " as ".join(part for part in (card.target, card.identity) if part)
     yield "code", " @ ".join(part for part in (card.branch, card.commit) if part)

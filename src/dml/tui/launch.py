@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from dml.tui.app import Dashboard
 from dml.tui.lineage_branches import Histories
-from dml.tui.live_cache_reader import CacheDesk
-from dml.tui.live_project_reader import ProjectDesk
+from dml.tui.live_cache_reader import LiveCacheReader
+from dml.tui.live_project_reader import LiveProjectReader
 from dml.tui.operations import Operations
 from dml.tui.source import LiveSource
-from dml.workspace.session import Workplace
+from dml.workspace.session import WorkspaceSession
 
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog
@@ -27,12 +27,12 @@ def dashboard(target: Target, directory: Path, cache: Path | None = None) -> Das
         directory: The workspace's directory; it need not exist.
         cache: Directory of the cache; None for the workspace's own.
     """
-    place = Workplace.reading(target, directory)
+    session = WorkspaceSession.reading(target, directory)
     link = None if target.is_embedded else partial(_link, target)
-    source = LiveSource(place, partial(_connect, target))
+    source = LiveSource(session, partial(_connect, target))
     histories = Histories(partial(_connect_patiently, target))
-    desk = CacheDesk(place.workspace, cache)
-    projects = ProjectDesk(target, directory, _connect_patiently, cache)
+    desk = LiveCacheReader(session.workspace, cache)
+    projects = LiveProjectReader(target, directory, _connect_patiently, cache)
     operations = Operations(target, directory, cache)
     return Dashboard(str(target), source, operations, histories, desk, projects, link=link)
 

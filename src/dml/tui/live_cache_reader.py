@@ -41,7 +41,7 @@ class CacheReader(Protocol):
         """The cache, or None when it is as it was at the last call."""
 
 
-class CacheDesk:
+class LiveCacheReader:
     """Reads one cache again and again.
 
     Args:
@@ -61,7 +61,7 @@ class CacheDesk:
             DmlError: It cannot be read.
         """
         from dml.cache.index import Index
-        from dml.cache.inventory import survey
+        from dml.cache.inventory import take_inventory
         from dml.cache.layout import Cache
         from dml.cache.usage import usage_of
 
@@ -70,7 +70,7 @@ class CacheDesk:
         if seen == self._seen:
             return None
         with Index.reading(cache) as index:
-            items = survey(index, usage_of(self._workspace, cache), workspace_root=self._workspace.root)
+            items = take_inventory(index, usage_of(self._workspace, cache), workspace_root=self._workspace.root)
         self._seen = seen
         return CacheState(tuple(items), _free(cache.root), cache.root)
 

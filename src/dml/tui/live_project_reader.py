@@ -108,7 +108,7 @@ class ProjectReader(Protocol):
         """Check an experiment, telling each group as it ends."""
 
 
-class ProjectDesk:
+class LiveProjectReader:
     """The project of one directory.
 
     Args:
@@ -156,10 +156,10 @@ class ProjectDesk:
             DmlError: There is no project any more, or its interpreter or the catalog's credential cannot be used.
         """
         from dml.preflight.preflight import look_at, preflight
-        from dml.preflight.run_plan import subject_of_composition
+        from dml.preflight.run_plan import plan_of_composition
 
         composition = self._composed(experiment.words, others=True, packages=True)
-        subject = subject_of_composition(composition, default_target=self._target)
+        subject = plan_of_composition(composition, default_target=self._target)
         catalog = self._connect(subject.target) if subject.target is not None else None
         is_ours = subject.target == self._target
         look = look_at(

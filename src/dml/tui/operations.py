@@ -19,12 +19,12 @@ from dml.execution.status import ExecutionStatus
 from dml.execution.sync import push_all
 from dml.formatting import binary_size, count
 from dml.tui.cache_operations import CacheOperations
-from dml.tui.processes import Ended, Surroundings, end, went_well_or_was_ended
+from dml.tui.processes import Ended, ProcessEnvironment, end, went_well_or_was_ended
 from dml.tui.progress_records import ProgressRecords, last_words
 from dml.tui.run_operations import RunOperations
 from dml.workspace.locks import lock_state
 from dml.workspace.process import whereabouts
-from dml.workspace.session import Workplace
+from dml.workspace.session import WorkspaceSession
 
 if TYPE_CHECKING:
     from dml.execution.lifecycle import Transition
@@ -48,47 +48,47 @@ class Operations:
     """
 
     def __init__(self, target: Target, directory: Path, cache: Path | None = None) -> None:
-        self._place = Surroundings(target, directory, cache)
+        self._session = ProcessEnvironment(target, directory, cache)
         self._target, self._directory = target, directory
-        self.cache = CacheOperations(self._place)
-        self.runs = RunOperations(self._place, self._tell)
+        self.cache = CacheOperations(self._session)
+        self.runs = RunOperations(self._session, self._tell)
         self.ended: Ended = lambda title, words, went_well: None  # noqa: ARG005
 
     def resume(self, rid: str) -> str:
         """``dml exec resume RID``."""
-        with self._working() as place:
-            found = resuming.resume(place, rid)
+        with self._working() as session:
+            found = resuming.resume(session, rid)
         return f"{rid}: {'; '.join(found.actions) or 'nothing to do'}"
 
     def stop(self, rid: str) -> str:
         """``dml exec stop RID``."""
-        with self._working() as place:
-            return _told(lifecycle.stop(place, rid))
+        with self._working() as session:
+            return _told(lifecycle.stop(session, rid))
 
     def abort(self, rid: str) -> str:
         """``dml exec abort RID``."""
-        with self._working() as place:
-            return _told(lifecycle.abort(place, rid))
+        with self._working() as session:
+            return _told(lifecycle.abort(session, rid))
 
     def sync(self) -> str:
         """``dml exec sync``."""
-        with self._working() as place:
-            problems = push_all(place)
+        with self._working() as session:
+            problems = push_all(session)
         if problems:
             return f"{count(len(problems), 'status', 'statuses')} could not be told: {problems[0][1].message}"
         return "the catalog knows every status"
 
     def collect(self, rid: str) -> str:
         """``dml exec gc RID``."""
-        with self._working() as place:
-            freed = sum(gc.collect(place, one) for one in gc.candidates(place, [rid]))
+        with self._working() as session:
+            freed = sum(gc.collect(session, one) for one in gc.candidates(session, [rid]))
         return f"{rid}: {binary_size(freed)} freed" if freed else f"{rid}: nothing to do"
 
     def commit(self, rid: str) -> str:
         """``dml exec commit RID``, in a process of its own; returns once it runs."""
         records = ProgressRecords(self._directory)
         path = records.begin(rid)
-        child = self._place.begin(["exec", "commit", rid, "--progress", "json"], record=path)
+        child = self._session.begin(["exec", "commit", rid, "--progress", "json"], record=path)
         records.name_process(rid, child.pid)
         watch = threading.Thread(target=self._await_end, args=(rid, child, path), name=f"dml-tui-{rid}", daemon=True)
         watch.start()
@@ -100,8 +100,8 @@ class Operations:
         Raises:
             ConflictError: No process of this machine commits it.
         """
-        with Workplace.reading(self._target, self._directory) as place:
-            lock = lock_state(place.workspace, rid, place.registry)
+        with WorkspaceSession.reading(self._target, self._directory) as session:
+            lock = lock_state(session.workspace, rid, session.registry)
         holder = lock.holder if lock.locked else None
         if holder is None or whereabouts(holder) != "alive" or holder.pid == os.getpid():
             raise ConflictError(f"no process of this machine uploads {rid}", hint=f"dml exec show {rid}")
@@ -110,12 +110,12 @@ class Operations:
 
     def cancel(self, rid: str) -> str:
         """End the process that commits an execution, if there is one, and mark it Failed."""
-        with Workplace.reading(self._target, self._directory) as place:
-            locked = lock_state(place.workspace, rid, place.registry).locked
+        with WorkspaceSession.reading(self._target, self._directory) as session:
+            locked = lock_state(session.workspace, rid, session.registry).locked
         if locked:
             self.pause(rid)
-        with self._working() as place:
-            return _told(lifecycle.change(place, rid, ExecutionStatus.FAILED, error=CANCELLED))
+        with self._working() as session:
+            return _told(lifecycle.change(session, rid, ExecutionStatus.FAILED, error=CANCELLED))
 
     def _await_end(self, rid: str, child: subprocess.Popen[bytes], record: Path) -> None:
         """Wait for a commit, so that none stays behind ended, and pass on why it failed; a pause is no failure."""
@@ -125,8 +125,8 @@ class Operations:
     def _tell(self, title: str, words: str, went_well: bool) -> None:
         self.ended(title, words, went_well)
 
-    def _working(self) -> Workplace:
-        return Workplace.writing(self._target, self._directory, cache=self._place.cache)
+    def _working(self) -> WorkspaceSession:
+        return WorkspaceSession.writing(self._target, self._directory, cache=self._session.cache)
 
 
 def _told(result: Transition) -> str:

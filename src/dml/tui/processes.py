@@ -25,7 +25,7 @@ Ended = Callable[[str, str, bool], object]
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class ProcessEnvironment:
     """What every process that is begun is told.
 
     Attributes:

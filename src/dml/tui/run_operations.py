@@ -12,7 +12,7 @@ from dml import directories
 from dml.errors import NotFoundError
 from dml.formatting import home_shortened
 from dml.safe_text import safe
-from dml.tui.processes import Ended, Surroundings, went_well_or_was_ended
+from dml.tui.processes import Ended, ProcessEnvironment, went_well_or_was_ended
 from dml.tui.workspace_reader import last_lines
 
 _LAST_WORDS = 3
@@ -27,7 +27,7 @@ class RunOperations:
         directory: Where to look for the project; the working directory when None.
     """
 
-    def __init__(self, place: Surroundings, ended: Ended, directory: Path | None = None) -> None:
+    def __init__(self, place: ProcessEnvironment, ended: Ended, directory: Path | None = None) -> None:
         self._place = place
         self._ended = ended
         self._directory = directory

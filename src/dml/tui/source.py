@@ -23,7 +23,7 @@ from dml.tui.workspace_reader import LocalReader
 
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog
-    from dml.workspace.session import Workplace
+    from dml.workspace.session import WorkspaceSession
 
 LOOK, BUSY = 0.25, 1.0
 """Seconds between two looks at the registry's files, and between two reads while something runs."""
@@ -61,9 +61,9 @@ class LiveSource:
         connect: Opens the catalog for polling; None polls none.
     """
 
-    def __init__(self, place: Workplace, connect: Callable[[], Catalog] | None) -> None:
-        self._place = place
-        self._local = LocalReader(place)
+    def __init__(self, session: WorkspaceSession, connect: Callable[[], Catalog] | None) -> None:
+        self._session = session
+        self._local = LocalReader(session)
         self._remote = RemoteReader(connect) if connect is not None else None
         self._post: Post = _nowhere
         self._stopped = threading.Event()
@@ -91,7 +91,7 @@ class LiveSource:
         self._wake_local.set()
         self._wake_remote.set()
         self._threads[0].join(timeout=5)
-        self._place.close()
+        self._session.close()
 
     def look_at(self, rid: str | None) -> None:
         """Follow one execution closely."""
@@ -119,7 +119,7 @@ class LiveSource:
         try:
             self._look_at_workspace()
         finally:
-            self._place.close()
+            self._session.close()
 
     def _look_at_workspace(self) -> None:
         shown: Local | None = None

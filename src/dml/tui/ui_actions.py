@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from dml.tui.action_table import actions_of
-from dml.tui.action_targets import Subject
+from dml.tui.action_targets import ActionTarget
 from dml.tui.screens.cache import CacheScreen
 from dml.tui.screens.dashboard_screen import DashboardScreen
 from dml.tui.screens.dialogs import Help
@@ -37,15 +37,15 @@ class OwnActions:
         self._app = app
         self._link = link
 
-    def copy_rid(self, subjects: Sequence[Subject]) -> None:
+    def copy_rid(self, subjects: Sequence[ActionTarget]) -> None:
         """Put RIDs into the clipboard."""
         self._copy(" ".join(rid for one in subjects for rid in one.rids))
 
-    def copy_fixes(self, subjects: Sequence[Subject]) -> None:
+    def copy_fixes(self, subjects: Sequence[ActionTarget]) -> None:
         """Put what mends an experiment into the clipboard, a line each."""
         self._copy("\n".join(fix for one in subjects if one.check is not None for fix in one.check.fixes))
 
-    def open_in_browser(self, subjects: Sequence[Subject]) -> None:
+    def open_in_browser(self, subjects: Sequence[ActionTarget]) -> None:
         """Open rows in Chaise."""
         if self._link is None:
             self._app.say(
@@ -55,20 +55,20 @@ class OwnActions:
         for rid in [rid for one in subjects for rid in one.rids][:_OPENED]:
             self._app.open_url(self._link(rid))
 
-    def mark(self, subjects: Sequence[Subject]) -> None:  # noqa: ARG002
+    def mark(self, subjects: Sequence[ActionTarget]) -> None:  # noqa: ARG002
         """Mark what is under the cursor."""
         screen = self._app.present
         if isinstance(screen, ExecutionsScreen | CacheScreen):
             screen.rows.toggle_mark()
             screen.offer_actions()
 
-    def filter(self, subjects: Sequence[Subject]) -> None:  # noqa: ARG002
+    def filter(self, subjects: Sequence[ActionTarget]) -> None:  # noqa: ARG002
         """Let the user type a filter."""
         screen = self._app.present
         if isinstance(screen, ExecutionsScreen):
             screen.query_one(CommandLine).ask("/", screen.words)
 
-    def go(self, subjects: Sequence[Subject]) -> None:  # noqa: ARG002
+    def go(self, subjects: Sequence[ActionTarget]) -> None:  # noqa: ARG002
         """Let the user type where to go."""
         screen = self._app.present
         if screen is not None:
@@ -88,19 +88,19 @@ class OwnActions:
         elif wanted:
             self._explore(f"{rid}{at}{version}", "backward")
 
-    def show_lineage(self, subjects: Sequence[Subject]) -> None:
+    def show_lineage(self, subjects: Sequence[ActionTarget]) -> None:
         """Show what led to it."""
         self._explore(subjects[0].name, "backward")
 
-    def show_descendants(self, subjects: Sequence[Subject]) -> None:
+    def show_descendants(self, subjects: Sequence[ActionTarget]) -> None:
         """Show what was made from it."""
         self._explore(subjects[0].rid, "forward")
 
-    def show_nested(self, subjects: Sequence[Subject]) -> None:
+    def show_nested(self, subjects: Sequence[ActionTarget]) -> None:
         """Show what is nested in it."""
         self._explore(subjects[0].rid, "nested")
 
-    def check(self, subjects: Sequence[Subject]) -> None:
+    def check(self, subjects: Sequence[ActionTarget]) -> None:
         """Check an experiment."""
         screen = self._app.present
         if isinstance(screen, PreflightScreen):
@@ -108,18 +108,18 @@ class OwnActions:
                 if one.check is not None:
                     screen.check(one.check.experiment)
 
-    def refresh_now(self, subjects: Sequence[Subject]) -> None:  # noqa: ARG002
+    def refresh_now(self, subjects: Sequence[ActionTarget]) -> None:  # noqa: ARG002
         """Read everything again."""
         self._app.source.refresh()
         screen = self._app.present
         if screen is not None:
             screen.read_again()
 
-    def change_theme(self, subjects: Sequence[Subject]) -> None:  # noqa: ARG002
+    def change_theme(self, subjects: Sequence[ActionTarget]) -> None:  # noqa: ARG002
         """Dark or light."""
         self._app.theme = LIGHT if self._app.theme == DARK else DARK
 
-    def help(self, subjects: Sequence[Subject]) -> None:  # noqa: ARG002
+    def help(self, subjects: Sequence[ActionTarget]) -> None:  # noqa: ARG002
         """Show what the keys do."""
         screen = self._app.present
         if screen is not None:
@@ -128,7 +128,7 @@ class OwnActions:
             actions = actions_of(screen.name_in_table)
             self._app.push_screen(Help(screen.title_shown, actions, [*keys, *screen.extra_keys()]))
 
-    def quit(self, subjects: Sequence[Subject]) -> None:  # noqa: ARG002
+    def quit(self, subjects: Sequence[ActionTarget]) -> None:  # noqa: ARG002
         """Leave."""
         self._app.exit()
 

@@ -23,13 +23,13 @@ from textual_serve.server import Server
 
 from dml.embedded.serve import is_loopback
 from dml.errors import ConflictError, UsageError
-from dml.tui.processes import Surroundings
+from dml.tui.processes import ProcessEnvironment
 
 PAGES = Path(__file__).parent / "pages"
 COMMAND = shlex.join([sys.executable, "-m", "dml.cli", "tui"])
 
 
-def serve(place: Surroundings, *, address: str, port: int, announce: Callable[[str], object]) -> None:
+def serve(place: ProcessEnvironment, *, address: str, port: int, announce: Callable[[str], object]) -> None:
     """Serve until SIGINT or SIGTERM.
 
     Args:

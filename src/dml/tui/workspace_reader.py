@@ -19,7 +19,7 @@ from dml.workspace.liveness import Liveness, list_liveness
 from dml.workspace.queries import Brief, list_briefs
 
 if TYPE_CHECKING:
-    from dml.workspace.session import Workplace
+    from dml.workspace.session import WorkspaceSession
 
 JOURNAL_LINES = 30
 LOG_LINES = 50
@@ -33,17 +33,17 @@ class LocalReader:
         place: Opened for reading.
     """
 
-    def __init__(self, place: Workplace) -> None:
-        self._place = place
+    def __init__(self, session: WorkspaceSession) -> None:
+        self._session = session
         self._briefs: dict[str, Brief] = {}
         self._summaries: dict[str, ExecutionSummary] = {}
         self._seen: Fingerprint | None = None
-        self._commits = CommitReader(place.workspace, place.registry, ProgressRecords(place.workspace.root))
+        self._commits = CommitReader(session.workspace, session.registry, ProgressRecords(session.workspace.root))
         self._state = Local()
 
     def has_changed(self) -> bool:
         """Whether the registry was written since the last read; three calls of stat(2)."""
-        return self._seen is None or fingerprint(self._place.workspace.registry_path) != self._seen
+        return self._seen is None or fingerprint(self._session.workspace.registry_path) != self._seen
 
     @property
     def is_busy(self) -> bool:
@@ -56,7 +56,7 @@ class LocalReader:
         Args:
             now: Seconds of a monotonic clock, for rates.
         """
-        seen = fingerprint(self._place.workspace.registry_path)
+        seen = fingerprint(self._session.workspace.registry_path)
         try:
             summaries = self._read_summaries()
             commits = self._commits.read(summaries, now)
@@ -70,16 +70,16 @@ class LocalReader:
     def details(self, rid: str) -> Details:
         """One execution closely; without anything found when the workspace does not know it (any more)."""
         try:
-            found = details_of(self._place, rid, journal_entries=JOURNAL_LINES)
+            found = details_of(self._session, rid, journal_entries=JOURNAL_LINES)
         except NotFoundError:
             return Details(rid, None)
-        log = self._place.workspace.execution_directory(rid) / LOG_NAME
+        log = self._session.workspace.execution_directory(rid) / LOG_NAME
         return Details(rid, found, tuple(last_lines(log)))
 
     def _read_summaries(self) -> tuple[ExecutionSummary, ...]:
-        briefs = list_briefs(self._place.registry, self._briefs)
+        briefs = list_briefs(self._session.registry, self._briefs)
         running = [one.row.rid for one in briefs if effective_status(one.row.status) is ExecutionStatus.RUNNING]
-        living = list_liveness(self._place.registry, running) if running else {}
+        living = list_liveness(self._session.registry, running) if running else {}
         summaries = {one.row.rid: self._summary(one, living.get(one.row.rid)) for one in briefs}
         self._briefs = {one.row.rid: one for one in briefs}
         self._summaries = summaries

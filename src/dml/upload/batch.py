@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dml.asset.staged_files import ensure_placed
+from dml.asset.tables import check_metadata
 from dml.catalog import required_terms
 from dml.errors import DmlError, NotFoundError, UsageError
-from dml.execution.staging import check_metadata, ensure_placed
 from dml.safe_text import safe
 from dml.workspace import assets, features
 from dml.workspace.assets import AssetRow, FileIdentity
@@ -18,7 +19,7 @@ from dml.workspace.hashing import identity_of
 
 if TYPE_CHECKING:
     from dml.catalog.model import Table
-    from dml.workspace.session import Workplace
+    from dml.workspace.session import WorkspaceSession
 
 PENDING = ("pending", "failed")
 """Statuses of staged files and features that wait: what failed once is tried again."""
@@ -71,11 +72,11 @@ class Batch:
         return bool(self.works or self.features)
 
 
-def collect(place: Workplace, rid: str, *, keys: Iterable[str] | None = None) -> Batch:
+def collect(session: WorkspaceSession, rid: str, *, keys: Iterable[str] | None = None) -> Batch:
     """The pending files and features of an execution, each file looked at on disk.
 
     Args:
-        place: Where.
+        session: Where.
         rid: The execution.
         keys: Only these files, and no features; everything when None.
 
@@ -84,18 +85,20 @@ def collect(place: Workplace, rid: str, *, keys: Iterable[str] | None = None) ->
         UsageError: A file lacks a value that its table demands.
     """
     only = None if keys is None else set(keys)
-    rows = [row for row in assets.list_assets(place.registry, rid, statuses=PENDING) if only is None or row.key in only]
-    staged = features.list_features(place.registry, rid, statuses=PENDING) if only is None else []
-    _refuse_missing(rid, found := [_look(place, row) for row in rows])
+    rows = [
+        row for row in assets.list_assets(session.registry, rid, statuses=PENDING) if only is None or row.key in only
+    ]
+    staged = features.list_features(session.registry, rid, statuses=PENDING) if only is None else []
+    _refuse_missing(rid, found := [_look(session, row) for row in rows])
     wanted = {name for row in rows for name in row.asset_types}
     if wanted:
-        required_terms.require(place.catalog, required_terms.ASSET_TYPE, sorted(wanted))
+        required_terms.require(session.catalog, required_terms.ASSET_TYPE, sorted(wanted))
     kinds: dict[tuple[str, str, tuple[str, ...]], _Kind] = {}
     works = []
     for row, seen in zip(rows, found, strict=True):
         named = (row.schema, row.asset_table, row.asset_types)
         if named not in kinds:
-            kinds[named] = _kind(place, row)
+            kinds[named] = _kind(session, row)
         works.append(_work(row, kinds[named], seen))
     return Batch(tuple(works), tuple(staged))
 
@@ -106,10 +109,10 @@ def by_table(works: Sequence[Work]) -> list[tuple[Table, list[Work]]]:
     return [(tables[name], [work for work in works if work.table.qualified_name == name]) for name in sorted(tables)]
 
 
-def _look(place: Workplace, row: AssetRow) -> tuple[Path, FileIdentity] | DmlError:
+def _look(session: WorkspaceSession, row: AssetRow) -> tuple[Path, FileIdentity] | DmlError:
     try:
-        path = ensure_placed(place, row)
-        return path, identity_of(place.workspace.root, path)
+        path = ensure_placed(session, row)
+        return path, identity_of(session.workspace.root, path)
     except NotFoundError as error:
         return error
 
@@ -134,10 +137,12 @@ class _Kind:
     types: tuple[str, ...]
 
 
-def _kind(place: Workplace, row: AssetRow) -> _Kind:
-    table = place.catalog.schema().table(f"{row.schema}:{row.asset_table}")
+def _kind(session: WorkspaceSession, row: AssetRow) -> _Kind:
+    table = session.catalog.schema().table(f"{row.schema}:{row.asset_table}")
     demanded = tuple(c.name for c in table.metadata_columns if not c.nullok and c.default is None)
-    types = required_terms.require(place.catalog, required_terms.ASSET_TYPE, row.asset_types) if row.asset_types else []
+    types = (
+        required_terms.require(session.catalog, required_terms.ASSET_TYPE, row.asset_types) if row.asset_types else []
+    )
     return _Kind(table, demanded, tuple(types))
 
 

@@ -17,7 +17,7 @@ from dml.workspace.features import FeatureRow
 
 if TYPE_CHECKING:
     from dml.catalog.schema import Feature, Schema
-    from dml.workspace.session import Workplace
+    from dml.workspace.session import WorkspaceSession
 
 PAGE = 1_000
 KIND = "feature"
@@ -39,7 +39,7 @@ def feature_of(schema: Schema, feature_table: str) -> Feature:
     raise NotFoundError(f"The catalog has no feature table {safe(feature_table)}", hint="dml feature list")
 
 
-def insert_features(place: Workplace, rid: str, rows: Sequence[FeatureRow]) -> int:
+def insert_features(session: WorkspaceSession, rid: str, rows: Sequence[FeatureRow]) -> int:
     """Insert staged feature rows and mark them uploaded, page by page. Writes catalog and registry; may be repeated.
 
     Returns:
@@ -49,41 +49,41 @@ def insert_features(place: Workplace, rid: str, rows: Sequence[FeatureRow]) -> i
         ConflictError: A row conflicts with another one, or names a file that is not in the catalog.
         NotFoundError: A feature table is gone.
     """
-    known = {row.key: row.rid for row in assets.list_assets(place.registry, rid, statuses=["uploaded"])}
+    known = {row.key: row.rid for row in assets.list_assets(session.registry, rid, statuses=["uploaded"])}
     done = 0
     for name in sorted({row.feature_table for row in rows}):
-        feature = feature_of(place.catalog.schema(), name)
+        feature = feature_of(session.catalog.schema(), name)
         group = [row for row in rows if row.feature_table == name]
         for page in _pages(group):
-            _insert_page(place, rid, feature, page, known)
+            _insert_page(session, rid, feature, page, known)
             done += len(page)
     return done
 
 
 def _insert_page(
-    place: Workplace, rid: str, feature: Feature, page: Sequence[FeatureRow], known: Mapping[str, str | None]
+    session: WorkspaceSession, rid: str, feature: Feature, page: Sequence[FeatureRow], known: Mapping[str, str | None]
 ) -> None:
-    leased = _lease(place, rid, page)
+    leased = _lease(session, rid, page)
     written = [{**_values(feature, row, rid, known), "RID": leased[row.stage_id][1]} for row in page]
     table = feature.table.qualified_name
-    stored = {str(row["RID"]) for row in insert(place.catalog, table, written, on_conflict="skip", keep_rids=True)}
+    stored = {str(row["RID"]) for row in insert(session.catalog, table, written, on_conflict="skip", keep_rids=True)}
     missing = [row["RID"] for row in written if row["RID"] not in stored]
     if missing:
-        stored |= {str(row["RID"]) for row in select(place.catalog, table, where={"RID": missing}, columns=["RID"])}
+        stored |= {str(row["RID"]) for row in select(session.catalog, table, where={"RID": missing}, columns=["RID"])}
     refused = [row for row in written if row["RID"] not in stored]
     if refused:
-        _refuse(place, rid, feature, page, leased, refused)
-    with place.registry.transaction():
-        features.mark_features_uploaded(place.registry, [row.stage_id for row in page])
-        intents.finish(place.registry, [token for token, _ in leased.values()])
+        _refuse(session, rid, feature, page, leased, refused)
+    with session.registry.transaction():
+        features.mark_features_uploaded(session.registry, [row.stage_id for row in page])
+        intents.finish(session.registry, [token for token, _ in leased.values()])
 
 
-def _lease(place: Workplace, rid: str, page: Sequence[FeatureRow]) -> dict[int, tuple[str, str]]:
+def _lease(session: WorkspaceSession, rid: str, page: Sequence[FeatureRow]) -> dict[int, tuple[str, str]]:
     """Token and RID of each row of a page, by stage id."""
-    declared = intents.declare_all(place.registry, KIND, {str(row.stage_id): {} for row in page}, execution_rid=rid)
+    declared = intents.declare_all(session.registry, KIND, {str(row.stage_id): {} for row in page}, execution_rid=rid)
     wanted = [intent.token for intent in declared.values() if intent.rid is None]
-    rids = lease_rids(place.catalog, wanted) if wanted else {}
-    intents.record_leases(place.registry, rids)
+    rids = lease_rids(session.catalog, wanted) if wanted else {}
+    intents.record_leases(session.registry, rids)
     return {int(subject): (intent.token, intent.rid or rids[intent.token]) for subject, intent in declared.items()}
 
 
@@ -112,7 +112,7 @@ def _asset_rid(value: str, known: Mapping[str, str | None], feature: Feature) ->
 
 
 def _refuse(
-    place: Workplace,
+    session: WorkspaceSession,
     rid: str,
     feature: Feature,
     page: Sequence[FeatureRow],
@@ -122,7 +122,7 @@ def _refuse(
     rids = {row["RID"] for row in refused}
     message = "The catalog has another value for this row by the same execution"
     stuck = [row for row in page if leased[row.stage_id][1] in rids]
-    features.mark_features_failed(place.registry, {row.stage_id: message for row in stuck})
+    features.mark_features_failed(session.registry, {row.stage_id: message for row in stuck})
     first: Any = stuck[0].record.get(feature.target_column)
     raise ConflictError(
         f"{len(stuck)} staged rows of {feature.name} conflict with rows that are there, the first for"

@@ -21,7 +21,7 @@ class _File:
     done: int = 0
 
 
-class Watch:
+class UploadObserver:
     """Tells both listeners what happens to each file; any thread may call it.
 
     Args:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dml.catalog.retry import RetryPolicy, Wait
     from dml.workspace.registry import Registry
 
-__all__ = ["FILES_AT_ONCE", "STEP", "Telling", "telling_waits"]
+__all__ = ["FILES_AT_ONCE", "STEP", "ProgressStore", "telling_waits"]
 
 STEP = 8 << 20
 """Bytes of one file, or of several that ended, between two writes."""
@@ -28,7 +28,7 @@ FILES_AT_ONCE = 64
 """Files that end between two writes, if they are small."""
 
 
-class Telling:
+class ProgressStore:
     """Tells of the bytes of the files that one commit sends; ``counter`` may be used in any thread.
 
     Args:

@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING
 
 from dml.catalog.objects import object_path, stat, upload
 from dml.errors import AuthError, DmlError, RetryableError
-from dml.upload.progress_store import Telling
-from dml.upload.worker_pool import Calls, GivenUp, Stop, in_parallel
+from dml.upload.progress_store import ProgressStore
+from dml.upload.worker_pool import Calls, Cancelled, CancelToken, in_parallel
 from dml.workspace import assets, uploads
 from dml.workspace.hashing import BLOCK, Digest, digest
 from dml.workspace.uploads import UploadJob
 
 if TYPE_CHECKING:
     from dml.upload.batch import Work
-    from dml.upload.observer import Watch
-    from dml.workspace.session import Workplace
+    from dml.upload.observer import UploadObserver
+    from dml.workspace.session import WorkspaceSession
 
 _RECORDED_AT_ONCE = 200
 
@@ -49,12 +49,12 @@ class Located:
 
 
 def hash_files(
-    place: Workplace, rid: str, works: Sequence[Work], jobs: int, stop: Stop | None = None
+    session: WorkspaceSession, rid: str, works: Sequence[Work], jobs: int, stop: CancelToken | None = None
 ) -> tuple[list[Located], dict[str, DmlError]]:
     """The checksum of every file, computed now only for those that changed since the last time.
 
     Args:
-        place: Where.
+        session: Where.
         rid: The execution.
         works: The files.
         jobs: Large files that are read at the same time; small ones would wait for each other's threads.
@@ -66,12 +66,12 @@ def hash_files(
     Raises:
         GivenUp: It was asked to stop.
     """
-    stop = stop or Stop()
+    stop = stop or CancelToken()
     fresh: dict[str, tuple[assets.FileIdentity, str]] = {}
     digests: dict[str, Digest] = {}
     errors: dict[str, DmlError] = {}
-    for key, result in _digests(place, works, jobs, stop):
-        if isinstance(result, GivenUp):
+    for key, result in _digests(session, works, jobs, stop):
+        if isinstance(result, Cancelled):
             raise result
         if isinstance(result, DmlError):
             errors[key] = result
@@ -80,10 +80,10 @@ def hash_files(
         if result.is_new:
             fresh[key] = (result.identity, result.md5_hex)
         if len(fresh) >= _RECORDED_AT_ONCE:
-            assets.record_hashes(place.registry, rid, fresh)
+            assets.record_hashes(session.registry, rid, fresh)
             fresh = {}
     if fresh:
-        assets.record_hashes(place.registry, rid, fresh)
+        assets.record_hashes(session.registry, rid, fresh)
     located = [
         Located(work, digests[work.key], object_path(work.table.name, digests[work.key].md5_hex, work.row.filename))
         for work in works
@@ -93,19 +93,19 @@ def hash_files(
 
 
 def send_files(
-    place: Workplace,
+    session: WorkspaceSession,
     rid: str,
     groups: Iterable[Sequence[Located]],
-    watch: Watch,
+    watch: UploadObserver,
     *,
     jobs: int,
     chunk_size: int,
-    stop: Stop,
+    stop: CancelToken,
 ) -> tuple[set[str], dict[str, DmlError]]:
     """Bring the bytes of files to the store. Writes the store; may be repeated.
 
     Args:
-        place: Where.
+        session: Where.
         rid: The execution.
         groups: The files, some at a time. A later group is asked for, in another thread, while an earlier one is sent.
         watch: Told of the bytes.
@@ -121,9 +121,9 @@ def send_files(
         RetryableError: The server cannot be reached; what was confirmed is recorded.
         AuthError: Not signed in, or not allowed.
     """
-    telling = Telling(place.registry, rid)
+    telling = ProgressStore(session.registry, rid)
     listener = _Listener(watch, telling, stop)
-    calls = _senders(place, rid, groups, listener, chunk_size)
+    calls = _senders(session, rid, groups, listener, chunk_size)
     confirmed: set[str] = set()
     errors: dict[str, DmlError] = {}
     with in_parallel(calls, jobs, stop, stop_at=(RetryableError, AuthError)) as results:
@@ -150,18 +150,18 @@ class _Sent:
 
 
 def _senders(
-    place: Workplace, rid: str, groups: Iterable[Sequence[Located]], listener: _Listener, chunk_size: int
+    session: WorkspaceSession, rid: str, groups: Iterable[Sequence[Located]], listener: _Listener, chunk_size: int
 ) -> Calls[_Sent]:
     """What sends each file, each group recorded before the first of it is begun."""
-    begun_before = {job.key for job in uploads.list_uploads(place.registry, rid)}
+    begun_before = {job.key for job in uploads.list_uploads(session.registry, rid)}
     for files in groups:
         listener.stop.check()
         if not files:
             continue
-        with place.registry.transaction():
+        with session.registry.transaction():
             records = [
                 uploads.begin_upload(
-                    place.registry,
+                    session.registry,
                     rid,
                     file.key,
                     url=file.url,
@@ -172,27 +172,29 @@ def _senders(
                 for file in files
             ]
         for file, record in zip(files, records, strict=True):
-            yield file.key, _sender(place, file, record, listener, file.key in begun_before)
+            yield file.key, _sender(session, file, record, listener, file.key in begun_before)
 
 
-def _digests(place: Workplace, works: Sequence[Work], jobs: int, stop: Stop) -> Iterator[tuple[str, Digest | DmlError]]:
+def _digests(
+    session: WorkspaceSession, works: Sequence[Work], jobs: int, stop: CancelToken
+) -> Iterator[tuple[str, Digest | DmlError]]:
     """The checksum of each file, or why it has none: small files one after the other, then large ones side by side."""
     small = [work for work in works if work.identity.size <= BLOCK]
     for work in small:
         try:
-            yield work.key, _hasher(place, work, stop)()
+            yield work.key, _hasher(session, work, stop)()
         except DmlError as error:
             yield work.key, error
-    large = [(work.key, _hasher(place, work, stop)) for work in works if work.identity.size > BLOCK]
+    large = [(work.key, _hasher(session, work, stop)) for work in works if work.identity.size > BLOCK]
     if large:
-        with in_parallel(large, jobs, Stop()) as results:
+        with in_parallel(large, jobs, CancelToken()) as results:
             yield from results
 
 
-def _hasher(place: Workplace, work: Work, stop: Stop) -> Callable[[], Digest]:
+def _hasher(session: WorkspaceSession, work: Work, stop: CancelToken) -> Callable[[], Digest]:
     row = work.row
     known = (row.identity, row.md5) if row.identity is not None and row.md5 else None
-    root, seen = place.workspace.root, work.identity
+    root, seen = session.workspace.root, work.identity
     return lambda: digest(root, work.path, known=known, seen=seen, advance=lambda _count: stop.check())
 
 
@@ -200,9 +202,9 @@ def _hasher(place: Workplace, work: Work, stop: Stop) -> Callable[[], Digest]:
 class _Listener:
     """Who is told of the bytes that are sent, and who may stop it."""
 
-    watch: Watch
-    telling: Telling
-    stop: Stop
+    watch: UploadObserver
+    telling: ProgressStore
+    stop: CancelToken
 
     def counter(self, key: str) -> Callable[[int], None]:
         """Counts the bytes of one file."""
@@ -217,23 +219,23 @@ class _Listener:
 
 
 def _sender(
-    place: Workplace, file: Located, record: UploadJob, listener: _Listener, again: bool
+    session: WorkspaceSession, file: Located, record: UploadJob, listener: _Listener, again: bool
 ) -> Callable[[], _Sent]:
     """A function that sends one file, unless the store has it from a run that was interrupted."""
 
     def remember(job: str, done: int) -> None:
         if not listener.stop.is_over:
-            uploads.remember_chunk(place.registry, record.execution_rid, file.key, job, done)
+            uploads.remember_chunk(session.registry, record.execution_rid, file.key, job, done)
         listener.stop.check()
 
     def send() -> _Sent:
         listener.watch.begin(file.key, file.work.path, file.digest.length)
         if again and record.job is None:
-            there = stat(place.catalog, file.url)
+            there = stat(session.catalog, file.url)
             if there is not None and there.md5_hex == file.digest.md5_hex:
                 return _Sent(file.digest.length, is_sent=False)
         upload(
-            place.catalog,
+            session.catalog,
             file.work.path,
             file.url,
             md5_hex=file.digest.md5_hex,

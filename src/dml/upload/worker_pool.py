@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from dml.errors import DmlError
 
-__all__ = ["GRACE", "Calls", "GivenUp", "Stop", "in_parallel"]
+__all__ = ["GRACE", "Calls", "CancelToken", "Cancelled", "in_parallel"]
 
 Result = TypeVar("Result")
 
@@ -25,11 +25,11 @@ GRACE = 2.0
 """Seconds that threads get to end after they were asked to."""
 
 
-class GivenUp(DmlError):
+class Cancelled(DmlError):
     """Raised in a thread whose work nobody waits for any more."""
 
 
-class Stop:
+class CancelToken:
     """Says to the threads of one piece of work that nobody waits for it.
 
     Attributes:
@@ -56,7 +56,7 @@ class Stop:
             GivenUp: They are to stop.
         """
         if self._asked.is_set():
-            raise GivenUp("given up, because the command was interrupted")
+            raise Cancelled("given up, because the command was interrupted")
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ Calls = Iterable[tuple[str, Callable[[], Result]]]
 
 @contextlib.contextmanager
 def in_parallel(
-    calls: Calls[Result], jobs: int, stop: Stop, *, stop_at: tuple[type[DmlError], ...] = ()
+    calls: Calls[Result], jobs: int, stop: CancelToken, *, stop_at: tuple[type[DmlError], ...] = ()
 ) -> Iterator[Iterator[tuple[str, Result | DmlError]]]:
     """Run functions in ``jobs`` threads; within the block what came of each is given as it ends.
 
@@ -93,7 +93,7 @@ def in_parallel(
         stop: Asked to stop when the block is left early; functions, and what finds them, look at it.
         stop_at: An error of this kind begins no more functions.
     """
-    crew = _Crew(calls, max(1, jobs), stop, stop_at)
+    crew = _WorkerPool(calls, max(1, jobs), stop, stop_at)
     crew.start()
     try:
         yield crew.results()
@@ -105,10 +105,10 @@ def in_parallel(
         stop.is_over = True
 
 
-class _Crew:
+class _WorkerPool:
     """One thread that asks for functions, and up to ``jobs`` that run them, each begun when there is work for it."""
 
-    def __init__(self, calls: Calls[Any], jobs: int, stop: Stop, stop_at: tuple[type[DmlError], ...]) -> None:
+    def __init__(self, calls: Calls[Any], jobs: int, stop: CancelToken, stop_at: tuple[type[DmlError], ...]) -> None:
         self._calls = calls
         self._jobs = jobs
         self._stop = stop

@@ -19,10 +19,10 @@ from dml.workspace.registry import Registry
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog
 
-__all__ = ["Workplace"]
+__all__ = ["WorkspaceSession"]
 
 
-class Workplace:
+class WorkspaceSession:
     """A workspace with its registry and catalog; a context manager that closes the registry.
 
     Attributes:
@@ -48,7 +48,7 @@ class Workplace:
             self.__dict__["catalog"] = catalog
 
     @classmethod
-    def reading(cls, target: Target, directory: Path | None = None) -> Workplace:
+    def reading(cls, target: Target, directory: Path | None = None) -> WorkspaceSession:
         """For looking only: nothing is created, not even a missing workspace."""
         workspace = layout.find(target, directory)
         return cls(workspace, Registry.reading(workspace))
@@ -62,7 +62,7 @@ class Workplace:
         catalog: Catalog | None = None,
         on_wait: Callable[[str], None] | None = None,
         cache: Path | None = None,
-    ) -> Workplace:
+    ) -> WorkspaceSession:
         """For working: the workspace's directory and registry are created, an older registry is brought forward.
 
         Raises:
@@ -87,7 +87,7 @@ class Workplace:
         """Close the registry; it opens again when it is used."""
         self.registry.close()
 
-    def __enter__(self) -> Workplace:
+    def __enter__(self) -> WorkspaceSession:
         return self
 
     def __exit__(self, *_: object) -> None:

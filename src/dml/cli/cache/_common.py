@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dml.dataset.spec import DatasetSpec
     from dml.workspace.layout import Workspace
 
-__all__ = ["Desk", "Excluded", "Jobs", "Names", "Some", "app", "looking", "specs", "working"]
+__all__ = ["CacheSession", "Excluded", "Jobs", "Names", "Some", "app", "open_for_reading", "open_for_writing", "specs"]
 
 app = group("cache", "Datasets and assets on this machine: fetch, verify, pin, clear.")
 
@@ -44,7 +44,7 @@ Jobs = Annotated[int | None, Option("--jobs", "-j", metavar="N", min=1, help="Fi
 
 
 @dataclass(frozen=True)
-class Desk:
+class CacheSession:
     """A workspace's cache with its index, open for looking or for working."""
 
     workspace: Workspace
@@ -60,31 +60,31 @@ class Desk:
 
     def items(self, *, links: bool = False) -> list[CachedItem]:
         """Everything in the cache."""
-        from dml.cache.inventory import survey
+        from dml.cache.inventory import take_inventory
         from dml.cache.usage import usage_of
 
         usage = usage_of(self.workspace, self.cache, links=True) if links else self.usage
-        return survey(self.index, usage, workspace_root=self.workspace.root)
+        return take_inventory(self.index, usage, workspace_root=self.workspace.root)
 
 
 @contextmanager
-def looking() -> Iterator[Desk]:
+def open_for_reading() -> Iterator[CacheSession]:
     """The cache for looking only: nothing is created or changed."""
     from dml.cache.index import Index
 
     workspace, cache = _places()
     with Index.reading(cache) as index:
-        yield Desk(workspace, cache, index)
+        yield CacheSession(workspace, cache, index)
 
 
 @contextmanager
-def working() -> Iterator[Desk]:
+def open_for_writing() -> Iterator[CacheSession]:
     """The cache for working in it; it is made if it is not there."""
     from dml.cache.index import Index
 
     workspace, cache = _places()
     with Index.writing(cache) as index:
-        yield Desk(workspace, cache, index)
+        yield CacheSession(workspace, cache, index)
 
 
 def specs(names: list[str], excluded: list[str] | None = None) -> list[DatasetSpec]:

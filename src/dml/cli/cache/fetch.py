@@ -11,7 +11,17 @@ from dml.cli.app.formatting import binary_size, count
 from dml.cli.app.framework import command, current
 from dml.cli.app.open_catalog import open_catalog
 from dml.cli.app.output import Cell
-from dml.cli.cache._common import Desk, Excluded, Jobs, Names, Some, app, looking, specs, working
+from dml.cli.cache._common import (
+    CacheSession,
+    Excluded,
+    Jobs,
+    Names,
+    Some,
+    app,
+    open_for_reading,
+    open_for_writing,
+    specs,
+)
 from dml.cli.cache.view import tier_cell
 
 if TYPE_CHECKING:
@@ -42,7 +52,7 @@ def warm(
     transfers = jobs or int(invocation.settings.get("jobs"))
     catalog = open_catalog()
     done = []
-    with working() as desk, invocation.showing() as progress:
+    with open_for_writing() as desk, invocation.showing() as progress:
         for spec in specs(names, exclude):
             done.append(_warm_one(desk, catalog, spec, metadata_only, transfers, progress))
             if not console.json:
@@ -51,7 +61,7 @@ def warm(
 
 
 def _warm_one(
-    desk: Desk, catalog: Catalog, spec: DatasetSpec, metadata_only: bool, jobs: int, progress: Progress
+    desk: CacheSession, catalog: Catalog, spec: DatasetSpec, metadata_only: bool, jobs: int, progress: Progress
 ) -> dict[str, Any]:
     from dml.cache.assets import find_asset_row, warm_asset
     from dml.cache.bags import warm_bag
@@ -129,7 +139,7 @@ def verify(
     catalog = open_catalog() if repair else None
     transfers = jobs or int(invocation.settings.get("jobs"))
     found: list[Verified] = []
-    with working() as desk, invocation.showing() as progress:
+    with open_for_writing() as desk, invocation.showing() as progress:
         items = _named(desk, names)
         for item in items:
             found.append(verify_item(desk.index, item, catalog=catalog, jobs=transfers, progress=progress))
@@ -166,7 +176,7 @@ def _renew_index() -> None:
     from dml.cache.index import put_aside_if_damaged
     from dml.cache.kept_pins import kept_pins
 
-    with looking() as desk:
+    with open_for_reading() as desk:
         aside = put_aside_if_damaged(desk.index)
         if aside is not None:
             kept = count(len(kept_pins(desk.cache)), "pin")
@@ -175,7 +185,7 @@ def _renew_index() -> None:
             )
 
 
-def _named(desk: Desk, names: list[str] | None) -> list[Any]:
+def _named(desk: CacheSession, names: list[str] | None) -> list[Any]:
     from dml.errors import NotFoundError
     from dml.safe_text import safe
 

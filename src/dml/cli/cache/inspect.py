@@ -11,7 +11,7 @@ from dml.cli.app.framework import command, current
 from dml.cli.app.open_catalog import open_catalog
 from dml.cli.app.output import Column
 from dml.cli.app.shell_complete import complete_cached
-from dml.cli.cache._common import Excluded, Names, app, looking, specs
+from dml.cli.cache._common import Excluded, Names, app, open_for_reading, specs
 from dml.cli.cache.view import item_document, print_items, print_status, tier_cell
 
 _SORTS = ("name", "size", "used", "tier")
@@ -45,7 +45,7 @@ def list_(
     _one_of("--tier", tier, [*Tier])
     _one_of("--kind", kind, [*Kind])
     _one_of("--sort", sort, _SORTS)
-    with looking() as desk:
+    with open_for_reading() as desk:
         items = desk.items()
     items = [
         item
@@ -98,7 +98,7 @@ def status(names: Names, exclude: Excluded = None) -> None:
 
     console = current().console
     found: list[tuple[VersionStatus, bool | None]] = []
-    with looking() as desk:
+    with open_for_reading() as desk:
         for spec in specs(names, exclude):
             if spec.version is not None:
                 found.append((status_of(desk.index, spec, str(spec.version), desk.usage), None))
@@ -146,7 +146,7 @@ def info(
     from dml.cache.bag_info import bag_info
 
     console = current().console
-    with looking() as desk:
+    with open_for_reading() as desk:
         found = bag_info(desk.index, open_catalog(), specs([name], exclude)[0], desk.usage)
     document = found.to_mapping()
 
@@ -189,7 +189,7 @@ def du(
 
     from dml.cache.disk_usage import measure
 
-    with looking() as desk:
+    with open_for_reading() as desk:
         shares = sorted(measure(desk.cache), key=lambda share: -share.bytes)
         names = {item.path.parent if item.kind == "bag" else item.path: item.name for item in desk.items()}
         names |= {desk.cache.assets_directory / item.key: item.name for item in desk.items() if item.kind == "asset"}

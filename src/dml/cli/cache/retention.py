@@ -8,7 +8,7 @@ from typer import Option
 
 from dml.cli.app.formatting import binary_size, count
 from dml.cli.app.framework import command, current
-from dml.cli.cache._common import Desk, Names, Some, app, looking, specs, working
+from dml.cli.cache._common import CacheSession, Names, Some, app, open_for_reading, open_for_writing, specs
 from dml.cli.cache.view import print_removals, removal_document
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def _change_pins(names: list[str], verb: str) -> None:
 
     console = current().console
     done = []
-    with working() as desk:
+    with open_for_writing() as desk:
         for spec in specs(names):
             version = str(spec.version) if spec.version else _only_version(desk, spec.rid, verb)
             function = pins.pin if verb == "pin" else pins.unpin
@@ -48,7 +48,7 @@ def _change_pins(names: list[str], verb: str) -> None:
     console.emit(f"cache.{verb}", {"items": done}, render)
 
 
-def _only_version(desk: Desk, rid: str, verb: str) -> str:
+def _only_version(desk: CacheSession, rid: str, verb: str) -> str:
     """The version a bare RID means: none for an asset, the only one that is here for a dataset.
 
     Raises:
@@ -119,7 +119,7 @@ def clear(
             "What is to be cleared?", hint="Name entries, or give --older-than, --keep, --debris or --all."
         )
     console = current().console
-    with looking() as desk:
+    with open_for_reading() as desk:
         plan: Plan = plan_clearing(desk.index, desk.items(links=True), selection)
     if dry_run or not plan.removals:
         if names and not plan.removals and plan.kept and not dry_run:

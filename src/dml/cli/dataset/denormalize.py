@@ -96,8 +96,8 @@ def _source(name: str, live: bool) -> tuple[Rows, str]:
 
 def _cached(spec: DatasetSpec) -> Path | None:
     from dml.cache.bags import find_here
-    from dml.cli.cache._common import looking
+    from dml.cli.cache._common import open_for_reading
 
-    with looking() as desk:
+    with open_for_reading() as desk:
         record = find_here(desk.index, spec)
         return desk.cache.bag_directory(record.key, record.dataset_rid) if record else None

@@ -14,9 +14,9 @@ from dml.cli.app.shell_complete import complete_execution
 if TYPE_CHECKING:
     from dml.execution.lifecycle import Transition
     from dml.upload.report import UploadReport
-    from dml.workspace.session import Workplace
+    from dml.workspace.session import WorkspaceSession
 
-__all__ = ["Rid", "Rids", "announce", "app", "looking", "working"]
+__all__ = ["Rid", "Rids", "announce", "app", "open_for_reading", "open_for_writing"]
 
 app = group("exec", "Executions: create, start, stage, commit, show, list.")
 
@@ -27,45 +27,45 @@ Rids = Annotated[
 
 
 @contextmanager
-def looking() -> Iterator[Workplace]:
+def open_for_reading() -> Iterator[WorkspaceSession]:
     """The workspace for reading only: nothing is created or changed."""
-    from dml.workspace.session import Workplace
+    from dml.workspace.session import WorkspaceSession
 
     invocation = current()
-    with Workplace.reading(invocation.target, invocation.workspace) as place:
-        yield place
+    with WorkspaceSession.reading(invocation.target, invocation.workspace) as session:
+        yield session
 
 
 @contextmanager
-def working(*, push: bool = True, but: str = "") -> Iterator[Workplace]:
+def open_for_writing(*, push: bool = True, but: str = "") -> Iterator[WorkspaceSession]:
     """The workspace for working in it and with its catalog, on which earlier statuses are pushed at the end.
 
     Args:
         push: Tell the catalog the statuses that earlier commands could not tell it.
         but: An execution that the command itself takes care of.
     """
-    from dml.workspace.session import Workplace
+    from dml.workspace.session import WorkspaceSession
 
     invocation = current()
     settings = invocation.settings
-    with Workplace.writing(
+    with WorkspaceSession.writing(
         invocation.target, invocation.workspace, on_wait=invocation.console.say, cache=settings.get("cache")
-    ) as place:
-        yield place
+    ) as session:
+        yield session
         if push:
-            push_others(place, but)
+            push_others(session, but)
 
 
-def push_others(place: Workplace, *but: str) -> None:
+def push_others(session: WorkspaceSession, *but: str) -> None:
     """Push what waits; say what could not be pushed. A command that worked does not fail for it.
 
     Args:
-        place: Where.
+        session: Where.
         but: Executions that the command itself took care of.
     """
     from dml.execution.sync import push_all
 
-    for rid, problem in push_all(place, but=but):
+    for rid, problem in push_all(session, but=but):
         current().console.warn(f"{rid}: the catalog was not told its status: {problem.message}", hint="dml exec sync")
 
 

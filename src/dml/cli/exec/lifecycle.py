@@ -9,7 +9,7 @@ from typer import Option
 
 from dml.cli.app.framework import command, current
 from dml.cli.app.paging import DEFAULT_LIMIT, Limit, first, say_cut
-from dml.cli.exec._common import Rid, announce, app, looking, working
+from dml.cli.exec._common import Rid, announce, app, open_for_reading, open_for_writing
 from dml.cli.exec._options import (
     AllowDirty,
     Assets,
@@ -86,9 +86,9 @@ def create(
         allow_dirty=allow_dirty,
     )
     configuration = configuration_from(config, named, description, dataset, asset)
-    with working() as place:
-        row = create_execution(place, configuration, CreateOptions(hydra_directory=hydra))
-        directory = place.workspace.execution_directory(row.rid)
+    with open_for_writing() as session:
+        row = create_execution(session, configuration, CreateOptions(hydra_directory=hydra))
+        directory = session.workspace.execution_directory(row.rid)
     console = current().console
     payload = {
         "rid": row.rid,
@@ -121,14 +121,14 @@ def start(rid: Rid) -> None:
 
     wanted = validate_rid(rid)
     settings = current().settings
-    with working(but=wanted) as place:
-        require_transition(get_execution(place.registry, wanted).status, ExecutionStatus.RUNNING)
-        ensure_created(place, wanted)
+    with open_for_writing(but=wanted) as session:
+        require_transition(get_execution(session.registry, wanted).status, ExecutionStatus.RUNNING)
+        ensure_created(session, wanted)
         with showing(settings.get("progress"), current().console) as progress:
-            fetched = fetch_inputs(place, wanted, progress=progress, jobs=settings.get("jobs"))
-        result = lifecycle.start(place, wanted)
+            fetched = fetch_inputs(session, wanted, progress=progress, jobs=settings.get("jobs"))
+        result = lifecycle.start(session, wanted)
         inputs = [{"rid": one.asset.rid, "path": one.path, "cached": one.from_cache} for one in fetched]
-        outputs = place.workspace.assets_directory(wanted)
+        outputs = session.workspace.assets_directory(wanted)
     announce("start", result, f"{wanted} Running.", inputs=inputs, outputs=outputs)
 
 
@@ -139,8 +139,8 @@ def stop(rid: Rid) -> None:
     from dml.execution import lifecycle
 
     wanted = validate_rid(rid)
-    with working(but=wanted) as place:
-        result = lifecycle.stop(place, wanted)
+    with open_for_writing(but=wanted) as session:
+        result = lifecycle.stop(session, wanted)
     announce("stop", result, f"{wanted} Stopped.   dml exec commit {wanted}")
 
 
@@ -153,8 +153,8 @@ def fail(
     from dml.execution import lifecycle
 
     wanted = validate_rid(rid)
-    with working(but=wanted) as place:
-        result = lifecycle.fail(place, wanted, message)
+    with open_for_writing(but=wanted) as session:
+        result = lifecycle.fail(session, wanted, message)
     announce("fail", result, f"{wanted} Failed.", error=result.row.error)
 
 
@@ -167,8 +167,8 @@ def abort(
     from dml.execution import lifecycle
 
     wanted = validate_rid(rid)
-    with working(but=wanted) as place:
-        result = lifecycle.abort(place, wanted, reason)
+    with open_for_writing(but=wanted) as session:
+        result = lifecycle.abort(session, wanted, reason)
     announce("abort", result, f"{wanted} Aborted.", reason=result.row.reason)
 
 
@@ -203,8 +203,8 @@ def list_(
     console = current().console
     instant = None if since is None else moment(since)
     wanted = None if status is None else [_status(one) for one in status]
-    with looking() as place:
-        found = list_local(place, statuses=wanted, since=instant, pending=True if pending else None)
+    with open_for_reading() as session:
+        found = list_local(session, statuses=wanted, since=instant, pending=True if pending else None)
     if workflow is not None:
         found = [one for one in found if workflow in (one.workflow_name, one.row.workflow_rid)]
     shown, more = first(found, limit)
@@ -245,9 +245,9 @@ def show(rid: Rid) -> None:
     from dml.execution.local_list import details_of
 
     console = current().console
-    with looking() as place:
-        details = details_of(place, validate_rid(rid))
-        link, snapshot = place.target.chaise_path(details.summary.rid), place.target.snapshot
+    with open_for_reading() as session:
+        details = details_of(session, validate_rid(rid))
+        link, snapshot = session.target.chaise_path(details.summary.rid), session.target.snapshot
     payload = {"execution": details.to_mapping(), **link_fields(link, snapshot)}
     links = link_facts(link, snapshot, details.summary.rid)
     console.emit("exec.show", payload, lambda: print_details(console, details, links))
@@ -274,20 +274,20 @@ def log(
 
     console = current().console
     wanted = validate_rid(rid)
-    with looking() as place:
-        details_of(place, wanted)  # says what to do when there is none
+    with open_for_reading() as session:
+        details_of(session, wanted)  # says what to do when there is none
         if not follow:
-            entries = journal.entries(place.registry, wanted, limit=number)
+            entries = journal.entries(session.registry, wanted, limit=number)
             payload = {"rid": wanted, "entries": [_entry(one) for one in entries]}
             console.emit("exec.log", payload, lambda: print_entries(console, entries))
             return
 
         def over() -> bool:
-            return get_execution(place.registry, wanted).status in CLOSED_STATUSES
+            return get_execution(session.registry, wanted).status in CLOSED_STATUSES
 
-        for one in journal.follow(place.registry, wanted, stop=over):
+        for one in journal.follow(session.registry, wanted, stop=over):
             console.record("exec.log", "entry", _entry(one), partial(print_entries, console, [one]))
-        final = get_execution(place.registry, wanted).status
+        final = get_execution(session.registry, wanted).status
         console.record("exec.log", "result", {"rid": wanted, "status": final})
 
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, Exit, Option
 
 from dml.cli.app.framework import command, current
-from dml.cli.exec._common import Rid, Rids, app, push_others, warn_untold, working
+from dml.cli.exec._common import Rid, Rids, app, open_for_writing, push_others, warn_untold
 
 if TYPE_CHECKING:
     from dml.catalog.model import Table
     from dml.errors import DmlError
     from dml.execution.commit import CommitOptions
     from dml.execution.staging import Staging
-    from dml.workspace.session import Workplace
+    from dml.workspace.session import WorkspaceSession
 
 
 @command(
@@ -43,20 +43,20 @@ def stage(
     move: Annotated[bool, Option("--move", help="Move the file into the workspace.")] = False,
 ) -> None:
     """Register files as outputs of an execution; they go up with the commit. Asks no server."""
+    from dml.asset.tables import check_metadata
     from dml.catalog.rids import validate_rid
     from dml.execution.offline_staging import known_table, known_types
-    from dml.execution.staging import check_metadata
     from dml.execution.staging import stage as stage_files
 
     wanted = validate_rid(rid)
     console = current().console
-    with working(push=False) as place:
-        asset_table = known_table(place, table)
+    with open_for_writing(push=False) as session:
+        asset_table = known_table(session, table)
         metadata = _metadata(asset_table, meta or [])
         check_metadata(asset_table, metadata)
-        names = known_types(place, wanted, types if types is not None else [asset_table.name])
+        names = known_types(session, wanted, types if types is not None else [asset_table.name])
         staged = stage_files(
-            place, wanted, asset_table, _stagings(files, name, names, metadata, description, copy, link, move)
+            session, wanted, asset_table, _stagings(files, name, names, metadata, description, copy, link, move)
         )
     payload = {
         "rid": wanted,
@@ -100,10 +100,10 @@ def unstage(
         )
     wanted = validate_rid(rid)
     console = current().console
-    with working(push=False) as place:
-        get_execution(place.registry, wanted)
-        forgotten = [unstage_file(place, wanted, key).key for key in keys or []]
-        rows = unstage_features(place.registry, wanted) if features else 0
+    with open_for_writing(push=False) as session:
+        get_execution(session.registry, wanted)
+        forgotten = [unstage_file(session, wanted, key).key for key in keys or []]
+        rows = unstage_features(session.registry, wanted) if features else 0
     payload = {"rid": wanted, "files": forgotten, "feature_rows": rows}
     console.emit(
         "exec.unstage", payload, lambda: console.print(f"{wanted}: forgot {len(forgotten)} files, {rows} feature rows")
@@ -133,9 +133,9 @@ def stage_features(
         raise UsageError(f"{feature!r} is no feature", hint="Write TABLE.NAME, as in Image.Quality.")
     wanted = validate_rid(rid)
     console = current().console
-    with working(push=False) as place:
-        found = find_feature(place.catalog.schema(), target, name)
-        number = stage_records(place, wanted, found, read_records(file, found))
+    with open_for_writing(push=False) as session:
+        found = find_feature(session.catalog.schema(), target, name)
+        number = stage_records(session, wanted, found, read_records(file, found))
     payload = {"rid": wanted, "feature": f"{found.target.name}.{found.name}", "records": number}
     console.emit("exec.stage-features", payload, lambda: console.print(f"{wanted}: staged {number} feature rows"))
 
@@ -179,41 +179,41 @@ def commit(
             raise UsageError(f"{flag} does not go with the other ways to say what is committed")
     if not (wanted or everything or apply_file):
         raise UsageError("What is to be committed?", hint="Name the RID, or give --all.")
-    with working_with(timeout, max_retries, retry_delay) as place:
+    with working_with(timeout, max_retries, retry_delay) as session:
         if dry_run or plan_file is not None:
-            _plan(place, wanted or _all(place), plan_file)
+            _plan(session, wanted or _all(session), plan_file)
             return
-        chosen = [_applied(place, apply_file)] if apply_file is not None else wanted or _all(place)
+        chosen = [_applied(session, apply_file)] if apply_file is not None else wanted or _all(session)
         if everything and chosen:
             _ask(chosen, yes=yes)
-        code = _commit(place, chosen, _options(jobs, chunk_size), clean=clean)
-        push_others(place, *chosen)
+        code = _commit(session, chosen, _options(jobs, chunk_size), clean=clean)
+        push_others(session, *chosen)
     if code:
         raise Exit(code)
 
 
 def working_with(timeout: float | None, max_retries: int | None, retry_delay: float | None) -> Any:
-    """``working`` on a connection that waits and repeats as the options say."""
+    """``open_for_writing`` on a connection that waits and repeats as the options say."""
     from contextlib import contextmanager
 
     @contextmanager
     def opened() -> Any:
         from dml.catalog.connection import connect
         from dml.cli.app.retry_options import retry_policy
-        from dml.workspace.session import Workplace
+        from dml.workspace.session import WorkspaceSession
 
         invocation = current()
         policy = retry_policy(invocation.settings, timeout=timeout, max_retries=max_retries, retry_delay=retry_delay)
         catalog = connect(invocation.target, on_wait=invocation.console.say, policy=policy)
-        with Workplace.writing(
+        with WorkspaceSession.writing(
             invocation.target, invocation.workspace, catalog=catalog, cache=invocation.settings.get("cache")
-        ) as place:
-            yield place
+        ) as session:
+            yield session
 
     return opened()
 
 
-def _commit(place: Workplace, rids: list[str], options: CommitOptions, *, clean: bool) -> int:
+def _commit(session: WorkspaceSession, rids: list[str], options: CommitOptions, *, clean: bool) -> int:
     """Commit one execution, whose error is the command's; or several, whose errors are lines of the report.
 
     Returns:
@@ -232,7 +232,7 @@ def _commit(place: Workplace, rids: list[str], options: CommitOptions, *, clean:
     problems: list[tuple[str, DmlError]] = []
     with showing(current().settings.get("progress"), console) as progress:
         report = commit_several(
-            place,
+            session,
             rids,
             options=options,
             clean=clean,
@@ -241,7 +241,7 @@ def _commit(place: Workplace, rids: list[str], options: CommitOptions, *, clean:
         )
     if len(rids) == 1 and problems:
         raise problems[0][1]
-    rows = [find_execution(place.registry, rid) for rid in rids]
+    rows = [find_execution(session.registry, rid) for rid in rids]
     statuses = {row.rid: row.status for row in rows if row is not None}
     payload = {**report.to_mapping(), "statuses": statuses}
     shown = [f"{rid} {status}" for rid, status in statuses.items()]
@@ -254,7 +254,7 @@ def _commit(place: Workplace, rids: list[str], options: CommitOptions, *, clean:
     return problems[0][1].exit_code if problems else untold
 
 
-def _plan(place: Workplace, rids: list[str], path: Path | None) -> None:
+def _plan(session: WorkspaceSession, rids: list[str], path: Path | None) -> None:
     import json
 
     from dml.cli.app.formatting import binary_size, count
@@ -262,7 +262,7 @@ def _plan(place: Workplace, rids: list[str], path: Path | None) -> None:
     from dml.execution.commit_plan import plan
 
     console = current().console
-    plans = [plan(place, rid) for rid in rids]
+    plans = [plan(session, rid) for rid in rids]
     documents = [one.to_mapping() for one in plans]
     if path is not None:
         if len(plans) != 1:
@@ -284,7 +284,7 @@ def _plan(place: Workplace, rids: list[str], path: Path | None) -> None:
     console.emit("exec.plan", {"plans": documents}, render)
 
 
-def _applied(place: Workplace, path: Path) -> str:
+def _applied(session: WorkspaceSession, path: Path) -> str:
     import json
 
     from dml.errors import UsageError
@@ -294,13 +294,13 @@ def _applied(place: Workplace, path: Path) -> str:
         document = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be read as a plan: {error}") from error
-    return refuse_changed(place, document if isinstance(document, dict) else {})
+    return refuse_changed(session, document if isinstance(document, dict) else {})
 
 
-def _all(place: Workplace) -> list[str]:
+def _all(session: WorkspaceSession) -> list[str]:
     from dml.execution.commit_many import committable
 
-    return [one.rid for one in reversed(committable(place))]
+    return [one.rid for one in reversed(committable(session))]
 
 
 def _ask(rids: list[str], *, yes: bool) -> None:

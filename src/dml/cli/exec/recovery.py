@@ -7,7 +7,7 @@ from typing import Annotated
 from typer import Exit, Option
 
 from dml.cli.app.framework import command, current
-from dml.cli.exec._common import Rid, Rids, app, push_others, warn_untold, working
+from dml.cli.exec._common import Rid, Rids, app, open_for_writing, push_others, warn_untold
 
 
 @command(
@@ -33,14 +33,14 @@ def resume(rid: Rid, commit: Annotated[bool, Option("--commit", help="Upload wha
     invocation = current()
     console = invocation.console
     report = None
-    with working(but=wanted) as place:
-        found = resume_execution(place, wanted)
+    with open_for_writing(but=wanted) as session:
+        found = resume_execution(session, wanted)
         if commit:
             options = CommitOptions(invocation.settings.get("jobs"), invocation.settings.get("chunk_size"))
             with showing(invocation.settings.get("progress"), console) as progress:
-                report = commit_execution(place, wanted, options, progress=progress)
-        row = get_execution(place.registry, wanted)
-        is_sweep = read_record(place.registry, wanted) is not None
+                report = commit_execution(session, wanted, options, progress=progress)
+        row = get_execution(session.registry, wanted)
+        is_sweep = read_record(session.registry, wanted) is not None
     payload = {
         "rid": wanted,
         "status": row.status,
@@ -73,10 +73,10 @@ def sync() -> None:
     from dml.workspace.executions import list_executions
 
     console = current().console
-    with working(push=False) as place:
-        waiting = [row.rid for row in list_executions(place.registry, sync_pending=True)]
-        problems = push_all(place)
-        unfinished = [rid for rid in waiting if creation_unfinished(place, rid)]
+    with open_for_writing(push=False) as session:
+        waiting = [row.rid for row in list_executions(session.registry, sync_pending=True)]
+        problems = push_all(session)
+        unfinished = [rid for rid in waiting if creation_unfinished(session, rid)]
     failed = dict(problems)
     told = [rid for rid in waiting if rid not in failed and rid not in unfinished]
     payload = {
@@ -118,8 +118,8 @@ def gc(
     from dml.execution.gc import candidates, collect
 
     console = current().console
-    with working(push=False) as place:
-        found = candidates(place, [validate_rid(rid) for rid in rids] if rids else None)
+    with open_for_writing(push=False) as session:
+        found = candidates(session, [validate_rid(rid) for rid in rids] if rids else None)
         removed: list[dict[str, object]] = []
         if not dry_run and found:
             for one in found:
@@ -129,8 +129,8 @@ def gc(
                     )
             if not all(one.discards for one in found):
                 ask(f"Remove the local files of {', '.join(one.rid for one in found)}?", yes=yes)
-            removed = [{"rid": one.rid, "bytes": collect(place, one)} for one in found]
-        push_others(place) if not dry_run else None
+            removed = [{"rid": one.rid, "bytes": collect(session, one)} for one in found]
+        push_others(session) if not dry_run else None
     listed = [{"rid": one.rid, "status": one.status, "bytes": one.bytes, "discards": one.discards} for one in found]
 
     def render() -> None:

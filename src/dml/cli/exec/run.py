@@ -9,7 +9,7 @@ from typing import Annotated
 from typer import Argument, Exit, Option
 
 from dml.cli.app.framework import command, current
-from dml.cli.exec._common import app, warn_untold, working
+from dml.cli.exec._common import app, open_for_writing, warn_untold
 from dml.cli.exec._options import (
     AllowDirty,
     Assets,
@@ -73,26 +73,26 @@ def run(
     )
     configuration = replace(configuration_from(None, named, description, dataset, asset), argv=list(program))
     report, problem = None, None
-    with working() as place:
-        rid = create(place, configuration).rid
+    with open_for_writing() as session:
+        rid = create(session, configuration).rid
         console.say(f"{rid} Created")
         with showing(settings.get("progress"), console) as progress:
-            fetch_inputs(place, rid, progress=progress, jobs=settings.get("jobs"))
-        child_exit = run_command(place, rid, program, _echo(json=invocation.json))
+            fetch_inputs(session, rid, progress=progress, jobs=settings.get("jobs"))
+        child_exit = run_command(session, rid, program, _echo(json=invocation.json))
         if not no_commit:
             from dml.errors import DmlError
 
             options = CommitOptions(settings.get("jobs"), settings.get("chunk_size"))
             try:
                 with showing(settings.get("progress"), console) as progress:
-                    report = commit(place, rid, options, progress=progress)
+                    report = commit(session, rid, options, progress=progress)
             except DmlError as error:
                 problem = error
             else:
                 if child_exit != 0:
                     # Uploaded is about the files; that the program failed must stay visible beside it.
-                    report_progress(place, rid, f"the command ended with exit code {child_exit}")
-        status = get_execution(place.registry, rid).status
+                    report_progress(session, rid, f"the command ended with exit code {child_exit}")
+        status = get_execution(session.registry, rid).status
     payload = {
         "rid": rid,
         "status": status,

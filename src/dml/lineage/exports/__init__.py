@@ -10,9 +10,9 @@ from collections.abc import Callable
 from importlib import import_module
 
 from dml.errors import UsageError
-from dml.lineage.exports.subject import Subject
+from dml.lineage.exports.document import GraphDocument
 
-__all__ = ["FORMATS", "Subject", "render"]
+__all__ = ["FORMATS", "GraphDocument", "render"]
 
 FORMATS: dict[str, str] = {
     "json": "Nodes and edges, flat.",
@@ -27,7 +27,7 @@ FORMATS: dict[str, str] = {
 """The formats and what they are."""
 
 
-def render(name: str, subject: Subject) -> str:
+def render(name: str, subject: GraphDocument) -> str:
     """The subject in a format.
 
     Raises:
@@ -35,5 +35,5 @@ def render(name: str, subject: Subject) -> str:
     """
     if name not in FORMATS:
         raise UsageError(f"there is no format {name!r}", hint=f"Formats: {', '.join(FORMATS)}.")
-    function: Callable[[Subject], str] = import_module(f"{__name__}.{'json_' if name == 'json' else name}").render
+    function: Callable[[GraphDocument], str] = import_module(f"{__name__}.{'json_' if name == 'json' else name}").render
     return function(subject)

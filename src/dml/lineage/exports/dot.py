@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dml.lineage.exports.subject import Subject, is_failed, label_lines
+from dml.lineage.exports.document import GraphDocument, is_failed, label_lines
 from dml.lineage.graph import Asset, Condition, DatasetState, Execution, Flow, Node
 from dml.safe_text import safe
 
@@ -10,7 +10,7 @@ _SHAPES = {Execution: "box", DatasetState: "cylinder", Asset: "note"}
 _COLOURS = {Execution: "#cfe3fa", DatasetState: "#d9f2d9", Asset: "#fdf3c8"}
 
 
-def render(subject: Subject) -> str:
+def render(subject: GraphDocument) -> str:
     """Render the graph for ``dot``."""
     lines = ["digraph lineage {", "  rankdir=LR;", '  node [style=filled, fontname="sans-serif", fontsize=10];']
     for key, node in subject.graph.nodes.items():
@@ -22,7 +22,7 @@ def render(subject: Subject) -> str:
     return "\n".join([*lines, "}"]) + "\n"
 
 
-def _attributes(subject: Subject, node: Node) -> list[str]:
+def _attributes(subject: GraphDocument, node: Node) -> list[str]:
     first, second = label_lines(node)
     label = _quoted(first)[:-1] + r"\n" + _quoted(second)[1:]
     found = [

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 from html import escape
 
+from dml.lineage.exports.document import GraphDocument, caption, detail_rows
 from dml.lineage.exports.layout import arrange
-from dml.lineage.exports.subject import Subject, caption, detail_rows
 from dml.lineage.exports.svg import STYLE, drawing
 
 _PAGE = """<!doctype html>
@@ -104,7 +104,7 @@ document.documentElement.dataset.ready = "yes";
 """
 
 
-def render(subject: Subject) -> str:
+def render(subject: GraphDocument) -> str:
     """Render the graph as one page."""
     layout = arrange(subject.graph)
     data = {key: detail_rows(subject, node) for key, node in subject.graph.nodes.items()}

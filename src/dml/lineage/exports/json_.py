@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 
-from dml.lineage.exports.subject import Subject
+from dml.lineage.exports.document import GraphDocument
 from dml.lineage.result import graph_mapping
 
 
-def render(subject: Subject) -> str:
+def render(subject: GraphDocument) -> str:
     """Render the graph as JSON."""
     document = {
         "schema": "dml.lineage.graph/1",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dml.lineage.exports.subject import Subject, is_failed, label_lines
+from dml.lineage.exports.document import GraphDocument, is_failed, label_lines
 from dml.lineage.graph import Asset, DatasetState, Execution, Flow, Node
 
 _BRACKETS = {Execution: ("[", "]"), DatasetState: ("[(", ")]"), Asset: ("([", "])")}
 
 
-def render(subject: Subject) -> str:
+def render(subject: GraphDocument) -> str:
     """Render the graph as a flowchart from left to right."""
     names = {key: f"n{number}" for number, key in enumerate(subject.graph.nodes)}
     lines = ["flowchart LR"]

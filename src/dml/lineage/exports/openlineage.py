@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from dml._version import __version__
-from dml.lineage.exports.subject import Subject, resource
+from dml.lineage.exports.document import GraphDocument, resource
 from dml.lineage.graph import Asset, Condition, DatasetState, Execution, Flow, Node
 
 __all__ = ["render", "run_id"]
@@ -33,18 +33,18 @@ _EVENTS = {
 }
 
 
-def render(subject: Subject) -> str:
+def render(subject: GraphDocument) -> str:
     """Render one event for each execution whose row is known."""
     known = (node for node in subject.graph.executions if node.condition is Condition.present)
     return "".join(json.dumps(_event(subject, node)) + "\n" for node in known)
 
 
-def run_id(subject: Subject, rid: str) -> str:
+def run_id(subject: GraphDocument, rid: str) -> str:
     """The run's id: a version 5 UUID of the row's address."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{subject.target.live.url}/{rid}"))
 
 
-def _event(subject: Subject, node: Execution) -> dict[str, Any]:
+def _event(subject: GraphDocument, node: Execution) -> dict[str, Any]:
     graph = subject.graph
     inputs = [graph.nodes[edge.source] for edge in graph.sources[node.rid] if edge.flow is Flow.input]
     outputs = [graph.nodes[edge.target] for edge in graph.targets[node.rid]]
@@ -60,7 +60,7 @@ def _event(subject: Subject, node: Execution) -> dict[str, Any]:
     }
 
 
-def _namespace(subject: Subject) -> str:
+def _namespace(subject: GraphDocument) -> str:
     return f"deriva://{subject.target.host}/{subject.target.catalog_id}"
 
 
@@ -81,7 +81,7 @@ def _facet(kind: str, revision: str, /, **values: Any) -> dict[str, Any]:
     return {"_producer": PRODUCER, "_schemaURL": f"{_FACETS}/{revision}/{name}.json#/$defs/{name}", **values}
 
 
-def _run_facets(subject: Subject, node: Execution) -> dict[str, Any]:
+def _run_facets(subject: GraphDocument, node: Execution) -> dict[str, Any]:
     facets: dict[str, Any] = {}
     parent = subject.parents.get(node.rid)
     if parent is not None:
@@ -107,7 +107,7 @@ def _job_facets(node: Execution) -> dict[str, Any]:
     return facets
 
 
-def _dataset(subject: Subject, node: Node) -> dict[str, Any]:
+def _dataset(subject: GraphDocument, node: Node) -> dict[str, Any]:
     facets: dict[str, Any] = {}
     if isinstance(node, DatasetState) and node.version:
         facets["version"] = _facet("datasetVersionDatasetFacet", "1-0-1", datasetVersion=node.version)

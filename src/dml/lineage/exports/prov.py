@@ -12,13 +12,13 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-from dml.lineage.exports.subject import Subject, caption, resource
+from dml.lineage.exports.document import GraphDocument, caption, resource
 from dml.lineage.graph import Asset, DatasetState, Execution, Feature, Flow, Node
 
 Records = dict[str, dict[str, dict[str, Any]]]
 
 
-def render(subject: Subject) -> str:
+def render(subject: GraphDocument) -> str:
     """Render the graph as PROV-JSON."""
     records: Records = defaultdict(dict)
     for node in subject.graph.nodes.values():
@@ -75,7 +75,7 @@ def _activity(records: Records, node: Execution) -> None:
         records["wasAssociatedWith"][f"_:by{node.rid}"] = association
 
 
-def _entity(subject: Subject, node: Node) -> dict[str, Any]:
+def _entity(subject: GraphDocument, node: Node) -> dict[str, Any]:
     values: dict[str, Any] = {"prov:label": caption(node), "dml:condition": node.condition.value}
     if isinstance(node, DatasetState):
         values |= {"prov:type": {"$": "prov:Collection", "type": "prov:QUALIFIED_NAME"}}

@@ -10,7 +10,7 @@ import json
 from datetime import datetime, timedelta
 from typing import Any
 
-from dml.lineage.exports.subject import Subject, caption, resource
+from dml.lineage.exports.document import GraphDocument, caption, resource
 from dml.lineage.graph import Asset, Condition, DatasetState, Execution, Feature, Flow, Node, Workflow
 
 PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
@@ -24,7 +24,7 @@ _STATUS = {
 _UNDATED = "1970-01-01T00:00:00+00:00"
 
 
-def render(subject: Subject) -> str:
+def render(subject: GraphDocument) -> str:
     """Render the graph as the metadata document of a crate."""
     entities: dict[str, dict[str, Any]] = {}
     parts: list[dict[str, str]] = []
@@ -41,7 +41,7 @@ def render(subject: Subject) -> str:
     return json.dumps({"@context": f"{_CRATE}/context", "@graph": crate}, indent=1) + "\n"
 
 
-def identifier(subject: Subject, node: Node) -> str:
+def identifier(subject: GraphDocument, node: Node) -> str:
     """The ``@id`` of a node: where a file's bytes are, else the address of the row."""
     if isinstance(node, Asset) and node.url.startswith("/"):
         return resource(subject, node)
@@ -53,7 +53,7 @@ def _descriptor() -> dict[str, Any]:
     return {"@id": "ro-crate-metadata.json", "@type": "CreativeWork", **about}
 
 
-def _root(subject: Subject, parts: list[dict[str, str]], actions: list[dict[str, str]]) -> dict[str, Any]:
+def _root(subject: GraphDocument, parts: list[dict[str, str]], actions: list[dict[str, str]]) -> dict[str, Any]:
     root = subject.graph.nodes[subject.root_key]
     dates = [node.created for node in subject.graph.nodes.values() if not isinstance(node, Feature) and node.created]
     return {
@@ -73,7 +73,7 @@ def _profile() -> dict[str, Any]:
     return {"@id": PROFILE, "@type": "CreativeWork", "name": "Process Run Crate", "version": "0.5"}
 
 
-def _action(subject: Subject, node: Execution, entities: dict[str, dict[str, Any]]) -> None:
+def _action(subject: GraphDocument, node: Execution, entities: dict[str, dict[str, Any]]) -> None:
     graph, here = subject.graph, identifier(subject, node)
     inputs = [graph.nodes[edge.source] for edge in graph.sources[node.key] if edge.flow is Flow.input]
     outputs = [graph.nodes[edge.target] for edge in graph.targets[node.key]]
@@ -96,7 +96,7 @@ def _action(subject: Subject, node: Execution, entities: dict[str, dict[str, Any
     entities[here] = {key: value for key, value in values.items() if value not in ("", [])}
 
 
-def _instrument(subject: Subject, workflow: Workflow | None, entities: dict[str, dict[str, Any]]) -> str:
+def _instrument(subject: GraphDocument, workflow: Workflow | None, entities: dict[str, dict[str, Any]]) -> str:
     if workflow is None:
         entities["#unrecorded-code"] = {
             "@id": "#unrecorded-code",
@@ -124,7 +124,7 @@ def _times(node: Execution) -> dict[str, str]:
     return {"startTime": begun.isoformat(), **ended}
 
 
-def _artifact(subject: Subject, node: Node) -> dict[str, Any]:
+def _artifact(subject: GraphDocument, node: Node) -> dict[str, Any]:
     values: dict[str, Any] = {"name": caption(node)}
     if isinstance(node, Asset):
         values |= {"@type": "File", "identifier": node.md5, "description": node.description}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from html import escape
 
+from dml.lineage.exports.document import GraphDocument, caption, is_failed, label_lines
 from dml.lineage.exports.layout import HEIGHT, WIDTH, Layout, arrange
-from dml.lineage.exports.subject import Subject, caption, is_failed, label_lines
 from dml.lineage.graph import Asset, Condition, DatasetState, Edge, Execution, Flow, Node
 from dml.safe_text import safe
 
@@ -21,7 +21,7 @@ text{font:12px system-ui,sans-serif;fill:#1b2733}.second{font-size:10px;fill:#4d
 """
 
 
-def render(subject: Subject) -> str:
+def render(subject: GraphDocument) -> str:
     """Render the graph as one SVG file."""
     layout = arrange(subject.graph)
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {layout.width} {layout.height}"'
@@ -30,7 +30,7 @@ def render(subject: Subject) -> str:
     return f"{head}{size}{title}<style>{STYLE}</style>{drawing(subject, layout)}</svg>\n"
 
 
-def drawing(subject: Subject, layout: Layout) -> str:
+def drawing(subject: GraphDocument, layout: Layout) -> str:
     """The curves and boxes, without the element around them; each box knows its node by ``data-key``."""
     edges = [_curve(edge, layout) for edge in subject.graph.edges]
     boxes = [_box(subject, key, layout) for key in subject.graph.nodes]
@@ -47,7 +47,7 @@ def _curve(edge: Edge, layout: Layout) -> str:
     return f'<path class="{kind}" d="{path}"><title>{_text(words)}</title></path>'
 
 
-def _box(subject: Subject, key: str, layout: Layout) -> str:
+def _box(subject: GraphDocument, key: str, layout: Layout) -> str:
     node = subject.graph.nodes[key]
     x, y = layout.places[key]
     first, second = label_lines(node)
@@ -58,7 +58,7 @@ def _box(subject: Subject, key: str, layout: Layout) -> str:
     )
 
 
-def _classes(subject: Subject, node: Node) -> str:
+def _classes(subject: GraphDocument, node: Node) -> str:
     kinds = {Execution: "execution", DatasetState: "dataset", Asset: "asset"}
     classes = ["node", kinds.get(type(node), "feature")]
     classes += ["failed"] if is_failed(node) else []

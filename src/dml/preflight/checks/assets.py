@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from dml.experiment.inputs import InputAsset
+from dml.execution.catalog_facts import Details, Rows, is_rid
+from dml.execution.requested_inputs import RequestedAsset
 from dml.formatting import binary_size
-from dml.preflight.check_context import Look
-from dml.preflight.facts import Details, Rows, is_rid
+from dml.preflight.check_context import CheckContext
 from dml.preflight.results import Result, failed, ok, skipped
 
 GROUP = "assets"
 
 
-def check(look: Look) -> Iterator[Result]:
+def check(look: CheckContext) -> Iterator[Result]:
     """Report each asset and local file."""
     for file in look.subject.files:
         path = Path(file.path).expanduser()
@@ -33,7 +33,7 @@ def check(look: Look) -> Iterator[Result]:
         yield _asset(look, asset, rows, details)
 
 
-def _asset(look: Look, asset: InputAsset, rows: Rows, details: Details) -> Result:
+def _asset(look: CheckContext, asset: RequestedAsset, rows: Rows, details: Details) -> Result:
     rid = asset.rid
     edit = _edit(look, rid)
     if not is_rid(rid):
@@ -58,7 +58,7 @@ def _asset(look: Look, asset: InputAsset, rows: Rows, details: Details) -> Resul
     return ok(GROUP, "bytes", f"{name}, bytes present", subject=rid)
 
 
-def _instead(rid: str, rows: Rows, details: Details, look: Look) -> str:
+def _instead(rid: str, rows: Rows, details: Details, look: CheckContext) -> str:
     if rid in rows.datasets:
         return f"{rid} is a dataset, not an asset"
     place = details.elsewhere.get(rid)
@@ -71,6 +71,6 @@ def _instead(rid: str, rows: Rows, details: Details, look: Look) -> str:
     return f"{rid} is a row of {place.qualified_name}, which is no asset table"
 
 
-def _edit(look: Look, literal: str) -> str:
+def _edit(look: CheckContext, literal: str) -> str:
     place = look.subject.place_of(literal)
     return f"edit {place}" if place else ""

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Final
 
 from dml.cache.tiers import Tier
-from dml.dataset.member_sizes import exact_size
-from dml.experiment.inputs import InputDataset
+from dml.execution.catalog_facts import requested_version
+from dml.execution.input_sizes import exact_size
+from dml.execution.requested_inputs import RequestedDataset
 from dml.formatting import binary_size
-from dml.preflight.check_context import Look
-from dml.preflight.checks.datasets import version_of
+from dml.preflight.check_context import CheckContext
 from dml.preflight.results import Result, failed, ok, skipped, warning
 
 GROUP = "cache"
@@ -43,7 +43,7 @@ class ToFetch:
     text: str
 
 
-def check(look: Look) -> Iterator[Result]:
+def check(look: CheckContext) -> Iterator[Result]:
     """Report tiers, bytes to fetch and free space."""
     yield from _workspace(look)
     if not look.datasets and not look.assets:
@@ -67,7 +67,7 @@ def check(look: Look) -> Iterator[Result]:
     yield from _disk(look, total)
 
 
-def inputs_to_fetch(look: Look) -> list[ToFetch]:
+def inputs_to_fetch(look: CheckContext) -> list[ToFetch]:
     """Every input that exists, with what is to be fetched of it.
 
     Raises:
@@ -87,10 +87,10 @@ def inputs_to_fetch(look: Look) -> list[ToFetch]:
     return found
 
 
-def _dataset(look: Look, dataset: InputDataset) -> ToFetch:
+def _dataset(look: CheckContext, dataset: RequestedDataset) -> ToFetch:
     assert look.catalog is not None  # noqa: S101 - the caller asked
     row = look.catalog.rows().datasets[dataset.rid]
-    version = version_of(dataset, row)
+    version = requested_version(dataset, row)
     name = f"{dataset.rid}@{version.text}" if version else dataset.rid
     state = look.tiers.dataset(dataset)
     if state.missing is not None:
@@ -107,7 +107,7 @@ def _dataset(look: Look, dataset: InputDataset) -> ToFetch:
     return ToFetch(name, state.tier, size_of.bytes, f"{size_of.files:,} files, {binary_size(size_of.bytes)}")
 
 
-def _offline(look: Look) -> Iterator[Result]:
+def _offline(look: CheckContext) -> Iterator[Result]:
     if look.tiers.cache is None:
         yield skipped(GROUP, "tier", look.without_catalog)
         return
@@ -121,7 +121,7 @@ def _offline(look: Look) -> Iterator[Result]:
         yield skipped(GROUP, "assets", f"assets: {look.without_catalog}")
 
 
-def _disk(look: Look, total: int) -> Iterator[Result]:
+def _disk(look: CheckContext, total: int) -> Iterator[Result]:
     if look.tiers.cache is None or not total:
         return
     free = free_bytes(look.tiers.cache.root)
@@ -146,7 +146,7 @@ def free_bytes(place: Path) -> int | None:
     return None
 
 
-def _workspace(look: Look) -> Iterator[Result]:
+def _workspace(look: CheckContext) -> Iterator[Result]:
     """Whether the registry can live where it would."""
     if look.workspace is None:
         return

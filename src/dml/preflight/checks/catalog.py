@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dml.errors import DmlError
-from dml.preflight.check_context import Look
+from dml.preflight.check_context import CheckContext
 from dml.preflight.results import Result, failed, ok, skipped, warning
 
 GROUP = "catalog"
 
 
-def check(look: Look) -> Iterator[Result]:
+def check(look: CheckContext) -> Iterator[Result]:
     """Report the state of the catalog."""
     if look.catalog is None:
         yield skipped(GROUP, "model", look.without_catalog)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 
 from dml.errors import DmlError
-from dml.preflight.check_context import Look
+from dml.preflight.check_context import CheckContext
 from dml.preflight.code_facts import CodeFacts
 from dml.preflight.results import Result, failed, ok, skipped, warning
 
@@ -15,7 +15,7 @@ GROUP = "code"
 _SHOWN = 3
 
 
-def check(look: Look) -> Iterator[Result]:
+def check(look: CheckContext) -> Iterator[Result]:
     """Report the state of the repository."""
     if look.code is None:
         yield skipped(GROUP, "repository", "no code is named")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from dml.experiment.composition import Composition, ConfigProblem
 from dml.formatting import count
-from dml.preflight.check_context import Look
+from dml.preflight.check_context import CheckContext
 from dml.preflight.results import Result, failed, ok, skipped, warning
 from dml.preflight.run_summary import parameters_of
 
@@ -17,7 +17,7 @@ _NAMED_CATALOG = re.compile(r"catalog[ _#]*(\d+)", re.IGNORECASE)
 _NUMBER_AT_END = re.compile(r"_(\d+)$")
 
 
-def check(look: Look) -> Iterator[Result]:
+def check(look: CheckContext) -> Iterator[Result]:
     """Report what composed, and what did not."""
     composition = look.subject.composition
     if composition is None:
@@ -65,14 +65,14 @@ def _composed(composition: Composition) -> str:
     return text
 
 
-def _target(look: Look) -> Iterator[Result]:
+def _target(look: CheckContext) -> Iterator[Result]:
     if look.subject.target_problem:
         yield failed(GROUP, "target", look.subject.target_problem, look.subject.target_fix)
     elif look.subject.target is None:
         yield failed(GROUP, "target", "no catalog has been chosen", "dml catalog use HOST/NUMBER")
 
 
-def _empty(look: Look) -> Iterator[Result]:
+def _empty(look: CheckContext) -> Iterator[Result]:
     composition = look.subject.composition
     if composition is None or look.subject.datasets:
         return
@@ -85,7 +85,7 @@ def _empty(look: Look) -> Iterator[Result]:
     yield warning(GROUP, "empty", f"{named}: the model gets none", choose, subject=chosen or "datasets")
 
 
-def _catalog_names(look: Look) -> Iterator[Result]:
+def _catalog_names(look: CheckContext) -> Iterator[Result]:
     """An option or a description that says another catalog's number than the one that is meant."""
     composition, target = look.subject.composition, look.subject.target
     if composition is None or target is None or not composition.jobs:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dml.dataset.lookup import VersionRow
-from dml.dataset.version import DatasetVersion
-from dml.errors import UsageError
-from dml.experiment.inputs import InputDataset
-from dml.preflight.check_context import Look
-from dml.preflight.facts import DatasetRow, Details, Rows, is_rid
+from dml.execution.catalog_facts import DatasetRow, Details, Rows, is_rid, requested_version
+from dml.execution.requested_inputs import RequestedDataset
+from dml.preflight.check_context import CheckContext
 from dml.preflight.results import Result, failed, ok, skipped, warning
 
 GROUP = "datasets"
@@ -17,7 +15,7 @@ GROUP = "datasets"
 _LISTED = 20
 
 
-def check(look: Look) -> Iterator[Result]:
+def check(look: CheckContext) -> Iterator[Result]:
     """Report each dataset."""
     if not look.datasets:
         return
@@ -29,18 +27,7 @@ def check(look: Look) -> Iterator[Result]:
         yield from _dataset(look, dataset, rows, details)
 
 
-def version_of(dataset: InputDataset, row: DatasetRow) -> VersionRow | None:
-    """The version that is meant; None when the dataset does not have it."""
-    if dataset.version is None:
-        return row.versions[0] if row.versions else None
-    try:
-        wanted = DatasetVersion(dataset.version)
-    except UsageError:
-        return None
-    return next((version for version in row.versions if version.version == wanted), None)
-
-
-def _dataset(look: Look, dataset: InputDataset, rows: Rows, details: Details) -> Iterator[Result]:
+def _dataset(look: CheckContext, dataset: RequestedDataset, rows: Rows, details: Details) -> Iterator[Result]:
     rid = dataset.rid
     edit = _edit(look, rid)
     if not is_rid(rid):
@@ -52,14 +39,14 @@ def _dataset(look: Look, dataset: InputDataset, rows: Rows, details: Details) ->
         return
     if row.deleted:
         yield failed(GROUP, "deleted", f"{rid} is marked as deleted", edit, subject=rid)
-    version = version_of(dataset, row)
+    version = requested_version(dataset, row)
     if version is None:
         yield _no_version(look, dataset, row)
         return
     yield from _version(look, dataset, row, version)
 
 
-def _version(look: Look, dataset: InputDataset, row: DatasetRow, version: VersionRow) -> Iterator[Result]:
+def _version(look: CheckContext, dataset: RequestedDataset, row: DatasetRow, version: VersionRow) -> Iterator[Result]:
     name = f"{row.rid} {version.text}"
     released = next((one for one in row.versions if not one.is_development and one.snapshot), None)
     if version.is_unfinished:
@@ -92,7 +79,7 @@ def _version(look: Look, dataset: InputDataset, row: DatasetRow, version: Versio
         yield ok(GROUP, "version", f"{name}{title}{newer}", subject=row.rid)
 
 
-def _no_version(look: Look, dataset: InputDataset, row: DatasetRow) -> Result:
+def _no_version(look: CheckContext, dataset: RequestedDataset, row: DatasetRow) -> Result:
     there = ", ".join(version.text for version in row.versions[:_LISTED])
     if dataset.version is None:
         return failed(GROUP, "version", f"{row.rid} has no version", f"dml dataset release {row.rid}", subject=row.rid)
@@ -101,7 +88,7 @@ def _no_version(look: Look, dataset: InputDataset, row: DatasetRow) -> Result:
     return failed(GROUP, "version", message, _edit(look, row.rid), subject=row.rid)
 
 
-def _instead(rid: str, rows: Rows, details: Details, look: Look) -> str:
+def _instead(rid: str, rows: Rows, details: Details, look: CheckContext) -> str:
     asset = rows.assets.get(rid)
     if asset is not None:
         return f"{rid} is an asset of {asset.table.name}, not a dataset"
@@ -114,6 +101,6 @@ def _instead(rid: str, rows: Rows, details: Details, look: Look) -> str:
     return f"{rid} is a row of {place.qualified_name}{gone}, not a dataset"
 
 
-def _edit(look: Look, rid: str) -> str:
+def _edit(look: CheckContext, rid: str) -> str:
     place = look.subject.place_of(rid)
     return f"edit {place}" if place else "dml dataset list"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dml.preflight.check_context import Look
+from dml.preflight.check_context import CheckContext
 from dml.preflight.results import Result, ok, skipped, warning
 
 GROUP = "description"
@@ -12,7 +12,7 @@ GROUP = "description"
 _LONGEST = 60
 
 
-def check(look: Look) -> Iterator[Result]:
+def check(look: CheckContext) -> Iterator[Result]:
     """Report the description."""
     composition = look.subject.composition
     if composition is not None and not any(job.composed for job in composition.jobs):
@@ -29,5 +29,5 @@ def check(look: Look) -> Iterator[Result]:
     yield ok(GROUP, "text", f'"{shown}" will be recorded' + (", with each job's overrides" if _is_sweep(look) else ""))
 
 
-def _is_sweep(look: Look) -> bool:
+def _is_sweep(look: CheckContext) -> bool:
     return look.subject.composition is not None and look.subject.composition.is_sweep

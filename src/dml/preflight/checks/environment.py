@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from dml.experiment.composition import Composition
 from dml.experiment.worker_process import clean_environment
-from dml.preflight.check_context import Look
+from dml.preflight.check_context import CheckContext
 from dml.preflight.results import Result, failed, ok, skipped, warning
 
 GROUP = "environment"
@@ -27,7 +27,7 @@ _UV_SECONDS: Final = 60
 _SHOWN: Final = 3
 
 
-def check(look: Look) -> Iterator[Result]:
+def check(look: CheckContext) -> Iterator[Result]:
     """Report interpreter and lock file."""
     composition = look.subject.composition
     if composition is None:
@@ -47,7 +47,7 @@ def check(look: Look) -> Iterator[Result]:
     yield from _agreement(composition, lock)
 
 
-def _lock_is_current(look: Look, root: Path) -> Iterator[Result]:
+def _lock_is_current(look: CheckContext, root: Path) -> Iterator[Result]:
     uv = shutil.which("uv")
     if uv is None:
         yield skipped(GROUP, "lock", "uv is not installed, so uv.lock was not checked against pyproject.toml")

@@ -8,7 +8,7 @@ from typing import Final
 from dml.catalog.credentials import sign_in_hint
 from dml.catalog.schema import EXECUTION
 from dml.errors import AuthError, DmlError
-from dml.preflight.check_context import Look
+from dml.preflight.check_context import CheckContext
 from dml.preflight.results import Result, failed, ok, skipped
 
 GROUP = "identity"
@@ -17,7 +17,7 @@ NAMESPACE: Final = "/hatrac/Execution_Metadata"
 """Where every execution stores files, whatever else it writes."""
 
 
-def check(look: Look) -> Iterator[Result]:
+def check(look: CheckContext) -> Iterator[Result]:
     """Report the identity and what it may do."""
     if look.catalog is None:
         yield skipped(GROUP, "identity", look.without_catalog)
@@ -58,7 +58,7 @@ def check(look: Look) -> Iterator[Result]:
         yield skipped(GROUP, "objects", f"who may store files is shown to owners only: {who} may or may not")
 
 
-def _may_insert(look: Look) -> bool | None:
+def _may_insert(look: CheckContext) -> bool | None:
     """What the model says about our rights (ERMrest's ``rights``); None when it says nothing."""
     assert look.catalog is not None  # noqa: S101 - the caller asked
     schema = look.catalog.schema()
@@ -71,7 +71,7 @@ def _may_insert(look: Look) -> bool | None:
     return None if insert is None else bool(insert)
 
 
-def _may_store(look: Look) -> bool | None:
+def _may_store(look: CheckContext) -> bool | None:
     """Whether the object store lets us add files: it shows its access list to owners alone, who may. False when it
     does not know us, None when it does not tell, which says nothing about a right to add. Nothing is written.
     """

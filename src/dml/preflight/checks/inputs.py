@@ -6,13 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from dml.errors import DmlError
-from dml.preflight.check_context import Look
+from dml.preflight.check_context import CheckContext
 from dml.preflight.results import Result, failed, ok, warning
 
 GROUP = "inputs"
 
 
-def check(look: Look) -> Iterator[Result]:
+def check(look: CheckContext) -> Iterator[Result]:
     """Report what does not go together."""
     subject = look.subject
     clean = True
@@ -43,7 +43,7 @@ def check(look: Look) -> Iterator[Result]:
         yield ok(GROUP, "together", f"{total} inputs, each named once")
 
 
-def _by_catalog(look: Look) -> Iterator[Result]:
+def _by_catalog(look: CheckContext) -> Iterator[Result]:
     """What only the rows tell; a catalog that could not be asked is told by other groups."""
     if look.catalog is None:
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from dml.preflight.check_context import Look
+from dml.preflight.check_context import CheckContext
 from dml.preflight.results import Result, ok, skipped, warning
 
 GROUP = "sweep"
@@ -14,7 +14,7 @@ MANY: Final = 100
 """Jobs above which a sweep is more often a slip than meant."""
 
 
-def check(look: Look) -> Iterator[Result]:
+def check(look: CheckContext) -> Iterator[Result]:
     """Report the fan-out; nothing for a single run."""
     composition = look.subject.composition
     if composition is None or not composition.is_sweep:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from dml.preflight.check_context import Look
+from dml.execution.catalog_facts import ASSET_TYPE
+from dml.preflight.check_context import CheckContext
 from dml.preflight.checks.workflow import nearest_terms
-from dml.preflight.facts import ASSET_TYPE
 from dml.preflight.results import Result, ok, skipped, warning
 
 GROUP = "vocabulary"
@@ -24,7 +24,7 @@ NEEDED: Final = (
 """Asset types that executions write; deriva-ml seeds them."""
 
 
-def check(look: Look) -> Iterator[Result]:
+def check(look: CheckContext) -> Iterator[Result]:
     """Report terms that are missing."""
     if look.catalog is None:
         yield skipped(GROUP, "terms", look.without_catalog)

@@ -8,15 +8,15 @@ from collections.abc import Iterator, Sequence
 
 from dml.catalog.vocabulary import Term
 from dml.errors import DmlError
-from dml.preflight.check_context import Look
-from dml.preflight.facts import WORKFLOW_TYPE, is_rid
+from dml.execution.catalog_facts import WORKFLOW_TYPE, is_rid
+from dml.preflight.check_context import CheckContext
 from dml.preflight.results import Result, failed, ok, skipped, warning
 from dml.preflight.run_plan import WantedWorkflow
 
 GROUP = "workflow"
 
 
-def check(look: Look) -> Iterator[Result]:
+def check(look: CheckContext) -> Iterator[Result]:
     """Report the workflow."""
     composition = look.subject.composition
     if composition is not None and not any(job.composed for job in composition.jobs):
@@ -56,7 +56,7 @@ def missing_term(group: str, table: str, known: Sequence[Term], name: str) -> Re
     return failed(group, "term", f'no term "{name}" in {table}{nearest}', command, subject=name)
 
 
-def _types(look: Look, workflow: WantedWorkflow) -> Iterator[Result]:
+def _types(look: CheckContext, workflow: WantedWorkflow) -> Iterator[Result]:
     names = look.subject.workflow_types
     if not names:
         yield failed(
@@ -75,7 +75,7 @@ def _types(look: Look, workflow: WantedWorkflow) -> Iterator[Result]:
         yield ok(GROUP, "types", f"{workflow.name} · {', '.join(names)}")
 
 
-def _source(look: Look, workflow: WantedWorkflow) -> Iterator[Result]:
+def _source(look: CheckContext, workflow: WantedWorkflow) -> Iterator[Result]:
     from dml.workflow.source import describe_source
 
     if workflow.url and workflow.checksum:
@@ -101,7 +101,7 @@ def _source(look: Look, workflow: WantedWorkflow) -> Iterator[Result]:
         yield ok(GROUP, "source", source.url)
 
 
-def _registered(look: Look, workflow: WantedWorkflow) -> Iterator[Result]:
+def _registered(look: CheckContext, workflow: WantedWorkflow) -> Iterator[Result]:
     rid = str(workflow.rid)
     if look.catalog is None:
         yield skipped(GROUP, "workflow", look.without_catalog)

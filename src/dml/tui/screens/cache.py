@@ -12,7 +12,7 @@ from textual.widgets import Static
 from dml.errors import DmlError
 from dml.formatting import binary_size, count
 from dml.safe_text import safe
-from dml.tui.action_targets import Subject
+from dml.tui.action_targets import ActionTarget
 from dml.tui.actions import CACHE
 from dml.tui.cache_views import COLUMNS, cells_of, ordered
 from dml.tui.screens.dashboard_screen import DashboardScreen
@@ -57,11 +57,11 @@ class CacheScreen(DashboardScreen):
         """Read the cache again; what the workspace says does not show here."""
         self._look()
 
-    def subjects(self) -> Sequence[Subject]:
+    def subjects(self) -> Sequence[ActionTarget]:
         """Everything marked, else the entry under the cursor."""
         rows = self.rows
         keys = rows.marked or ({rows.cursor} if rows.cursor is not None else set())
-        return [Subject(row.rid or row.name, cached=row) for row in rows.rows if _key(row) in keys]
+        return [ActionTarget(row.rid or row.name, cached=row) for row in rows.rows if _key(row) in keys]
 
     def focus_body(self) -> None:
         """The list takes the keys."""

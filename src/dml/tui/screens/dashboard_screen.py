@@ -15,7 +15,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 
 from dml.tui.action_table import BY_NAME, actions_of
-from dml.tui.action_targets import Subject
+from dml.tui.action_targets import ActionTarget
 from dml.tui.widgets.choices import Choices
 from dml.tui.widgets.command_line import CommandLine
 from dml.tui.widgets.key_line import KeyLine
@@ -81,7 +81,7 @@ class DashboardScreen(Screen[None]):
         """The screen's own part."""
         yield from ()
 
-    def subjects(self) -> Sequence[Subject]:
+    def subjects(self) -> Sequence[ActionTarget]:
         """What actions would work on now: everything marked, else what is under the cursor."""
         return ()
 

@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from dml.execution.local_list import ExecutionSummary
-from dml.tui.action_targets import Subject
+from dml.tui.action_targets import ActionTarget
 from dml.tui.actions import EXECUTIONS
 from dml.tui.execution_views import COLUMNS, ORDERS, TABS, arranged, cells_of
 from dml.tui.screens.dashboard_screen import DashboardScreen
@@ -74,7 +74,7 @@ class ExecutionsScreen(DashboardScreen):
         if fits or self.rows.cursor is None:
             pane.show(details if fits else None, self.dashboard.remote, self.dashboard.now())
 
-    def subjects(self) -> Sequence[Subject]:
+    def subjects(self) -> Sequence[ActionTarget]:
         """Everything marked, else the execution under the cursor."""
         rows = self.rows
         rids = [row.rid for row in rows.rows if row.rid in rows.marked] if rows.marked else [rows.cursor]

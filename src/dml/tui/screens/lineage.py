@@ -12,7 +12,7 @@ from textual.widgets.tree import TreeNode
 
 from dml.errors import DmlError
 from dml.safe_text import safe
-from dml.tui.action_targets import Subject
+from dml.tui.action_targets import ActionTarget
 from dml.tui.actions import LINEAGE
 from dml.tui.lineage_branches import Branch
 from dml.tui.screens.dashboard_screen import DashboardScreen
@@ -75,7 +75,7 @@ class LineageScreen(DashboardScreen):
         if self.rid:
             self.explore(self.rid, self.way)
 
-    def subjects(self) -> Sequence[Subject]:
+    def subjects(self) -> Sequence[ActionTarget]:
         """The row under the cursor, or the one the tree began with."""
         node = self.branches.cursor_node
         rid = node.data.rid if node is not None and node.data is not None else ""

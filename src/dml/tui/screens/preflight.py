@@ -17,7 +17,7 @@ from textual.widgets import Static
 from dml.errors import DmlError
 from dml.formatting import home_shortened
 from dml.safe_text import safe
-from dml.tui.action_targets import Subject
+from dml.tui.action_targets import ActionTarget
 from dml.tui.actions import PREFLIGHT
 from dml.tui.check_views import COLUMNS, cells_of
 from dml.tui.live_project_reader import CheckState, Experiment, ProjectState
@@ -85,10 +85,10 @@ class PreflightScreen(DashboardScreen):
         self._show_checks()
         self._in_thread(lambda: self._check(experiment))
 
-    def subjects(self) -> Sequence[Subject]:
+    def subjects(self) -> Sequence[ActionTarget]:
         """The experiment under the cursor."""
         one = self._chosen()
-        return [Subject("", check=one)] if one is not None else []
+        return [ActionTarget("", check=one)] if one is not None else []
 
     def show_command(self) -> None:
         """The command that makes the same checks."""

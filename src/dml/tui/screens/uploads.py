@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.widgets import Static
 
 from dml.safe_text import safe
-from dml.tui.action_targets import Subject
+from dml.tui.action_targets import ActionTarget
 from dml.tui.actions import UPLOADS
 from dml.tui.screens.dashboard_screen import DashboardScreen
 from dml.tui.upload_views import COLUMNS, UploadLine, cells_of, lines_of, numbers_of
@@ -41,7 +41,7 @@ class UploadsScreen(DashboardScreen):
         self.rows.show(lines_of(self.dashboard.local.commits))
         self.settled()
 
-    def subjects(self) -> Sequence[Subject]:
+    def subjects(self) -> Sequence[ActionTarget]:
         """The commit under the cursor, also from one of its files."""
         line = self._line()
         return [self.dashboard.subject(line.commit.rid)] if line is not None else []
