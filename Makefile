@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test test-all lint format docs bench lock clean
+.PHONY: help setup demo test test-all lint format docs site site-serve dist bench lock clean
 
 help:  ## Show these targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,12 +39,29 @@ format: $(READY)  ## Put the code into the house's format.
 docs: $(READY)  ## Write the command reference and the completions from the commands themselves.
 	$(BIN)/python -m dml.cli.app.reference
 
+$(VENV)-%/.ready: requirements/%.txt
+	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+site: $(VENV)-site/.ready  ## Build the documentation site into build/site; a broken link fails.
+	NO_MKDOCS_2_WARNING=1 $(VENV)-site/bin/mkdocs build --strict
+	$(VENV)-site/bin/python tools/site/check.py build/site
+
+site-serve: $(VENV)-site/.ready  ## Preview the documentation site while you edit it.
+	NO_MKDOCS_2_WARNING=1 $(VENV)-site/bin/mkdocs serve --strict
+
+dist: $(VENV)-release/.ready  ## Build the sdist and the wheel into dist/ and check them.
+	tools/dist.sh $(PYTHON) $(VENV)-release/bin
+
 bench: $(READY)  ## Measure, and print our figures beside the limits.
 	$(BIN)/python -m benchmarks
 
 lock: $(READY)  ## Pin the dependencies anew.
 	$(BIN)/uv pip compile --quiet --python-version 3.11 --no-emit-index-url --no-header --all-extras \
 	    --output-file requirements/dev.txt pyproject.toml requirements/dev.in
+	for set in site release; do $(BIN)/uv pip compile --quiet --python-version 3.11 --no-emit-index-url --no-header \
+	    --output-file requirements/$$set.txt requirements/$$set.in || exit; done
 
 clean:  ## Remove what the targets above made.
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
+	rm -rf $(VENV) $(VENV)-site $(VENV)-release .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build

@@ -49,7 +49,8 @@ class DerivaML:
         logging_level: Of the logger ``dml``; as it is when None.
         deriva_logging_level: Of the loggers of deriva and bdbag; as they are when None.
         credential: As ``connect`` takes it; deriva's credential file when None.
-        s3_bucket, use_minid: Accepted for deriva-ml's sake: bags are made and kept here and get no MINID.
+        s3_bucket: Accepted for compatibility with deriva-ml; bags are created and kept locally.
+        use_minid: Accepted for compatibility with deriva-ml; bags get no MINID.
         clean_execution_dir: Whether ``commit_output_assets`` removes local files once the catalog has confirmed them.
         mode: ``online``, or ``offline``: no request is sent, and the workspace's copy of the schema is used.
         reuse_schema_json: Accepted for deriva-ml's sake: the schema is asked for by its ETag.

@@ -208,7 +208,8 @@ def upload_execution_outputs(
 
     Args:
         execution: The execution.
-        clean_folder, progress_callback: As there.
+        clean_folder: As for ``commit_output_assets``.
+        progress_callback: As for ``commit_output_assets``.
         max_retries: How often a request is repeated.
         retry_delay: Seconds before the first repeat, at most; doubles.
         timeout: Seconds to connect and to wait for an answer; 600 when None.
