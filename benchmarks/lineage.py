@@ -30,7 +30,7 @@ from dml.catalog.ml_schema import initialise
 from dml.embedded.application import open_application
 from dml.embedded.transport import WsgiAdapter
 from dml.lineage.exports import FORMATS, render
-from dml.lineage.exports.subject import Subject
+from dml.lineage.exports.document import GraphDocument
 from dml.lineage.lookup import lookup_lineage
 from dml.lineage.tree import lines_of
 from dml.target import Target
@@ -167,12 +167,12 @@ def _growth(story: Story) -> Iterator[str]:
         lines = lines_of(result.graph, root, full=True)
         drawn = perf_counter() - begun
         yield f"{executions:<34,}{walked:>9.2f}{peak / 2**20:>10.0f}{drawn:>9.2f}{catalog.traffic.requests:>10}"
-    subject = Subject(Target("data.example.org", "7"), result.graph, root)
+    document = GraphDocument(Target("data.example.org", "7"), result.graph, root)
     yield ""
     yield f"{len(lines):,} nodes and folds: rendering takes"
     for name in FORMATS:
         begun = perf_counter()
-        text = render(name, subject)
+        text = render(name, document)
         yield f"  {name:14}{perf_counter() - begun:>7.2f} s{len(text) / 2**20:>9.1f} MiB"
         if name == "html":
             yield f"  {'in Chromium':14}{_browser(text)}"
