@@ -66,6 +66,21 @@ def test_every_relative_link_leads_to_a_file_and_a_heading(page: Path) -> None:
             assert anchor in _anchors(target), link
 
 
+def test_the_readme_has_only_absolute_links_on_a_package_index() -> None:
+    configuration = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    hook = configuration["tool"]["hatch"]["metadata"]["hooks"]["fancy-pypi-readme"]
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for substitution in hook["substitutions"]:
+        replacement = substitution["replacement"].replace("$HFPR_VERSION", __version__)
+        assert f"/v{__version__}/" in replacement
+        text = re.sub(substitution["pattern"], replacement, text)
+    links = _LINK.findall(text)
+    assert all(link.startswith("https://") for link in links), links
+    pictures = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text)
+    assert len(pictures) == 2
+    assert all(picture.startswith("https://raw.githubusercontent.com/") for picture in pictures)
+
+
 def test_every_url_of_the_repository_begins_as_in_the_project_metadata() -> None:
     urls = _project()["urls"]
     home, documentation = urls["Homepage"], urls["Documentation"]

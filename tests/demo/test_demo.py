@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from cli.runner import run as run_command
+from demo.pictures import WIDTH, assert_drawn, terminal_picture
 from dml import settings
 from dml.catalog.administration import create_catalog, list_embedded_catalogs
 from dml.catalog.connection import Catalog, connect
@@ -130,6 +132,16 @@ def test_the_whole_example(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     for rid in (document["predictions"], document["model"], *document["executions"].values()):
         assert rid in tree
     assert written == []
+    assert_pictures_are_current(result.predictions, monkeypatch)
+
+
+def assert_pictures_are_current(predictions: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The documentation's pictures of this lineage say what the commands say."""
+    monkeypatch.setenv("COLUMNS", str(WIDTH))
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    shown = run_command("lineage", predictions, terminal=True)
+    assert_drawn("demo-lineage.svg", terminal_picture(f"dml lineage {predictions}", shown.stdout))
+    assert_drawn("demo-lineage-graph.svg", run_command("lineage", predictions, "--format", "svg").stdout)
 
 
 @pytest.mark.usefixtures("small")

@@ -1,4 +1,4 @@
-"""Every command of the guide is run as it stands, page by page and in order.
+"""Every command of the guide, and of the first five minutes of the README, is run as written and in order.
 
 A comment behind a command binds a placeholder (``# here 4VP``: the RID in its result; ``# the latest is 4VP``: the
 first of its list) or says with which code it ends (``# exit 6``).
@@ -25,10 +25,9 @@ GUIDE = Path(__file__).parents[2] / "docs" / "guide"
 _COMMENT = re.compile(r"\s+# (here|the latest is|exit) (\S+)$")
 
 
-def commands(page: str) -> list[tuple[str, str, str]]:
-    """The commands of a page's console blocks, each with what its comment says."""
+def commands(text: str) -> list[tuple[str, str, str]]:
+    """The commands of the console blocks of a text, each with what its comment says."""
     found = []
-    text = (GUIDE / page).read_text(encoding="utf-8")
     for block in re.findall(r"^```console\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
         for line in block.splitlines():
             assert line.startswith("$ "), line
@@ -37,10 +36,10 @@ def commands(page: str) -> list[tuple[str, str, str]]:
     return found
 
 
-def follow(page: str, bound: dict[str, str]) -> None:
-    """Run the commands of a page, one shell line each, in the directory to which ``cd`` leads."""
+def follow(text: str, bound: dict[str, str]) -> None:
+    """Run the commands of a text, one shell line each, in the directory to which ``cd`` leads."""
     shell = f'dml() {{ "{sys.executable}" -m dml.cli "$@"; }}\n'
-    for line, kind, value in commands(page):
+    for line, kind, value in commands(text):
         for name, rid in bound.items():
             line = line.replace(name, rid)
         if line.startswith("cd "):
@@ -67,13 +66,28 @@ def test_from_a_new_project_to_a_production_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, committer: None
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    follow("production.md", {})
+    follow((GUIDE / "production.md").read_text(encoding="utf-8"), {})
     found = run("exec", "list", "--json").json["executions"]
     assert {one["status"] for one in found} == {"Uploaded"}
 
 
+def test_the_first_five_minutes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, committer: None) -> None:
+    readme = (GUIDE.parents[1] / "README.md").read_text(encoding="utf-8")
+    section = readme.partition("## The first five minutes\n")[2].partition("\n## ")[0]
+    monkeypatch.chdir(tmp_path)
+    follow(section.replace("$ pip install deriva-dml\n", ""), {})
+    (program,) = re.findall(r"^```python\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
+    Path("first_try.py").write_text(program, encoding="utf-8")
+    for command in ("init", "remote add origin https://example.org/lab/retina.git", "add -A", "commit -m first"):
+        subprocess.run(["git", *command.split()], check=True, capture_output=True)
+    done = subprocess.run([sys.executable, "first_try.py"], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    executions = run("exec", "list", "--json").json["executions"]
+    assert [execution["status"] for execution in executions] == ["Uploaded", "Uploaded"]
+
+
 def test_when_something_happens(story: Story) -> None:
-    follow("operating.md", {"2-MODEL": story.model})
+    follow((GUIDE / "operating.md").read_text(encoding="utf-8"), {"2-MODEL": story.model})
     assert "Running" not in {one["status"] for one in run("exec", "list", "--json").json["executions"]}
 
 
