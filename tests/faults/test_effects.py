@@ -13,13 +13,13 @@ EXPLAINED = {
     ("workspace.scratch", "fcntl.flock"): "the kernel gives it up with the process; the directory is thrown away",
     ("workspace.process", "subprocess.run"): "asks the system who a process is, where it has no /proc",
     ("execution.environment", "subprocess.run"): "asks the driver which GPUs there are",
-    ("execution.wrapping", "subprocess.Popen"): "the user's own program, whose effects are its own",
-    ("execution.wrapping", "os.killpg"): "ends that program",
+    ("execution.run_program", "subprocess.Popen"): "the user's own program, whose effects are its own",
+    ("execution.run_program", "os.killpg"): "ends that program",
     ("catalog.download", "requests.Session"): "its only transport is the counted one",
-    ("catalog.joining", ".send"): "below the counted transport",
+    ("catalog.http_connection", ".send"): "below the counted transport",
     ("catalog.session", ".send"): "below the counted transport",
     ("catalog.traffic", ".send"): "the counted transport, where the boundaries of requests are",
-    ("catalog.source_file", "io:FileIO"): "of a descriptor open for reading",
+    ("catalog.upload_source", "io:FileIO"): "of a descriptor open for reading",
 }
 """Module and call that are neither, and why that is right."""
 
