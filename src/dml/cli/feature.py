@@ -62,17 +62,13 @@ def list_(
 @command(app, "show", examples=[("dml feature show Image.Quality", "Its columns, vocabularies and values so far.")])
 def show(feature: Name) -> None:
     """Show a feature: its columns with their types and vocabularies, how many values executions gave, and links."""
-    from dml.catalog.rows import read
-    from dml.catalog.url import table_path
     from dml.cli.app.links import link_facts, link_fields
     from dml.feature.export import describe_feature
+    from dml.feature.values import count_values_by_execution
 
     console, catalog = current().console, open_catalog()
     found = describe_feature(_find(catalog, feature))
-    path = f"/attributegroup/{table_path(found['table'])}/Execution;values:=cnt(RID),last:=max(RCT)@sort(last::desc::)"
-    given = [
-        {"execution": row["Execution"], "values": row["values"], "last": row["last"]} for row in read(catalog, path)
-    ]
+    given = count_values_by_execution(catalog, found["table"])
     total = sum(int(one["values"]) for one in given)
     link = catalog.chaise_table(found["table"])
 

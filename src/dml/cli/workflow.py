@@ -55,17 +55,13 @@ def list_(
 )
 def show(workflow: Wanted, limit: Limit = 10) -> None:
     """Show a workflow: its source link, types, and its executions, the newest first."""
-    from dml.catalog.paging import page
-    from dml.catalog.schema import EXECUTION
-    from dml.catalog.url import condition, table_path
     from dml.cli.app.links import link_facts, link_fields
-    from dml.workflow.lookup import count_by_status, find_workflow
+    from dml.workflow.lookup import count_by_status, find_workflow, list_workflow_executions
 
     console, catalog = current().console, open_catalog()
     found = find_workflow(catalog, workflow)
     counts = count_by_status(catalog, found.rid)
-    path = f"/entity/{table_path(EXECUTION)}/{condition('Workflow', [found.rid])}"
-    rows, more = page(catalog, path, sort=("RCT::desc::", "RID"), limit=limit or None)
+    rows, more = list_workflow_executions(catalog, found.rid, limit=limit or None)
     runs = [{name: row.get(column) for name, column in _RUN.items()} for row in rows]
     link = catalog.chaise_path(found.rid)
     snapshot = catalog.target.snapshot

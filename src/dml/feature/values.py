@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dml.catalog.paging import page
+from dml.catalog.rows import read
 from dml.catalog.url import condition, table_path
 from dml.dataset.bag import FeatureValue
 from dml.errors import UsageError
@@ -16,7 +17,15 @@ if TYPE_CHECKING:
     from dml.catalog.connection import Catalog
     from dml.catalog.schema import Feature
 
-__all__ = ["SELECTORS", "Selector", "ValueTable", "columns_of", "read_value_table", "read_values"]
+__all__ = [
+    "SELECTORS",
+    "Selector",
+    "ValueTable",
+    "columns_of",
+    "count_values_by_execution",
+    "read_value_table",
+    "read_values",
+]
 
 Selector = Callable[[Sequence[FeatureValue]], FeatureValue]
 
@@ -105,3 +114,12 @@ def read_values(catalog: Catalog, feature: Feature, selector: Selector | str | N
     if callable(selector):
         return [selector(values) for values in by_target.values()]
     return [value for values in by_target.values() for value in values]
+
+
+def count_values_by_execution(catalog: Catalog, table: str) -> list[dict[str, Any]]:
+    """How many values each execution gave, the latest first: ``execution``, ``values`` and ``last``, the time of the
+    last one as the catalog writes it. One request."""
+    path = f"/attributegroup/{table_path(table)}/Execution;values:=cnt(RID),last:=max(RCT)@sort(last::desc::)"
+    return [
+        {"execution": row["Execution"], "values": row["values"], "last": row["last"]} for row in read(catalog, path)
+    ]

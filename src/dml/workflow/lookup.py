@@ -23,6 +23,7 @@ __all__ = [
     "add_workflow_type",
     "count_by_status",
     "find_workflow",
+    "list_workflow_executions",
     "list_workflows",
     "remove_workflow_type",
     "set_workflow_description",
@@ -160,6 +161,12 @@ def count_by_status(catalog: Catalog, rid: str) -> dict[str, int]:
     """How many executions of a workflow are in which status, counted by the server; one without is ``none``."""
     path = f"/attributegroup/{table_path(EXECUTION)}/{condition('Workflow', [rid])}/Status;n:=cnt(RID)"
     return {str(row["Status"] or "none"): int(row["n"]) for row in read(catalog, path)}
+
+
+def list_workflow_executions(catalog: Catalog, rid: str, *, limit: int | None = None) -> tuple[list[Row], bool]:
+    """The rows of ``Execution`` that ran a workflow, the newest first, and whether there are more. One request."""
+    path = f"/entity/{table_path(EXECUTION)}/{condition('Workflow', [rid])}"
+    return page(catalog, path, sort=("RCT::desc::", "RID"), limit=limit)
 
 
 def _require_types(catalog: Catalog) -> None:
