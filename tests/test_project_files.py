@@ -60,7 +60,7 @@ def test_every_relative_link_leads_to_a_file_and_a_heading(page: Path) -> None:
             continue
         file, _, anchor = link.partition("#")
         target = (page.parent / file).resolve() if file else page
-        assert target.exists(), link
+        assert target.is_file(), link
         assert target.is_relative_to(ROOT), link
         if anchor and target.suffix == ".md":
             assert anchor in _anchors(target), link
