@@ -166,8 +166,7 @@ def test_too_little_room_is_noticed_before_a_byte_is_fetched(
     from dml.cache import fetch
 
     warm_bag(index, gallery.catalog, gallery.dataset, metadata_only=True)
-    usage = (100 << 20, 36 << 20, 64 << 20)
-    monkeypatch.setattr(fetch.shutil, "disk_usage", lambda _: type("Usage", (), {"free": usage[2]})())
+    monkeypatch.setattr(fetch, "free_bytes", lambda _: 64 << 20)
     gallery.catalog.traffic.reset()
     with pytest.raises(RetryableError, match="are to come") as raised:
         warm_bag(index, gallery.catalog, gallery.dataset)

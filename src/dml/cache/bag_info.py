@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from dml.cache.status import VersionStatus, status_of
 from dml.cache.usage import Usage
 from dml.dataset.lookup import resolve
 from dml.dataset.spec import DatasetSpec
+from dml.disk import free_bytes
 
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog
@@ -108,6 +108,5 @@ def bag_info(index: Index, catalog: Catalog, spec: DatasetSpec | str, usage: Usa
     source = resolve(catalog, spec)
     tables = tuple(estimate(catalog, source))
     status = status_of(index, source.spec, source.row.text, usage)
-    root = next((one for one in (index.cache.root, *index.cache.root.parents) if one.exists()), None)
-    free = shutil.disk_usage(root).free if root else None
+    free = free_bytes(index.cache.root)
     return BagInfo(source.rid, source.row.text, source.snapshot, tables, status, free)

@@ -8,7 +8,6 @@ once and linked to its other places.
 from __future__ import annotations
 
 import contextlib
-import shutil
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -23,6 +22,7 @@ from dml.cache.link import READ_ONLY, link_file
 from dml.cache.sizes import size_text
 from dml.dataset.checksums import has_checksum
 from dml.dataset.materialize import fetch_verified
+from dml.disk import SPARE_BYTES, free_bytes
 from dml.errors import DmlError, IntegrityError, NotFoundError, PartialError, RetryableError, UnsafePathError
 from dml.progress import SILENT, Progress
 from dml.safe_text import safe
@@ -41,9 +41,6 @@ _MANY = 12
 
 _RECORD_EVERY = 1.0
 """Seconds between two records of what has come; files that came but were not recorded are checked and taken later."""
-
-_SPARE = 64 << 20
-"""Bytes that must stay free besides what is fetched."""
 
 
 @dataclass(frozen=True)
@@ -91,11 +88,10 @@ def require_space(root: Path, needed: int) -> None:
     Raises:
         RetryableError: There is not enough room.
     """
-    place = next(one for one in (root, *root.parents) if one.exists())
-    free = shutil.disk_usage(place).free
-    if needed and needed + _SPARE > free:
+    free = free_bytes(root)
+    if needed and free is not None and needed + SPARE_BYTES > free:
         raise RetryableError(
-            f"{size_text(needed)} are to come, and {size_text(free)} are free at {safe(place)}",
+            f"{size_text(needed)} are to come, and {size_text(free)} are free at {safe(root)}",
             hint="Make room: dml cache clear --keep SIZE. Or name another place: dml config set cache DIRECTORY",
         )
 

@@ -21,6 +21,7 @@ from dml import directories
 from dml._version import __version__
 from dml.cli.app.formatting import binary_size, duration, home_shortened
 from dml.cli.app.invocation import Invocation
+from dml.disk import free_bytes
 from dml.errors import DmlError
 
 if TYPE_CHECKING:
@@ -149,10 +150,8 @@ def _workspace(settings: Settings) -> Iterator[Finding]:
     root = settings.workspace
     yield _writable("workspace", root)
     nearest = _nearest(root)
-    try:
-        yield judge_disk(shutil.disk_usage(nearest).free)
-    except OSError as error:
-        yield Finding("disk", "warning", f"cannot be measured: {error.strerror}")
+    free = free_bytes(nearest)
+    yield Finding("disk", "warning", "cannot be measured") if free is None else judge_disk(free)
     yield judge_file_system(file_system(nearest))
     yield _registry(settings)
 

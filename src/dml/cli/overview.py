@@ -5,7 +5,6 @@ Reads settings, the registry and the disk; asks no server and creates nothing.
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from dml._version import __version__
 from dml.cli.app.formatting import binary_size, count, home_shortened
 from dml.cli.app.invocation import Invocation
 from dml.cli.app.output import Cell, Column, Console
+from dml.disk import free_bytes
 from dml.errors import DmlError
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def look(invocation: Invocation) -> Overview:
     from dml.workspace.layout import Workspace
 
     root = invocation.workspace
-    empty = Overview(str(invocation.target), root, _free(root))
+    empty = Overview(str(invocation.target), root, free_bytes(root))
     workspace = Workspace(root, invocation.target)
     return replace(_with_executions(empty, workspace), cache=_cache(workspace, invocation.settings.get("cache")))
 
@@ -138,16 +138,6 @@ def waiting_in(target: Target) -> tuple[str, ...]:
 def _state(liveness: Liveness | None) -> str:
     """``unknown`` for an execution that nothing watches, such as one that deriva-ml runs."""
     return liveness.state if liveness is not None else "unknown"
-
-
-def _free(directory: Path) -> int | None:
-    """Bytes free where ``directory`` is or will be."""
-    for place in (directory, *directory.parents):
-        try:
-            return shutil.disk_usage(place).free
-        except OSError:
-            continue
-    return None
 
 
 def _render(found: Overview, console: Console) -> None:

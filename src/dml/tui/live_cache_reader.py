@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from dml.disk import free_bytes
 from dml.workspace.connection import Fingerprint, fingerprint
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class LiveCacheReader:
         with Index.reading(cache) as index:
             items = take_inventory(index, usage_of(self._workspace, cache), workspace_root=self._workspace.root)
         self._seen = seen
-        return CacheState(tuple(items), _free(cache.root), cache.root)
+        return CacheState(tuple(items), free_bytes(cache.root), cache.root)
 
     def _look(self, root: Path) -> tuple[Fingerprint, Fingerprint, int]:
         try:
@@ -80,12 +80,3 @@ class LiveCacheReader:
         except OSError:
             entries = 0
         return fingerprint(root / "index.sqlite"), fingerprint(self._workspace.registry_path), entries
-
-
-def _free(directory: Path) -> int | None:
-    for place in (directory, *directory.parents):
-        try:
-            return shutil.disk_usage(place).free
-        except OSError:
-            continue
-    return None

@@ -185,17 +185,15 @@ def du(
     top: Annotated[int, Option("--top", metavar="N", min=1, help="Show only the N largest.")] = 20,
 ) -> None:
     """Measure what the cache takes on disk by walking it, the largest first."""
-    import shutil
-
     from dml.cache.disk_usage import measure
+    from dml.disk import free_bytes
 
     with open_for_reading() as desk:
         shares = sorted(measure(desk.cache), key=lambda share: -share.bytes)
         names = {item.path.parent if item.kind == "bag" else item.path: item.name for item in desk.items()}
         names |= {desk.cache.assets_directory / item.key: item.name for item in desk.items() if item.kind == "asset"}
     total = sum(share.bytes for share in shares)
-    root = next((one for one in (desk.cache.root, *desk.cache.root.parents) if one.exists()), None)
-    free = shutil.disk_usage(root).free if root else None
+    free = free_bytes(desk.cache.root)
     document = {
         "cache": desk.cache.root,
         "bytes": total,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from dml.cache.tiers import Tier
+from dml.disk import SPARE_BYTES, free_bytes
 from dml.execution.catalog_facts import requested_version
 from dml.execution.input_sizes import exact_size
 from dml.execution.requested_inputs import RequestedDataset
@@ -18,9 +18,6 @@ from dml.preflight.check_context import CheckContext
 from dml.preflight.results import Result, failed, ok, skipped, warning
 
 GROUP = "cache"
-
-_SPARE: Final = 64 << 20
-"""Bytes that must stay free besides what is fetched, as the cache has it."""
 
 _NETWORK_FILE_SYSTEMS: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "9p", "fuse.sshfs", "lustre"})
 """File systems on which SQLite's WAL mode is not safe between machines (sqlite.org/wal.html)."""
@@ -127,23 +124,13 @@ def _disk(look: CheckContext, total: int) -> Iterator[Result]:
     free = free_bytes(look.tiers.cache.root)
     if free is None:
         yield skipped(GROUP, "disk", f"how much is free at {look.tiers.cache.root} could not be told")
-    elif free < total + _SPARE:
+    elif free < total + SPARE_BYTES:
         yield failed(
             GROUP,
             "disk",
             f"{binary_size(total)} are to be fetched and {binary_size(free)} are free at {look.tiers.cache.root}",
             "dml cache clear, or set another cache with `dml config set cache DIR`",
         )
-
-
-def free_bytes(place: Path) -> int | None:
-    """Free bytes where a directory is or would be; None when the system does not tell."""
-    for folder in (place, *place.parents):
-        try:
-            return shutil.disk_usage(folder).free
-        except OSError:
-            continue
-    return None
 
 
 def _workspace(look: CheckContext) -> Iterator[Result]:
