@@ -202,6 +202,20 @@ def test_importing_dml_loads_nothing() -> None:
     assert done.stdout.split() == ["dml._version"]
 
 
+def public_classes() -> list[type]:
+    """Every class among the public names."""
+    return [kind for name in dml.__all__ if name != "Status" and isinstance(kind := getattr(dml, name), type)]
+
+
+@pytest.mark.parametrize("kind", public_classes(), ids=lambda kind: kind.__name__)
+def test_methods_name_their_first_parameter_self(kind: type) -> None:
+    methods = {name: value for name, value in vars(kind).items() if inspect.isfunction(value)}
+    # ``__new__`` and functions that a library generates have conventions of their own.
+    own = {name: value for name, value in methods.items() if value.__module__.startswith("dml.") and name != "__new__"}
+    first = {name: next(iter(inspect.signature(value).parameters), "") for name, value in own.items()}
+    assert {name: parameter for name, parameter in first.items() if parameter != "self"} == {}
+
+
 def documented(heading: str) -> set[str]:
     """The names that have a line of their own under a heading of the document."""
     section = DOCUMENT.read_text(encoding="utf-8").split(f"\n## {heading}\n")[1].split("\n## ")[0]

@@ -20,47 +20,46 @@ _FILE = "deriva-ml:File"
 
 
 def create_asset(
-    ml: DerivaML, name: str, column_defs: Sequence[Any] = (), comment: str = "", schema: str | None = None
+    self: DerivaML, name: str, column_defs: Sequence[Any] = (), comment: str = "", schema: str | None = None
 ) -> Table:
     """Make an asset table with its associations, unless they are there. Writes the catalog."""
     from dml.catalog.definitions import create_asset_table
 
-    return create_asset_table(ml.catalog, ml.new_table_name(name, schema), columns=column_defs, comment=comment)
+    return create_asset_table(self.catalog, self.new_table_name(name, schema), columns=column_defs, comment=comment)
 
 
-def lookup_asset(ml: DerivaML, rid: str) -> Asset:
+def lookup_asset(self: DerivaML, rid: str) -> Asset:
     """An asset by its RID.
 
     Raises:
         NotFoundError: There is no such row.
         UsageError: It is a row of something else.
     """
-    return lookup.find_asset(ml.catalog, rid)
+    return lookup.find_asset(self.catalog, rid)
 
 
-def find_assets(ml: DerivaML, asset_table: str | None = None, asset_type: str | None = None) -> list[Asset]:
+def find_assets(self: DerivaML, asset_table: str | None = None, asset_type: str | None = None) -> list[Asset]:
     """The assets of a table, of all asset tables when None, by table and file name; two requests a table.
 
     Args:
-        ml: Where.
         asset_table: ``Table`` or ``schema:Table``.
         asset_type: Only those of this type.
     """
-    found, _ = lookup.list_assets(ml.catalog, table=asset_table, asset_type=asset_type)
+    found, _ = lookup.list_assets(self.catalog, table=asset_table, asset_type=asset_type)
     return sorted(found, key=lambda one: (one.table, one.filename, one.rid))
 
 
-def list_assets(ml: DerivaML, asset_table: str) -> list[Asset]:
+def list_assets(self: DerivaML, asset_table: str) -> list[Asset]:
     """The assets of a table, by file name."""
-    return ml.find_assets(asset_table)
+    return self.find_assets(asset_table)
 
 
-def list_asset_tables(ml: DerivaML) -> list[Table]:
+def list_asset_tables(self: DerivaML) -> list[Table]:
     """The asset tables of the catalog."""
-    return list(ml.catalog.schema().asset_tables())
+    return list(self.catalog.schema().asset_tables())
 
 
-def asset_record_class(ml: DerivaML, asset_table: str) -> type[Any]:
+def asset_record_class(self: DerivaML, asset_table: str) -> type[Any]:
     """A class whose instances ``asset_file_path`` takes as ``metadata`` for files of a table.
 
     Raises:
@@ -69,29 +68,28 @@ def asset_record_class(ml: DerivaML, asset_table: str) -> type[Any]:
     """
     from dml.asset.record_class import asset_record_class as record_class
 
-    return record_class(lookup.asset_table(ml.catalog, asset_table))
+    return record_class(lookup.asset_table(self.catalog, asset_table))
 
 
-def list_asset_executions(ml: DerivaML, asset_rid: str, asset_role: str | None = None) -> list[ExecutionRecord]:
+def list_asset_executions(self: DerivaML, asset_rid: str, asset_role: str | None = None) -> list[ExecutionRecord]:
     """The executions that read or wrote an asset, the oldest first.
 
     Args:
-        ml: Where.
         asset_rid: The asset.
         asset_role: Only those that read it (``Input``) or wrote it (``Output``).
     """
-    table = ml.resolve_rid(asset_rid).qualified_name
-    rows = execution_edges.consumers(ml.catalog, table, asset_rid, asset_role)
-    return sorted((record_of(ml.catalog, row) for row in rows), key=lambda one: (one.created, one.execution_rid))
+    table = self.resolve_rid(asset_rid).qualified_name
+    rows = execution_edges.consumers(self.catalog, table, asset_rid, asset_role)
+    return sorted((record_of(self.catalog, row) for row in rows), key=lambda one: (one.created, one.execution_rid))
 
 
-def list_execution_assets(ml: DerivaML, execution_rid: str, asset_role: str | None = None) -> list[AssetEdge]:
+def list_execution_assets(self: DerivaML, execution_rid: str, asset_role: str | None = None) -> list[AssetEdge]:
     """The assets that an execution read and wrote, or only those of one role."""
-    return execution_edges.asset_edges(ml.catalog, execution_rid, asset_role)
+    return execution_edges.asset_edges(self.catalog, execution_rid, asset_role)
 
 
 def add_files(
-    ml: DerivaML,
+    self: DerivaML,
     files: Iterable[FileSpec],
     execution_rid: str,
     dataset_types: str | Sequence[str] | None = None,
@@ -102,12 +100,12 @@ def add_files(
     from dml.execution.add_files import add_files as add
 
     types = [dataset_types] if isinstance(dataset_types, str) else list(dataset_types or ())
-    rid = ml.lookup_execution(execution_rid).execution_rid
-    made = add(ml.catalog, rid, files, dataset_types=types, description=description)
-    return DatasetHandle(ml.catalog, made.rid, ml, rid)
+    rid = self.lookup_execution(execution_rid).execution_rid
+    made = add(self.catalog, rid, files, dataset_types=types, description=description)
+    return DatasetHandle(self.catalog, made.rid, self, rid)
 
 
-def list_files(ml: DerivaML, file_types: Sequence[str] | None = None) -> list[Asset]:
+def list_files(self: DerivaML, file_types: Sequence[str] | None = None) -> list[Asset]:
     """The files that are known by reference, those of any of these types when given."""
-    found = ml.find_assets(_FILE)
+    found = self.find_assets(_FILE)
     return [one for one in found if file_types is None or set(file_types) & set(one.types)]

@@ -20,18 +20,17 @@ if TYPE_CHECKING:
 
 
 def find_datasets(
-    ml: DerivaML, deleted: bool = False, sort: bool | Callable[[DatasetHandle], Any] | None = None
+    self: DerivaML, deleted: bool = False, sort: bool | Callable[[DatasetHandle], Any] | None = None
 ) -> list[DatasetHandle]:
     """The datasets of the catalog; three requests.
 
     Args:
-        ml: Where.
         deleted: Those marked as deleted as well.
         sort: The oldest first when None, the newest first when True, else by this key.
     """
     from dml.dataset.lookup import list_datasets
 
-    found = [DatasetHandle(ml.catalog, one.rid, ml) for one in list_datasets(ml.catalog, deleted=deleted)]
+    found = [DatasetHandle(self.catalog, one.rid, self) for one in list_datasets(self.catalog, deleted=deleted)]
     if sort is True:
         found.reverse()
     elif callable(sort):
@@ -39,7 +38,7 @@ def find_datasets(
     return found
 
 
-def lookup_dataset(ml: DerivaML, dataset: str | DatasetSpec | DatasetHandle, deleted: bool = False) -> DatasetHandle:
+def lookup_dataset(self: DerivaML, dataset: str | DatasetSpec | DatasetHandle, deleted: bool = False) -> DatasetHandle:
     """A dataset by RID or specification.
 
     Raises:
@@ -48,11 +47,11 @@ def lookup_dataset(ml: DerivaML, dataset: str | DatasetSpec | DatasetHandle, del
     """
     from dml.dataset.lookup import find_dataset
 
-    return DatasetHandle(ml.catalog, find_dataset(ml.catalog, _rid(dataset), deleted=deleted).rid, ml)
+    return DatasetHandle(self.catalog, find_dataset(self.catalog, _rid(dataset), deleted=deleted).rid, self)
 
 
 def create_dataset(
-    ml: DerivaML,
+    self: DerivaML,
     execution_rid: str | None = None,
     version: DatasetVersion | str | None = None,
     dataset_types: str | Sequence[str] | None = None,
@@ -63,59 +62,59 @@ def create_dataset(
 
     superseded("DerivaML.create_dataset", "Execution.create_dataset")
     types = [dataset_types] if isinstance(dataset_types, str) else list(dataset_types or ())
-    made = create(ml.catalog, description=description, types=types, execution=execution_rid, version=version)
-    return DatasetHandle(ml.catalog, made.rid, ml, execution_rid)
+    made = create(self.catalog, description=description, types=types, execution=execution_rid, version=version)
+    return DatasetHandle(self.catalog, made.rid, self, execution_rid)
 
 
-def delete_dataset(ml: DerivaML, dataset: str | DatasetHandle, recurse: bool = False) -> list[str]:
+def delete_dataset(self: DerivaML, dataset: str | DatasetHandle, recurse: bool = False) -> list[str]:
     """Mark a dataset as deleted, with ``recurse`` also what is nested in it. Writes the catalog; returns the RIDs.
 
     Raises:
         ConflictError: Another dataset holds it.
     """
-    return DatasetHandle(ml.catalog, _rid(dataset), ml).delete(recurse)
+    return DatasetHandle(self.catalog, _rid(dataset), self).delete(recurse)
 
 
 def add_dataset_members(
-    ml: DerivaML,
+    self: DerivaML,
     dataset_rid: str,
     members: Iterable[str] | Mapping[str, Iterable[str]],
     description: str = "",
     execution_rid: str | None = None,
 ) -> dict[str, list[str]]:
     """Add rows to a dataset, by RID or by table; what is a member stays. Writes the catalog; returns what was added."""
-    return DatasetHandle(ml.catalog, _rid(dataset_rid), ml).add_dataset_members(members, description, execution_rid)
+    return DatasetHandle(self.catalog, _rid(dataset_rid), self).add_dataset_members(members, description, execution_rid)
 
 
 def list_dataset_members(
-    ml: DerivaML,
+    self: DerivaML,
     dataset_rid: str,
     recurse: bool = False,
     limit: int | None = None,
     version: DatasetVersion | str | None = None,
 ) -> dict[str, list[dict[str, Any]]]:
     """The rows of a dataset's members by element table, as they are or as they were in a version."""
-    return DatasetHandle(ml.catalog, _rid(dataset_rid), ml).list_dataset_members(recurse, limit, version)
+    return DatasetHandle(self.catalog, _rid(dataset_rid), self).list_dataset_members(recurse, limit, version)
 
 
-def dataset_history(ml: DerivaML, dataset_rid: str) -> list[VersionRow]:
+def dataset_history(self: DerivaML, dataset_rid: str) -> list[VersionRow]:
     """The versions of a dataset, the newest first."""
-    return DatasetHandle(ml.catalog, _rid(dataset_rid), ml).dataset_history()
+    return DatasetHandle(self.catalog, _rid(dataset_rid), self).dataset_history()
 
 
 def release_dataset(
-    ml: DerivaML,
+    self: DerivaML,
     dataset_rid: str,
     component: VersionPart | str = VersionPart.minor,
     description: str = "",
     execution_rid: str | None = None,
 ) -> DatasetVersion | None:
     """Release a dataset as it is now; without changes since the last release nothing is done. Writes the catalog."""
-    return DatasetHandle(ml.catalog, _rid(dataset_rid), ml).release(component, description, execution_rid)
+    return DatasetHandle(self.catalog, _rid(dataset_rid), self).release(component, description, execution_rid)
 
 
 def increment_dataset_version(
-    ml: DerivaML,
+    self: DerivaML,
     dataset_rid: str,
     component: VersionPart | str = VersionPart.minor,
     description: str = "",
@@ -125,25 +124,25 @@ def increment_dataset_version(
     from dml.dataset.releases import mark_dev
 
     superseded("increment_dataset_version", "release_dataset")
-    mark_dev(ml.catalog, _rid(dataset_rid), description=description, execution=execution_rid)
-    return ml.release_dataset(dataset_rid, component, description, execution_rid)
+    mark_dev(self.catalog, _rid(dataset_rid), description=description, execution=execution_rid)
+    return self.release_dataset(dataset_rid, component, description, execution_rid)
 
 
-def list_dataset_element_types(ml: DerivaML) -> list[Table]:
+def list_dataset_element_types(self: DerivaML) -> list[Table]:
     """The tables whose rows can be members of datasets."""
-    return [how.element for how in ml.catalog.schema().element_tables().values()]
+    return [how.element for how in self.catalog.schema().element_tables().values()]
 
 
-def add_dataset_element_type(ml: DerivaML, element: str | Table) -> Table:
+def add_dataset_element_type(self: DerivaML, element: str | Table) -> Table:
     """Let the rows of a table be members of datasets. Writes the catalog."""
     from dml.catalog.definitions import add_dataset_element_type as add
 
     name = element if isinstance(element, str) else element.qualified_name
-    return add(ml.catalog, ml.table_name(name)).element
+    return add(self.catalog, self.table_name(name)).element
 
 
 def split_dataset(
-    ml: DerivaML,
+    self: DerivaML,
     dataset: DatasetSpec | str,
     fractions: Mapping[str, float],
     execution: Execution | str | None = None,
@@ -157,7 +156,6 @@ def split_dataset(
     """Share the elements of a dataset out to new ones, nested in a dataset of type ``Split``. Writes the catalog.
 
     Args:
-        ml: Where.
         dataset: What is shared out, ``RID`` or ``RID@VERSION``; elements of nested datasets count.
         fractions: The share of each part, as ``{"training": 0.8, "testing": 0.2}``; together 1.
         execution: The execution that makes the split, recorded as producer of every version.
@@ -176,30 +174,30 @@ def split_dataset(
 
     choice = Choice(seed, stratify_by, group_by, element_table)
     rid = None if execution is None else str(getattr(execution, "execution_rid", execution))
-    return split(ml.catalog, DatasetSpec.of(dataset), fractions, choice, description=description, execution=rid)
+    return split(self.catalog, DatasetSpec.of(dataset), fractions, choice, description=description, execution=rid)
 
 
-def download_dataset_bag(ml: DerivaML, dataset: DatasetSpec | str) -> DatasetBag:
+def download_dataset_bag(self: DerivaML, dataset: DatasetSpec | str) -> DatasetBag:
     """A dataset version in the workspace's cache, fetched where it is missing; change nothing in it.
 
     ``Execution.download_dataset_bag`` gives an execution one of its own and records it as input.
     """
     from dml.execution.input_bags import cached_bag
 
-    return cached_bag(ml.session, dataset)
+    return cached_bag(self.session, dataset)
 
 
-def cache_dataset(ml: DerivaML, dataset: DatasetSpec | str, materialize: bool = True) -> dict[str, Any]:
+def cache_dataset(self: DerivaML, dataset: DatasetSpec | str, materialize: bool = True) -> dict[str, Any]:
     """Have a dataset version in the cache, its files too unless ``materialize`` is false; returns ``bag_info``."""
     from dml.execution.input_bags import cached_bag
 
     given = DatasetSpec.of(dataset)
     wanted = DatasetSpec(given.rid, given.version, materialize=materialize, exclude_tables=given.exclude_tables)
-    cached_bag(ml.session, wanted)
-    return ml.bag_info(wanted)
+    cached_bag(self.session, wanted)
+    return self.bag_info(wanted)
 
 
-def estimate_bag_size(ml: DerivaML, dataset: DatasetSpec | str) -> dict[str, Any]:
+def estimate_bag_size(self: DerivaML, dataset: DatasetSpec | str) -> dict[str, Any]:
     """What a bag of a dataset version would hold, by table, counted by the server; reads no rows.
 
     Returns:
@@ -209,7 +207,7 @@ def estimate_bag_size(ml: DerivaML, dataset: DatasetSpec | str) -> dict[str, Any
     from dml.cache.estimate import estimate
     from dml.dataset.lookup import resolve
 
-    found = estimate(ml.catalog, resolve(ml.catalog, DatasetSpec.of(dataset)))
+    found = estimate(self.catalog, resolve(self.catalog, DatasetSpec.of(dataset)))
     tables = {
         one.table: {
             "row_count": one.rows,
@@ -230,7 +228,7 @@ def estimate_bag_size(ml: DerivaML, dataset: DatasetSpec | str) -> dict[str, Any
     }
 
 
-def bag_info(ml: DerivaML, dataset: DatasetSpec | str) -> dict[str, Any]:
+def bag_info(self: DerivaML, dataset: DatasetSpec | str) -> dict[str, Any]:
     """``estimate_bag_size`` with how much of the version is in the cache.
 
     Returns:
@@ -242,12 +240,12 @@ def bag_info(ml: DerivaML, dataset: DatasetSpec | str) -> dict[str, Any]:
     from dml.dataset.lookup import resolve
 
     spec = DatasetSpec.of(dataset)
-    source = resolve(ml.catalog, spec)
-    with Index.reading(cache_of(ml)) as index:
+    source = resolve(self.catalog, spec)
+    with Index.reading(cache_of(self)) as index:
         status = status_of(index, spec, source.row.text, snapshot=source.snapshot)
         here = versions_here(index, spec.rid)
     return {
-        **ml.estimate_bag_size(spec),
+        **self.estimate_bag_size(spec),
         "status": str(status.tier),
         "cache_path": None if status.path is None else str(status.path),
         "versions_cached": [one.version for one in here],

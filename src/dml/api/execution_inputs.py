@@ -29,7 +29,7 @@ __all__ = [
 
 
 def download_asset(
-    execution: Execution,
+    self: Execution,
     asset_rid: str,
     dest_dir: Path | str | None = None,
     update_catalog: bool = True,
@@ -38,7 +38,6 @@ def download_asset(
     """Fetch an asset and record it as an input of this execution.
 
     Args:
-        execution: The execution.
         asset_rid: RID of its row.
         dest_dir: Where to; ``downloaded-assets`` of the execution when None.
         update_catalog: Record the input edge and its type, in registry and catalog.
@@ -51,16 +50,16 @@ def download_asset(
     """
     directory = None if dest_dir is None else Path(dest_dir)
     return inputs.download_asset(
-        execution.session,
-        execution.execution_rid,
+        self.session,
+        self.execution_rid,
         asset_rid,
         directory,
-        record=update_catalog and not execution.dry_run,
+        record=update_catalog and not self.dry_run,
         use_cache=use_cache,
     )
 
 
-def download_dataset_bag(execution: Execution, dataset: DatasetSpec | str) -> DatasetBag:
+def download_dataset_bag(self: Execution, dataset: DatasetSpec | str) -> DatasetBag:
     """A dataset version in this execution's directory, through the cache; recorded as its input.
 
     A specification without a version means the version that the execution has as input already, else the current one.
@@ -74,12 +73,10 @@ def download_dataset_bag(execution: Execution, dataset: DatasetSpec | str) -> Da
     from dml.execution.input_bags import execution_bag
 
     wanted = DatasetSpec.of(dataset)
-    declared = registry_inputs.list_inputs(execution.session.registry, execution.execution_rid)
+    declared = registry_inputs.list_inputs(self.session.registry, self.execution_rid)
     known = next((one for one in declared if one.kind == "dataset" and one.rid == wanted.rid), None)
     if known is None:
-        pinned = inputs.add_input_dataset(
-            execution.session, execution.execution_rid, wanted, link=not execution.dry_run
-        )
+        pinned = inputs.add_input_dataset(self.session, self.execution_rid, wanted, link=not self.dry_run)
     else:
         pinned = DatasetSpec(wanted.rid, wanted.version or known.version)
     spec = DatasetSpec(
@@ -90,34 +87,32 @@ def download_dataset_bag(execution: Execution, dataset: DatasetSpec | str) -> Da
         timeout=wanted.timeout,
         fetch_concurrency=wanted.fetch_concurrency,
     )
-    return execution_bag(execution.session, execution.execution_rid, spec)
+    return execution_bag(self.session, self.execution_rid, spec)
 
 
-def add_input_dataset(execution: Execution, rid: str, version: DatasetVersion | str | None = None) -> DatasetSpec:
+def add_input_dataset(self: Execution, rid: str, version: DatasetVersion | str | None = None) -> DatasetSpec:
     """Record one more dataset as input, pinned to the given or its current version. Writes registry and catalog.
 
     Raises:
         NotFoundError: No such dataset or version.
     """
-    return inputs.add_input_dataset(
-        execution.session, execution.execution_rid, DatasetSpec(rid, version), link=not execution.dry_run
-    )
+    return inputs.add_input_dataset(self.session, self.execution_rid, DatasetSpec(rid, version), link=not self.dry_run)
 
 
-def list_input_datasets(execution: Execution) -> list[execution_record.InputDataset]:
+def list_input_datasets(self: Execution) -> list[execution_record.InputDataset]:
     """The datasets it read, as the catalog has them."""
-    return execution_record.input_datasets(execution.session.catalog, execution.execution_rid)
+    return execution_record.input_datasets(self.session.catalog, self.execution_rid)
 
 
-def list_assets(execution: Execution, asset_role: str | None = None) -> list[execution_edges.AssetEdge]:
+def list_assets(self: Execution, asset_role: str | None = None) -> list[execution_edges.AssetEdge]:
     """The assets it read and wrote, or only those of one role (``Input``, ``Output``), as the catalog has them."""
-    return execution_edges.asset_edges(execution.session.catalog, execution.execution_rid, asset_role)
+    return execution_edges.asset_edges(self.session.catalog, self.execution_rid, asset_role)
 
 
-def database_catalog(execution: Execution) -> DownloadedDatasets | None:
+def database_catalog(self: Execution) -> DownloadedDatasets | None:
     """Its downloaded datasets, asked as one would ask the catalog; None when none is on disk."""
     from dml.api.downloaded_datasets import DownloadedDatasets
     from dml.execution.input_bags import input_bags
 
-    bags = input_bags(execution.session, execution.execution_rid)
+    bags = input_bags(self.session, self.execution_rid)
     return DownloadedDatasets(bags) if bags else None

@@ -13,45 +13,44 @@ if TYPE_CHECKING:
     from dml.api.execution import Execution
 
 
-def add_nested_execution(execution: Execution, nested_execution: Any, sequence: int | None = None) -> None:
+def add_nested_execution(self: Execution, nested_execution: Any, sequence: int | None = None) -> None:
     """Make another execution (as such, its record or its RID) a part of this one. Writes the catalog.
 
     Args:
-        execution: The whole.
         nested_execution: The part.
         sequence: Its place among the parts; None when they run side by side.
     """
     child = execution_record.rid_of(nested_execution)
-    edit.add_nested_execution(execution.session.catalog, execution.execution_rid, child, sequence=sequence)
+    edit.add_nested_execution(self.session.catalog, self.execution_rid, child, sequence=sequence)
 
 
-def list_execution_children(execution: Execution, recurse: bool = False) -> list[ExecutionRecord]:
+def list_execution_children(self: Execution, recurse: bool = False) -> list[ExecutionRecord]:
     """The executions nested in it, by sequence; with ``recurse`` all levels, depth first, each once."""
-    return execution_record.relatives(execution.session.catalog, execution.execution_rid, recurse=recurse)
+    return execution_record.relatives(self.session.catalog, self.execution_rid, recurse=recurse)
 
 
-def list_execution_parents(execution: Execution, recurse: bool = False) -> list[ExecutionRecord]:
+def list_execution_parents(self: Execution, recurse: bool = False) -> list[ExecutionRecord]:
     """The executions it is nested in; with ``recurse`` all levels, each once."""
-    return execution_record.relatives(execution.session.catalog, execution.execution_rid, parents=True, recurse=recurse)
+    return execution_record.relatives(self.session.catalog, self.execution_rid, parents=True, recurse=recurse)
 
 
-def list_nested_executions(execution: Execution, recurse: bool = False) -> list[ExecutionRecord]:
+def list_nested_executions(self: Execution, recurse: bool = False) -> list[ExecutionRecord]:
     """Older name of ``list_execution_children``."""
     superseded("list_nested_executions", "list_execution_children")
-    return execution.list_execution_children(recurse)
+    return self.list_execution_children(recurse)
 
 
-def list_parent_executions(execution: Execution, recurse: bool = False) -> list[ExecutionRecord]:
+def list_parent_executions(self: Execution, recurse: bool = False) -> list[ExecutionRecord]:
     """Older name of ``list_execution_parents``."""
     superseded("list_parent_executions", "list_execution_parents")
-    return execution.list_execution_parents(recurse)
+    return self.list_execution_parents(recurse)
 
 
-def is_nested(execution: Execution) -> bool:
+def is_nested(self: Execution) -> bool:
     """Whether it is a part of another execution."""
-    return tree.is_nested(execution.session.catalog, execution.execution_rid)
+    return tree.is_nested(self.session.catalog, self.execution_rid)
 
 
-def is_parent(execution: Execution) -> bool:
+def is_parent(self: Execution) -> bool:
     """Whether others are parts of it."""
-    return tree.is_parent(execution.session.catalog, execution.execution_rid)
+    return tree.is_parent(self.session.catalog, self.execution_rid)

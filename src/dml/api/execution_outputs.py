@@ -32,7 +32,7 @@ _DATASET_INTENT = "dataset"
 
 
 def asset_file_path(
-    execution: Execution,
+    self: Execution,
     asset_name: str,
     file_name: str | Path,
     asset_types: str | Sequence[str] | None = None,
@@ -48,7 +48,6 @@ def asset_file_path(
     returned path. Writes the registry and the workspace, in constant time.
 
     Args:
-        execution: The execution.
         asset_name: Asset table, ``Table`` or ``schema:Table``.
         file_name: The file, or the name of a file to be written.
         asset_types: Terms of Asset_Type; the table's name when None.
@@ -65,8 +64,8 @@ def asset_file_path(
     """
     legacy = kwargs.pop("Asset_Type", None)
     return register_output(
-        execution.session,
-        execution.execution_rid,
+        self.session,
+        self.execution_rid,
         str(asset_name),
         file_name,
         types=asset_types if asset_types is not None else legacy,
@@ -77,18 +76,18 @@ def asset_file_path(
     )
 
 
-def metrics_file(execution: Execution, filename: str = "metrics.jsonl") -> AssetFilePath:
+def metrics_file(self: Execution, filename: str = "metrics.jsonl") -> AssetFilePath:
     """The path of a metrics file, registered as Execution_Metadata of type Metrics_File; write or append to it."""
-    return register_metrics(execution.session, execution.execution_rid, filename)
+    return register_metrics(self.session, self.execution_rid, filename)
 
 
-def add_features(execution: Execution, features: Iterable[Any]) -> int:
+def add_features(self: Execution, features: Iterable[Any]) -> int:
     """Stage feature values of one feature; see ``dml.feature.staging.add_features``. Returns how many."""
-    return feature_staging.add_features(execution.session, execution.execution_rid, features)
+    return feature_staging.add_features(self.session, self.execution_rid, features)
 
 
 def add_files(
-    execution: Execution,
+    self: Execution,
     files: Iterable[FileSpec],
     dataset_types: str | Sequence[str] | None = None,
     description: str = "",
@@ -96,7 +95,6 @@ def add_files(
     """Make files known by reference, with datasets nested like their directories. Writes the catalog at once.
 
     Args:
-        execution: The execution, which becomes the files' and the datasets' producer.
         files: The files; ``FileSpec.create_filespecs`` makes them of a directory.
         dataset_types: Terms of Dataset_Type that the datasets get besides ``File`` and ``Directory``.
         description: Of the datasets.
@@ -107,15 +105,15 @@ def add_files(
     from dml.api.dataset_handle import DatasetHandle
     from dml.execution.add_files import add_files as add
 
-    execution.refuse_writing("make files known")
+    self.refuse_writing("make files known")
     types = [dataset_types] if isinstance(dataset_types, str) else list(dataset_types or ())
-    rid = execution.execution_rid
-    made = add(execution.session.catalog, rid, files, dataset_types=types, description=description)
-    return DatasetHandle(execution.session.catalog, made.rid, execution, rid)
+    rid = self.execution_rid
+    made = add(self.session.catalog, rid, files, dataset_types=types, description=description)
+    return DatasetHandle(self.session.catalog, made.rid, self, rid)
 
 
 def create_dataset(
-    execution: Execution,
+    self: Execution,
     dataset_types: str | Sequence[str] | None = None,
     version: DatasetVersion | str | None = None,
     description: str = "",
@@ -125,7 +123,6 @@ def create_dataset(
     Called again with the same arguments after it was interrupted, it finishes the dataset it began.
 
     Args:
-        execution: The execution.
         dataset_types: Terms of Dataset_Type.
         version: Its first version; ``0.1.0`` when None.
         description: Markdown.
@@ -134,23 +131,22 @@ def create_dataset(
     from dml.dataset.curation import create_dataset as create
     from dml.dataset.curation import new_token
 
-    execution.refuse_writing("create a dataset")
+    self.refuse_writing("create a dataset")
     types = [dataset_types] if isinstance(dataset_types, str) else list(dataset_types or ())
-    rid, registry, catalog = execution.execution_rid, execution.session.registry, execution.session.catalog
+    rid, registry, catalog = self.execution_rid, self.session.registry, self.session.catalog
     wanted = json.dumps([types, str(version or ""), description])
     begun = intents.find_intents(registry, kind=_DATASET_INTENT, execution_rid=rid, unfinished=True)
     token = next((one.token for one in begun if one.payload.get("wanted") == wanted), None) or new_token()
     intents.declare(registry, _DATASET_INTENT, token, execution_rid=rid, payload={"wanted": wanted}, token=token)
     made = create(catalog, description=description, types=types, execution=rid, version=version, token=token)
     intents.finish(registry, [token])
-    return DatasetHandle(catalog, made.rid, execution, rid)
+    return DatasetHandle(catalog, made.rid, self, rid)
 
 
-def upload_assets(execution: Execution, assets_dir: str | Path) -> dict[Path, FileUploadState] | None:
+def upload_assets(self: Execution, assets_dir: str | Path) -> dict[Path, FileUploadState] | None:
     """Bring the files of a directory to the catalog at once, as outputs; the status does not change.
 
     Args:
-        execution: The execution.
         assets_dir: Holds a directory for each asset table; ``Table/sub/file`` becomes ``sub__file`` of the table.
 
     Returns:
@@ -163,12 +159,12 @@ def upload_assets(execution: Execution, assets_dir: str | Path) -> dict[Path, Fi
     """
     from dml.execution.upload_directory import upload_directory
 
-    execution.refuse_writing("upload assets")
-    return upload_directory(execution.session, execution.execution_rid, Path(assets_dir))
+    self.refuse_writing("upload assets")
+    return upload_directory(self.session, self.execution_rid, Path(assets_dir))
 
 
 def commit_output_assets(
-    execution: Execution,
+    self: Execution,
     clean_folder: bool | None = None,
     progress_callback: ProgressCallback | None = None,
     *,
@@ -177,7 +173,6 @@ def commit_output_assets(
     """Bring everything staged to the catalog; see ``dml.execution.commit.commit``.
 
     Args:
-        execution: The execution.
         clean_folder: Remove the local files afterwards, once the catalog has confirmed every one of them; as the
             ``DerivaML`` was told when None.
         progress_callback: Called with an ``UploadProgress`` for each event.
@@ -186,17 +181,17 @@ def commit_output_assets(
     Returns:
         What this call brought.
     """
-    report = commit(execution.session, execution.execution_rid, options, callback=progress_callback)
-    execution.end_heartbeat()
-    if execution.clean_execution_dir if clean_folder is None else clean_folder:
+    report = commit(self.session, self.execution_rid, options, callback=progress_callback)
+    self.end_heartbeat()
+    if self.clean_execution_dir if clean_folder is None else clean_folder:
         from dml.execution.cleanup import clean
 
-        clean(execution.session, execution.execution_rid)
+        clean(self.session, self.execution_rid)
     return report
 
 
 def upload_execution_outputs(
-    execution: Execution,
+    self: Execution,
     clean_folder: bool | None = None,
     progress_callback: ProgressCallback | None = None,
     max_retries: int = 3,
@@ -207,7 +202,6 @@ def upload_execution_outputs(
     """Older name of ``commit_output_assets``; returns ``uploaded_assets``.
 
     Args:
-        execution: The execution.
         clean_folder: As for ``commit_output_assets``.
         progress_callback: As for ``commit_output_assets``.
         max_retries: How often a request is repeated.
@@ -217,28 +211,28 @@ def upload_execution_outputs(
     """
     superseded("upload_execution_outputs", "commit_output_assets")
     options = CommitOptions() if chunk_size is None else CommitOptions(chunk_size=chunk_size)
-    with patience(execution.session.catalog, max_retries, retry_delay, timeout):
-        execution.commit_output_assets(clean_folder, progress_callback, options=options)
-    return execution.uploaded_assets
+    with patience(self.session.catalog, max_retries, retry_delay, timeout):
+        self.commit_output_assets(clean_folder, progress_callback, options=options)
+    return self.uploaded_assets
 
 
-def uploaded_assets(execution: Execution) -> dict[str, list[AssetFilePath]]:
+def uploaded_assets(self: Execution) -> dict[str, list[AssetFilePath]]:
     """The outputs that the catalog has, by table; each knows its RID."""
-    place, found = execution.session, dict[str, list[AssetFilePath]]()
-    for row in assets.list_assets(place.registry, execution.execution_rid, statuses=["uploaded"]):
-        path = place.workspace.staged_path(execution.execution_rid, row.asset_table, row.filename)
+    place, found = self.session, dict[str, list[AssetFilePath]]()
+    for row in assets.list_assets(place.registry, self.execution_rid, statuses=["uploaded"]):
+        path = place.workspace.staged_path(self.execution_rid, row.asset_table, row.filename)
         found.setdefault(row.asset_table, []).append(AssetFilePath.of_output(place, path, row))
     return found
 
 
-def pending_summary(execution: Execution) -> PendingSummary:
+def pending_summary(self: Execution) -> PendingSummary:
     """What it has brought to the catalog and has still to bring, by table; asks no catalog."""
-    return count_pending(execution.session, execution.execution_rid)
+    return count_pending(self.session, self.execution_rid)
 
 
-def table_path(execution: Execution, table: str) -> Path:
+def table_path(self: Execution, table: str) -> Path:
     """A CSV file in the workspace for a table of one's own; nothing uploads it. Its directory is made."""
-    place = execution.session
+    place = self.session
     found = place.catalog.schema().table(table)
     path = place.workspace.table_path(found.schema, found.name)
     with disk_errors(path.parent):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def create_execution(
-    ml: DerivaML,
+    self: DerivaML,
     configuration: ExecutionConfiguration | None = None,
     *,
     datasets: Sequence[DatasetSpec | str] | None = None,
@@ -34,7 +34,6 @@ def create_execution(
     """Create an execution; nothing is fetched and nothing runs yet. Writes registry, workspace and catalog.
 
     Args:
-        ml: Where.
         configuration: Everything at once; excludes the others, but for a missing workflow.
         datasets: Input datasets, ``RID`` or ``RID@VERSION``.
         assets: Input assets, ``RID`` or ``RID:cache``, or local files.
@@ -52,7 +51,7 @@ def create_execution(
 
     from dml.execution.creation import CreateOptions, create
 
-    chosen = ml.lookup_workflow_by_url(workflow) if isinstance(workflow, str) else workflow
+    chosen = self.lookup_workflow_by_url(workflow) if isinstance(workflow, str) else workflow
     if configuration is None:
         configuration = ExecutionConfiguration(
             workflow=chosen,
@@ -69,12 +68,12 @@ def create_execution(
     if dry_run:
         from dml.api.dry_run import begin_dry_run
 
-        return begin_dry_run(ml.unopened_session(), configuration, owner=ml)
-    row = create(ml.session, configuration, CreateOptions(hydra_directory=ml.hydra_runtime_output_dir))
-    return _announced(ml, _execution(ml, row.rid))
+        return begin_dry_run(self.unopened_session(), configuration, owner=self)
+    row = create(self.session, configuration, CreateOptions(hydra_directory=self.hydra_runtime_output_dir))
+    return _announced(self, _execution(self, row.rid))
 
 
-def resume_execution(ml: DerivaML, execution_rid: str) -> Execution:
+def resume_execution(self: DerivaML, execution_rid: str) -> Execution:
     """An execution of this workspace, registry and catalog brought to agree; one only the catalog knows is adopted.
 
     Raises:
@@ -83,18 +82,18 @@ def resume_execution(ml: DerivaML, execution_rid: str) -> Execution:
     """
     from dml.execution.resume import resume
 
-    resume(ml.session, execution_rid)
-    return _execution(ml, execution_rid)
+    resume(self.session, execution_rid)
+    return _execution(self, execution_rid)
 
 
-def restore_execution(ml: DerivaML, execution_rid: str) -> Execution:
+def restore_execution(self: DerivaML, execution_rid: str) -> Execution:
     """Older name of ``resume_execution``."""
     superseded("restore_execution", "resume_execution")
-    return ml.resume_execution(execution_rid)
+    return self.resume_execution(execution_rid)
 
 
 def list_executions(
-    ml: DerivaML,
+    self: DerivaML,
     *,
     status: str | Iterable[str] | None = None,
     workflow_rid: str | None = None,
@@ -104,44 +103,42 @@ def list_executions(
     """The executions of this workspace, the latest first; asks no catalog and writes nothing.
 
     Args:
-        ml: Whose workspace.
         status: Only in this status, or one of these.
         workflow_rid: Only of this workflow.
         mode: Only ``online`` or ``offline`` ones.
         since: Only with activity since then.
     """
     statuses = None if status is None else [status] if isinstance(status, str) else list(status)
-    return list_snapshots(ml.reading(), statuses=statuses, workflow_rid=workflow_rid, mode=mode, since=since)
+    return list_snapshots(self.reading(), statuses=statuses, workflow_rid=workflow_rid, mode=mode, since=since)
 
 
-def find_incomplete_executions(ml: DerivaML) -> list[ExecutionSnapshot]:
+def find_incomplete_executions(self: DerivaML) -> list[ExecutionSnapshot]:
     """The executions of this workspace that are neither uploaded nor aborted."""
     closed = (ExecutionStatus.UPLOADED, ExecutionStatus.ABORTED)
-    return [one for one in ml.list_executions() if effective_status(one.status) not in closed]
+    return [one for one in self.list_executions() if effective_status(one.status) not in closed]
 
 
-def pending_summary(ml: DerivaML) -> WorkspacePendingSummary:
+def pending_summary(self: DerivaML) -> WorkspacePendingSummary:
     """What the executions of this workspace have still to bring to the catalog; asks no catalog."""
-    return pending_summaries(ml.reading())
+    return pending_summaries(self.reading())
 
 
 def commit_pending_executions(
-    ml: DerivaML, *, execution_rids: Sequence[str] | None = None, clean_folder: bool = False
+    self: DerivaML, *, execution_rids: Sequence[str] | None = None, clean_folder: bool = False
 ) -> UploadReport:
     """Bring the pending outputs of several executions to the catalog; a failure of one leaves the others alone.
 
     Args:
-        ml: Where.
         execution_rids: Which; when None, all with pending work that are neither alive nor aborted.
         clean_folder: Remove local files the catalog has confirmed.
     """
     from dml.execution.commit_many import commit_several
 
-    return commit_several(ml.session, execution_rids, clean=clean_folder)
+    return commit_several(self.session, execution_rids, clean=clean_folder)
 
 
 def gc_executions(
-    ml: DerivaML,
+    self: DerivaML,
     *,
     older_than: datetime | timedelta | None = None,
     status: str | Iterable[str] | None = None,
@@ -153,7 +150,6 @@ def gc_executions(
     The registry keeps its record of them. What was never uploaded is not touched.
 
     Args:
-        ml: Where.
         older_than: Only without activity since then, or for so long.
         status: Only in this status, or one of these.
         delete_working_dir: Remove; when False they are only counted.
@@ -169,17 +165,17 @@ def gc_executions(
 
     statuses = None if status is None else {status} if isinstance(status, str) else set(status)
     limit = datetime.now(UTC) - older_than if isinstance(older_than, timedelta) else older_than
-    seen = {one.rid: one.last_activity for one in ml.list_executions()} if limit is not None else {}
+    seen = {one.rid: one.last_activity for one in self.list_executions()} if limit is not None else {}
     chosen = [
         one
-        for one in candidates(ml.session, execution_rids)
+        for one in candidates(self.session, execution_rids)
         if not one.discards
         and (statuses is None or one.status in statuses)
         and (limit is None or _is_before(seen.get(one.rid), limit))
     ]
     if delete_working_dir:
         for one in chosen:
-            collect(ml.session, one)
+            collect(self.session, one)
     return len(chosen)
 
 

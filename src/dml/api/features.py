@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def create_feature(
-    ml: DerivaML,
+    self: DerivaML,
     target_table: str,
     feature_name: str,
     terms: Sequence[str] = (),
@@ -27,25 +27,25 @@ def create_feature(
     from dml.catalog.definitions import create_feature as create
 
     return create(
-        ml.catalog,
-        ml.table_name(target_table),
+        self.catalog,
+        self.table_name(target_table),
         feature_name,
-        terms=[ml.table_name(name) for name in terms],
-        assets=[ml.table_name(name) for name in assets],
+        terms=[self.table_name(name) for name in terms],
+        assets=[self.table_name(name) for name in assets],
         columns=metadata,
         optional=optional,
         comment=comment,
     )
 
 
-def find_features(ml: DerivaML, table: str | None = None) -> list[Feature]:
+def find_features(self: DerivaML, table: str | None = None) -> list[Feature]:
     """The features of a table, of all tables when None, by their table of values; no request."""
-    wanted = None if table is None else ml.table_name(table)
-    found = [one for one in ml.catalog.schema().feature_tables() if wanted in (None, one.target.qualified_name)]
+    wanted = None if table is None else self.table_name(table)
+    found = [one for one in self.catalog.schema().feature_tables() if wanted in (None, one.target.qualified_name)]
     return sorted(found, key=lambda one: one.table.qualified_name)
 
 
-def lookup_feature(ml: DerivaML, table: str, feature_name: str) -> Feature:
+def lookup_feature(self: DerivaML, table: str, feature_name: str) -> Feature:
     """A feature of a table.
 
     Raises:
@@ -53,16 +53,16 @@ def lookup_feature(ml: DerivaML, table: str, feature_name: str) -> Feature:
     """
     from dml.feature.staging import find_feature
 
-    return find_feature(ml.catalog.schema(), table, feature_name)
+    return find_feature(self.catalog.schema(), table, feature_name)
 
 
-def feature_record_class(ml: DerivaML, table: str, feature_name: str) -> type[Any]:
+def feature_record_class(self: DerivaML, table: str, feature_name: str) -> type[Any]:
     """The class whose instances ``Execution.add_features`` takes for a feature."""
-    return ml.lookup_feature(table, feature_name).feature_record_class()
+    return self.lookup_feature(table, feature_name).feature_record_class()
 
 
 def feature_values(
-    ml: DerivaML,
+    self: DerivaML,
     table: str,
     feature_name: str,
     selector: Callable[[Sequence[FeatureValue]], FeatureValue] | str | None = None,
@@ -70,7 +70,6 @@ def feature_values(
     """The values of a feature as the catalog has them, by the row they describe; one request.
 
     Args:
-        ml: Where.
         table: The described table.
         feature_name: The feature.
         selector: Chooses one where a row has several: ``newest``, ``first``, or a function of their list.
@@ -81,21 +80,21 @@ def feature_values(
     """
     from dml.feature.values import read_values
 
-    return read_values(ml.catalog, ml.lookup_feature(table, feature_name), selector)
+    return read_values(self.catalog, self.lookup_feature(table, feature_name), selector)
 
 
 def list_feature_values(
-    ml: DerivaML,
+    self: DerivaML,
     table: str,
     feature_name: str,
     selector: Callable[[Sequence[FeatureValue]], FeatureValue] | str | None = None,
 ) -> list[FeatureValue]:
     """Older name of ``feature_values``."""
     superseded("list_feature_values", "feature_values")
-    return ml.feature_values(table, feature_name, selector)
+    return self.feature_values(table, feature_name, selector)
 
 
-def add_features(ml: DerivaML, features: Iterable[Any]) -> int:
+def add_features(self: DerivaML, features: Iterable[Any]) -> int:
     """Older name of ``Execution.add_features``: stages values in the execution that each names. Writes the registry.
 
     They reach the catalog with the execution's next commit.
@@ -117,4 +116,4 @@ def add_features(ml: DerivaML, features: Iterable[Any]) -> int:
         if not rid:
             raise UsageError("A feature value names no execution", hint="Use Execution.add_features.")
         by_execution.setdefault(str(rid), []).append(record)
-    return sum(stage(ml.session, rid, records) for rid, records in by_execution.items())
+    return sum(stage(self.session, rid, records) for rid, records in by_execution.items())

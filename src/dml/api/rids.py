@@ -12,23 +12,22 @@ if TYPE_CHECKING:
     from dml.catalog.rows import RowLocation
 
 
-def resolve_rid(ml: DerivaML, rid: str) -> RowLocation:
+def resolve_rid(self: DerivaML, rid: str) -> RowLocation:
     """In which table a RID is.
 
     Raises:
         NotFoundError: The catalog does not know it.
         UsageError: It is malformed.
     """
-    return next(iter(ml.resolve_rids([rid]).values()))
+    return next(iter(self.resolve_rids([rid]).values()))
 
 
 def resolve_rids(
-    ml: DerivaML, rids: Iterable[str], candidate_tables: Sequence[str] | None = None
+    self: DerivaML, rids: Iterable[str], candidate_tables: Sequence[str] | None = None
 ) -> dict[str, RowLocation]:
     """In which tables RIDs are, by RID; one request each at the same time, or one a table that is named.
 
     Args:
-        ml: Where.
         rids: The RIDs.
         candidate_tables: The tables they are in, where that is known: fewer requests for many RIDs.
 
@@ -43,11 +42,14 @@ def resolve_rids(
 
     wanted = list(dict.fromkeys(validate_rid(rid) for rid in rids))
     if candidate_tables is None:
-        found = locate(ml.catalog, wanted)
+        found = locate(self.catalog, wanted)
     else:
-        tables = [ml.catalog.schema().table(name) for name in candidate_tables]
+        tables = [self.catalog.schema().table(name) for name in candidate_tables]
         parts = gather(
-            [partial(select, ml.catalog, one.qualified_name, where={"RID": wanted}, columns=["RID"]) for one in tables]
+            [
+                partial(select, self.catalog, table.qualified_name, where={"RID": wanted}, columns=["RID"])
+                for table in tables
+            ]
         )
         found = {
             str(row["RID"]): RowLocation(str(row["RID"]), table.schema, table.name, deleted=False)
@@ -57,30 +59,29 @@ def resolve_rids(
     missing = [rid for rid in wanted if rid not in found]
     if missing:
         more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
-        raise NotFoundError(f"No row {missing[0]} in {ml.catalog.target}{more}")
+        raise NotFoundError(f"No row {missing[0]} in {self.catalog.target}{more}")
     return {rid: found[rid] for rid in wanted}
 
 
-def chaise_url(ml: DerivaML, rid: str) -> str:
+def chaise_url(self: DerivaML, rid: str) -> str:
     """Where people look at a row, given by RID or as any of the objects that have one."""
-    return ml.catalog.chaise_path(_rid_of(rid))
+    return self.catalog.chaise_path(_rid_of(rid))
 
 
-def cite(ml: DerivaML, entity: Any, current: bool = False) -> str:
+def cite(self: DerivaML, entity: Any, current: bool = False) -> str:
     """A link to a row that lasts: as it is at this moment, or with ``current`` as it will be.
 
     Args:
-        ml: Where.
         entity: A RID, a row with a ``RID``, or any of the objects that have one.
         current: Link to the row as it is whenever it is looked at.
 
     Raises:
         NotFoundError: The catalog does not know it.
     """
-    rid = ml.resolve_rid(_rid_of(entity)).rid
-    if current or ml.is_snapshot:
-        return ml.catalog.chaise_path(rid)
-    return ml.catalog.at(ml.catalog.snaptime()).chaise_path(rid)
+    rid = self.resolve_rid(_rid_of(entity)).rid
+    if current or self.is_snapshot:
+        return self.catalog.chaise_path(rid)
+    return self.catalog.at(self.catalog.snaptime()).chaise_path(rid)
 
 
 def _rid_of(entity: Any) -> str:

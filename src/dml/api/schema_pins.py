@@ -47,42 +47,41 @@ class PinStatus:
     pinned_snapshot_id: str | None = None
 
 
-def pin_schema(ml: DerivaML, reason: str | None = None) -> SchemaDiff | None:
+def pin_schema(self: DerivaML, reason: str | None = None) -> SchemaDiff | None:
     """Work with the model of now, or of the workspace's copy where there is one, until ``unpin_schema``.
 
     Tables and columns that the catalog gains meanwhile are not seen. Pinning again changes the reason. Writes the
     workspace.
 
     Args:
-        ml: Whose workspace.
         reason: Kept with the pin.
 
     Returns:
         How the catalog differs from what is pinned; None when it does not.
     """
-    path = _path(ml)
-    document = _read(ml) or _copy(ml)
+    path = _path(self)
+    document = _read(self) or _copy(self)
     at = datetime.now(UTC).isoformat().replace("+00:00", "Z")
     _write(path, {**document, "pin": {"at": at, "reason": reason}})
-    difference = _difference(ml, document)
-    ml.catalog.fix_schema(Schema.from_document(document["schema"]))
+    difference = _difference(self, document)
+    self.catalog.fix_schema(Schema.from_document(document["schema"]))
     if difference is not None:
-        _log.warning("the pinned schema of %s is older than the catalog's: %s", ml.target, difference)
+        _log.warning("the pinned schema of %s is older than the catalog's: %s", self.target, difference)
     return difference
 
 
-def unpin_schema(ml: DerivaML) -> None:
+def unpin_schema(self: DerivaML) -> None:
     """Work with the catalog's model as it is again; nothing when there is no pin. Writes the workspace."""
-    path = _path(ml)
-    document = _read(ml)
+    path = _path(self)
+    document = _read(self)
     if document is not None and "pin" in document:
         _write(path, {name: value for name, value in document.items() if name != "pin"})
-    ml.catalog.fix_schema(None)
+    self.catalog.fix_schema(None)
 
 
-def pin_status(ml: DerivaML) -> PinStatus:
+def pin_status(self: DerivaML) -> PinStatus:
     """Whether the workspace works with a pinned model; asks no catalog and writes nothing."""
-    document = _read(ml)
+    document = _read(self)
     if document is None:
         return PinStatus(False)
     snapshot = str(document.get("snapshot_id") or "") or None
@@ -92,16 +91,18 @@ def pin_status(ml: DerivaML) -> PinStatus:
     return PinStatus(True, _moment(pin.get("at")), pin.get("reason"), snapshot)
 
 
-def diff_schema(ml: DerivaML) -> SchemaDiff | None:
+def diff_schema(self: DerivaML) -> SchemaDiff | None:
     """How the catalog's model differs from the copy of the workspace, pinned or not; None when it does not.
 
     Raises:
         ConflictError: The workspace holds no copy.
     """
-    document = _read(ml)
+    document = _read(self)
     if document is None:
-        raise ConflictError(f"The workspace of {ml.target} holds no copy of the schema", hint="pin_schema() makes one.")
-    return _difference(ml, document)
+        raise ConflictError(
+            f"The workspace of {self.target} holds no copy of the schema", hint="Make one with pin_schema()."
+        )
+    return _difference(self, document)
 
 
 def pinned_schema(ml: DerivaML) -> Schema | None:

@@ -24,30 +24,30 @@ def cache_of(ml: DerivaML) -> Cache:
     return Cache.of(Workspace(ml.working_dir, ml.target), ml.cache_dir)
 
 
-def list_cached_bags(ml: DerivaML) -> list[CachedItem]:
+def list_cached_bags(self: DerivaML) -> list[CachedItem]:
     """The dataset versions in the cache, by name; asks no catalog and writes nothing."""
     from dml.cache.inventory import Kind
 
-    return [one for one in _survey(ml) if one.kind is Kind.BAG]
+    return [one for one in _survey(self) if one.kind is Kind.BAG]
 
 
-def list_cached_assets(ml: DerivaML) -> list[CachedItem]:
+def list_cached_assets(self: DerivaML) -> list[CachedItem]:
     """The single assets in the cache, by RID; asks no catalog and writes nothing."""
     from dml.cache.inventory import Kind
 
-    return [one for one in _survey(ml) if one.kind is Kind.ASSET]
+    return [one for one in _survey(self) if one.kind is Kind.ASSET]
 
 
-def get_cache_size(ml: DerivaML) -> dict[str, float]:
+def get_cache_size(self: DerivaML) -> dict[str, float]:
     """What the cache takes on disk: ``total_bytes``, ``total_mb`` (MiB) and ``part_count``."""
     from dml.cache.disk_usage import measure
 
-    shares = measure(cache_of(ml))
+    shares = measure(cache_of(self))
     size = sum(one.bytes for one in shares)
     return {"total_bytes": size, "total_mb": size / _MEBIBYTE, "part_count": len(shares)}
 
 
-def clear_cache(ml: DerivaML, older_than_days: float | None = None) -> dict[str, int]:
+def clear_cache(self: DerivaML, older_than_days: float | None = None) -> dict[str, int]:
     """Remove what is in the cache, or only what was last used so many days ago. Writes the cache.
 
     What is pinned, and what an execution that is not over has as input, stays.
@@ -58,10 +58,10 @@ def clear_cache(ml: DerivaML, older_than_days: float | None = None) -> dict[str,
     from dml.cache.clear import Selection
 
     before = None if older_than_days is None else datetime.now(UTC) - timedelta(days=older_than_days)
-    return _clear(ml, Selection(everything=True) if before is None else Selection(before=before))
+    return _clear(self, Selection(everything=True) if before is None else Selection(before=before))
 
 
-def delete_cached_bag(ml: DerivaML, dataset_rid: str, version: str | None = None) -> dict[str, int]:
+def delete_cached_bag(self: DerivaML, dataset_rid: str, version: str | None = None) -> dict[str, int]:
     """Remove a dataset from the cache, all its versions or one. Writes the cache.
 
     What is pinned, and what an execution that is not over has as input, stays; one that is not cached is none removed.
@@ -71,12 +71,12 @@ def delete_cached_bag(ml: DerivaML, dataset_rid: str, version: str | None = None
     """
     from dml.cache.clear import Selection
 
-    there = [one for one in ml.list_cached_bags() if one.rid == dataset_rid and version in (None, one.version)]
-    done = _clear(ml, Selection(names=tuple(one.name for one in there)))
+    there = [one for one in self.list_cached_bags() if one.rid == dataset_rid and version in (None, one.version)]
+    done = _clear(self, Selection(names=tuple(one.name for one in there)))
     return {"bags_removed": done["removed"], "kept": done["kept"], "bytes_freed": done["bytes_freed"]}
 
 
-def delete_cached_asset(ml: DerivaML, asset_rid: str, md5: str | None = None) -> dict[str, int]:
+def delete_cached_asset(self: DerivaML, asset_rid: str, md5: str | None = None) -> dict[str, int]:
     """Remove an asset from the cache, whatever its bytes or only those of a checksum (hexadecimal). Writes the cache.
 
     What is pinned, and what an execution that is not over has as input, stays; one that is not cached is none removed.
@@ -89,14 +89,14 @@ def delete_cached_asset(ml: DerivaML, asset_rid: str, md5: str | None = None) ->
     ending = None if md5 is None else f"_{md5.lower()}"
     there = [
         one
-        for one in ml.list_cached_assets()
+        for one in self.list_cached_assets()
         if one.rid == asset_rid and (ending is None or one.key.lower().endswith(ending))
     ]
-    done = _clear(ml, Selection(names=tuple(one.key for one in there)))
+    done = _clear(self, Selection(names=tuple(one.key for one in there)))
     return {"assets_removed": done["removed"], "kept": done["kept"], "bytes_freed": done["bytes_freed"]}
 
 
-def download_asset(ml: DerivaML, asset_rid: str) -> Path:
+def download_asset(self: DerivaML, asset_rid: str) -> Path:
     """The file of an asset in the cache, fetched where it is missing; no execution is made. Change nothing in it.
 
     Raises:
@@ -107,11 +107,11 @@ def download_asset(ml: DerivaML, asset_rid: str) -> Path:
     from dml.cache.assets import find_asset_row, warm_asset
     from dml.cache.index import Index
 
-    with Index.writing(cache_of(ml)) as index:
-        return warm_asset(index, ml.catalog, find_asset_row(ml.catalog, asset_rid)).path
+    with Index.writing(cache_of(self)) as index:
+        return warm_asset(index, self.catalog, find_asset_row(self.catalog, asset_rid)).path
 
 
-def list_execution_dirs(ml: DerivaML) -> list[dict[str, Any]]:
+def list_execution_dirs(self: DerivaML) -> list[dict[str, Any]]:
     """The directories of executions in the workspace, the latest changed first; asks no catalog and writes nothing.
 
     Returns:
@@ -120,20 +120,19 @@ def list_execution_dirs(ml: DerivaML) -> list[dict[str, Any]]:
     """
     from dml.workspace.layout import Workspace
 
-    root = Workspace(ml.working_dir, ml.target).executions_directory
+    root = Workspace(self.working_dir, self.target).executions_directory
     found = [_measured(path) for path in root.iterdir() if path.is_dir()] if root.is_dir() else []
     return sorted(found, key=lambda one: (one["modified"], one["execution_rid"]), reverse=True)
 
 
 def clean_execution_dirs(
-    ml: DerivaML, older_than_days: float | None = None, exclude_rids: Sequence[str] | None = None
+    self: DerivaML, older_than_days: float | None = None, exclude_rids: Sequence[str] | None = None
 ) -> dict[str, int]:
     """Older name of ``gc_executions``: remove the files of executions that are over. Writes the workspace.
 
     What was never uploaded is not touched.
 
     Args:
-        ml: Whose workspace.
         older_than_days: Only without activity for so long.
         exclude_rids: Never these.
 
@@ -144,15 +143,15 @@ def clean_execution_dirs(
     from dml.errors import DmlError
 
     superseded("clean_execution_dirs", "gc_executions")
-    before = {one["execution_rid"]: one["size_bytes"] for one in ml.list_execution_dirs()}
+    before = {one["execution_rid"]: one["size_bytes"] for one in self.list_execution_dirs()}
     age = None if older_than_days is None else timedelta(days=older_than_days)
     result = {"dirs_removed": 0, "bytes_freed": 0, "errors": 0}
-    over = [one.rid for one in ml.list_executions(status=("Uploaded", "Aborted")) if one.rid in before]
+    over = [one.rid for one in self.list_executions(status=("Uploaded", "Aborted")) if one.rid in before]
     for rid in over:
         if rid in (exclude_rids or ()):
             continue
         try:
-            removed = ml.gc_executions(older_than=age, execution_rids=[rid])
+            removed = self.gc_executions(older_than=age, execution_rids=[rid])
         except DmlError:
             result["errors"] += 1
             continue
@@ -161,7 +160,7 @@ def clean_execution_dirs(
     return result
 
 
-def get_storage_summary(ml: DerivaML) -> dict[str, Any]:
+def get_storage_summary(self: DerivaML) -> dict[str, Any]:
     """What the workspace takes on disk, in MiB; asks no catalog and writes nothing.
 
     Returns:
@@ -171,15 +170,15 @@ def get_storage_summary(ml: DerivaML) -> dict[str, Any]:
     """
     from dml.cache.disk_usage import measure
 
-    cache = cache_of(ml)
+    cache = cache_of(self)
     shares = measure(cache)
     bags = [one for one in shares if one.path.parent == cache.bags_directory]
     assets = [one for one in shares if one.path.parent == cache.assets_directory]
-    executions = ml.list_execution_dirs()
+    executions = self.list_execution_dirs()
     in_cache = sum(one.bytes for one in shares)
     in_executions = sum(one["size_bytes"] for one in executions)
     return {
-        "working_dir": str(ml.working_dir),
+        "working_dir": str(self.working_dir),
         "cache_dir": str(cache.root),
         "cache_size_mb": in_cache / _MEBIBYTE,
         "cache_file_count": sum(_files(one.path) for one in shares),

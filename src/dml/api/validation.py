@@ -130,12 +130,11 @@ class ExecutionConfigurationValidationReport:
 
 
 def validate_execution_configuration(
-    ml: DerivaML, config: ExecutionConfiguration | dict[str, Any]
+    self: DerivaML, config: ExecutionConfiguration | dict[str, Any]
 ) -> ExecutionConfigurationValidationReport:
     """Check a configuration's inputs and workflow. Reads only, in a number of requests that does not grow with them.
 
     Args:
-        ml: The catalog.
         config: The configuration, or its JSON form; its code is not looked at.
 
     Raises:
@@ -145,11 +144,11 @@ def validate_execution_configuration(
     configuration = (
         config if isinstance(config, ExecutionConfiguration) else ExecutionConfiguration.from_mapping(config)
     )
-    facts = CatalogFacts(ml.catalog, _requested(configuration), CacheTiers(None))
-    rows, details = facts.rows(), _all_places(ml, facts)
+    facts = CatalogFacts(self.catalog, _requested(configuration), CacheTiers(None))
+    rows, details = facts.rows(), _all_places(self, facts)
     datasets = tuple(_dataset(spec, rows, details) for spec in configuration.datasets)
     assets = tuple(_asset(spec, rows, details) for spec in configuration.assets)
-    workflow = _workflow(ml, configuration, rows)
+    workflow = _workflow(self, configuration, rows)
     issues = cross_spec_issues(configuration)
     inputs_valid = all(one.valid for one in datasets) and all(one.valid for one in assets)
     valid = inputs_valid and (workflow is None or workflow.valid) and not issues
@@ -157,15 +156,14 @@ def validate_execution_configuration(
 
 
 def validate_dataset_specs(
-    ml: DerivaML, specs: Iterable[DatasetSpec | str | dict[str, Any]]
+    self: DerivaML, specs: Iterable[DatasetSpec | str | dict[str, Any]]
 ) -> list[DatasetSpecResult]:
     """What was found about each of several datasets, in their order; ``valid`` says whether it can be used.
 
     Args:
-        ml: Where.
         specs: Each a ``DatasetSpec``, ``RID``, ``RID@VERSION`` or a mapping.
     """
-    report = ml.validate_execution_configuration(ExecutionConfiguration(datasets=list(specs)))  # type: ignore[arg-type]
+    report = self.validate_execution_configuration(ExecutionConfiguration(datasets=list(specs)))  # type: ignore[arg-type]
     return list(report.dataset_results)
 
 

@@ -11,21 +11,21 @@ if TYPE_CHECKING:
     from dml.catalog.vocabulary import Term
 
 
-def create_vocabulary(ml: DerivaML, name: str, comment: str = "", schema: str | None = None) -> Table:
+def create_vocabulary(self: DerivaML, name: str, comment: str = "", schema: str | None = None) -> Table:
     """Make a vocabulary, unless it is there. Writes the catalog."""
     from dml.catalog.definitions import create_vocabulary as create
 
-    return create(ml.catalog, ml.new_table_name(name, schema), comment=comment)
+    return create(self.catalog, self.new_table_name(name, schema), comment=comment)
 
 
-def add_term(ml: DerivaML, table: str, term_name: str, description: str, synonyms: Sequence[str] = ()) -> Term:
+def add_term(self: DerivaML, table: str, term_name: str, description: str, synonyms: Sequence[str] = ()) -> Term:
     """Add a term to a vocabulary, unless it is there. Writes the catalog."""
     from dml.catalog.vocabulary import add_term as add
 
-    return add(ml.catalog, ml.table_name(table), term_name, description, synonyms)
+    return add(self.catalog, self.table_name(table), term_name, description, synonyms)
 
 
-def add_synonyms(ml: DerivaML, table: str, term_name: str, synonyms: Sequence[str]) -> Term:
+def add_synonyms(self: DerivaML, table: str, term_name: str, synonyms: Sequence[str]) -> Term:
     """Give a term other names, those it has already aside. Writes the catalog.
 
     Raises:
@@ -34,13 +34,13 @@ def add_synonyms(ml: DerivaML, table: str, term_name: str, synonyms: Sequence[st
     """
     from dml.catalog.vocabulary import add_synonym, find_term
 
-    term = find_term(ml.catalog, ml.table_name(table), term_name)
+    term = find_term(self.catalog, self.table_name(table), term_name)
     for synonym in synonyms:
-        term = add_synonym(ml.catalog, ml.table_name(table), term.name, synonym)
+        term = add_synonym(self.catalog, self.table_name(table), term.name, synonym)
     return term
 
 
-def lookup_term(ml: DerivaML, table: str, term_name: str) -> Term:
+def lookup_term(self: DerivaML, table: str, term_name: str) -> Term:
     """A term by its name or a synonym.
 
     Raises:
@@ -48,11 +48,11 @@ def lookup_term(ml: DerivaML, table: str, term_name: str) -> Term:
     """
     from dml.catalog.vocabulary import find_term
 
-    return find_term(ml.catalog, ml.table_name(table), term_name)
+    return find_term(self.catalog, self.table_name(table), term_name)
 
 
-def list_vocabulary_terms(ml: DerivaML, table: str) -> list[Term]:
+def list_vocabulary_terms(self: DerivaML, table: str) -> list[Term]:
     """The terms of a vocabulary, by name."""
     from dml.catalog.vocabulary import terms
 
-    return terms(ml.catalog, ml.table_name(table))
+    return terms(self.catalog, self.table_name(table))

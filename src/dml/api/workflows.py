@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def create_workflow(
-    ml: DerivaML,
+    self: DerivaML,
     name: str,
     workflow_type: str | Sequence[str],
     description: str = "",
@@ -32,7 +32,6 @@ def create_workflow(
     """A workflow for ``create_execution``, its types checked; registered when an execution is created.
 
     Args:
-        ml: Where.
         name: Its name.
         workflow_type: Terms of Workflow_Type.
         description: Markdown.
@@ -45,7 +44,7 @@ def create_workflow(
         NotFoundError: A type is no term; the nearest are named.
     """
     types = [workflow_type] if isinstance(workflow_type, str) else list(workflow_type)
-    names = required_terms.require(ml.catalog, required_terms.WORKFLOW_TYPE, types)
+    names = required_terms.require(self.catalog, required_terms.WORKFLOW_TYPE, types)
     return Workflow(
         name,
         names,
@@ -54,27 +53,26 @@ def create_workflow(
         checksum=checksum,
         version=version,
         path=path,
-        allow_dirty=ml.allow_dirty or os.environ.get("DERIVA_ML_ALLOW_DIRTY", "").lower() == "true",
+        allow_dirty=self.allow_dirty or os.environ.get("DERIVA_ML_ALLOW_DIRTY", "").lower() == "true",
     )
 
 
-def add_workflow(ml: DerivaML, workflow: Workflow) -> str:
+def add_workflow(self: DerivaML, workflow: Workflow) -> str:
     """The RID of a workflow, registered unless its URL or checksum is. Writes registry and catalog.
 
     Raises:
         ConflictError: The code has uncommitted changes.
     """
-    return registered.add_workflow(ml.session, workflow)
+    return registered.add_workflow(self.session, workflow)
 
 
-def find_workflows(ml: DerivaML, sort: bool | Callable[[Workflow], Any] | None = None) -> list[RegisteredWorkflow]:
+def find_workflows(self: DerivaML, sort: bool | Callable[[Workflow], Any] | None = None) -> list[RegisteredWorkflow]:
     """All registered workflows; two requests.
 
     Args:
-        ml: Where.
         sort: The oldest first when None, the newest first when True, else by this key.
     """
-    found = registered.registered_workflows(ml.catalog)
+    found = registered.registered_workflows(self.catalog)
     if sort is True:
         found.reverse()
     elif callable(sort):
@@ -82,25 +80,25 @@ def find_workflows(ml: DerivaML, sort: bool | Callable[[Workflow], Any] | None =
     return found
 
 
-def lookup_workflow(ml: DerivaML, workflow_rid: str) -> RegisteredWorkflow:
+def lookup_workflow(self: DerivaML, workflow_rid: str) -> RegisteredWorkflow:
     """A registered workflow; assigning its ``description`` or ``workflow_type`` writes the catalog.
 
     Raises:
         NotFoundError: There is none of this RID.
         UsageError: The RID is of something else.
     """
-    return registered.registered_workflow(ml.catalog, workflow_rid)
+    return registered.registered_workflow(self.catalog, workflow_rid)
 
 
-def lookup_workflow_by_url(ml: DerivaML, url_or_checksum: str) -> RegisteredWorkflow:
+def lookup_workflow_by_url(self: DerivaML, url_or_checksum: str) -> RegisteredWorkflow:
     """A registered workflow by its URL or checksum, the oldest where several have the checksum.
 
     Raises:
         NotFoundError: There is none.
     """
-    return RegisteredWorkflow.of(ml.catalog, find_workflow(ml.catalog, url_or_checksum))
+    return RegisteredWorkflow.of(self.catalog, find_workflow(self.catalog, url_or_checksum))
 
 
-def list_workflow_executions(ml: DerivaML, workflow: Workflow | str) -> list[ExecutionRecord]:
+def list_workflow_executions(self: DerivaML, workflow: Workflow | str) -> list[ExecutionRecord]:
     """The executions of a workflow (as such, or its RID), the oldest first."""
-    return ml.find_executions(workflow=workflow)
+    return self.find_executions(workflow=workflow)
