@@ -1,12 +1,14 @@
 """Which catalogs there are, and one consistent state of a catalog to read or to change.
 
 Below the root: ``ermrest/registry.sqlite`` gives out catalog ids, never one twice; ``ermrest/N.sqlite``
-is catalog N. A catalog exists as long as its file does.
+is catalog N. A catalog exists as long as its file does: the registry may be lost, or older than a file that was put
+back from a backup, so a new catalog never takes a name that a file has.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import threading
 import weakref
@@ -27,6 +29,8 @@ from dml.embedded.ermrest.storage import BUSY_SECONDS, State, Storage, Transacti
 from dml.embedded.ermrest.times import decode_snaptime, encode_snaptime
 
 __all__ = ["Catalog", "Catalogs", "View"]
+
+_CATALOG_FILE = re.compile(r"0*([1-9][0-9]{0,9})\.sqlite(-wal|-shm|-journal)?")
 
 
 @dataclass(frozen=True)
@@ -164,12 +168,15 @@ class Catalogs:
             storage = Storage.create(unfinished)
             found_catalog(storage, client, annotations, owners)
             storage.close()
-            unfinished.rename(self._path(number))
+            _publish(unfinished, self._path(number))
+        except FileExistsError:
+            raise Conflict(f"Catalog {number} exists already.") from None
         finally:
             _remove(unfinished)
         return number
 
     def _claim_id(self, wanted: object) -> str:
+        """An id that neither the registry nor a file has had; entered into the registry."""
         if wanted is not None and not (
             str(wanted).isascii() and str(wanted).isdigit() and 0 < int(str(wanted)) < 2**31
         ):
@@ -177,12 +184,18 @@ class Catalogs:
         registry = sqlite3.connect(self._directory / "registry.sqlite", timeout=BUSY_SECONDS, isolation_level=None)
         try:
             registry.execute("CREATE TABLE IF NOT EXISTS catalog (id INTEGER PRIMARY KEY AUTOINCREMENT)")
+            for taken in self._ids_of_files():
+                registry.execute("INSERT OR IGNORE INTO catalog VALUES (?)", (taken,))
             number = None if wanted is None else int(str(wanted))
             return str(registry.execute("INSERT INTO catalog VALUES (?)", (number,)).lastrowid)
         except sqlite3.IntegrityError:
             raise Conflict(f"Catalog {wanted} exists already, or did once.") from None
         finally:
             registry.close()
+
+    def _ids_of_files(self) -> set[int]:
+        """The ids that files of this directory have, of logs that outlived their catalog too."""
+        return {int(match[1]) for path in self._directory.iterdir() if (match := _CATALOG_FILE.fullmatch(path.name))}
 
     def delete(self, catalog: Catalog) -> None:
         """Remove a catalog with its file."""
@@ -203,6 +216,21 @@ def _after_fork() -> None:
 
 
 os.register_at_fork(after_in_child=_after_fork)
+
+
+def _publish(unfinished: Path, path: Path) -> None:
+    """Give a finished file its name.
+
+    Raises:
+        FileExistsError: Something has that name; it is left as it is.
+    """
+    try:
+        os.link(unfinished, path)  # unlike a rename, it never replaces
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links: the name is taken first, by an empty file of our own
+        path.touch(exist_ok=False)
+        unfinished.rename(path)
 
 
 def _remove(path: Path) -> None:
