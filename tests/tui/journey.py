@@ -278,6 +278,7 @@ def drive(app: App[None], script: Script, size: tuple[int, int] = (80, 24)) -> N
     """Run an application, follow a script, and fail when it met a defect on the way."""
 
     async def run() -> None:
+        use_eager_tasks()
         async with app.run_test(size=size) as pilot:
             await pilot.pause()
             if isinstance(app, Dashboard):
@@ -288,6 +289,13 @@ def drive(app: App[None], script: Script, size: tuple[int, int] = (80, 24)) -> N
         assert not crashes, "".join(traceback.format_exception(crashes[0]))
 
     asyncio.run(run())
+
+
+def use_eager_tasks() -> None:
+    """Start tasks eagerly where Python can (3.12 and later), as Textual does on a terminal but not in `run_test`."""
+    factory = getattr(asyncio, "eager_task_factory", None)
+    if factory is not None:
+        asyncio.get_running_loop().set_task_factory(factory)
 
 
 def _keys(app: App[None]) -> bool:

@@ -11,14 +11,16 @@ from textual.pilot import Pilot
 
 from dml.directories import state_directory
 from dml.execution.local_list import ExecutionSummary
+from dml.tui.action_table import ACTIONS
 from dml.tui.screens.executions import ExecutionsScreen
 from dml.tui.widgets.detail_pane import DetailPane
 from dml.tui.widgets.row_list import RowList
-from tui.journey import Script, dashboard, some_executions, summary, text_of
+from tui.journey import Script, dashboard, some_executions, use_eager_tasks, summary, text_of
 
 
 def _drive_through(app: App[None], script: Script) -> None:
     async def run() -> None:
+        use_eager_tasks()
         async with app.run_test(size=(80, 24)) as pilot:
             await pilot.pause()
             await script(pilot)
@@ -86,9 +88,14 @@ def test_a_widget_whose_handler_fails_is_taken_off_and_the_rest_goes_on(monkeypa
         await pilot.resize_terminal(100, 30)
         await pilot.pause()
         assert any("broken handler" in one.message for one in app._notifications)
-        await pilot.press("2", "4", "question_mark", "escape")
-        assert app.is_running
+        await pilot.press("2")
+        assert app.current_mode == "uploads"
+        await pilot.press("1", *(action.key.partition(",")[0] for action in ACTIONS if action.name != "quit"))
+        await pilot.press("escape", "escape", "4", "question_mark", "escape")
+        assert app.current_mode == "lineage"
         source.feed(executions=())
+        await pilot.pause()
+        assert app.is_running
 
     _drive_through(app, script)
     assert _logs()

@@ -5,14 +5,16 @@ The source posts snapshots; the present screen shows them. What an action does r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.dom import DOMNode
 from textual.screen import Screen
+from textual.types import ActionParseResult
 from textual.widget import Widget
 
 from dml.safe_text import safe
@@ -76,7 +78,12 @@ class Dashboard(App[None]):
 
     CSS_PATH = "dashboard.tcss"
     TITLE = "dml"
-    MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {screen.name_in_table: screen for screen in SCREENS}
+    # The first screen is not among the modes at first: where tasks start eagerly (Python 3.12 and later), Textual
+    # would compose it before its stack holds it, and a widget that asks for the current screen would fail.
+    # `get_default_screen` puts it on the stack first; `on_mount` makes it a mode that can be switched to.
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
+        screen.name_in_table: screen for screen in SCREENS[1:]
+    }
     DEFAULT_MODE = SCREENS[0].name_in_table
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(str(number), f"switch_mode('{screen.name_in_table}')", screen.title_shown, show=False)
@@ -109,11 +116,16 @@ class Dashboard(App[None]):
         self._performer = Performer(self, operations, self._own)
         self._by_rid: dict[str, ActionTarget] = {}
 
+    def get_default_screen(self) -> Screen[Any]:
+        """The first screen."""
+        return SCREENS[0]()
+
     def on_mount(self) -> None:
         """Begin to listen; the clock of the first line and relative times go on by themselves."""
+        self.add_mode(self.DEFAULT_MODE, SCREENS[0])
         self.source.start(self.post_message)
         self._operations.ended = self._process_ended
-        self.set_interval(1.0, self._tick)
+        self.set_interval(1.0, lambda: self.guarded(self._tick, "the first line"))
 
     def on_unmount(self) -> None:
         """Listen no more."""
@@ -259,6 +271,19 @@ class Dashboard(App[None]):
         except Exception as error:
             self.crashed(error, part)
 
+    async def run_action(
+        self,
+        action: str | ActionParseResult,
+        default_namespace: DOMNode | None = None,
+        namespaces: Mapping[str, DOMNode] | None = None,
+    ) -> bool:
+        """Perform an action of a key; what fails in it is said, where Textual would end the dashboard."""
+        try:
+            return await super().run_action(action, default_namespace, namespaces)
+        except Exception as error:
+            self.crashed(error, "a key")
+            return True
+
     def on_row_list_failed(self, event: RowList.Failed) -> None:
         """A row could not be drawn; the others are."""
         self.crashed(event.error, "a list")
@@ -281,3 +306,5 @@ class Dashboard(App[None]):
             return
         self.crashed(error, type(failed).__name__)
         failed.display = False
+        if failed.screen.focused is failed:  # its loop has ended: keys sent there would be lost
+            failed.screen.set_focus(None)

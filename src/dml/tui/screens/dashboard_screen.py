@@ -132,7 +132,8 @@ class DashboardScreen(Screen[None]):
         """Follow the cursor once it rests: while one holds a key down, only the cursor moves."""
         if self._settling is not None:
             self._settling.stop()
-        self._settling = self.set_timer(SETTLE, self.settled)
+        # Textual ends everything when the callback of a timer fails.
+        self._settling = self.set_timer(SETTLE, lambda: self.dashboard.guarded(self.settled, self.title_shown))
 
     def settled(self) -> None:
         """The cursor rests on something: show its command, and the actions that apply to it."""

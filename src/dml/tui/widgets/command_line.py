@@ -73,7 +73,10 @@ class CommandLine(Horizontal):
     def close(self) -> None:
         """Show the command again."""
         self.kind = ""
-        self.query_one(Input).display = False
+        field = self.query_one(Input)
+        if field.has_focus:  # the next key is no longer for it, also before the body takes the focus
+            self.screen.set_focus(None)
+        field.display = False
         self.query_one("#command-text").display = True
 
     def on_input_changed(self, event: Input.Changed) -> None:
