@@ -68,8 +68,8 @@ def complete_cached(incomplete: str) -> list[tuple[str, str]]:
         settings = resolve(_flags())
         root = settings.get("cache") or settings.workspace / "cache"
         query = (
-            "SELECT dataset_rid || '@' || version AS name, 'dataset' FROM dml_bags WHERE name LIKE ? ESCAPE '!'"
-            " UNION SELECT rid, filename FROM dml_assets WHERE rid LIKE ?1 ESCAPE '!' ORDER BY 1 LIMIT 200"
+            "SELECT dataset_rid || '@' || version AS name, 'dataset' FROM dml_bags WHERE name LIKE :prefix ESCAPE '!'"
+            " UNION SELECT rid, filename FROM dml_assets WHERE rid LIKE :prefix ESCAPE '!' ORDER BY 1 LIMIT 200"
         )
         return _looked_up(Path(root) / "index.sqlite", query, incomplete)
     return []
@@ -84,7 +84,7 @@ def _registered(incomplete: str) -> list[tuple[str, str]]:
         settings = resolve(_flags())
         query = (
             "SELECT rid, status, description FROM execution_state__executions"
-            " WHERE rid LIKE ? ESCAPE '!' ORDER BY last_activity DESC LIMIT 200"
+            " WHERE rid LIKE :prefix ESCAPE '!' ORDER BY last_activity DESC LIMIT 200"
         )
         return _looked_up(Workspace(settings.workspace, settings.target).registry_path, query, incomplete)
     return []
@@ -101,7 +101,7 @@ def _looked_up(path: Path, query: str, incomplete: str) -> list[tuple[str, str]]
     mode = "mode=ro" if path.with_name(path.name + "-wal").exists() else "immutable=1"
     connection = sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, timeout=0.2)
     try:
-        rows = connection.execute(query, (f"{prefix}%",)).fetchall()
+        rows = connection.execute(query, {"prefix": f"{prefix}%"}).fetchall()
     finally:
         connection.close()
     return [(str(name), " ".join(str(part) for part in rest if part)) for name, *rest in rows]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
 
@@ -101,7 +101,7 @@ def _tables(plan: Plan) -> set[int]:
     return {node.table.id for node in plan.nodes}
 
 
-def _run(connection: sqlite3.Connection, sql: str, values: tuple[Any, ...]) -> Iterator[Any]:
+def _run(connection: sqlite3.Connection, sql: str, values: Mapping[str, Any]) -> Iterator[Any]:
     try:
         yield from connection.execute(sql, values)
     except sqlite3.OperationalError as error:

@@ -71,14 +71,14 @@ class ModelLedger:
             return model
 
     def _load(self, connection: sqlite3.Connection, version: int) -> Model:
-        current = "began <= ?1 AND ended > ?1"
+        current = "began <= :version AND ended > :version"
         listed = f"SELECT kind, id, began FROM element WHERE {current} ORDER BY id"  # noqa: S608
-        rows = connection.execute(listed, (version,)).fetchall()
+        rows = connection.execute(listed, {"version": version}).fetchall()
         if any(row not in self._elements for row in rows):
             if len(self._elements) > 20_000:
                 self._elements.clear()
             wanted = f"SELECT kind, id, began, document FROM element WHERE {current}"  # noqa: S608
-            for kind, number, began, text in connection.execute(wanted, (version,)):
+            for kind, number, began, text in connection.execute(wanted, {"version": version}):
                 if (kind, number, began) not in self._elements:
                     self._elements[kind, number, began] = _element(kind, json.loads(text))
         found = [self._elements[row] for row in rows]

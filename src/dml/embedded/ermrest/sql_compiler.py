@@ -5,6 +5,7 @@ Only numbers from the model become part of the text (``t12``, ``c3``, ``n0``, ``
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +25,7 @@ class Query:
     """A statement ready to run."""
 
     sql: str
-    values: tuple[Any, ...]
+    values: Mapping[str, Any]
     outputs: tuple[Output, ...]
 
 
@@ -34,11 +35,13 @@ class _Statement:
 
     plan: Plan
     snapshot: int | None
-    values: list[Any] = field(default_factory=list)
+    values: dict[str, Any] = field(default_factory=dict)
 
     def bind(self, value: Any) -> str:
-        self.values.append(value)
-        return f"?{len(self.values)}"
+        """The placeholder of a value; named, because values are not bound in the order of the text."""
+        name = f"v{len(self.values)}"
+        self.values[name] = value
+        return f":{name}"
 
     def rows(self) -> str:
         """FROM and WHERE."""
@@ -101,14 +104,14 @@ def compile_read(path: DataPath, plan: Plan, limit: int | None, snapshot: int | 
     elif path.api in ("entity", "attribute") and not plan.one_row_each():
         text += f" GROUP BY n{plan.context}.RID"
     text = _ordered(statement, path, shown, text, limit)
-    return Query(text, tuple(statement.values), tuple(one.output for one in shown))
+    return Query(text, statement.values, tuple(one.output for one in shown))
 
 
 def compile_targets(plan: Plan) -> Query:
     """The statement that finds the rows (their ``id``) of the entities a path ends on, to change them."""
     statement = _Statement(plan, None)
     text = f"SELECT DISTINCT n{plan.context}.id {statement.rows()}"
-    return Query(text, tuple(statement.values), ())
+    return Query(text, statement.values, ())
 
 
 def _check_names(shown: list[Shown]) -> None:

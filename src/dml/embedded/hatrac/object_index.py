@@ -182,8 +182,8 @@ class Directory:
 
     def wants(self, file_id: str) -> bool:
         """Whether a version or a job has this file."""
-        statement = "SELECT 1 FROM version WHERE file_id = ?1 UNION ALL SELECT 1 FROM job WHERE file_id = ?1"
-        return self.connection().execute(statement, (file_id,)).fetchone() is not None
+        statement = "SELECT 1 FROM version WHERE file_id = :file UNION ALL SELECT 1 FROM job WHERE file_id = :file"
+        return self.connection().execute(statement, {"file": file_id}).fetchone() is not None
 
 
 def find_name(connection: sqlite3.Connection, path: str) -> Name | None:
