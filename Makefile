@@ -57,8 +57,8 @@ dist: $(VENV)-release/.ready  ## Build the sdist and the wheel into dist/ and ch
 bench: $(READY)  ## Measure, and print our figures beside the limits.
 	$(BIN)/python -m benchmarks
 
-lock: $(READY)  ## Pin the dependencies anew.
-	$(BIN)/uv pip compile --quiet --python-version 3.11 --no-emit-index-url --no-header --all-extras \
+lock: $(READY)  ## Pin the dependencies, for every Python version that is supported.
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header --all-extras \
 	    --output-file requirements/dev.txt pyproject.toml requirements/dev.in
 	for set in site release; do $(BIN)/uv pip compile --quiet --python-version 3.11 --no-emit-index-url --no-header \
 	    --output-file requirements/$$set.txt requirements/$$set.in || exit; done

@@ -1,7 +1,8 @@
-"""A program on a terminal of its own (a pty): what it shows is read, keys are typed, signals are sent."""
+"""A program on a pseudo-terminal: its screen is read, keys are typed, signals are sent."""
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import fcntl
 import os
@@ -12,6 +13,8 @@ import struct
 import termios
 import time
 from collections.abc import Iterator, Mapping, Sequence
+
+import pyte
 
 PATIENCE = 60.0
 """Seconds after which something that does not appear is a failure."""
@@ -25,11 +28,15 @@ class TerminalSession:
         shown: Everything it wrote, escape sequences included.
     """
 
-    def __init__(self, pid: int, descriptor: int) -> None:
+    def __init__(self, pid: int, descriptor: int, size: tuple[int, int]) -> None:
         self.pid = pid
         self.shown = ""
         self._descriptor = descriptor
         self._code: int | None = None
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._screen = pyte.Screen(*size)
+        self._emulator = pyte.Stream(self._screen)
+        self._drawn = 0
 
     def wait_for(self, text: str) -> None:
         """Read until a text appears after what was read before."""
@@ -37,6 +44,19 @@ class TerminalSession:
         while text not in self.shown[max(0, seen - len(text)) :]:
             assert time.monotonic() < limit, f"{text!r} never appeared in {self.shown[-4000:]!r}"
             assert self._read(), f"it ended before {text!r} appeared: {self.shown[-4000:]!r}"
+
+    def screen(self) -> str:
+        """The text on the screen now, line by line, without trailing blanks."""
+        self._emulator.feed(self.shown[self._drawn :])
+        self._drawn = len(self.shown)
+        return "\n".join(line.rstrip() for line in self._screen.display)
+
+    def wait_for_screen(self, text: str, *, without: str | None = None) -> None:
+        """Read until the screen shows a text, and another one no longer."""
+        limit = time.monotonic() + PATIENCE
+        while text not in (screen := self.screen()) or (without is not None and without in screen):
+            assert time.monotonic() < limit, f"{text!r} without {without!r} never appeared:\n{screen}"
+            assert self._read(), f"it ended before {text!r} appeared:\n{screen}"
 
     def type(self, keys: str) -> None:
         """Press keys."""
@@ -62,7 +82,7 @@ class TerminalSession:
             data = os.read(self._descriptor, 65_536)
         except OSError:  # on Linux the end of a terminal is an error
             return False
-        self.shown += data.decode("utf-8", "replace")
+        self.shown += self._decoder.decode(data)
         return bool(data)
 
 
@@ -76,7 +96,7 @@ def on_terminal(
     if pid == 0:
         os.execvpe(command[0], list(command), variables)
     fcntl.ioctl(descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
-    session = TerminalSession(pid, descriptor)
+    session = TerminalSession(pid, descriptor, size)
     try:
         yield session
     finally:

@@ -15,7 +15,7 @@ from dml.tui.action_table import ACTIONS
 from dml.tui.screens.executions import ExecutionsScreen
 from dml.tui.widgets.detail_pane import DetailPane
 from dml.tui.widgets.row_list import RowList
-from tui.journey import Script, dashboard, some_executions, use_eager_tasks, summary, text_of
+from tui.journey import Script, dashboard, some_executions, summary, text_of, use_eager_tasks
 
 
 def _drive_through(app: App[None], script: Script) -> None:
