@@ -1,6 +1,6 @@
-"""Times, sizes, durations and statuses as people read them: pure functions that any front end may use.
+"""Sizes, counts, durations, times, statuses and paths as text for people: pure functions that every front end uses.
 
-Sizes are binary units with three digits; times are relative; every status has a symbol and its word, so that nothing
+Sizes have binary units and at most three significant digits; every status has a symbol and its word, so that nothing
 depends on colour.
 """
 
@@ -12,10 +12,18 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from datetime import datetime
 
-__all__ = ["UNKNOWN", "binary_size", "count", "duration", "home_shortened", "relative_time", "status_sign"]
+__all__ = [
+    "UNKNOWN",
+    "abbreviate_home",
+    "format_duration",
+    "format_relative_time",
+    "format_size",
+    "pluralize",
+    "status_symbol",
+]
 
 UNKNOWN: Final = "\N{EN DASH}"
-"""Stands where there is no value."""
+"""Shown where there is no value."""
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
@@ -30,20 +38,20 @@ _STATUSES: Final[dict[str, tuple[str, str]]] = {
 }
 
 
-def binary_size(size: int | None) -> str:
-    """``1.2 GiB``, ``98 MiB``, ``512 B``; a dash when unknown."""
+def format_size(size: int | None) -> str:
+    """A number of bytes: ``512 B``, ``1.2 GiB``, ``98 MiB``; a dash when unknown."""
     if size is None:
         return UNKNOWN
     number, unit = float(size), 0
     while abs(number) >= 1024 and unit < len(_UNITS) - 1:
         number, unit = number / 1024, unit + 1
-    if unit and round(abs(number), 0) >= 1024 and unit < len(_UNITS) - 1:
+    if unit and round(abs(number), 0) >= 1024 and unit < len(_UNITS) - 1:  # 1023.9 KiB reads better as 1.0 MiB
         number, unit = number / 1024, unit + 1
     digits = 0 if unit == 0 or abs(number) >= 99.95 or (number == int(number) and abs(number) >= 10) else 1
     return f"{number:.{digits}f} {_UNITS[unit]}"
 
 
-def duration(seconds: float | None) -> str:
+def format_duration(seconds: float | None) -> str:
     """``0.9 s``, ``14 s``, ``41 min``, ``2 h 4 min``, ``3 d 2 h``; a dash when unknown."""
     if seconds is None:
         return UNKNOWN
@@ -62,12 +70,12 @@ def duration(seconds: float | None) -> str:
     return f"{days} d {hours} h" if hours else f"{days} d"
 
 
-def relative_time(instant: datetime | None, now: datetime | None = None) -> str:
+def format_relative_time(instant: datetime | None, now: datetime | None = None) -> str:
     """``just now``, ``5 min ago``, ``2 h ago``, ``yesterday``, ``12 d ago``, and the date beyond a month.
 
     Args:
-        instant: Taken as UTC when it has no zone; None gives a dash.
-        now: The present; a time up to a minute ahead of it (another machine's clock) is ``just now``.
+        instant: Taken as UTC when it has no time zone; None gives a dash.
+        now: The current time by default. An instant up to a minute later (another machine's clock) is ``just now``.
     """
     from datetime import UTC, datetime
 
@@ -93,18 +101,18 @@ def _rough(seconds: float) -> str:
     return f"{round(seconds)} s"
 
 
-def count(number: int, noun: str, plural: str | None = None) -> str:
-    """``1 file``, ``2 files``, ``12,480 images``."""
+def pluralize(number: int, noun: str, plural: str | None = None) -> str:
+    """``1 file``, ``2 files``, ``12,480 images``; ``plural`` where it is not the noun with an s."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
-def status_sign(status: str) -> tuple[str, str]:
-    """The symbol and colour of a status; a dot and no colour for one that dml does not know (older catalogs)."""
+def status_symbol(status: str) -> tuple[str, str]:
+    """The symbol and colour of a status; a dot and no colour for an unknown one (older catalogs have several)."""
     return _STATUSES.get(status, ("·", ""))
 
 
-def home_shortened(path: Path) -> str:
-    """The path with the home directory as ``~``."""
+def abbreviate_home(path: Path) -> str:
+    """The path with the home directory written as ``~``."""
     try:
         return str("~" / path.relative_to(Path.home()))
     except (ValueError, RuntimeError):

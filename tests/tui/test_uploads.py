@@ -13,7 +13,7 @@ import pytest
 from textual.pilot import Pilot
 
 from dml.api.execution import Execution
-from dml.formatting import binary_size
+from dml.formatting import format_size
 from dml.target import Target
 from dml.tui.app import Dashboard
 from dml.tui.launch import dashboard as live_dashboard
@@ -113,7 +113,7 @@ def test_a_commit_of_another_process_shows_piece_by_piece(
                 assert (file.done, file.state) == (number * PIECE, "sending")
                 line = next(one for one in text_of(live).splitlines() if "model.bin" in one)
                 assert f"{number + 1} of {pieces}" in line
-                assert f"{binary_size(number * PIECE)} of {binary_size(pieces * PIECE)}" in line
+                assert f"{format_size(number * PIECE)} of {format_size(pieces * PIECE)}" in line
                 assert f"{number * 100 // pieces:>3}%" in line
                 if number:
                     await until(pilot, lambda: "B/s" in text_of(live), "its rate")

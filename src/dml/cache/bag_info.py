@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from dml.cache.estimate import TableEstimate, estimate
 from dml.cache.index import Index
-from dml.cache.sizes import size_text
 from dml.cache.status import VersionStatus, status_of
 from dml.cache.usage import Usage
 from dml.dataset.lookup import resolve
 from dml.dataset.spec import DatasetSpec
 from dml.disk import free_bytes
+from dml.formatting import format_size
 
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog
@@ -86,11 +86,11 @@ class BagInfo:
             "total_rows": self.total_rows,
             "total_assets": self.total_assets,
             "total_asset_bytes": self.total_asset_bytes,
-            "total_asset_size": size_text(self.total_asset_bytes),
+            "total_asset_size": format_size(self.total_asset_bytes),
             "total_csv_bytes": self.total_csv_bytes,
-            "total_csv_size": size_text(self.total_csv_bytes),
+            "total_csv_size": format_size(self.total_csv_bytes),
             "total_estimated_bytes": total,
-            "total_estimated_size": size_text(total),
+            "total_estimated_size": format_size(total),
             "status": self.status.tier,
             "missing": self.status.missing,
             "missing_bytes": self.missing_bytes,

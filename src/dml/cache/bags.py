@@ -24,12 +24,12 @@ from dml.cache.layout import Cache, key_of
 from dml.cache.link import link_tree
 from dml.cache.locks import WAIT, entry_lock
 from dml.cache.records import BagRecord, BagToRecord
-from dml.cache.sizes import size_text
 from dml.dataset.bagit import payload_path, read_fetch, tag_manifest
 from dml.dataset.checksums import file_md5
 from dml.dataset.materialize import judge
 from dml.dataset.spec import DatasetSpec
 from dml.errors import ConflictError, IntegrityError
+from dml.formatting import format_size
 from dml.progress import SILENT, Progress
 from dml.safe_text import safe
 from dml.workspace.files import check_inside, make_directory
@@ -264,7 +264,7 @@ def _look_again(index: Index, entry: _Entry, *, to_be_read: bool, progress: Prog
             doubtful.append(file)
     if doubtful:
         size = sum(file.length for file in doubtful)
-        progress.message(f"reading {len(doubtful):,} files of {entry.rid}, {size_text(size)}, to verify them")
+        progress.message(f"reading {len(doubtful):,} files of {entry.rid}, {format_size(size)}, to verify them")
     right: list[str] = []
     for file in doubtful:
         (right if is_whole(bag / file.path, file.length, file.checksum) else gone).append(file.path)

@@ -19,11 +19,11 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from dml.cache.link import READ_ONLY, link_file
-from dml.cache.sizes import size_text
 from dml.dataset.checksums import has_checksum
 from dml.dataset.materialize import fetch_verified
 from dml.disk import SPARE_BYTES, free_bytes
 from dml.errors import DmlError, IntegrityError, NotFoundError, PartialError, RetryableError, UnsafePathError
+from dml.formatting import format_size
 from dml.progress import SILENT, Progress
 from dml.safe_text import safe
 from dml.workspace.files import check_inside, make_directory
@@ -79,20 +79,20 @@ class Fetched:
 
 
 def require_space(root: Path, needed: int) -> None:
-    """Refuse to begin what the disk cannot hold.
+    """Check that the disk can hold a download before it begins.
 
     Args:
-        root: The cache; it need not exist.
-        needed: Bytes that are to come.
+        root: The cache directory; it need not exist.
+        needed: Bytes to download.
 
     Raises:
-        RetryableError: There is not enough room.
+        RetryableError: There is not enough space.
     """
     free = free_bytes(root)
     if needed and free is not None and needed + SPARE_BYTES > free:
         raise RetryableError(
-            f"{size_text(needed)} are to come, and {size_text(free)} are free at {safe(root)}",
-            hint="Make room: dml cache clear --keep SIZE. Or name another place: dml config set cache DIRECTORY",
+            f"not enough disk space: {format_size(needed)} to download, {format_size(free)} free at {safe(root)}",
+            hint="Free space with `dml cache clear --keep SIZE`, or move the cache: `dml config set cache DIRECTORY`.",
         )
 
 
@@ -167,7 +167,7 @@ def fetch_files(
         pool.shutdown(wait=True, cancel_futures=True)
         _record(work, record)
         if together and to_come:
-            came = f"{work.total.files} of {len(files)} files fetched, {size_text(work.total.bytes)}"
+            came = f"{work.total.files} of {len(files)} files fetched, {format_size(work.total.bytes)}"
             progress.finish(label, came + (f", {work.total.shared} found here" if work.total.shared else ""))
     if work.failed:
         raise _failure(work.failed, len(files))

@@ -1,4 +1,4 @@
-"""Sizes as people write them: ``50G``, ``1.5 TiB``, ``800MB``; and as messages say them."""
+"""Sizes as people write them: ``50G``, ``1.5 TiB``, ``800MB``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from dml.errors import UsageError
 from dml.safe_text import safe
 
-__all__ = ["parse_size", "size_text"]
+__all__ = ["parse_size"]
 
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([KMGTP]?)(I?B)?\s*", re.IGNORECASE)
 _LETTERS = "KMGTP"
@@ -24,14 +24,3 @@ def parse_size(text: str) -> int:
         raise UsageError(f"'{safe(text, limit=40)}' is not a size", hint="Write 50G, 800MiB or a number of bytes.")
     power = _LETTERS.index(match[2].upper()) + 1 if match[2] else 0
     return int(float(match[1]) * 1024**power)
-
-
-def size_text(size: int) -> str:
-    """``1.2 GiB``, ``98 MiB``, ``512 B``."""
-    number, unit = float(size), ""
-    for letter in _LETTERS:
-        if number < 1024:
-            break
-        number, unit = number / 1024, f"{letter}i"
-    digits = 0 if not unit or number >= 99.95 else 1
-    return f"{number:.{digits}f} {unit}B"

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
-from dml.cli.app.formatting import UNKNOWN, binary_size, count
 from dml.cli.app.framework import command, current, group
 from dml.cli.app.open_catalog import open_catalog
 from dml.cli.app.output import Cell, Column, Console
 from dml.cli.app.paging import DEFAULT_LIMIT, Limit, say_cut
+from dml.formatting import UNKNOWN, format_size, pluralize
 
 if TYPE_CHECKING:
     from dml.asset.lookup import Asset, AssetUse
@@ -103,7 +103,7 @@ def show(rid: Rid, limit: Limit = DEFAULT_LIMIT) -> None:
             ("file", found.filename or UNKNOWN),
             ("table", found.table),
             ("types", ", ".join(found.types) or UNKNOWN),
-            ("size", binary_size(found.length)),
+            ("size", format_size(found.length)),
             ("MD5", found.md5 or UNKNOWN),
             ("description", found.description or UNKNOWN),
             *((name, UNKNOWN if value is None else value) for name, value in found.metadata.items()),
@@ -174,9 +174,9 @@ def download(
 
     def render() -> None:
         for one, path, came in done:
-            console.print(f"{one.rid}  {path}  {binary_size(one.length)}{'' if came else '  was there'}")
+            console.print(f"{one.rid}  {path}  {format_size(one.length)}{'' if came else '  was there'}")
         fresh = sum(came for *_, came in done)
-        console.say(f"{count(fresh, 'file')} fetched and verified" if fresh else "nothing to do")
+        console.say(f"{pluralize(fresh, 'file')} fetched and verified" if fresh else "nothing to do")
 
     console.emit("asset.download", {"files": files}, render)
 
@@ -197,7 +197,7 @@ def _print_list(console: Console, found: list[Asset], more: bool, *, one_table: 
             one.rid,
             one.filename,
             ", ".join(one.types),
-            binary_size(one.length),
+            format_size(one.length),
             one.description if one_table else one.asset_table,
         )
         for one in found
@@ -207,7 +207,8 @@ def _print_list(console: Console, found: list[Asset], more: bool, *, one_table: 
 
 
 def _print_uses(console: Console, uses: list[AssetUse], more: bool) -> None:
-    from dml.cli.app.formatting import relative_time, status_cell
+    from dml.cli.app.formatting import status_cell
+    from dml.formatting import format_relative_time
     from dml.workspace.times import read_time
 
     if not uses:
@@ -217,7 +218,7 @@ def _print_uses(console: Console, uses: list[AssetUse], more: bool) -> None:
     console.table(
         columns,
         [
-            (one.rid, one.role, status_cell(one.status), relative_time(read_time(one.created)), one.description)
+            (one.rid, one.role, status_cell(one.status), format_relative_time(read_time(one.created)), one.description)
             for one in uses
         ],
     )

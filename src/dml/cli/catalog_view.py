@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from dml.cli.app.formatting import count
 from dml.cli.app.output import Cell, Column, Console
+from dml.formatting import pluralize
 
 if TYPE_CHECKING:
     from dml.catalog.connection import Identity
@@ -36,7 +36,11 @@ def print_init(console: Console, target: Target, report: InitReport, *, made: bo
     if not (report.tables or terms or report.sentinels):
         console.print(f"{target} is prepared already; nothing to do.")
         return
-    parts = [count(len(report.tables), "table"), count(terms, "term"), count(len(report.sentinels), "stand-in row")]
+    parts = [
+        pluralize(len(report.tables), "table"),
+        pluralize(terms, "term"),
+        pluralize(len(report.sentinels), "stand-in row"),
+    ]
     console.print(f"{target} is prepared: {', '.join(parts)} made.")
 
 
@@ -77,18 +81,18 @@ def print_description(console: Console, target: Target, found: CatalogDescriptio
         ("schemas", ", ".join(found.domain_schemas) or "no domain schema"),
         ("holds", _holds(found)),
     ]
-    rows += [("assets", f"{name}: {count(number, 'file')}") for name, number in sorted(found.assets.items())]
+    rows += [("assets", f"{name}: {pluralize(number, 'file')}") for name, number in sorted(found.assets.items())]
     console.table(PLAIN, rows)
 
 
 def _holds(found: CatalogDescription) -> str:
-    vocabularies = count(found.vocabularies, "vocabulary", "vocabularies")
+    vocabularies = pluralize(found.vocabularies, "vocabulary", "vocabularies")
     return ", ".join(
         [
-            count(found.executions, "execution"),
-            count(found.datasets, "dataset"),
-            count(found.workflows, "workflow"),
-            count(found.features, "feature"),
+            pluralize(found.executions, "execution"),
+            pluralize(found.datasets, "dataset"),
+            pluralize(found.workflows, "workflow"),
+            pluralize(found.features, "feature"),
             vocabularies,
         ]
     )

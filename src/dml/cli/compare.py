@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
-from dml.cli.app.formatting import UNKNOWN, duration
 from dml.cli.app.framework import command, current, single
 from dml.cli.app.output import Cell, terminal_width
 from dml.cli.app.shell_complete import complete_execution
 from dml.cli.app.tables import Column
 from dml.errors import NotFoundError, UsageError
+from dml.formatting import UNKNOWN, format_duration
 from dml.safe_text import safe
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def _cells(aspect: Aspect) -> list[Any]:
         if value is None:
             return UNKNOWN
         if isinstance(value, float):
-            return duration(value) if aspect.name == "duration" else f"{value:.5g}"
+            return format_duration(value) if aspect.name == "duration" else f"{value:.5g}"
         return safe(value, limit=120)
 
     return [cell(value) for value in aspect.values]

@@ -93,26 +93,26 @@ def get(key: Key) -> None:
 )
 def set_value(key: Key, value: Annotated[str, Argument(metavar="VALUE", help="Its new value.")]) -> None:
     """Write a value into the user's profile; its other lines stay as they are."""
-    from dml.cli.app.formatting import home_shortened
+    from dml.formatting import abbreviate_home
     from dml.settings import write_profile
 
     invocation = current()
     path = write_profile(key, value)
     console = invocation.console
     payload = {"name": key, "value": value, "profile": path}
-    console.emit("config.set", payload, lambda: console.print(f"{key} = {value} in {home_shortened(path)}"))
+    console.emit("config.set", payload, lambda: console.print(f"{key} = {value} in {abbreviate_home(path)}"))
 
 
 @command(app, "unset", examples=[("dml config unset jobs", "Go back to what the project or the default says.")])
 def unset(key: Key) -> None:
     """Remove a value from the user's profile."""
-    from dml.cli.app.formatting import home_shortened
+    from dml.formatting import abbreviate_home
     from dml.settings import profile_path, unset_profile
 
     console = current().console
     removed = unset_profile(key)
     payload = {"name": key, "removed": removed, "profile": profile_path()}
-    said = f"{key} removed from {home_shortened(profile_path())}" if removed else f"{key} is not set; nothing to do"
+    said = f"{key} removed from {abbreviate_home(profile_path())}" if removed else f"{key} is not set; nothing to do"
     console.emit("config.unset", payload, lambda: console.print(said))
 
 
@@ -126,19 +126,19 @@ def path() -> None:
 
 
 def _shown(value: object) -> object:
-    from dml.cli.app.formatting import UNKNOWN
+    from dml.formatting import UNKNOWN
 
     return Cell(UNKNOWN, "bright_black") if value is None else value
 
 
 def _place(origin: str) -> str:
     """An origin as short as it can be: relative to the working directory, or with the home directory as ``~``."""
-    from dml.cli.app.formatting import home_shortened
+    from dml.formatting import abbreviate_home
 
     if not origin.startswith("/"):
         return origin
     try:
-        return min(os.path.relpath(origin), str(home_shortened(Path(origin))), key=len)
+        return min(os.path.relpath(origin), str(abbreviate_home(Path(origin))), key=len)
     except OSError:  # the working directory has been removed
         return origin
 

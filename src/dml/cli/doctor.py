@@ -6,9 +6,9 @@ from typing import Annotated, Final
 
 from typer import Exit, Option
 
-from dml.cli.app.formatting import count
 from dml.cli.app.framework import command, current, single
 from dml.cli.app.output import Cell, Column, Console
+from dml.formatting import pluralize
 
 app = single("doctor")
 
@@ -60,4 +60,4 @@ def _sum_up(console: Console, failed: int, warnings: int) -> None:
     if not failed and not warnings:
         console.print("Everything is in order.")
     else:
-        console.print(f"{failed} failed, {count(warnings, 'warning')}.")
+        console.print(f"{failed} failed, {pluralize(warnings, 'warning')}.")

@@ -19,19 +19,16 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from dml import directories
 from dml._version import __version__
-from dml.cli.app.formatting import binary_size, duration, home_shortened
 from dml.cli.app.invocation import Invocation
-from dml.disk import free_bytes
+from dml.disk import NETWORK_FILE_SYSTEMS, file_system_type, free_bytes, nearest_existing
 from dml.errors import DmlError
+from dml.formatting import abbreviate_home, format_duration, format_size
 
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog
     from dml.settings import Settings
 
-__all__ = ["Finding", "examine", "file_system", "judge_clock", "judge_disk", "judge_file_system"]
-
-NETWORK_FILE_SYSTEMS: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "9p", "fuse.sshfs", "lustre"})
-"""File systems on which SQLite's WAL mode is not safe between machines (sqlite.org/wal.html)."""
+__all__ = ["Finding", "examine", "judge_clock", "judge_disk", "judge_file_system"]
 
 LOW_DISK: Final = 2 * 1024**3
 ALLOWED_SKEW: Final = 30.0
@@ -115,21 +112,13 @@ def _directories() -> Iterator[Finding]:
 
 
 def _writable(subject: str, path: Path) -> Finding:
-    existing = _nearest(path)
-    shown = home_shortened(path)
+    existing = nearest_existing(path)
+    shown = abbreviate_home(path)
     if not existing.is_dir():
-        return Finding(subject, "failed", f"{home_shortened(existing)} is not a directory", f"mv {existing} elsewhere")
+        return Finding(subject, "failed", f"{abbreviate_home(existing)} is not a directory", f"mv {existing} elsewhere")
     if not os.access(existing, os.W_OK | os.X_OK):
         return Finding(subject, "failed", f"{shown} cannot be written", f"chmod u+rwx {existing}")
     return Finding(subject, "ok", shown if existing == path else f"{shown} (made when needed)")
-
-
-def _nearest(path: Path) -> Path:
-    """The path itself or the nearest of its parents that exists."""
-    for place in (path, *path.parents):
-        if os.path.lexists(place):
-            return place
-    return Path("/")
 
 
 def _git() -> Finding:
@@ -149,18 +138,18 @@ def _git() -> Finding:
 def _workspace(settings: Settings) -> Iterator[Finding]:
     root = settings.workspace
     yield _writable("workspace", root)
-    nearest = _nearest(root)
-    free = free_bytes(nearest)
-    yield Finding("disk", "warning", "cannot be measured") if free is None else judge_disk(free)
-    yield judge_file_system(file_system(nearest))
+    yield judge_disk(free_bytes(root))
+    yield judge_file_system(file_system_type(root))
     yield _registry(settings)
 
 
-def judge_disk(free: int) -> Finding:
+def judge_disk(free: int | None) -> Finding:
     """Whether ``free`` bytes are enough to work with."""
+    if free is None:
+        return Finding("disk", "warning", "its free space cannot be measured")
     if free < LOW_DISK:
-        return Finding("disk", "warning", f"{binary_size(free)} free", "free some space; uploads need none, inputs do")
-    return Finding("disk", "ok", f"{binary_size(free)} free")
+        return Finding("disk", "warning", f"{format_size(free)} free", "free some space; uploads need none, inputs do")
+    return Finding("disk", "ok", f"{format_size(free)} free")
 
 
 def judge_file_system(kind: str | None) -> Finding:
@@ -171,22 +160,6 @@ def judge_file_system(kind: str | None) -> Finding:
         fix = "keep the workspace on a local disk: --workspace DIR, or dml config set workspace DIR"
         return Finding("file system", "warning", f"{kind}: SQLite's WAL mode is not safe between machines on it", fix)
     return Finding("file system", "ok", f"{kind}, fit for the registry")
-
-
-def file_system(path: Path, mounts: Path = Path("/proc/self/mounts")) -> str | None:
-    """The kind of file system ``path`` is on; None where the system does not tell."""
-    try:
-        lines = mounts.read_text(encoding="utf-8", errors="replace").splitlines()
-        resolved = path.resolve()
-    except OSError:
-        return None
-    best: tuple[int, str] | None = None
-    for line in lines:
-        fields = line.split()
-        point = Path(fields[1].replace("\\040", " "))
-        if resolved.is_relative_to(point) and (best is None or len(point.parts) >= best[0]):
-            best = (len(point.parts), fields[2])
-    return best[1] if best else None
 
 
 def _registry(settings: Settings) -> Finding:
@@ -241,7 +214,7 @@ def _answers(catalog: Catalog) -> Iterator[Finding]:
     took = monotonic() - begun
     with done.response as response:
         date = response.headers.get("Date")
-    yield Finding("server", "ok", f"answered in {duration(took)} ({round(took * 1000)} ms)")
+    yield Finding("server", "ok", f"answered in {format_duration(took)} ({round(took * 1000)} ms)")
     if date:
         yield judge_clock(date, datetime.now(UTC))
     identity = catalog.whoami()
@@ -260,6 +233,6 @@ def judge_clock(date: str, now: datetime) -> Finding:
         return Finding("clock", "skipped", "the server's date cannot be read")
     if abs(skew) > ALLOWED_SKEW:
         way = "ahead of" if skew > 0 else "behind"
-        message = f"{duration(abs(skew))} {way} the server"
+        message = f"{format_duration(abs(skew))} {way} the server"
         return Finding("clock", "warning", message, "let the system set its clock (NTP)")
     return Finding("clock", "ok", "agrees with the server's")

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
-from dml.cli.app.formatting import UNKNOWN, count
 from dml.cli.app.framework import command, current, group
 from dml.cli.app.open_catalog import open_catalog
 from dml.cli.app.output import Cell, Column
 from dml.cli.app.paging import DEFAULT_LIMIT, Limit, first, say_cut
+from dml.formatting import UNKNOWN, pluralize
 
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog
@@ -87,7 +87,7 @@ def show(feature: Name) -> None:
                 for one in found["columns"]
             ],
         )
-        console.print(f" {count(total, 'value')} of {count(len(given), 'execution')}, in {found['table']}")
+        console.print(f" {pluralize(total, 'value')} of {pluralize(len(given), 'execution')}, in {found['table']}")
         console.table([Column("", whole=True), Column("")], link_facts(link, snapshot, _spelled(found)))
 
     snapshot = catalog.target.snapshot
@@ -144,7 +144,7 @@ def values(
 
     def render() -> None:
         if output is not None:
-            console.say(f"{output} written: {count(len(table.rows), 'value')}")
+            console.say(f"{output} written: {pluralize(len(table.rows), 'value')}")
         elif csv:
             for line in as_csv(table.columns, table.rows).splitlines():
                 console.print(line)
@@ -255,7 +255,7 @@ def add(
         records = read_records(csv, found)
         text = description or f"Values of {found.target.name}.{found.name} from {csv.name}"
         done = load_values(session, found, records, named, description=text, progress=progress)
-    said = f"{done.rid} {done.status}: {count(done.inserted, 'value')} of {feature}.   dml feature values {feature}"
+    said = f"{done.rid} {done.status}: {pluralize(done.inserted, 'value')} of {feature}.   dml feature values {feature}"
     payload = {"feature": f"{found.target.name}.{found.name}", **vars(done)}
     invocation.console.emit("feature.add", payload, lambda: invocation.console.print(said))
 

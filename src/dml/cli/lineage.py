@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument, Exit, Option
 
 from dml.cli.app.default_command import group_with_default
-from dml.cli.app.formatting import count
 from dml.cli.app.framework import command, current
 from dml.cli.app.open_catalog import open_catalog
 from dml.cli.app.output import Cell
 from dml.cli.app.shell_complete import complete_rid
 from dml.errors import DmlError, UsageError
+from dml.formatting import pluralize
 from dml.safe_text import safe
 
 if TYPE_CHECKING:
@@ -226,8 +226,8 @@ def check(
             style = "red" if one.severity is Severity.fault else "yellow"
             console.print(Cell(f"{one.severity.value:<8}", style), one.text)
         remarks = len(findings) - faults
-        found = f"{count(faults, 'fault')}, {count(remarks, 'remark')}" if findings else "nothing to remark"
-        console.print(f"{found} · {count(result.executions_visited, 'execution')}")
+        found = f"{pluralize(faults, 'fault')}, {pluralize(remarks, 'remark')}" if findings else "nothing to remark"
+        console.print(f"{found} · {pluralize(result.executions_visited, 'execution')}")
 
     document = {"rid": rid, "faults": faults, "findings": [asdict(one) for one in findings]}
     console.emit("lineage.check", document, render)

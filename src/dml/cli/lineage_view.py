@@ -12,9 +12,10 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from dml.cli.app.formatting import binary_size, count, duration, status_cell
+from dml.cli.app.formatting import status_cell
 from dml.cli.app.output import Cell, Console, is_coloured, terminal_width
 from dml.cli.app.tables import width_of
+from dml.formatting import format_duration, format_size, pluralize
 from dml.lineage.graph import Asset, Condition, DatasetState, Execution, Feature, Flow, Node, Workflow
 from dml.lineage.tree import INDENTED, Mark, TreeLine
 from dml.safe_text import safe
@@ -78,7 +79,7 @@ def _fitting(pieces: list[Cell], room: int | None) -> list[Cell]:
 def _pieces(line: TreeLine, *, forward: bool, names: Mapping[str, str] | None) -> tuple[list[Cell], list[Cell]]:
     """What a line says of its node, the most important first; and what is said at its end whatever room there is."""
     if line.node is None:
-        return [], [Cell(f"… {count(line.folded, 'more')}".replace("mores", "more") + " (--full)", "bright_black")]
+        return [], [Cell(f"… {pluralize(line.folded, 'more')}".replace("mores", "more") + " (--full)", "bright_black")]
     label = _label(line, forward)
     used = len(_rules(line)) + len(label) + width_of(safe(line.node.key)) + width_of(line.mark.value)
     room = max(16, min(_FREE_TEXT, terminal_width() - used - 24))
@@ -125,7 +126,7 @@ def _execution(node: Execution, room: int, *, brief: bool, names: Mapping[str, s
     status = status_cell(node.status)
     pieces += [Cell(" · "), Cell(safe(status.text, limit=40), status.style)]
     if node.duration is not None:
-        pieces.append(Cell(f" · {duration(node.duration)}"))
+        pieces.append(Cell(f" · {format_duration(node.duration)}"))
     if workflow and commit_of(workflow):
         pieces += [Cell(" · "), Cell(f"@{commit_of(workflow)}", "cyan")]
     if node.is_dirty:
@@ -155,7 +156,7 @@ def _asset(node: Asset, room: int, *, brief: bool, names: Mapping[str, str] | No
         return pieces
     pieces.append(Cell(f" · {node.table.partition(':')[2]}"))
     if node.length is not None:
-        pieces.append(Cell(f" · {binary_size(node.length)}"))
+        pieces.append(Cell(f" · {format_size(node.length)}"))
     if names is not None:
         pieces.append(Cell(f" · md5 {safe(node.md5, limit=32)}" if node.md5 else ""))
         pieces += _more(node.created, "", node.description, None)
@@ -166,7 +167,7 @@ def _feature(node: Feature) -> list[Cell]:
     name = safe(node.name or node.table, limit=_FREE_TEXT)
     if node.rid:
         return [Cell(node.rid, "bold"), Cell(f" {name} · value of {node.table.partition(':')[2]}")]
-    return [Cell(name, "bold"), Cell(f" · {count(node.count, 'value')} in {node.table.partition(':')[2]}")]
+    return [Cell(name, "bold"), Cell(f" · {pluralize(node.count, 'value')} in {node.table.partition(':')[2]}")]
 
 
 def _more(created: str, user: str, description: str, workflow: Workflow | None) -> list[Cell]:
@@ -208,4 +209,4 @@ def _linked(pieces: Iterable[Cell], link: str) -> Text:
 
 def summary_line(executions: int, state: str, requests: int) -> str:
     """The line below a tree."""
-    return f"{count(executions, 'execution')}, {state} · {count(requests, 'request')}"
+    return f"{pluralize(executions, 'execution')}, {state} · {pluralize(requests, 'request')}"

@@ -7,11 +7,11 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from dml.cli.app.formatting import UNKNOWN
 from dml.cli.app.framework import command, current, single
 from dml.cli.app.open_catalog import open_catalog
 from dml.cli.app.output import Column, Console, terminal_width
 from dml.cli.app.shell_complete import complete_execution
+from dml.formatting import UNKNOWN
 
 app = single("metrics")
 

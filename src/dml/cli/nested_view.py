@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dml.cli.app.formatting import UNKNOWN, duration, status_cell
+from dml.cli.app.formatting import status_cell
 from dml.cli.app.output import Cell, Console
 from dml.cli.app.tables import Column
+from dml.formatting import UNKNOWN, format_duration
 from dml.nesting.view import NestedView, ViewRow
 from dml.safe_text import safe
 
@@ -48,7 +49,7 @@ def _row(view: NestedView, row: ViewRow) -> list[object]:
         Cell(safe(status.text, limit=_VALUE), status.style),
         *(safe(row.overrides.get(name, UNKNOWN), limit=_VALUE) for name in view.columns),
         *(_metric(view, row, name) for name in view.metrics),
-        duration(row.run.duration),
+        format_duration(row.run.duration),
         detail,
     ]
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dml._version import __version__
-from dml.cli.app.formatting import binary_size, count, home_shortened
 from dml.cli.app.invocation import Invocation
 from dml.cli.app.output import Cell, Column, Console
 from dml.disk import free_bytes
 from dml.errors import DmlError
+from dml.formatting import abbreviate_home, format_size, pluralize
 
 if TYPE_CHECKING:
     from dml.cache.inventory import Totals
@@ -153,15 +153,15 @@ def _render(found: Overview, console: Console) -> None:
             ],
         )
     else:
-        free = f" ({binary_size(found.free)} free)" if found.free is not None else ""
+        free = f" ({format_size(found.free)} free)" if found.free is not None else ""
         target = " / catalog ".join(found.target.split("/", 1))
-        console.print(f"dml {__version__} · {target} · workspace {home_shortened(found.workspace or Path())}{free}")
+        console.print(f"dml {__version__} · {target} · workspace {abbreviate_home(found.workspace or Path())}{free}")
         console.print()
         lines = list(_lines(found))
         if lines:
             console.table([Column(""), Column(""), Column("", whole=True)], lines, indent=2)
         elif found.total and found.cache is None:
-            console.print(f"  nothing waits; {count(found.total, 'execution')} here      dml exec list")
+            console.print(f"  nothing waits; {pluralize(found.total, 'execution')} here      dml exec list")
         else:
             console.print("  no executions here yet      dml demo, or dml exec create --help")
     console.print()
@@ -187,14 +187,14 @@ def _lines(found: Overview) -> list[tuple[object, object, object]]:
         detail = found.running[0][1] if len(found.running) == 1 else ""
         lines.append((what, _some(tuple(rid for rid, _ in found.running)), detail or "dml exec list"))
     if found.unsynced:
-        what = Cell(f"{count(len(found.unsynced), 'status', 'statuses')} not yet in the catalog", "yellow")
+        what = Cell(f"{pluralize(len(found.unsynced), 'status', 'statuses')} not yet in the catalog", "yellow")
         lines.append((what, _some(found.unsynced), "dml exec sync"))
     if found.cache is not None:
         if not lines:
-            lines.append(("nothing waits", count(found.total, "execution"), "dml exec list"))
+            lines.append(("nothing waits", pluralize(found.total, "execution"), "dml exec list"))
         missing = f", {found.cache.incomplete} incomplete" if found.cache.incomplete else ""
-        held = f"cache {binary_size(found.cache.bytes)} in {count(found.cache.bags, 'dataset')}{missing}"
-        lines.append((held, count(found.cache.assets, "asset") if found.cache.assets else "", "dml cache list"))
+        held = f"cache {format_size(found.cache.bytes)} in {pluralize(found.cache.bags, 'dataset')}{missing}"
+        lines.append((held, pluralize(found.cache.assets, "asset") if found.cache.assets else "", "dml cache list"))
     return lines
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from dml.formatting import binary_size, count, duration
+from dml.formatting import format_duration, format_size, pluralize
 
 if TYPE_CHECKING:
     from dml.cli.app.output import Console
@@ -48,11 +48,11 @@ def render(console: Console, report: Report, mended: Sequence[str] = ()) -> None
     from dml.preflight.results import GROUPS, State
 
     card = report.card
-    checks = count(len(report.results), "check")
+    checks = pluralize(len(report.results), "check")
     where = f" · {card.target.replace('/', ' / ')}" if card.target else ""
     console.print(
-        f"Preflight  {card.experiment}{where} · {checks} in {duration(report.seconds)},"
-        f" {count(report.requests, 'request')}"
+        f"Preflight  {card.experiment}{where} · {checks} in {format_duration(report.seconds)},"
+        f" {pluralize(report.requests, 'request')}"
     )
     console.print()
     for group in GROUPS:
@@ -62,7 +62,7 @@ def render(console: Console, report: Report, mended: Sequence[str] = ()) -> None
     print_card(console, card)
     console.print()
     failures, warnings = report.count(State.FAILED), report.count(State.WARNING)
-    parts = [f"{failures} failed"] * bool(failures) + [count(warnings, "warning")] * bool(warnings)
+    parts = [f"{failures} failed"] * bool(failures) + [pluralize(warnings, "warning")] * bool(warnings)
     console.print(f"{', '.join(parts) or 'All is well'}." + ("" if mended else " Nothing was written."))
 
 
@@ -105,7 +105,7 @@ def print_card(console: Console, card: RunSummary) -> None:
         ("parameters", ", ".join(f"{key}={value}" for key, value in card.parameters.items())),
         ("datasets", _tiers(card.datasets)),
         ("assets", _tiers(card.assets)),
-        ("to fetch", binary_size(card.bytes_to_fetch) if card.bytes_to_fetch is not None else ""),
+        ("to fetch", format_size(card.bytes_to_fetch) if card.bytes_to_fetch is not None else ""),
     ]
     if not card.commit and not card.function and not card.datasets and not card.assets:
         return

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from dml.cli.app.formatting import binary_size, duration
 from dml.cli.app.progress import INTERVAL
+from dml.formatting import format_duration, format_size
 from dml.progress import Progress
 from dml.safe_text import safe
 
@@ -42,11 +42,11 @@ def sentence(view: RunView) -> str:
     jobs = f"{view.jobs_done} of {view.jobs} jobs uploaded" if view.parent is not None and view.jobs else ""
     amount = ""
     if view.phase == "committing" and view.files:
-        sent, total = binary_size(view.bytes_sent), binary_size(view.bytes)
+        sent, total = format_size(view.bytes_sent), format_size(view.bytes)
         amount = f"{view.files_sent} of {view.files} files, {sent} of {total}"
     now = f"{view.rid} {view.phase}" if view.rid is not None else view.phase
     detail = view.detail if view.phase == "running" else ""
-    elapsed = f"{int(view.seconds)} s" if view.seconds < 60 else duration(view.seconds)
+    elapsed = f"{int(view.seconds)} s" if view.seconds < 60 else format_duration(view.seconds)
     parts = [view.parent or "", jobs, now, elapsed, amount, detail]
     return safe(" · ".join(part for part in parts if part), limit=400)
 

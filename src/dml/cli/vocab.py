@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
-from dml.cli.app.formatting import UNKNOWN
 from dml.cli.app.framework import command, current, group
 from dml.cli.app.open_catalog import open_catalog
 from dml.cli.app.output import Cell, Column, Console
 from dml.cli.app.paging import DEFAULT_LIMIT, Limit, first, say_cut
+from dml.formatting import UNKNOWN
 
 if TYPE_CHECKING:
     from dml.catalog.vocabulary import Term

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
-from dml.cli.app.formatting import UNKNOWN
 from dml.cli.app.framework import command, current, group
 from dml.cli.app.open_catalog import open_catalog
 from dml.cli.app.output import Cell, Column, Console
 from dml.cli.app.paging import DEFAULT_LIMIT, Limit, say_cut
+from dml.formatting import UNKNOWN
 
 if TYPE_CHECKING:
     from dml.workflow.lookup import WorkflowRow
@@ -158,7 +158,8 @@ def _print_workflow(console: Console, found: WorkflowRow, links: list[tuple[str,
 
 
 def _print_runs(console: Console, runs: list[dict[str, object]]) -> None:
-    from dml.cli.app.formatting import relative_time, status_cell
+    from dml.cli.app.formatting import status_cell
+    from dml.formatting import format_relative_time
     from dml.workspace.times import read_time
 
     if runs:
@@ -167,7 +168,7 @@ def _print_runs(console: Console, runs: list[dict[str, object]]) -> None:
             (
                 one["rid"],
                 status_cell(str(one["status"]) if one["status"] else None),
-                relative_time(read_time(str(one["created"]))),
+                format_relative_time(read_time(str(one["created"]))),
                 one["detail"] or one["description"] or "",
             )
             for one in runs

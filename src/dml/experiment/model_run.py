@@ -19,6 +19,7 @@ from dml.errors import UsageError
 from dml.experiment import sweep_parent
 from dml.experiment.catalog_config import open_catalog
 from dml.experiment.sweep_parent import reset_multirun_state
+from dml.formatting import pluralize
 
 __all__ = ["reset_multirun_state", "run_model"]
 
@@ -105,7 +106,7 @@ def run_model(
     if upload_chunk_size is not None:
         options = dataclasses.replace(options, chunk_size=int(upload_chunk_size))
     report = execution.commit_output_assets(options=options)
-    _say(f"{execution.execution_rid} {execution.status}: {_counted(report.total_uploaded, 'file')} committed")
+    _say(f"{execution.execution_rid} {execution.status}: {pluralize(report.total_uploaded, 'file')} committed")
     ml.session.close()
     return returned
 
@@ -118,20 +119,16 @@ def _tried(ml: Any, configuration: Any, function: Callable[..., Any]) -> Any:
     with execution.execute():
         assets = sum(len(paths) for paths in execution.asset_paths.values())
         datasets = len(execution.configuration.datasets)
-        _say(f"dry run: {_counted(datasets, 'dataset')} found, {_counted(assets, 'asset')} fetched")
+        _say(f"dry run: {pluralize(datasets, 'dataset')} found, {pluralize(assets, 'asset')} fetched")
         if not takes_dry_run(function):
             _say("dry run: the model has no parameter dry_run, so it is not called")
             return None
         returned = function(ml_instance=ml, execution=execution, dry_run=True)
     rid = execution.execution_rid
     staged = pending_work(execution.session.registry, [rid]).get(rid, Pending())
-    files, features = _counted(staged.files, "file"), _counted(staged.features, "feature value")
+    files, features = pluralize(staged.files, "file"), pluralize(staged.features, "feature value")
     _say(f"dry run: the model ended; it would have committed {files} and {features}. Nothing was written.")
     return returned
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def is_score(returned: Any) -> bool:

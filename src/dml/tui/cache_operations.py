@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dml.errors import ConflictError, DmlError
-from dml.formatting import binary_size
+from dml.formatting import format_size
 from dml.safe_text import safe
 from dml.tui.processes import ProcessEnvironment
 from dml.workspace.layout import find as find_workspace
@@ -44,7 +44,7 @@ class CacheOperations:
     def plan_clearing(self, name: str) -> list[str]:
         """``dml cache clear NAME --dry-run``: what would go, and what would stay and why."""
         plan = self._plan(name)
-        goes = [f"goes   {one.item.name}  {binary_size(one.bytes)}  {one.reason}" for one in plan.removals]
+        goes = [f"goes   {one.item.name}  {format_size(one.bytes)}  {one.reason}" for one in plan.removals]
         return goes + [f"stays  {one.item.name}  {one.reason}" for one in plan.kept]
 
     def clear(self, name: str) -> str:
@@ -57,7 +57,7 @@ class CacheOperations:
             done = clear(index, plan)
         if not done.removed and done.kept:
             raise ConflictError(f"{name} stays: {done.kept[0].reason}", hint="dml cache list shows why.")
-        return f"{name}: {binary_size(sum(one.bytes for one in done.removed))} freed"
+        return f"{name}: {format_size(sum(one.bytes for one in done.removed))} freed"
 
     def _plan(self, name: str) -> Plan:
         from dml.cache.clear import Selection, plan_clearing

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from dml.formatting import UNKNOWN, binary_size, count, relative_time
+from dml.formatting import UNKNOWN, format_relative_time, format_size, pluralize
 from dml.safe_text import safe
 from dml.tui.execution_views import TEXT_LIMIT
 from dml.tui.widgets.row_list import RowCell, RowColumn
@@ -48,14 +48,14 @@ def cells_of(item: CachedItem, largest: int, now: datetime) -> tuple[RowCell, ..
         now: The present instant.
     """
     text, kind = _TIERS.get(str(item.tier), (f"· {item.kind}", "dim"))
-    missing = f"{count(item.missing, 'file')} {binary_size(item.missing_bytes)}" if item.missing else ""
+    missing = f"{pluralize(item.missing, 'file')} {format_size(item.missing_bytes)}" if item.missing else ""
     return (
         RowCell(safe(item.name)),
         RowCell(text, kind),
-        RowCell(binary_size(item.bytes)),
+        RowCell(format_size(item.bytes)),
         RowCell(_bar(item.bytes or 0, largest)),
         RowCell(missing, "warn"),
-        RowCell(relative_time(item.last_used, now) if item.last_used else UNKNOWN),
+        RowCell(format_relative_time(item.last_used, now) if item.last_used else UNKNOWN),
         RowCell(safe(_note(item), limit=TEXT_LIMIT)),
     )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rich.table import Table
 from rich.text import Text
 
-from dml.formatting import binary_size, count, duration
+from dml.formatting import format_duration, format_size, pluralize
 from dml.preflight.results import GROUPS, State
 from dml.safe_text import safe
 from dml.tui.execution_views import TEXT_LIMIT
@@ -57,7 +57,7 @@ def _summary(one: CheckState) -> RowCell:
     if one.report is None:
         return RowCell("")
     failed, warned = one.report.count(State.FAILED), one.report.count(State.WARNING)
-    warnings = count(warned, "warning") if warned else ""
+    warnings = pluralize(warned, "warning") if warned else ""
     if failed:
         return RowCell(f"✖ {failed} failed" + (f", {warnings}" if warnings else ""), "bad")
     return RowCell(f"! {warnings}", "warn") if warnings else RowCell("✔ all is well", "good")
@@ -114,7 +114,7 @@ def _card_lines(card: RunSummary) -> Iterable[tuple[str, str]]:
     yield "parameters", ", ".join(f"{key}={value}" for key, value in card.parameters.items())
     yield "datasets", _tiers(card.datasets)
     yield "assets", _tiers(card.assets)
-    yield "to fetch", binary_size(card.bytes_to_fetch) if card.bytes_to_fetch is not None else ""
+    yield "to fetch", format_size(card.bytes_to_fetch) if card.bytes_to_fetch is not None else ""
 
 
 def _tiers(inputs: Any) -> str:
@@ -124,7 +124,8 @@ def _tiers(inputs: Any) -> str:
 
 
 def _end(report: Report) -> str:
-    spent = f"{count(len(report.results), 'check')} in {duration(report.seconds)}, {count(report.requests, 'request')}"
+    checks, requests = pluralize(len(report.results), "check"), pluralize(report.requests, "request")
+    spent = f"{checks} in {format_duration(report.seconds)}, {requests}"
     if not report.passed:
-        return f"{count(report.count(State.FAILED), 'check')} failed: mend, then c checks again. {spent}."
+        return f"{pluralize(report.count(State.FAILED), 'check')} failed: mend, then c checks again. {spent}."
     return f"Nothing would fail: r runs it. {spent}; nothing was written."

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from dml.execution.durations import elapsed, parse_duration
 from dml.execution.status import ExecutionStatus, effective_status, shown_status
-from dml.formatting import UNKNOWN, binary_size, count, duration, relative_time, status_sign
+from dml.formatting import UNKNOWN, format_duration, format_relative_time, format_size, pluralize, status_symbol
 from dml.safe_text import safe
 from dml.tui.widgets.row_list import RowCell, RowColumn
 
@@ -114,7 +114,7 @@ def status_of(one: ExecutionSummary) -> RowCell:
     """Its status with what is known of its process."""
     if one.life == "dead":
         return RowCell("✖ dead", "bad")
-    symbol, colour = status_sign(one.status)
+    symbol, colour = status_symbol(one.status)
     other = {"elsewhere": " elsewhere", "unknown": "?"}.get(one.life, "")
     return RowCell(f"{symbol} {shown_status(one.status)}{other}", KINDS.get(colour, ""))
 
@@ -125,9 +125,9 @@ def to_upload(one: ExecutionSummary) -> str:
     parts = []
     if pending.files:
         about = "+" if pending.unsized else ""
-        parts.append(f"{count(pending.files, 'file')} {binary_size(pending.bytes)}{about}")
+        parts.append(f"{pluralize(pending.files, 'file')} {format_size(pending.bytes)}{about}")
     if pending.features:
-        parts.append(count(pending.features, "row"))
+        parts.append(pluralize(pending.features, "row"))
     return ", ".join(parts)
 
 
@@ -139,7 +139,7 @@ def cells_of(one: ExecutionSummary, now: datetime) -> tuple[RowCell, ...]:
         status_of(one),
         RowCell(safe(one.workflow_name or one.row.workflow_rid or UNKNOWN, limit=TEXT_LIMIT)),
         RowCell(to_upload(one)),
-        RowCell(relative_time(one.row.last_activity, now)),
-        RowCell(duration(seconds) if seconds is not None else ""),
+        RowCell(format_relative_time(one.row.last_activity, now)),
+        RowCell(format_duration(seconds) if seconds is not None else ""),
         RowCell(safe(one.remark.strip(), limit=TEXT_LIMIT), "bad" if one.row.error or one.life == "dead" else ""),
     )

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dml.formatting import UNKNOWN, binary_size, count, duration, status_sign
+from dml.formatting import UNKNOWN, format_duration, format_size, pluralize, status_symbol
 from dml.lineage.graph import Asset, Condition, DatasetState, Edge, Execution, Feature, Flow, Graph, Node, natural
 from dml.safe_text import safe
 
@@ -89,7 +89,7 @@ class Histories:
     def _run_branch(self, run: Run, sequence: int | None, above: frozenset[str]) -> Branch:
         place = f"{sequence}  " if sequence is not None else ""
         status = run.status or "no status"
-        parts = [f"{status_sign(status)[0]} {status}", duration(run.duration) if run.duration else ""]
+        parts = [f"{status_symbol(status)[0]} {status}", format_duration(run.duration) if run.duration else ""]
         title = run.workflow_name or run.description
         text = " · ".join(part for part in (f"{place}{run.rid} {title}".strip(), *parts) if part)
         if run.rid in above:
@@ -173,8 +173,8 @@ def _about(node: Node) -> str:
         workflow = node.workflow
         title = safe((workflow.name if workflow else "") or node.description, limit=FREE_TEXT)
         status = safe(node.status or "no status", limit=40)
-        parts = [f"{node.rid} {title}".strip(), f"{status_sign(status)[0]} {status}"]
-        parts += [duration(node.duration)] if node.duration is not None else []
+        parts = [f"{node.rid} {title}".strip(), f"{status_symbol(status)[0]} {status}"]
+        parts += [format_duration(node.duration)] if node.duration is not None else []
         parts += ["uncommitted changes"] if node.is_dirty else []
         return " · ".join(parts)
     if isinstance(node, DatasetState):
@@ -183,7 +183,7 @@ def _about(node: Node) -> str:
         return f"{node.rid}{version}{described}"
     if isinstance(node, Asset):
         name = safe(node.filename, limit=FREE_TEXT) or UNKNOWN
-        size = f" · {binary_size(node.length)}" if node.length is not None else ""
+        size = f" · {format_size(node.length)}" if node.length is not None else ""
         return f"{node.rid} {name} · {node.table.partition(':')[2]}{size}"
     name = safe(node.name or node.table, limit=FREE_TEXT)
-    return f"{node.rid} {name}" if node.rid else f"{name} · {count(node.count, 'value')}"
+    return f"{node.rid} {name}" if node.rid else f"{name} · {pluralize(node.count, 'value')}"

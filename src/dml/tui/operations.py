@@ -17,7 +17,7 @@ from dml.execution import gc, lifecycle
 from dml.execution import resume as resuming
 from dml.execution.status import ExecutionStatus
 from dml.execution.sync import push_all
-from dml.formatting import binary_size, count
+from dml.formatting import format_size, pluralize
 from dml.tui.cache_operations import CacheOperations
 from dml.tui.processes import Ended, ProcessEnvironment, end, went_well_or_was_ended
 from dml.tui.progress_records import ProgressRecords, last_words
@@ -75,14 +75,14 @@ class Operations:
         with self._working() as session:
             problems = push_all(session)
         if problems:
-            return f"{count(len(problems), 'status', 'statuses')} could not be told: {problems[0][1].message}"
+            return f"{pluralize(len(problems), 'status', 'statuses')} could not be told: {problems[0][1].message}"
         return "the catalog knows every status"
 
     def collect(self, rid: str) -> str:
         """``dml exec gc RID``."""
         with self._working() as session:
             freed = sum(gc.collect(session, one) for one in gc.candidates(session, [rid]))
-        return f"{rid}: {binary_size(freed)} freed" if freed else f"{rid}: nothing to do"
+        return f"{rid}: {format_size(freed)} freed" if freed else f"{rid}: nothing to do"
 
     def commit(self, rid: str) -> str:
         """``dml exec commit RID``, in a process of its own; returns once it runs."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dml import directories
 from dml.errors import NotFoundError
-from dml.formatting import home_shortened
+from dml.formatting import abbreviate_home
 from dml.safe_text import safe
 from dml.tui.processes import Ended, ProcessEnvironment, went_well_or_was_ended
 from dml.tui.workspace_reader import last_lines
@@ -50,7 +50,7 @@ class RunOperations:
         title = shlex.join(["dml", *command])
         watch = threading.Thread(target=self._await_end, args=(title, child, log), name="dml-tui-run", daemon=True)
         watch.start()
-        return f"{title} runs as process {child.pid} and goes on when you leave. Its log: {home_shortened(log)}"
+        return f"{title} runs as process {child.pid} and goes on when you leave. Its log: {abbreviate_home(log)}"
 
     def _log(self) -> Path:
         directory = directories.state_directory() / "runs"
@@ -61,5 +61,5 @@ class RunOperations:
         code = child.wait()
         words = [line for line in last_lines(log) if line.strip()][-_LAST_WORDS:]
         well = went_well_or_was_ended(code)
-        said = words[-1:] if well else [*words, f"Its log: {home_shortened(log)}"]
+        said = words[-1:] if well else [*words, f"Its log: {abbreviate_home(log)}"]
         self._ended(title, "\n".join(said) or "it ended", well)

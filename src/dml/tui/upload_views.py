@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from dml.formatting import binary_size, count, duration
+from dml.formatting import format_duration, format_size, pluralize
 from dml.safe_text import safe
 from dml.tui.execution_views import TEXT_LIMIT
 from dml.tui.state import Commit, FileProgress
@@ -74,12 +74,12 @@ def numbers_of(line: UploadLine) -> str:
     total = file.size if file is not None else commit.total
     left = _left(file) if file is not None else commit.seconds_left
     parts = [
-        file.key if file is not None else count(len(commit.files), "file"),
-        f"{binary_size(one.done)} of {binary_size(total)}",
+        file.key if file is not None else pluralize(len(commit.files), "file"),
+        f"{format_size(one.done)} of {format_size(total)}",
         _rate(one.rate),
-        f"{duration(left)} left" if left is not None else "",
+        f"{format_duration(left)} left" if left is not None else "",
         f"piece {file.chunk} of {file.chunks}" if file is not None and file.chunk else "",
-        f"{count(commit.retries, 'request')} sent again" if commit.retries else "",
+        f"{pluralize(commit.retries, 'request')} sent again" if commit.retries else "",
     ]
     return " · ".join(part for part in parts if part)
 
@@ -90,16 +90,16 @@ def _left(file: FileProgress) -> float | None:
 
 def _of_commit(one: Commit) -> tuple[RowCell, ...]:
     finished = sum(1 for file in one.files if file.state not in _URGENT)
-    name = f"{one.workflow_name or 'execution'} · {finished} of {count(len(one.files), 'file')}"
+    name = f"{one.workflow_name or 'execution'} · {finished} of {pluralize(len(one.files), 'file')}"
     state = "uploading" if one.holder is not None else "halted"
     return (
         RowCell(safe(one.rid)),
         RowCell(safe(name, limit=TEXT_LIMIT)),
         _state(state),
         RowCell(_bar(one.done, one.total)),
-        RowCell(f"{binary_size(one.done)} of {binary_size(one.total)}"),
+        RowCell(f"{format_size(one.done)} of {format_size(one.total)}"),
         RowCell(_rate(one.rate)),
-        RowCell(duration(one.seconds_left) if one.seconds_left is not None else ""),
+        RowCell(format_duration(one.seconds_left) if one.seconds_left is not None else ""),
         RowCell(""),
         RowCell(str(one.retries) if one.retries else ""),
     )
@@ -114,9 +114,9 @@ def _of_file(file: FileProgress) -> tuple[RowCell, ...]:
         RowCell(safe(file.key, limit=TEXT_LIMIT)),
         RowCell("✔ shared") if shared else _state(file.state),
         RowCell(_bar(size if shared else file.done, size) if file.size else ""),
-        RowCell(f"{binary_size(file.done)} of {binary_size(file.size)}"),
+        RowCell(f"{format_size(file.done)} of {format_size(file.size)}"),
         RowCell(_rate(file.rate)),
-        RowCell(duration(left) if left is not None else ""),
+        RowCell(format_duration(left) if left is not None else ""),
         RowCell(f"{file.chunk} of {file.chunks}" if file.chunk else ""),
         RowCell(""),
     )
@@ -127,7 +127,7 @@ def _state(word: str) -> RowCell:
 
 
 def _rate(rate: float | None) -> str:
-    return f"{binary_size(round(rate))}/s" if rate else ""
+    return f"{format_size(round(rate))}/s" if rate else ""
 
 
 def _bar(done: int, total: int) -> str:

@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from dml.disk import free_bytes
 from dml.errors import DmlError, IntegrityError, LockedError, RetryableError
 from dml.safe_text import safe
 from dml.workspace import wal
@@ -271,11 +272,8 @@ def _full(path: Path) -> RetryableError:
 
 def _has_no_room(path: Path) -> bool:
     """Whether the disk cannot even hold the index of a log, 32 KiB; SQLite does not say that it is for want of room."""
-    try:
-        disk = os.statvfs(path.parent)
-    except OSError:
-        return False
-    return disk.f_bavail * disk.f_frsize < _LOG_INDEX
+    free = free_bytes(path.parent)
+    return free is not None and free < _LOG_INDEX
 
 
 def _no_log(path: Path) -> DmlError:

@@ -18,9 +18,9 @@ from pathlib import Path
 
 from dml import directories
 from dml._version import __version__
-from dml.cli.app.formatting import home_shortened
 from dml.cli.app.output import Console, document, write_line
 from dml.errors import DmlError, RetryableError
+from dml.formatting import abbreviate_home
 
 __all__ = ["report"]
 
@@ -83,7 +83,7 @@ def _ours(error: Exception) -> tuple[DmlError, str | None]:
     path = _crash_log(error)
     summary = " ".join(str(error).split())[:200]
     message = f"a defect of dml: {type(error).__name__}{': ' + summary if summary else ''}"
-    place = f"The details are in {home_shortened(Path(path))}." if path else "The details could not be kept."
+    place = f"The details are in {abbreviate_home(Path(path))}." if path else "The details could not be kept."
     return DmlError(_redact(message), hint=f"{place} `--debug` shows them here; please report it."), path
 
 

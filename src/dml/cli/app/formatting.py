@@ -1,35 +1,18 @@
-"""Statuses as cells of a table, beside the times, sizes and durations that every front end shows alike."""
+"""Statuses as cells of a table."""
 
 from __future__ import annotations
 
 from dml.cli.app.tables import Cell
-from dml.formatting import (
-    UNKNOWN,
-    binary_size,
-    count,
-    duration,
-    home_shortened,
-    relative_time,
-    status_sign,
-)
+from dml.formatting import status_symbol
 
-__all__ = [
-    "UNKNOWN",
-    "binary_size",
-    "count",
-    "duration",
-    "home_shortened",
-    "liveness_cell",
-    "relative_time",
-    "status_cell",
-]
+__all__ = ["liveness_cell", "status_cell"]
 
 
 def status_cell(status: str | None) -> Cell:
     """A status with its symbol; one that dml does not know (older catalogs hold several) is shown as it stands."""
     if status is None:
         return Cell("· none", "bright_black")
-    symbol, style = status_sign(status)
+    symbol, style = status_symbol(status)
     return Cell(f"{symbol} {status}", style)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 from typer import Option
 
-from dml.cli.app.formatting import count
+from dml.formatting import pluralize
 
 if TYPE_CHECKING:
     from dml.cli.app.output import Console
@@ -31,4 +31,4 @@ def say_cut(console: Console, shown: int, more: bool, noun: str = "") -> None:
     if more:
         console.say(f"the first {shown:,} are shown; --limit 0 shows all")
     elif noun:
-        console.say(count(shown, noun))
+        console.say(pluralize(shown, noun))

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
-from dml.cli.app.formatting import binary_size
 from dml.cli.app.output import Console
+from dml.formatting import format_size
 from dml.progress import SILENT, Progress
 from dml.safe_text import safe
 
@@ -80,7 +80,7 @@ class _Totals:
 
     def line(self) -> str:
         """``3 of 12 files, 1.2 GiB of 4.0 GiB``."""
-        amount = f"{binary_size(self.bytes_done)} of {binary_size(self.bytes_total)}"
+        amount = f"{format_size(self.bytes_done)} of {format_size(self.bytes_total)}"
         return f"{self.finished} of {len(self.items)} items, {amount}"
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer import Option
 
-from dml.cli.app.formatting import binary_size, count
 from dml.cli.app.framework import command, current
 from dml.cli.app.open_catalog import open_catalog
 from dml.cli.app.output import Cell
@@ -23,6 +22,7 @@ from dml.cli.cache._common import (
     specs,
 )
 from dml.cli.cache.view import tier_cell
+from dml.formatting import format_size, pluralize
 
 if TYPE_CHECKING:
     from dml.cache.verify import Verified
@@ -106,11 +106,11 @@ def _warm_one(
 
 
 def _warmed_line(done: dict[str, Any]) -> list[object]:
-    shared = f", {count(done['shared'], 'file')} from elsewhere in the cache" if done["shared"] else ""
+    shared = f", {pluralize(done['shared'], 'file')} from elsewhere in the cache" if done["shared"] else ""
     if done["files"]:
-        said = f"{count(done['files'], 'file')} fetched, {binary_size(done['bytes'])}{shared}"
+        said = f"{pluralize(done['files'], 'file')} fetched, {format_size(done['bytes'])}{shared}"
     elif done["shared"]:
-        said = f"{count(done['shared'], 'file')} from elsewhere in the cache"
+        said = f"{pluralize(done['shared'], 'file')} from elsewhere in the cache"
     else:
         said = "rows fetched" if done.get("metadata") == "fetched" else "nothing to do"
     return [f"{done['name']}  ", tier_cell(done["tier"]), f"  {said}"]
@@ -162,8 +162,8 @@ def verify(
             for one in found
         ]
     }
-    size = binary_size(sum(one.bytes for one in found))
-    summary = f"{count(len(found), 'entry', 'entries')}, {size} read; {len(wrong)} with something wrong"
+    size = format_size(sum(one.bytes for one in found))
+    summary = f"{pluralize(len(found), 'entry', 'entries')}, {size} read; {len(wrong)} with something wrong"
     console.emit("cache.verify", document, lambda: console.print(summary))
     if wrong:
         if not repair:
@@ -179,7 +179,7 @@ def _renew_index() -> None:
     with open_for_reading() as desk:
         aside = put_aside_if_damaged(desk.index)
         if aside is not None:
-            kept = count(len(kept_pins(desk.cache)), "pin")
+            kept = pluralize(len(kept_pins(desk.cache)), "pin")
             current().console.warn(
                 f"the index was damaged and is now {aside.name}; a new one is made from what is on disk, with {kept}"
             )
@@ -198,9 +198,9 @@ def _named(desk: CacheSession, names: list[str] | None) -> list[Any]:
 
 def _print_verified(one: Verified) -> None:
     console = current().console
-    missing = f", {count(one.missing, 'file')} not here" if one.missing else ""
+    missing = f", {pluralize(one.missing, 'file')} not here" if one.missing else ""
     if not one.faults:
-        said = one.remark if not one.files else f"{count(one.files, 'file')} right{missing}"
+        said = one.remark if not one.files else f"{pluralize(one.files, 'file')} right{missing}"
         extra = f" · {one.remark}" if one.files and one.remark else ""
         console.print(f"{one.item.name}  ", Cell(f"{said}{extra}", "green" if one.files else "bright_black"))
         return
@@ -208,7 +208,7 @@ def _print_verified(one: Verified) -> None:
     word = "all repaired" if one.is_right else f"{repaired} repaired" if repaired else "not repaired"
     console.print(
         f"{one.item.name}  ",
-        Cell(f"{count(len(one.faults), 'fault')}, {word}{missing}", "yellow" if one.is_right else "red"),
+        Cell(f"{pluralize(len(one.faults), 'fault')}, {word}{missing}", "yellow" if one.is_right else "red"),
     )
     for fault in one.faults[:20]:
         console.print(f"  {fault.problem}: {fault.path}{' · repaired' if fault.repaired else ''}")

@@ -6,13 +6,13 @@ from typing import Annotated, Any
 
 from typer import Argument, Option
 
-from dml.cli.app.formatting import UNKNOWN, binary_size, count, home_shortened
 from dml.cli.app.framework import command, current
 from dml.cli.app.open_catalog import open_catalog
 from dml.cli.app.output import Column
 from dml.cli.app.shell_complete import complete_cached
 from dml.cli.cache._common import Excluded, Names, app, open_for_reading, specs
 from dml.cli.cache.view import item_document, print_items, print_status, tier_cell
+from dml.formatting import UNKNOWN, abbreviate_home, format_size, pluralize
 
 _SORTS = ("name", "size", "used", "tier")
 
@@ -163,18 +163,18 @@ def info(
                 (
                     one.table,
                     f"{'' if one.exact else 'at most '}{one.rows:,}",
-                    binary_size(one.csv_bytes),
-                    binary_size(one.asset_bytes) if one.is_asset else UNKNOWN,
+                    format_size(one.csv_bytes),
+                    format_size(one.asset_bytes) if one.is_asset else UNKNOWN,
                 )
                 for one in found.tables
             ],
         )
-        rows, files = count(found.total_rows, "row"), count(found.total_assets, "file")
-        console.print(f"{rows}; {files}, {binary_size(found.total_asset_bytes)}")
+        rows, files = pluralize(found.total_rows, "row"), pluralize(found.total_assets, "file")
+        console.print(f"{rows}; {files}, {format_size(found.total_asset_bytes)}")
         if found.missing_bytes:
-            free = f", {binary_size(found.free)} free" if found.free is not None else ""
+            free = f", {format_size(found.free)} free" if found.free is not None else ""
             console.print(
-                f"to come: {binary_size(found.missing_bytes)}{free}      dml cache warm {found.rid}@{found.version}"
+                f"to come: {format_size(found.missing_bytes)}{free}      dml cache warm {found.rid}@{found.version}"
             )
 
     console.emit("cache.info", document, render)
@@ -205,10 +205,10 @@ def du(
     def render() -> None:
         console.table(
             [Column("", whole=True, right=True), Column("", whole=True), Column("")],
-            [(binary_size(one.bytes), names.get(one.path, ""), one.name) for one in shares[:top]],
+            [(format_size(one.bytes), names.get(one.path, ""), one.name) for one in shares[:top]],
         )
         if len(shares) > top:
             console.print(f"  and {len(shares) - top} more")
-        console.print(f"{binary_size(total)} in {home_shortened(desk.cache.root)}, {binary_size(free)} free")
+        console.print(f"{format_size(total)} in {abbreviate_home(desk.cache.root)}, {format_size(free)} free")
 
     console.emit("cache.du", document, render)

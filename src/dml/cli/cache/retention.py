@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Option
 
-from dml.cli.app.formatting import binary_size, count
 from dml.cli.app.framework import command, current
 from dml.cli.cache._common import CacheSession, Names, Some, app, open_for_reading, open_for_writing, specs
 from dml.cli.cache.view import print_removals, removal_document
+from dml.formatting import format_size, pluralize
 
 if TYPE_CHECKING:
     pass
@@ -131,7 +131,7 @@ def clear(
     if not (yes or console.json):
         print_removals(console, "to be removed", plan.removals)
         print_removals(console, "stays", plan.kept)
-    confirm(f"Remove {count(len(plan.removals), 'entry', 'entries')}, {binary_size(plan.bytes)}?", yes=yes)
+    confirm(f"Remove {pluralize(len(plan.removals), 'entry', 'entries')}, {format_size(plan.bytes)}?", yes=yes)
     with open_for_clearing(desk.cache, plan) as index:
         done = carry_out(index, plan)
     _say_cleared(done.removed, done.kept, done.bytes, done=True)
@@ -153,6 +153,6 @@ def _say_cleared(removed: Any, kept: Any, size: int, *, done: bool) -> None:
         print_removals(console, "stays", kept)
         if removed:
             verb = "given back" if done else "would be given back"
-            console.print(f"{count(len(removed), 'entry', 'entries')}, {binary_size(size)} {verb}")
+            console.print(f"{pluralize(len(removed), 'entry', 'entries')}, {format_size(size)} {verb}")
 
     console.emit("cache.clear", document, render)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from dml.cli.app.formatting import UNKNOWN, binary_size, count, relative_time
 from dml.cli.app.output import Cell, Column, Console
+from dml.formatting import UNKNOWN, format_relative_time, format_size, pluralize
 
 if TYPE_CHECKING:
     from dml.cache.clear import Removal
@@ -73,8 +73,8 @@ def print_items(console: Console, items: Sequence[CachedItem]) -> None:
             (
                 item.name,
                 tier_cell(item.tier) if item.kind in ("bag", "asset") else Cell(item.kind, "yellow"),
-                binary_size(item.bytes),
-                relative_time(item.last_used),
+                format_size(item.bytes),
+                format_relative_time(item.last_used),
                 _some(item.used_by),
                 _remark(item),
             )
@@ -82,13 +82,13 @@ def print_items(console: Console, items: Sequence[CachedItem]) -> None:
         ],
     )
     known = sum(item.bytes or 0 for item in items)
-    console.print(f"{count(len(items), 'entry', 'entries')}, {binary_size(known)}")
+    console.print(f"{pluralize(len(items), 'entry', 'entries')}, {format_size(known)}")
 
 
 def _remark(item: CachedItem) -> str:
     words = ["pinned"] if item.pinned else []
     if item.missing:
-        words.append(f"{item.missing:,} of {item.assets:,} files missing, {binary_size(item.missing_bytes)}")
+        words.append(f"{item.missing:,} of {item.assets:,} files missing, {format_size(item.missing_bytes)}")
     if item.kind == "asset" and not item.remark:
         words.append(item.path.name)
     if item.origin and item.origin != "dml":
@@ -117,8 +117,8 @@ def print_status(console: Console, statuses: Sequence[VersionStatus]) -> None:
             (
                 f"{one.rid}@{one.version}" if one.version else one.rid,
                 tier_cell(one.tier),
-                binary_size(one.bytes) if one.path else UNKNOWN,
-                f"{one.missing:,} of {one.assets:,} files, {binary_size(one.missing_bytes)}"
+                format_size(one.bytes) if one.path else UNKNOWN,
+                f"{one.missing:,} of {one.assets:,} files, {format_size(one.missing_bytes)}"
                 if one.missing
                 else UNKNOWN,
                 _some(one.used_by),
@@ -148,6 +148,6 @@ def print_removals(console: Console, heading: str, removals: Sequence[Removal]) 
     console.print(heading, style="bold")
     console.table(
         [Column("", whole=True), Column("", whole=True, right=True), Column("")],
-        [(one.item.name, binary_size(one.bytes) if one.bytes else "", one.reason) for one in removals],
+        [(one.item.name, format_size(one.bytes) if one.bytes else "", one.reason) for one in removals],
         indent=2,
     )

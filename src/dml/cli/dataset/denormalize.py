@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
-from dml.cli.app.formatting import count
 from dml.cli.app.framework import command, current
 from dml.cli.app.open_catalog import open_catalog
 from dml.cli.app.paging import Limit, say_cut
 from dml.cli.dataset._common import app
+from dml.formatting import pluralize
 
 if TYPE_CHECKING:
     from dml.dataset.feature_values import Rows
@@ -62,7 +62,9 @@ def denormalize(
     if output is not None:
         write_table(rows, output)
         document = {"source": where, "rows": len(rows), "more": more, "path": output.absolute()}
-        console.emit("dataset.denormalize", document, lambda: console.print(f"{count(len(rows), 'row')} in {output}"))
+        console.emit(
+            "dataset.denormalize", document, lambda: console.print(f"{pluralize(len(rows), 'row')} in {output}")
+        )
     elif console.json:
         console.emit("dataset.denormalize", {"source": where, "rows": rows, "more": more})
     else:

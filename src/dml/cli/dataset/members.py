@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 from typer import Argument, Option
 
-from dml.cli.app.formatting import count
 from dml.cli.app.framework import command, current
 from dml.cli.app.open_catalog import open_catalog
 from dml.cli.dataset._common import Description, Execution, Rid, Token, app, optional_rid
 from dml.cli.dataset.view import dataset_document
+from dml.formatting import pluralize
 
 MemberRids = Annotated[list[str] | None, Argument(metavar="RID…", help="Elements, of any element table.")]
 MemberFile = Annotated[
@@ -66,7 +66,7 @@ def create(
     console.emit(
         "dataset.create",
         {**dataset_document(made), "token": token, "members": {table: len(rids) for table, rids in wanted.items()}},
-        lambda: console.print(f"{made.rid}  version {version}, {count(sum(map(len, wanted.values())), 'member')}"),
+        lambda: console.print(f"{made.rid}  version {version}, {pluralize(sum(map(len, wanted.values())), 'member')}"),
     )
 
 
@@ -167,7 +167,7 @@ def _change(
     changed = function(catalog, rid, rids, description=description, execution=optional_rid(execution))
     after = find_dataset(catalog, rid)
     number = sum(map(len, changed.values()))
-    said = f"{count(number, 'member')} {done}" if number else "nothing to do"
+    said = f"{pluralize(number, 'member')} {done}" if number else "nothing to do"
     console.emit(
         f"dataset.{verb}",
         {**dataset_document(after), done: changed},

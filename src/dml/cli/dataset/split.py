@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 from typer import Option
 
-from dml.cli.app.formatting import count
 from dml.cli.app.framework import command, current
 from dml.cli.app.open_catalog import open_catalog
 from dml.cli.dataset._common import Description, Execution, Token, Versioned, app, optional_rid
 from dml.cli.dataset.view import dataset_document
+from dml.formatting import pluralize
 
 Seed = Annotated[int, Option("--seed", help="The same seed chooses the same elements.")]
 StratifyBy = Annotated[
@@ -81,7 +81,7 @@ def split(
     def render() -> None:
         console.print(f"{document['rid'] or 'plan'}  split of {document['source']}")
         for name, part in document["parts"].items():
-            console.print(f"  {name}  {part['rid'] or ''}  {count(part['size'], 'element')}")
+            console.print(f"  {name}  {part['rid'] or ''}  {pluralize(part['size'], 'element')}")
 
     console.emit("dataset.split", document, render)
 

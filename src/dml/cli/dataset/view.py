@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from dml.cli.app.formatting import count, relative_time
 from dml.cli.app.output import Cell, Column, Console
+from dml.formatting import format_relative_time, pluralize
 
 if TYPE_CHECKING:
     from dml.dataset.lookup import Dataset, VersionRow
@@ -107,11 +107,11 @@ def print_counts(console: Console, counts: Mapping[str, int]) -> None:
     if not counts:
         console.print("  no members")
     for table, number in sorted(counts.items()):
-        console.print(f"  {table.partition(':')[2]}  {count(number, 'member')}")
+        console.print(f"  {table.partition(':')[2]}  {pluralize(number, 'member')}")
 
 
 def _when(text: str) -> str:
     try:
-        return relative_time(datetime.fromisoformat(text))
+        return format_relative_time(datetime.fromisoformat(text))
     except ValueError:
         return _DASH

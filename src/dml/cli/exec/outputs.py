@@ -257,9 +257,9 @@ def _commit(session: WorkspaceSession, rids: list[str], options: CommitOptions, 
 def _plan(session: WorkspaceSession, rids: list[str], path: Path | None) -> None:
     import json
 
-    from dml.cli.app.formatting import binary_size, count
     from dml.errors import UsageError
     from dml.execution.commit_plan import plan
+    from dml.formatting import format_size, pluralize
 
     console = current().console
     plans = [plan(session, rid) for rid in rids]
@@ -272,13 +272,13 @@ def _plan(session: WorkspaceSession, rids: list[str], path: Path | None) -> None
     def render() -> None:
         for one in plans:
             console.print(
-                f"{one.rid} {one.status}: {count(len(one.files), 'file')}, {binary_size(one.bytes_to_send)} to send"
+                f"{one.rid} {one.status}: {pluralize(len(one.files), 'file')}, {format_size(one.bytes_to_send)} to send"
             )
             for file in one.files:
                 what = "upload" if file.shared_with is None else f"already in the catalog as {file.shared_with}"
-                console.print(f"  {file.key}  {binary_size(file.bytes)}  {what}")
+                console.print(f"  {file.key}  {format_size(file.bytes)}  {what}")
             for table, rows in one.features.items():
-                console.print(f"  {table}  {count(rows, 'feature row')}")
+                console.print(f"  {table}  {pluralize(rows, 'feature row')}")
         console.print("Nothing was sent." if plans else "nothing to do")
 
     console.emit("exec.plan", {"plans": documents}, render)

@@ -21,12 +21,12 @@ from dml.cli.exec._common import Rid, Rids, app, open_for_writing, push_others, 
 def resume(rid: Rid, commit: Annotated[bool, Option("--commit", help="Upload what is pending.")] = False) -> None:
     """Bring registry and catalog to agree about an execution, and a run that died to Pending_Upload."""
     from dml.catalog.rids import validate_rid
-    from dml.cli.app.formatting import binary_size, count
     from dml.cli.app.progress import showing
     from dml.execution.commit import CommitOptions
     from dml.execution.commit import commit as commit_execution
     from dml.execution.resume import resume as resume_execution
     from dml.experiment.sweep_record import read_record
+    from dml.formatting import format_size, pluralize
     from dml.workspace.executions import get_execution
 
     wanted = validate_rid(rid)
@@ -54,10 +54,10 @@ def resume(rid: Rid, commit: Annotated[bool, Option("--commit", help="Upload wha
         for action in found.actions or ("nothing to do",):
             console.print(f"{wanted}: {action}")
         if report is not None:
-            console.print(f"{wanted} {row.status}: {count(report.total_uploaded, 'file')} uploaded")
+            console.print(f"{wanted} {row.status}: {pluralize(report.total_uploaded, 'file')} uploaded")
         elif found.pending:
-            size = binary_size(found.pending.bytes)
-            console.print(f"{count(found.pending.files, 'file')}, {size} pending.   dml exec commit {wanted}")
+            size = format_size(found.pending.bytes)
+            console.print(f"{pluralize(found.pending.files, 'file')}, {size} pending.   dml exec commit {wanted}")
 
     console.emit("exec.resume", payload, render)
     if is_sweep:
@@ -112,10 +112,10 @@ def gc(
 ) -> None:
     """Remove the local files of executions that are over, once the catalog has confirmed every one of them."""
     from dml.catalog.rids import validate_rid
-    from dml.cli.app.formatting import binary_size
     from dml.cli.app.prompts import confirm as ask
     from dml.cli.app.prompts import confirm_rid
     from dml.execution.gc import candidates, collect
+    from dml.formatting import format_size
 
     console = current().console
     with open_for_writing(push=False) as session:
@@ -136,7 +136,7 @@ def gc(
     def render() -> None:
         for one in found:
             lost = f", {one.discards} outputs never uploaded" if one.discards else ""
-            console.print(f"{one.rid} {one.status}: {binary_size(one.bytes)}{lost}")
+            console.print(f"{one.rid} {one.status}: {format_size(one.bytes)}{lost}")
         if not found:
             console.print("nothing to do")
         elif dry_run:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from dml.cli.app.formatting import UNKNOWN, binary_size, count, liveness_cell, relative_time, status_cell
+from dml.cli.app.formatting import liveness_cell, status_cell
 from dml.cli.app.output import Cell, Column, Console
+from dml.formatting import UNKNOWN, format_relative_time, format_size, pluralize
 
 if TYPE_CHECKING:
     from dml.execution.local_list import ExecutionDetails, ExecutionSummary
@@ -51,7 +52,7 @@ def print_details(console: Console, details: ExecutionDetails, links: Sequence[t
     facts += [
         ("workflow", _workflow(details)),
         ("description", row.description or UNKNOWN),
-        ("created", relative_time(row.created_at)),
+        ("created", format_relative_time(row.created_at)),
         ("duration", row.duration or UNKNOWN),
     ]
     facts += [(name, text) for name, text in (("detail", row.status_detail), ("reason", row.reason)) if text]
@@ -78,14 +79,18 @@ def print_entries(console: Console, entries: Iterable[JournalEntry]) -> None:
 
 def print_report(console: Console, report: UploadReport, statuses: Sequence[str], seconds: float) -> None:
     """What a commit did, one line an execution and one an error."""
-    from dml.cli.app.formatting import duration
+    from dml.formatting import format_duration
 
     if report.nothing_done:
         console.print(f"{', '.join(report.execution_rids) or 'No execution'}: nothing to do")
         return
     new = report.total_uploaded - report.shared
-    parts = [f"{count(new, 'file')} new", f"{report.shared} shared", count(report.features, "feature row")]
-    sent = f"{binary_size(report.bytes_sent)} in {duration(seconds)}"
+    parts = [
+        f"{pluralize(new, 'file')} new",
+        f"{report.shared} shared",
+        pluralize(report.features, "feature row"),
+    ]
+    sent = f"{format_size(report.bytes_sent)} in {format_duration(seconds)}"
     console.print(f"{', '.join(statuses)}: {', '.join(parts)}, {sent}.")
     for error in report.errors:
         console.warn(error)
@@ -100,7 +105,7 @@ def _line(one: ExecutionSummary) -> list[object]:
         one.workflow_name or row.workflow_rid or UNKNOWN,
         one.input_count,
         _outputs(one),
-        relative_time(row.last_activity),
+        format_relative_time(row.last_activity),
         remark,
     ]
 
@@ -114,17 +119,17 @@ def _outputs(one: ExecutionSummary) -> str:
     if one.pending.files:
         parts.append(f"{one.pending.files} waiting")
     if one.pending.features:
-        parts.append(count(one.pending.features, "feature row"))
+        parts.append(pluralize(one.pending.features, "feature row"))
     return ", ".join(parts)
 
 
 def _upload(upload: UploadUnderWay) -> list[tuple[str, object]]:
     by = f" by {upload.holder.describe()}" if upload.holder is not None else ""
-    sent = f"{upload.files_sent} of {count(len(upload.files), 'file')} sent"
-    moved = f"{binary_size(upload.bytes_sent)} of {binary_size(upload.bytes_total)}"
+    sent = f"{upload.files_sent} of {pluralize(len(upload.files), 'file')} sent"
+    moved = f"{format_size(upload.bytes_sent)} of {format_size(upload.bytes_total)}"
     facts: list[tuple[str, object]] = [("upload", f"{sent}, {moved},{by or ' now'}")]
     if upload.repeats:
-        again = f"{count(upload.repeats, 'request')} sent again"
+        again = f"{pluralize(upload.repeats, 'request')} sent again"
         facts.append(("", Cell(f"{again}; {upload.note}" if upload.note else again, "yellow")))
     return facts
 
@@ -149,7 +154,7 @@ def _print_inputs(console: Console, inputs: Sequence[InputRecord]) -> None:
 def _print_outputs(console: Console, details: ExecutionDetails) -> None:
     pending = details.summary.pending
     if details.assets:
-        waiting = f"  {pending.files} waiting, {binary_size(pending.bytes)}" if pending.files else ""
+        waiting = f"  {pending.files} waiting, {format_size(pending.bytes)}" if pending.files else ""
         console.print(Cell("outputs", "bold"), Cell(waiting))
         columns = [Column(""), Column(""), Column("", whole=True, right=True), Column("", whole=True)]
         console.table(columns, [_output(row) for row in details.assets[:_SHOWN_FILES]])
@@ -160,6 +165,6 @@ def _print_outputs(console: Console, details: ExecutionDetails) -> None:
 
 
 def _output(row: AssetRow) -> tuple[object, ...]:
-    size = binary_size(row.identity.size) if row.identity else UNKNOWN
+    size = format_size(row.identity.size) if row.identity else UNKNOWN
     outcome = row.rid if row.status == "uploaded" else row.error or row.status
     return row.key, ", ".join(row.asset_types), size, outcome

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dml.execution.catalog_facts import Details, Rows, is_rid
 from dml.execution.requested_inputs import RequestedAsset
-from dml.formatting import binary_size
+from dml.formatting import format_size
 from dml.preflight.check_context import CheckContext
 from dml.preflight.results import Result, failed, ok, skipped
 
@@ -20,7 +20,7 @@ def check(look: CheckContext) -> Iterator[Result]:
         path = Path(file.path).expanduser()
         path = path if path.is_absolute() or look.subject.root is None else look.subject.root / path
         if path.is_file():
-            yield ok(GROUP, "file", f"{file.path} {binary_size(path.stat().st_size)}", subject=file.path)
+            yield ok(GROUP, "file", f"{file.path} {format_size(path.stat().st_size)}", subject=file.path)
         else:
             yield failed(GROUP, "file", f"there is no file {file.path}", _edit(look, file.path), subject=file.path)
     if not look.assets:
@@ -41,7 +41,7 @@ def _asset(look: CheckContext, asset: RequestedAsset, rows: Rows, details: Detai
     found = rows.assets.get(rid)
     if found is None:
         return failed(GROUP, "exists", _instead(rid, rows, details, look), edit, subject=rid)
-    name = f"{rid} {found.row.get('Filename') or '(no name)'} {binary_size(found.row.get('Length'))}"
+    name = f"{rid} {found.row.get('Filename') or '(no name)'} {format_size(found.row.get('Length'))}"
     if rid not in details.objects:
         return ok(GROUP, "bytes", f"{name}, in the cache", subject=rid)
     stored = details.objects[rid]

@@ -6,21 +6,17 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from dml.cache.tiers import Tier
-from dml.disk import SPARE_BYTES, free_bytes
+from dml.disk import NETWORK_FILE_SYSTEMS, SPARE_BYTES, file_system_type, free_bytes, nearest_existing
 from dml.execution.catalog_facts import requested_version
 from dml.execution.input_sizes import exact_size
 from dml.execution.requested_inputs import RequestedDataset
-from dml.formatting import binary_size
+from dml.formatting import format_size
 from dml.preflight.check_context import CheckContext
 from dml.preflight.results import Result, failed, ok, skipped, warning
 
 GROUP = "cache"
-
-_NETWORK_FILE_SYSTEMS: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "9p", "fuse.sshfs", "lustre"})
-"""File systems on which SQLite's WAL mode is not safe between machines (sqlite.org/wal.html)."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +54,7 @@ def check(look: CheckContext) -> Iterator[Result]:
     total = sum(one.bytes for one in inputs)
     here = len(inputs) - len(cold)
     if cold:
-        yield ok(GROUP, "fetch", f"{here} of {len(inputs)} inputs are here, {binary_size(total)} to fetch")
+        yield ok(GROUP, "fetch", f"{here} of {len(inputs)} inputs are here, {format_size(total)} to fetch")
     elif inputs:
         yield ok(GROUP, "fetch", f"all {len(inputs)} inputs are here")
     yield from _disk(look, total)
@@ -80,7 +76,7 @@ def inputs_to_fetch(look: CheckContext) -> list[ToFetch]:
             length = int(row.row.get("Length") or 0)
             cold = asset.rid in details.objects
             tier = Tier.NOT_CACHED if cold else Tier.MATERIALIZED
-            found.append(ToFetch(asset.rid, tier, length if cold else 0, binary_size(length)))
+            found.append(ToFetch(asset.rid, tier, length if cold else 0, format_size(length)))
     return found
 
 
@@ -93,7 +89,7 @@ def _dataset(look: CheckContext, dataset: RequestedDataset) -> ToFetch:
     if state.missing is not None:
         tier = Tier.MATERIALIZED if not dataset.materialize and state.tier is not Tier.NOT_CACHED else state.tier
         missing, size = state.missing or 0, state.missing_bytes or 0
-        text = f"{missing:,} of {state.files or 0:,} assets missing, {binary_size(size)} to fetch"
+        text = f"{missing:,} of {state.files or 0:,} assets missing, {format_size(size)} to fetch"
         return ToFetch(name, tier, size if dataset.materialize else 0, text)
     if not dataset.materialize:
         return ToFetch(name, state.tier, 0, "its rows only")
@@ -101,7 +97,7 @@ def _dataset(look: CheckContext, dataset: RequestedDataset) -> ToFetch:
         size_of = exact_size(look.catalog.catalog, dataset, version)
     else:
         size_of = look.catalog.details().sizes.get(dataset.rid)
-    return ToFetch(name, state.tier, size_of.bytes, f"{size_of.files:,} files, {binary_size(size_of.bytes)}")
+    return ToFetch(name, state.tier, size_of.bytes, f"{size_of.files:,} files, {format_size(size_of.bytes)}")
 
 
 def _offline(look: CheckContext) -> Iterator[Result]:
@@ -128,7 +124,7 @@ def _disk(look: CheckContext, total: int) -> Iterator[Result]:
         yield failed(
             GROUP,
             "disk",
-            f"{binary_size(total)} are to be fetched and {binary_size(free)} are free at {look.tiers.cache.root}",
+            f"{format_size(total)} are to be fetched and {format_size(free)} are free at {look.tiers.cache.root}",
             "dml cache clear, or set another cache with `dml config set cache DIR`",
         )
 
@@ -138,11 +134,11 @@ def _workspace(look: CheckContext) -> Iterator[Result]:
     if look.workspace is None:
         return
     root = look.workspace.root
-    there = next((folder for folder in (root, *root.parents) if folder.exists()), root)
-    if not is_writable(there):
+    existing = nearest_existing(root)
+    if not is_writable(existing):
         yield failed(GROUP, "workspace", f"{root} cannot be written", "give --workspace DIR")
-    kind = file_system_of(there)
-    if kind in _NETWORK_FILE_SYSTEMS:
+    kind = file_system_type(existing)
+    if kind in NETWORK_FILE_SYSTEMS:
         yield warning(
             GROUP,
             "workspace",
@@ -154,17 +150,3 @@ def _workspace(look: CheckContext) -> Iterator[Result]:
 def is_writable(place: Path) -> bool:
     """Whether files can be made in a directory that is there."""
     return os.access(place, os.W_OK | os.X_OK)
-
-
-def file_system_of(place: Path, mounts: Path = Path("/proc/mounts")) -> str:
-    """The type of the file system that holds a directory, as the kernel names it; empty when it cannot be told."""
-    try:
-        lines = [line.split() for line in mounts.read_text(encoding="utf-8").splitlines()]
-    except (OSError, ValueError):
-        return ""
-    target = place.resolve()
-    best, kind = -1, ""
-    for fields in lines:
-        if len(fields) >= 3 and target.is_relative_to(fields[1].replace("\\040", " ")) and len(fields[1]) > best:
-            best, kind = len(fields[1]), fields[2]
-    return kind

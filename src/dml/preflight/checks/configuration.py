@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from dml.experiment.composition import Composition, ConfigProblem
-from dml.formatting import count
+from dml.formatting import pluralize
 from dml.preflight.check_context import CheckContext
 from dml.preflight.results import Result, failed, ok, skipped, warning
 from dml.preflight.run_summary import parameters_of
@@ -59,7 +59,7 @@ def _jobs(composition: Composition) -> Iterator[Result]:
 def _composed(composition: Composition) -> str:
     job = composition.jobs[0]
     groups = [group for group, chosen in job.choices.items() if not group.startswith("hydra") and chosen]
-    text = f"composed {count(len(groups), 'group')}, {count(len(parameters_of(composition)), 'parameter')}"
+    text = f"composed {pluralize(len(groups), 'group')}, {pluralize(len(parameters_of(composition)), 'parameter')}"
     if composition.is_sweep:
         text += f", {len(composition.jobs)} of {composition.job_count} jobs"
     return text

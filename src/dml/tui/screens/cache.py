@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.widgets import Static
 
 from dml.errors import DmlError
-from dml.formatting import binary_size, count
+from dml.formatting import format_size, pluralize
 from dml.safe_text import safe
 from dml.tui.action_targets import ActionTarget
 from dml.tui.actions import CACHE
@@ -110,9 +110,9 @@ class CacheScreen(DashboardScreen):
 def summary_of(state: CacheState) -> str:
     """``3 entries, 38 GiB, 1.1 GiB missing · 41 GiB free``."""
     missing = sum(item.missing_bytes or 0 for item in state.items)
-    lacking = f", {binary_size(missing)} missing" if missing else ""
-    free = f" · {binary_size(state.free)} free" if state.free is not None else ""
-    return f"{count(len(state.items), 'entry', 'entries')}, {binary_size(state.bytes)}{lacking}{free}"
+    lacking = f", {format_size(missing)} missing" if missing else ""
+    free = f" · {format_size(state.free)} free" if state.free is not None else ""
+    return f"{pluralize(len(state.items), 'entry', 'entries')}, {format_size(state.bytes)}{lacking}{free}"
 
 
 def _key(item: CachedItem) -> str:

@@ -15,7 +15,7 @@ from textual.message import Message
 from textual.widgets import Static
 
 from dml.errors import DmlError
-from dml.formatting import home_shortened
+from dml.formatting import abbreviate_home
 from dml.safe_text import safe
 from dml.tui.action_targets import ActionTarget
 from dml.tui.actions import PREFLIGHT
@@ -189,7 +189,7 @@ class PreflightScreen(DashboardScreen):
         if found.missing:
             self._say(Text(found.missing))
         else:
-            where = home_shortened(found.root) if found.root is not None else ""
+            where = abbreviate_home(found.root) if found.root is not None else ""
             text = Text(f"{len(found.experiments)} to choose from in {safe(where)}")
             for problem in found.problems:
                 text.append(f"\n✖ {safe(problem, limit=300)}", "red")

@@ -11,7 +11,7 @@ from rich.text import Text
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
-from dml.formatting import UNKNOWN, binary_size, count, duration, relative_time
+from dml.formatting import UNKNOWN, format_duration, format_relative_time, format_size, pluralize
 from dml.safe_text import safe
 from dml.tui.execution_views import length_of, status_of
 from dml.tui.state import Details, Remote
@@ -69,7 +69,7 @@ def _lines(details: Details, found: ExecutionDetails, remote: Remote, now: datet
     yield from _about_outputs(found)
     if found.features:
         waiting = found.summary.pending.features
-        yield _labelled("features", Text(f"{count(len(found.features), 'row')}, {waiting} waiting"))
+        yield _labelled("features", Text(f"{pluralize(len(found.features), 'row')}, {waiting} waiting"))
     for number, entry in enumerate(reversed(found.journal)):
         at = f"{entry.at.astimezone():%Y-%m-%d %H:%M:%S}" if entry.at else UNKNOWN
         line = Text(f"{at}  {safe(entry.kind)}  {safe(entry.message)}", style="red" if entry.kind == "error" else "")
@@ -90,9 +90,9 @@ def _head(found: ExecutionDetails, now: datetime) -> Text:
     head.append(" · ")
     head.append(status.text, _WORDS[status.kind])
     if summary.row.start_time is not None:
-        head.append(f" · started {relative_time(summary.row.start_time, now)}")
+        head.append(f" · started {format_relative_time(summary.row.start_time, now)}")
     seconds = length_of(summary, now)
-    head.append(f" · took {duration(seconds)}" if seconds else "")
+    head.append(f" · took {format_duration(seconds)}" if seconds else "")
     head.append(" · uncommitted changes" if summary.row.dirty else "", "yellow")
     return head
 
@@ -132,7 +132,7 @@ def _about_outputs(found: ExecutionDetails) -> Iterable[Text]:
 
 
 def _file(row: AssetRow) -> Text:
-    size = binary_size(row.identity.size) if row.identity else UNKNOWN
+    size = format_size(row.identity.size) if row.identity else UNKNOWN
     text = Text(f"{safe(row.key)}  {size}")
     if row.status == "uploaded":
         text.append(f"  {safe(row.rid)}")

@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from rich.text import Text
 from textual.widget import Widget
 
-from dml.formatting import relative_time
+from dml.formatting import format_relative_time
 from dml.safe_text import safe
 from dml.tui.state import Local, Remote
 
@@ -60,4 +60,4 @@ def duration_ago(instant: datetime, now: datetime) -> str:
     seconds = (now - instant).total_seconds()
     if seconds < 2:
         return "just now"
-    return f"{round(seconds)} s ago" if seconds < 60 else relative_time(instant, now)
+    return f"{round(seconds)} s ago" if seconds < 60 else format_relative_time(instant, now)

@@ -1,4 +1,4 @@
-"""Times, sizes, durations and statuses as people read them."""
+"""Sizes, counts, durations, times, statuses and paths as text for people."""
 
 from __future__ import annotations
 
@@ -6,15 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dml.cli.app.formatting import (
-    binary_size,
-    count,
-    duration,
-    home_shortened,
-    liveness_cell,
-    relative_time,
-    status_cell,
-)
+from dml.cli.app.formatting import liveness_cell, status_cell
+from dml.formatting import abbreviate_home, format_duration, format_relative_time, format_size, pluralize
 
 NOW = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
 
@@ -35,7 +28,7 @@ NOW = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
     ],
 )
 def test_sizes(size: int | None, text: str) -> None:
-    assert binary_size(size) == text
+    assert format_size(size) == text
 
 
 @pytest.mark.parametrize(
@@ -57,7 +50,7 @@ def test_sizes(size: int | None, text: str) -> None:
     ],
 )
 def test_durations(seconds: float | None, text: str) -> None:
-    assert duration(seconds) == text
+    assert format_duration(seconds) == text
 
 
 @pytest.mark.parametrize(
@@ -74,12 +67,12 @@ def test_durations(seconds: float | None, text: str) -> None:
     ],
 )
 def test_relative_times(ago: timedelta, text: str) -> None:
-    assert relative_time(NOW - ago, NOW) == text
+    assert format_relative_time(NOW - ago, NOW) == text
 
 
 def test_a_time_without_a_zone_is_utc_and_none_is_a_dash() -> None:
-    assert relative_time((NOW - timedelta(hours=2)).replace(tzinfo=None), NOW) == "2 h ago"
-    assert relative_time(None) == "–"  # noqa: RUF001
+    assert format_relative_time((NOW - timedelta(hours=2)).replace(tzinfo=None), NOW) == "2 h ago"
+    assert format_relative_time(None) == "–"  # noqa: RUF001
 
 
 @pytest.mark.parametrize("status", ["Created", "Running", "Stopped", "Failed", "Pending_Upload", "Uploaded", "Aborted"])
@@ -102,12 +95,16 @@ def test_a_dead_run_is_never_shown_as_running_alone() -> None:
 
 
 def test_counts_agree_with_their_nouns() -> None:
-    assert [count(1, "file"), count(0, "file"), count(12480, "image")] == ["1 file", "0 files", "12,480 images"]
-    assert count(2, "status", "statuses") == "2 statuses"
+    assert [pluralize(1, "file"), pluralize(0, "file"), pluralize(12480, "image")] == [
+        "1 file",
+        "0 files",
+        "12,480 images",
+    ]
+    assert pluralize(2, "status", "statuses") == "2 statuses"
 
 
 def test_paths_in_the_home_are_short(home: object, tmp_path: object) -> None:
     from pathlib import Path
 
-    assert home_shortened(Path.home() / "x") == "~/x"
-    assert home_shortened(Path("/srv/x")) == "/srv/x"
+    assert abbreviate_home(Path.home() / "x") == "~/x"
+    assert abbreviate_home(Path("/srv/x")) == "/srv/x"
