@@ -1,0 +1,16 @@
+from dml.lineage.between import lineage_between as lineage_between
+from dml.lineage.check import Finding as Finding
+from dml.lineage.check import Severity as Severity
+from dml.lineage.check import check_history as check_history
+from dml.lineage.compare import Compared as Compared
+from dml.lineage.compare import ComparedRun as ComparedRun
+from dml.lineage.compare import compare_executions as compare_executions
+from dml.lineage.diff import Difference as Difference
+from dml.lineage.diff import HistoryDiff as HistoryDiff
+from dml.lineage.diff import compare_histories as compare_histories
+from dml.lineage.forward import FlowResult as FlowResult
+from dml.lineage.forward import lookup_descendants as lookup_descendants
+from dml.lineage.graph import Graph as Graph
+from dml.lineage.lookup import lookup_lineage as lookup_lineage
+from dml.lineage.result import LineageNode as LineageNode
+from dml.lineage.result import LineageResult as LineageResult

@@ -1,0 +1,13 @@
+from dml.nesting.edit import add_nested_execution as add_nested_execution
+from dml.nesting.edit import remove_nested_execution as remove_nested_execution
+from dml.nesting.execution_summaries import Run as Run
+from dml.nesting.tree import Nesting as Nesting
+from dml.nesting.tree import is_nested as is_nested
+from dml.nesting.tree import is_parent as is_parent
+from dml.nesting.tree import list_execution_children as list_execution_children
+from dml.nesting.tree import list_execution_parents as list_execution_parents
+from dml.nesting.tree import list_nested_executions as list_nested_executions
+from dml.nesting.tree import list_parent_executions as list_parent_executions
+from dml.nesting.tree import read_nesting as read_nesting
+from dml.nesting.view import NestedView as NestedView
+from dml.nesting.view import build_view as build_view
