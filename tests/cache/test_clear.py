@@ -158,7 +158,7 @@ def test_what_is_being_worked_on_stays(gallery: Gallery, filled: Index, workspac
         assert [one.reason for one in plan(filled, workspace, selection).kept] == ["being worked on"]
         late = clear(filled, before)
     assert late.removed == ()
-    assert "is being worked on by process" in late.kept[0].reason
+    assert "in the cache is locked by process" in late.kept[0].reason
     assert records.find_bag(filled, gallery.dataset, "1.0.0") == record
 
 

@@ -281,7 +281,7 @@ def test_a_held_entry_is_waited_for_and_its_holder_named(gallery: Gallery, index
 
     with (
         entry_lock(index.cache, done.record.key),
-        pytest.raises(LockedError, match=r"worked on by process \d+"),
+        pytest.raises(LockedError, match=r"locked by process \d+"),
         entry_lock(index.cache, done.record.key, wait=5, pause=pause, monotonic=lambda: now[0]),
     ):
         pass

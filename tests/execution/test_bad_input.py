@@ -23,7 +23,7 @@ from dml.errors import (
     UsageError,
 )
 from dml.execution.workflow import Workflow
-from dml.workspace.locks import execution_lock
+from dml.workspace.execution_lock import execution_lock
 
 Run = Callable[..., Any]
 WORKFLOW = ("--workflow-name", "N", "--workflow-type", "Training", "--workflow-checksum", "c")

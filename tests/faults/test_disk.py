@@ -378,7 +378,7 @@ def test_without_file_locks_a_commit_still_has_its_lock(
 
     # Of the workspace only: the embedded store, which has locks of its own, lies on a disk that knows them.
     known = {name: getattr(fcntl, name) for name in ("LOCK_EX", "LOCK_NB", "LOCK_SH")}
-    monkeypatch.setattr("dml.workspace.locks.fcntl", SimpleNamespace(flock=unknown, **known))
+    monkeypatch.setattr("dml.workspace.file_lock.fcntl", SimpleNamespace(flock=unknown, **known))
     staged.commit()
     staged.assert_uploaded_once()
     rows = staged.ml.session.registry.read(lambda connection: connection.execute("SELECT * FROM dml_locks").fetchall())

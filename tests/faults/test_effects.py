@@ -8,8 +8,7 @@ from faults.effects import HOOKED, READS, SOURCE, Call, calls, calls_of
 
 EXPLAINED = {
     ("workspace.connection", ".deserialize"): "fills a database in memory",
-    ("workspace.locks", "fcntl.flock"): "the kernel gives the lock up with the process; the file beside it is counted",
-    ("workspace.lock_files", "fcntl.flock"): "asks whether somebody holds a lock",
+    ("workspace.file_lock", "fcntl.flock"): "the kernel releases the lock with the process; the file itself is counted",
     ("workspace.scratch", "fcntl.flock"): "the kernel gives it up with the process; the directory is thrown away",
     ("workspace.process", "subprocess.run"): "asks the system who a process is, where it has no /proc",
     ("execution.environment", "subprocess.run"): "asks the driver which GPUs there are",

@@ -18,8 +18,8 @@ import pytest
 from dml.errors import LockedError
 from dml.execution.workflow import Workflow
 from dml.workspace import executions
+from dml.workspace.execution_lock import lock_state
 from dml.workspace.liveness import list_liveness
-from dml.workspace.locks import lock_state
 from dml.workspace.process import current_process
 from faults.boundaries import SIGNALS
 from faults.conftest import COMMIT, OPTIONS, Ran, Staged, begin, stage
@@ -136,7 +136,7 @@ def on_another_host(monkeypatch: pytest.MonkeyPatch) -> Callable[[], pytest.Monk
         monkeypatch.setattr("dml.workspace.process.boot_id", lambda: "another-boot pid:[1]")
         monkeypatch.setattr("dml.workspace.process.socket.gethostname", lambda: "lab-7")
         known = {name: getattr(fcntl, name) for name in ("LOCK_EX", "LOCK_NB", "LOCK_SH")}
-        monkeypatch.setattr("dml.workspace.locks.fcntl", SimpleNamespace(flock=lambda *_: None, **known))
+        monkeypatch.setattr("dml.workspace.file_lock.fcntl", SimpleNamespace(flock=lambda *_: None, **known))
         return monkeypatch
 
     return move

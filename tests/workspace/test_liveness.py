@@ -14,7 +14,7 @@ import pytest
 
 from dml.workspace import liveness, process
 from dml.workspace.liveness import Heartbeat, begin_running, end_running, list_liveness, liveness_of
-from dml.workspace.process import ProcessIdentity, current_process, whereabouts
+from dml.workspace.process import ProcessIdentity, current_process, process_state
 from dml.workspace.registry import Registry
 
 from .conftest import SetClock
@@ -74,8 +74,8 @@ def test_where_no_boot_can_be_read_the_host_decides(registry: Registry, monkeypa
     monkeypatch.setattr(process, "boot_id", lambda: "")
     mine = current_process()
     assert mine.boot == ""
-    assert whereabouts(mine) == "alive"
-    assert whereabouts(replace(mine, host="lab-7")) == "elsewhere"
+    assert process_state(mine) == "alive"
+    assert process_state(replace(mine, host="lab-7")) == "elsewhere"
 
 
 def test_an_ended_run_has_no_liveness_and_a_successor_is_not_ended_by_its_forerunner(registry: Registry) -> None:

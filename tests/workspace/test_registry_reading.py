@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from dml.errors import DmlError, IntegrityError
-from dml.workspace import assets, executions, features, intents, journal, liveness, locks
+from dml.workspace import assets, execution_lock, executions, features, intents, journal, liveness
 from dml.workspace.layout import Workspace
 from dml.workspace.registry import Registry
 
@@ -23,7 +23,7 @@ def _look_at_everything(registry: Registry) -> list[str]:
     found = executions.list_executions(registry)
     for row in found:
         assets.list_assets(registry, row.rid)
-        locks.lock_state(registry.workspace, row.rid, registry)
+        execution_lock.lock_state(registry.workspace, row.rid, registry)
     assets.pending_work(registry)
     features.list_features(registry)
     intents.find_intents(registry)

@@ -12,8 +12,8 @@ from dml.catalog.rows import select
 from dml.errors import ConflictError, IntegrityError
 from dml.safe_text import safe
 from dml.workspace import assets, journal
+from dml.workspace.execution_lock import execution_lock
 from dml.workspace.files import check_inside, disk_errors
-from dml.workspace.locks import execution_lock
 
 if TYPE_CHECKING:
     from dml.workspace.assets import AssetRow

@@ -29,8 +29,8 @@ from dml.upload.report import CommittedAsset, UploadReport
 from dml.upload.transfer import Located
 from dml.upload.worker_pool import CancelToken
 from dml.workspace import assets, executions, inputs, intents, journal, liveness
+from dml.workspace.execution_lock import execution_lock
 from dml.workspace.executions import SWEEP
-from dml.workspace.locks import execution_lock
 
 if TYPE_CHECKING:
     from dml.catalog.model import Table

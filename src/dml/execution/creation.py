@@ -29,9 +29,9 @@ from dml.execution.resolve_inputs import ResolvedInputs, check_workflow_types, p
 from dml.execution.status import ExecutionStatus
 from dml.upload.asset_rows import INPUT, link_assets
 from dml.workspace import executions, inputs, intents, journal
+from dml.workspace.execution_lock import execution_lock
 from dml.workspace.inputs import InputRecord
 from dml.workspace.intents import Intent
-from dml.workspace.locks import execution_lock
 
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog

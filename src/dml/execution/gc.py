@@ -12,8 +12,8 @@ from dml.errors import ConflictError
 from dml.execution.local_list import list_local
 from dml.execution.status import ExecutionStatus, effective_status
 from dml.workspace import journal
+from dml.workspace.execution_lock import execution_lock
 from dml.workspace.files import check_inside, disk_errors
-from dml.workspace.locks import execution_lock
 
 if TYPE_CHECKING:
     from dml.execution.local_list import ExecutionSummary

@@ -15,7 +15,7 @@ from dml.execution.durations import elapsed, format_duration
 from dml.execution.status import MISSING, ExecutionStatus, effective_status, require_transition, shown_status
 from dml.workspace import executions, intents, journal, liveness
 from dml.workspace.executions import ExecutionRow
-from dml.workspace.process import whereabouts
+from dml.workspace.process import process_state
 
 if TYPE_CHECKING:
     from dml.workspace.session import WorkspaceSession
@@ -151,7 +151,7 @@ def runs_here(found: liveness.Liveness) -> bool:
     """Whether the recorded runner is this very process."""
     import os
 
-    return found.state == "running" and found.process.pid == os.getpid() and whereabouts(found.process) == "alive"
+    return found.state == "running" and found.process.pid == os.getpid() and process_state(found.process) == "alive"
 
 
 def _already(session: WorkspaceSession, row: ExecutionRow) -> Transition:

@@ -21,9 +21,9 @@ from dml.execution.status import MISSING, ExecutionStatus, Outcome, effective_st
 from dml.upload.asset_rows import INPUT
 from dml.workspace import assets, executions, inputs, journal, liveness
 from dml.workspace.assets import Pending
+from dml.workspace.execution_lock import execution_lock
 from dml.workspace.executions import ExecutionRow
 from dml.workspace.inputs import InputRecord
-from dml.workspace.locks import execution_lock
 
 if TYPE_CHECKING:
     from dml.workspace.session import WorkspaceSession

@@ -16,7 +16,7 @@ from dml.execution.staging import Staging, stage, tree
 from dml.safe_text import safe
 from dml.upload.batch import collect
 from dml.upload.observer import UploadObserver
-from dml.workspace.locks import execution_lock
+from dml.workspace.execution_lock import execution_lock
 
 if TYPE_CHECKING:
     from dml.workspace.session import WorkspaceSession

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dml.execution.status import ExecutionStatus, effective_status
-from dml.workspace.locks import lock_state
+from dml.workspace.execution_lock import lock_state
 from dml.workspace.process import ProcessIdentity
 from dml.workspace.staged import StagedFile, list_staged
 from dml.workspace.waits import Waiting, list_waits

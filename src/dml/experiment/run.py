@@ -179,7 +179,7 @@ def resume(composition: Composition, site: RunContext, parent: str) -> Outcome:
         LockedError: It, or one of its jobs, is still running.
     """
     from dml.experiment.sweep import end_sweep, jobs_left, resume_sweep, returned_by
-    from dml.workspace.locks import execution_lock
+    from dml.workspace.execution_lock import execution_lock
 
     ml = site.open()
     try:

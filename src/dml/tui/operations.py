@@ -22,8 +22,8 @@ from dml.tui.cache_operations import CacheOperations
 from dml.tui.processes import Ended, ProcessEnvironment, end, went_well_or_was_ended
 from dml.tui.progress_records import ProgressRecords, last_words
 from dml.tui.run_operations import RunOperations
-from dml.workspace.locks import lock_state
-from dml.workspace.process import whereabouts
+from dml.workspace.execution_lock import lock_state
+from dml.workspace.process import process_state
 from dml.workspace.session import WorkspaceSession
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class Operations:
         with WorkspaceSession.reading(self._target, self._directory) as session:
             lock = lock_state(session.workspace, rid, session.registry)
         holder = lock.holder if lock.locked else None
-        if holder is None or whereabouts(holder) != "alive" or holder.pid == os.getpid():
+        if holder is None or process_state(holder) != "alive" or holder.pid == os.getpid():
             raise ConflictError(f"no process of this machine uploads {rid}", hint=f"dml exec show {rid}")
         end(holder)
         return f"{rid}: the upload is paused; commit goes on"

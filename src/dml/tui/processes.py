@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dml.workspace.process import ProcessIdentity, whereabouts
+from dml.workspace.process import ProcessIdentity, process_state
 
 if TYPE_CHECKING:
     from dml.target import Target
@@ -65,7 +65,7 @@ def end(process: ProcessIdentity) -> None:
     """Tell a process to end, and kill it when it does not; returns when it is gone."""
     limit = time.monotonic() + GRACE_SECONDS
     os.kill(process.pid, signal.SIGTERM)
-    while whereabouts(process) == "alive":
+    while process_state(process) == "alive":
         if time.monotonic() > limit:
             os.kill(process.pid, signal.SIGKILL)
             limit = float("inf")

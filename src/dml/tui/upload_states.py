@@ -14,8 +14,8 @@ from dml.execution.status import ExecutionStatus, effective_status
 from dml.tui.progress_records import ProgressRecord, ProgressRecords
 from dml.tui.state import Commit, FileProgress
 from dml.tui.transfer_rates import Rates
-from dml.workspace.locks import LockState, lock_state
-from dml.workspace.process import whereabouts
+from dml.workspace.execution_lock import LockState, lock_state
+from dml.workspace.process import process_state
 from dml.workspace.staged import StagedFile, list_staged
 from dml.workspace.uploads import list_uploads
 from dml.workspace.waits import Waiting, list_waits
@@ -79,7 +79,7 @@ class CommitReader:
             rid=one.rid,
             workflow_name=one.workflow_name,
             holder=holder,
-            reachable=holder is not None and whereabouts(holder) == "alive",
+            reachable=holder is not None and process_state(holder) == "alive",
             files=files,
             rate=rate,
             retries=told.repeats if told is not None else 0,

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from dml.errors import DmlError
-from dml.workspace.process import ProcessIdentity, current_process, whereabouts
+from dml.workspace.process import ProcessIdentity, current_process, process_state
 from dml.workspace.registry import Registry
 from dml.workspace.times import iso_time, read_time
 
@@ -175,7 +175,7 @@ def _judge(row: sqlite3.Row, now: datetime) -> Liveness:
     names = ("pid", "started", "host", "boot", "command", "since")
     process = ProcessIdentity(**{name: row[name] for name in names})
     heartbeat = read_time(row["heartbeat_at"])
-    match whereabouts(process):
+    match process_state(process):
         case "alive":
             return Liveness("running", process, heartbeat, process.describe())
         case "gone":

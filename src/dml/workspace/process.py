@@ -93,7 +93,7 @@ def current_process(command: str | None = None) -> ProcessIdentity:
     )
 
 
-def whereabouts(identity: ProcessIdentity) -> Literal["alive", "gone", "elsewhere"]:
+def process_state(identity: ProcessIdentity) -> Literal["alive", "gone", "elsewhere"]:
     """Whether a process lives; ``elsewhere``: on another machine, boot or pid namespace, where no one can look."""
     here = boot_id()
     comparable = bool(here and identity.boot)
@@ -107,7 +107,7 @@ def whereabouts(identity: ProcessIdentity) -> Literal["alive", "gone", "elsewher
     return "alive"
 
 
-def is_this_machine(identity: ProcessIdentity) -> bool:
+def is_on_this_machine(identity: ProcessIdentity) -> bool:
     """Whether a process is or was one of this machine: of this boot in any container, or of a host of this name."""
     here, there = boot_id().partition(" ")[0], identity.boot.partition(" ")[0]
     return (bool(here) and here == there) or identity.host == socket.gethostname()

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from dml.errors import DmlError, LockedError, UnsafePathError
+from dml.workspace.execution_lock import execution_lock, lock_state
 from dml.workspace.layout import Workspace
-from dml.workspace.locks import execution_lock, lock_state
 from dml.workspace.process import ProcessIdentity, current_process
 from dml.workspace.registry import Registry
 
@@ -30,7 +30,7 @@ import sys
 from pathlib import Path
 from dml.target import Target
 from dml.workspace.layout import Workspace
-from dml.workspace.locks import execution_lock
+from dml.workspace.execution_lock import execution_lock
 from dml.workspace.registry import Registry
 registry = Registry.writing(Workspace(Path(sys.argv[1]), Target('example.org', '7')))
 with execution_lock(registry, '1A', command='dml exec commit 1A'):
@@ -156,7 +156,7 @@ def test_a_holder_whose_name_cannot_be_read_is_still_respected(
     registry: Registry, workspace: Workspace, holder: subprocess.Popen[str]
 ) -> None:
     workspace.lock_path("1A").write_text('{"pid": 12')
-    with pytest.raises(LockedError, match="did not say its name"), execution_lock(registry, "1A"):
+    with pytest.raises(LockedError, match="locked by an unknown process"), execution_lock(registry, "1A"):
         pass
 
 
@@ -174,7 +174,7 @@ def test_a_link_in_the_place_of_the_lock_is_not_followed(
 
 def test_a_file_system_that_fails_otherwise_is_an_error(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fcntl, "flock", _failing_with(errno.EIO))
-    with pytest.raises(DmlError, match="cannot be locked"), execution_lock(registry, "1A"):
+    with pytest.raises(DmlError, match="cannot lock"), execution_lock(registry, "1A"):
         pass
 
 
@@ -247,7 +247,7 @@ class TestWithoutFileLocks:
                 "INSERT INTO dml_locks (name, holder, nonce, interval, heartbeat_at) VALUES ('1A', ?, 'n', 10, ?)",
                 ('{"pi', registry.now()),
             )
-        with pytest.raises(LockedError, match="did not say"), execution_lock(registry, "1A"):
+        with pytest.raises(LockedError, match="an unknown process"), execution_lock(registry, "1A"):
             pass
         clock.move(hours=1)
         with execution_lock(registry, "1A"):
