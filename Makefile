@@ -36,8 +36,9 @@ format: $(READY)  ## Put the code into the house's format.
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(READY)  ## Write the command reference and the completions from the commands themselves.
+docs: $(READY)  ## Generate the command reference, the completions and the tables of the Python API.
 	$(BIN)/python -m dml.cli.app.reference
+	$(BIN)/python tools/api_tables.py
 
 $(VENV)-%/.ready: requirements/%.txt
 	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)

@@ -90,7 +90,7 @@ def test_every_name_of_derivaml_has_a_line() -> None:
     assert sorted(line.theirs for line in LINES) == sorted(NAMED)
 
 
-@pytest.mark.filterwarnings("ignore:Status is the older name:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:Status is deprecated:DeprecationWarning")
 @pytest.mark.parametrize("line", LINES, ids=lambda line: line.theirs)
 def test_a_name_is_what_the_page_says_and_a_test_uses_it(line: Line) -> None:
     assert found(line.ours) is not None

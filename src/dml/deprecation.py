@@ -1,12 +1,12 @@
-"""One way of saying that a name is an older one: a DeprecationWarning of one sentence, at the caller's line."""
+"""Warnings about deprecated names of the Python API."""
 
 from __future__ import annotations
 
 import warnings
 
-__all__ = ["superseded"]
+__all__ = ["warn_deprecated"]
 
 
-def superseded(old: str, new: str) -> None:
-    """Warn that ``old``, which the caller's caller used, is the older name of ``new``."""
-    warnings.warn(f"{old} is the older name of {new}", DeprecationWarning, stacklevel=3)
+def warn_deprecated(old: str, new: str) -> None:
+    """Warn, at the line of the caller's caller, that ``old`` is deprecated and ``new`` replaces it."""
+    warnings.warn(f"{old} is deprecated; use {new}", DeprecationWarning, stacklevel=3)

@@ -75,7 +75,7 @@ def test_the_older_statuses_are_those_that_took_their_place(execution: Execution
     assert execution.status == "Running"
     execution.update_status(status.completed)
     assert execution.status == "Stopped"
-    with pytest.raises(UsageError, match="no status"):
+    with pytest.raises(UsageError, match="unknown execution status"):
         execution.update_status("Completed")
 
 

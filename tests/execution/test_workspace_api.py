@@ -108,9 +108,9 @@ def test_offline_nothing_is_sent(ml: DerivaML, another: Callable[..., DerivaML],
     assert (offline.mode, ml.mode) == ("offline", "online")
     assert [one.rid for one in offline.list_executions()] == [execution.execution_rid]
     assert "Execution_Metadata" in [table.name for table in offline.list_asset_tables()]
-    with pytest.raises(RetryableError, match="works offline"):
+    with pytest.raises(RetryableError, match="is in offline mode"):
         offline.lookup_execution(execution.execution_rid)
-    with pytest.raises(UsageError, match="no mode"):
+    with pytest.raises(UsageError, match="unknown mode"):
         another(mode="sometimes")
 
 

@@ -1,1 +1,1 @@
-"""The Python API: ``DerivaML``, ``Execution`` and the other objects that a program works with."""
+"""The Python API: ``DerivaML``, ``Execution`` and the other objects that programs use."""

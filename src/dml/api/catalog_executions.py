@@ -1,4 +1,4 @@
-"""Executions of the catalog, whoever made them: finding them, their parts, where data came from."""
+"""Executions of the catalog, whichever workspace created them: find them, their parents and children, their lineage."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dml.api import execution_record as execution_records
 from dml.api import find_executions as execution_search
 from dml.api.execution_record import ExecutionRecord
 from dml.api.find_executions import DatasetRole
-from dml.deprecation import superseded
+from dml.deprecation import warn_deprecated
 from dml.errors import NotFoundError
 from dml.execution.workflow import Workflow
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 def lookup_execution(self: DerivaML, execution_rid: str) -> ExecutionRecord:
-    """An execution as the catalog has it, whoever made it.
+    """An execution of the catalog, whichever workspace created it.
 
     Raises:
-        NotFoundError: The catalog has none of this RID.
+        NotFoundError: The catalog has no execution with this RID.
     """
     return execution_records.lookup_execution(self.catalog, execution_rid)
 
@@ -38,15 +38,16 @@ def find_executions(
     dataset: str | None = None,
     dataset_role: DatasetRole = "any",
 ) -> list[ExecutionRecord]:
-    """The executions of the catalog that fulfil all conditions, in at most three requests.
+    """The executions of the catalog that meet every condition; at most three requests.
 
     Args:
-        workflow: Only of this workflow, given as such or by RID.
-        workflow_type: Only of workflows of this type.
-        status: Only in this status, or one of these.
-        sort: The oldest first when None, the newest first when True, else by this key.
-        dataset: Only those that have to do with this dataset.
-        dataset_role: Whether they read it (``input``), made a version of it (``output``) or either.
+        workflow: Executions of this workflow, a ``Workflow`` or its RID.
+        workflow_type: Executions whose workflow has this ``Workflow_Type`` term.
+        status: Executions in this status, or in any of several.
+        sort: Oldest first when None, newest first when True; otherwise a key function.
+        dataset: Executions that used or produced this dataset.
+        dataset_role: ``input`` for executions that read the dataset, ``output`` for those that produced a version of
+            it, ``any`` for both.
     """
     return execution_search.find_executions(
         self.catalog,
@@ -60,27 +61,27 @@ def find_executions(
 
 
 def find_executions_consuming(self: DerivaML, rid: str) -> list[ExecutionRecord]:
-    """The executions that read a dataset or an asset, the oldest first; one level.
+    """The executions that read a dataset or an asset directly, oldest first.
 
     Raises:
-        NotFoundError: There is no such row.
-        UsageError: It is neither.
+        NotFoundError: The catalog has no such row.
+        UsageError: The row is neither a dataset nor an asset.
     """
     return execution_search.find_executions_consuming(self.catalog, rid)
 
 
 def multirun_status_summary(self: DerivaML, workflow_rid: str) -> dict[str, Any]:
-    """How many executions of a workflow are in which status: ``{"workflow_rid", "counts", "total"}``; one request."""
+    """How many executions of a workflow are in each status: ``{"workflow_rid", "counts", "total"}``; one request."""
     return execution_search.multirun_status_summary(self.catalog, workflow_rid)
 
 
 def lookup_lineage(self: DerivaML, rid: str, *, depth: int | None = None, max_executions: int = 500) -> LineageResult:
-    """What produced a dataset, asset, feature value or execution, and from what; see ``dml.lineage``.
+    """The executions, datasets and assets that a row was derived from; see ``dml.lineage.lookup_lineage``.
 
     Args:
-        rid: A RID; a dataset's may name a version, ``1-ABC@1.2.0``.
-        depth: Levels of executions behind the producer; 0 shows the producer alone, None everything.
-        max_executions: The most executions to look into.
+        rid: RID of a dataset, asset, feature value or execution; a dataset may have a version, ``1-ABC@1.2.0``.
+        depth: Levels of executions to follow beyond the producer; 0 returns the producer alone, None everything.
+        max_executions: Stop after this many executions.
     """
     from dml.lineage import lookup_lineage as lookup
 
@@ -88,10 +89,10 @@ def lookup_lineage(self: DerivaML, rid: str, *, depth: int | None = None, max_ex
 
 
 def lookup_experiment(self: DerivaML, execution_rid: str) -> Experiment:
-    """An execution with the configuration that was kept with it, its inputs and its outputs.
+    """An execution with its stored configuration, its inputs and its outputs.
 
     Raises:
-        NotFoundError: There is no such execution.
+        NotFoundError: The catalog has no such execution.
     """
     from dml.api.experiments import lookup_experiment as lookup
 
@@ -101,11 +102,11 @@ def lookup_experiment(self: DerivaML, execution_rid: str) -> Experiment:
 def find_experiments(
     self: DerivaML, workflow_rid: str | None = None, status: str | Sequence[str] | None = None
 ) -> list[ExecutionRecord]:
-    """The executions that Hydra configurations were kept with, the oldest first; one request.
+    """The executions that have a stored Hydra configuration, oldest first; one request.
 
     Args:
-        workflow_rid: Only of this workflow.
-        status: Only in this status, or one of these.
+        workflow_rid: Executions of this workflow.
+        status: Executions in this status, or in any of several.
     """
     from dml.api.experiments import find_experiments as find
 
@@ -113,43 +114,43 @@ def find_experiments(
 
 
 def audit_provenance(self: DerivaML) -> ProvenanceReport:
-    """Where the provenance of the catalog has gaps; reads the edge tables whole and writes nothing."""
+    """Report the gaps in the catalog's provenance. Reads the association tables in full and writes nothing."""
     from dml.execution.audit import audit_provenance as audit
 
     return audit(self.catalog)
 
 
 def list_execution_children(self: DerivaML, execution_rid: str, recurse: bool = False) -> list[ExecutionRecord]:
-    """The executions nested in one, by sequence; with ``recurse`` all levels, depth first, each once."""
+    """The executions nested in an execution, by sequence; with ``recurse`` all levels, depth first, without repeats."""
     return execution_records.relatives(self.catalog, execution_rid, recurse=recurse)
 
 
 def list_execution_parents(self: DerivaML, execution_rid: str, recurse: bool = False) -> list[ExecutionRecord]:
-    """The executions that one is nested in; with ``recurse`` all levels, each once."""
+    """The executions that an execution is nested in; with ``recurse`` all levels, without repeats."""
     return execution_records.relatives(self.catalog, execution_rid, parents=True, recurse=recurse)
 
 
 def list_nested_executions(self: DerivaML, execution_rid: str, recurse: bool = False) -> list[ExecutionRecord]:
-    """Older name of ``list_execution_children``."""
-    superseded("list_nested_executions", "list_execution_children")
+    """Deprecated name of ``list_execution_children``."""
+    warn_deprecated("list_nested_executions", "list_execution_children")
     return self.list_execution_children(execution_rid, recurse)
 
 
 def list_parent_executions(self: DerivaML, execution_rid: str, recurse: bool = False) -> list[ExecutionRecord]:
-    """Older name of ``list_execution_parents``."""
-    superseded("list_parent_executions", "list_execution_parents")
+    """Deprecated name of ``list_execution_parents``."""
+    warn_deprecated("list_parent_executions", "list_execution_parents")
     return self.list_execution_parents(execution_rid, recurse)
 
 
 def is_nested(self: DerivaML, execution_rid: str) -> bool:
-    """Whether an execution is a part of another one."""
+    """Whether an execution is nested in another one."""
     from dml.nesting import tree
 
     return tree.is_nested(self.catalog, execution_rid)
 
 
 def is_parent(self: DerivaML, execution_rid: str) -> bool:
-    """Whether an execution has parts."""
+    """Whether an execution has nested executions."""
     from dml.nesting import tree
 
     return tree.is_parent(self.catalog, execution_rid)
@@ -158,12 +159,12 @@ def is_parent(self: DerivaML, execution_rid: str) -> bool:
 def add_nested_execution(
     self: DerivaML, execution_rid: str, nested_execution: Any, sequence: int | None = None
 ) -> None:
-    """Make an execution a part of another one. Writes the catalog.
+    """Nest an execution in another one. Writes the catalog.
 
     Args:
-        execution_rid: The whole.
-        nested_execution: The part: an ``Execution``, a record or a RID.
-        sequence: Its place among the parts; None when they run side by side.
+        execution_rid: RID of the parent.
+        nested_execution: The child: an ``Execution``, an ``ExecutionRecord`` or a RID.
+        sequence: Position of the child among its siblings; None when they run in parallel.
     """
     from dml.nesting.edit import add_nested_execution as add
 
@@ -171,7 +172,7 @@ def add_nested_execution(
 
 
 def unknown_provenance_execution_rid(self: DerivaML) -> str:
-    """The execution that stands for producers nobody recorded.
+    """RID of the execution that stands for a producer that was never recorded.
 
     Raises:
         NotFoundError: The catalog is older than 1.51.5 and has none.
@@ -180,7 +181,7 @@ def unknown_provenance_execution_rid(self: DerivaML) -> str:
 
 
 def unknown_provenance_file_rid(self: DerivaML) -> str:
-    """The file that stands for inputs nobody recorded.
+    """RID of the file that stands for an input that was never recorded.
 
     Raises:
         NotFoundError: The catalog is older than 1.51.5 and has none.
@@ -191,7 +192,7 @@ def unknown_provenance_file_rid(self: DerivaML) -> str:
 def _sentinel(ml: DerivaML, table: str) -> str:
     from dml.catalog.ml_schema import sentinels
 
-    found = sentinels(ml.catalog).get(table)
-    if found is None:
+    rid = sentinels(ml.catalog).get(table)
+    if rid is None:
         raise NotFoundError(f"{ml.catalog.target} has no row that stands for unknown provenance")
-    return found
+    return rid

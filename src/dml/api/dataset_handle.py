@@ -1,6 +1,6 @@
-"""``DatasetHandle``: a dataset of the catalog as a Python object, with the names that deriva-ml's users know.
+"""``DatasetHandle``: a dataset of the catalog as a Python object, with the method names that deriva-ml users know.
 
-It holds no state beside its RID: each method reads or writes the catalog through the room of datasets.
+It holds no state but its RID: each method reads or writes the catalog through ``dml.dataset``.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ if TYPE_CHECKING:
 __all__ = ["DatasetHandle"]
 
 
-class _Owner(Protocol):
-    """Who made the handle: it has a workspace, opened when a bag is wanted."""
+class _SessionOwner(Protocol):
+    """The object that created the handle; its workspace is opened when a bag is needed."""
 
     @property
     def session(self) -> WorkspaceSession: ...
 
 
 class DatasetHandle:
-    """One dataset of the catalog; made by ``lookup_dataset``, ``find_datasets`` and ``create_dataset``.
+    """One dataset of the catalog; returned by ``lookup_dataset``, ``find_datasets`` and ``create_dataset``.
 
     Attributes:
-        dataset_rid: Its RID.
-        catalog: Where it is.
+        dataset_rid: RID of the dataset.
+        catalog: The connection to the catalog that holds it.
     """
 
-    def __init__(self, catalog: Catalog, rid: str, owner: _Owner, execution_rid: str | None = None) -> None:
+    def __init__(self, catalog: Catalog, rid: str, owner: _SessionOwner, execution_rid: str | None = None) -> None:
         self.catalog = catalog
         self.dataset_rid = rid
         self._owner = owner
@@ -53,7 +53,7 @@ class DatasetHandle:
 
     @property
     def description(self) -> str:
-        """Its description; assigning writes the catalog."""
+        """The description, Markdown; assigning writes the catalog."""
         return self._row().description
 
     @description.setter
@@ -62,58 +62,58 @@ class DatasetHandle:
 
     @property
     def dataset_types(self) -> list[str]:
-        """Its types."""
+        """The terms of Dataset_Type that the dataset has."""
         return list(self._row().types)
 
     @property
     def current_version(self) -> DatasetVersion | None:
-        """Its newest version by PEP 440, released or not."""
+        """The newest version by PEP 440 order, released or not; None when the dataset has no version."""
         current = self._row().current
         return current.version if current else None
 
     @property
     def execution_rid(self) -> str | None:
-        """The execution that made its newest version, where one is recorded."""
+        """RID of the execution that produced the current version; None when none is recorded."""
         current = self._row().current
         return current.execution if current else None
 
     def dataset_history(self) -> list[VersionRow]:
-        """Its versions, the newest first."""
+        """The versions of the dataset, newest first."""
         return list(lookup.history(self.catalog, self.dataset_rid))
 
     def list_dataset_members(
         self, recurse: bool = False, limit: int | None = None, version: DatasetVersion | str | None = None
     ) -> dict[str, list[dict[str, Any]]]:
-        """The rows of its members by element table (bare name).
+        """The rows of the members, by the bare name of their table.
 
         Args:
-            recurse: Members of nested datasets as well.
-            limit: The most rows a table.
-            version: As they were in this version; as they are now when None.
+            recurse: Include members of nested datasets.
+            limit: Return at most this many rows per table.
+            version: Members as of this version; the current members when None.
         """
         reader = self.catalog
         if version is not None:
             reader = lookup.resolve(reader, DatasetSpec(self.dataset_rid, version)).reader(reader)
-        found = membership.list_members(reader, self.dataset_rid, recurse=recurse)
+        members = membership.list_members(reader, self.dataset_rid, recurse=recurse)
         return {
             table.rpartition(":")[2]: select(reader, table, where={"RID": rids[:limit]}, sort=("RID",))
-            for table, rids in found.items()
+            for table, rids in members.items()
         }
 
     def list_dataset_children(self, recurse: bool = False) -> list[DatasetHandle]:
-        """The datasets nested in it; with ``recurse`` at any depth."""
+        """The datasets nested directly in this one; with ``recurse`` at any depth."""
         if recurse:
             return self._handles(membership.descendants(self.catalog, [self.dataset_rid]))
         rows = select(self.catalog, "deriva-ml:Dataset_Dataset", where={"Dataset": self.dataset_rid})
         return self._handles(sorted(str(row["Nested_Dataset"]) for row in rows))
 
     def list_dataset_parents(self) -> list[DatasetHandle]:
-        """The datasets it is nested in."""
+        """The datasets that this one is nested in directly."""
         rows = select(self.catalog, "deriva-ml:Dataset_Dataset", where={"Nested_Dataset": self.dataset_rid})
         return self._handles(sorted(str(row["Dataset"]) for row in rows))
 
     def list_executions(self) -> list[ExecutionRecord]:
-        """The executions that read it or made a version of it, the oldest first."""
+        """The executions that read this dataset or produced a version of it, oldest first."""
         from dml.api.find_executions import find_executions
 
         return find_executions(self.catalog, dataset=self.dataset_rid)
@@ -124,14 +124,19 @@ class DatasetHandle:
         description: str = "",
         execution_rid: str | None = None,
     ) -> dict[str, list[str]]:
-        """Add rows as members, by RID or by table; what is a member stays. Writes the catalog.
+        """Add rows as members; rows that are members already are left alone. Writes the catalog.
+
+        Args:
+            members: RIDs, or RIDs by table.
+            description: What changed, Markdown; recorded with the version.
+            execution_rid: The execution that changes the dataset; the one the handle was created for when None.
 
         Returns:
-            What was added, by table.
+            The RIDs that were added, by table.
 
         Raises:
             NotFoundError: A member does not exist.
-            UsageError: Rows of its table cannot be members.
+            UsageError: A member's table is not an element type of datasets.
         """
         return membership.add_members(
             self.catalog,
@@ -147,7 +152,16 @@ class DatasetHandle:
         description: str = "",
         execution_rid: str | None = None,
     ) -> dict[str, list[str]]:
-        """Take rows out; earlier releases keep them. Writes the catalog. Returns what was removed, by table."""
+        """Remove members; earlier releases keep them. Writes the catalog.
+
+        Args:
+            members: RIDs, or RIDs by table.
+            description: What changed, Markdown; recorded with the version.
+            execution_rid: The execution that changes the dataset; the one the handle was created for when None.
+
+        Returns:
+            The RIDs that were removed, by table.
+        """
         return membership.remove_members(
             self.catalog,
             self.dataset_rid,
@@ -162,31 +176,36 @@ class DatasetHandle:
         description: str = "",
         execution_rid: str | None = None,
     ) -> DatasetVersion | None:
-        """Release it as it is now; without changes since the last release nothing is done. Writes the catalog.
+        """Release the dataset as it is now; nothing happens when nothing changed since the last release.
+
+        Writes the catalog.
 
         Args:
-            component: Which number is raised: ``major``, ``minor`` or ``patch``.
-            description: What is new.
-            execution_rid: The execution that made it so.
+            component: The part of the version to raise: ``major``, ``minor`` or ``patch``.
+            description: What changed since the last release, Markdown.
+            execution_rid: The execution that produced this version; the one the handle was created for when None.
+
+            Returns:
+                The current version; None when the dataset has none.
         """
         part = VersionPart(component)
-        done = releases.release(
+        result = releases.release(
             self.catalog,
             self.dataset_rid,
             part,
             description=description,
             execution=execution_rid or self._execution,
         )
-        return done.row.version
+        return result.row.version
 
     def mark_dev(self, description: str = "", execution_rid: str | None = None) -> DatasetVersion | None:
-        """Say that something about its members changed, as new feature values do, so that it can be released again.
+        """Record that the members changed in a way their list does not show, such as new feature values.
 
-        Its current version is one of development from then on. Writes the catalog.
+        The current version becomes a development version, so the dataset can be released again. Writes the catalog.
 
         Args:
-            description: What changed.
-            execution_rid: The execution that changed it.
+            description: What changed, Markdown.
+            execution_rid: The execution that made the change; the one the handle was created for when None.
         """
         releases.mark_dev(
             self.catalog, self.dataset_rid, description=description, execution=execution_rid or self._execution
@@ -199,23 +218,31 @@ class DatasetHandle:
         description: str = "",
         execution_rid: str | None = None,
     ) -> DatasetVersion | None:
-        """Older name of ``release``, which says that something changed even where no member did."""
-        from dml.deprecation import superseded
+        """Deprecated name of ``release``; it releases a new version even when no member changed. Writes the catalog."""
+        from dml.deprecation import warn_deprecated
 
-        superseded("increment_dataset_version", "release")
+        warn_deprecated("increment_dataset_version", "release")
         releases.mark_dev(
             self.catalog, self.dataset_rid, description=description, execution=execution_rid or self._execution
         )
         return self.release(component, description, execution_rid)
 
     def download_dataset_bag(self, version: DatasetVersion | str | None = None, materialize: bool = True) -> DatasetBag:
-        """A version of it in the workspace's cache, the current one when None. Change nothing in it."""
+        """The bag of a version, downloaded into the workspace's cache when it is missing; treat it as read-only.
+
+        Args:
+            version: The version; the current one when None.
+            materialize: Download the files that the bag refers to.
+        """
         from dml.execution.input_bags import cached_bag
 
         return cached_bag(self._owner.session, DatasetSpec(self.dataset_rid, version, materialize=materialize))
 
     def delete(self, recurse: bool = False) -> list[str]:
-        """Mark it as deleted, with ``recurse`` also what is nested in it. Writes the catalog; returns the RIDs."""
+        """Mark the dataset as deleted, with ``recurse`` the datasets nested in it too; returns their RIDs.
+
+        Writes the catalog. No row or file is removed.
+        """
         return curation.delete_dataset(self.catalog, self.dataset_rid, recurse=recurse)
 
     def _row(self) -> lookup.Dataset:

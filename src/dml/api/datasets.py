@@ -1,4 +1,4 @@
-"""Datasets: finding, making and changing them, and their bags."""
+"""Datasets: find, create and change them, and get their bags."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from dml.api.dataset_handle import DatasetHandle
 from dml.dataset.spec import DatasetSpec
 from dml.dataset.version import DatasetVersion, VersionPart
-from dml.deprecation import superseded
+from dml.deprecation import warn_deprecated
 
 if TYPE_CHECKING:
     from dml.api.deriva_ml import DerivaML
@@ -25,25 +25,26 @@ def find_datasets(
     """The datasets of the catalog; three requests.
 
     Args:
-        deleted: Those marked as deleted as well.
-        sort: The oldest first when None, the newest first when True, else by this key.
+        deleted: Include datasets that are marked as deleted.
+        sort: Oldest first when None, newest first when True; otherwise a key function.
     """
     from dml.dataset.lookup import list_datasets
 
-    found = [DatasetHandle(self.catalog, one.rid, self) for one in list_datasets(self.catalog, deleted=deleted)]
+    datasets = list_datasets(self.catalog, deleted=deleted)
+    handles = [DatasetHandle(self.catalog, dataset.rid, self) for dataset in datasets]
     if sort is True:
-        found.reverse()
+        handles.reverse()
     elif callable(sort):
-        found.sort(key=sort)
-    return found
+        handles.sort(key=sort)
+    return handles
 
 
 def lookup_dataset(self: DerivaML, dataset: str | DatasetSpec | DatasetHandle, deleted: bool = False) -> DatasetHandle:
-    """A dataset by RID or specification.
+    """The dataset with this RID or specification; a version in it is ignored.
 
     Raises:
-        NotFoundError: There is none.
-        ConflictError: It is marked as deleted, and ``deleted`` is false.
+        NotFoundError: The catalog has no such dataset.
+        ConflictError: The dataset is marked as deleted and ``deleted`` is False.
     """
     from dml.dataset.lookup import find_dataset
 
@@ -57,20 +58,29 @@ def create_dataset(
     dataset_types: str | Sequence[str] | None = None,
     description: str = "",
 ) -> DatasetHandle:
-    """Older name of ``Execution.create_dataset``, for datasets without a producer as well. Writes the catalog."""
+    """Deprecated name of ``Execution.create_dataset``; the producer may be left out here. Writes the catalog.
+
+    Args:
+        execution_rid: RID of the execution that produces the dataset; None records no producer.
+        version: First version; ``0.1.0`` when None.
+        dataset_types: Terms of Dataset_Type.
+        description: Description of the dataset, Markdown.
+    """
     from dml.dataset.curation import create_dataset as create
 
-    superseded("DerivaML.create_dataset", "Execution.create_dataset")
+    warn_deprecated("DerivaML.create_dataset", "Execution.create_dataset")
     types = [dataset_types] if isinstance(dataset_types, str) else list(dataset_types or ())
-    made = create(self.catalog, description=description, types=types, execution=execution_rid, version=version)
-    return DatasetHandle(self.catalog, made.rid, self, execution_rid)
+    row = create(self.catalog, description=description, types=types, execution=execution_rid, version=version)
+    return DatasetHandle(self.catalog, row.rid, self, execution_rid)
 
 
 def delete_dataset(self: DerivaML, dataset: str | DatasetHandle, recurse: bool = False) -> list[str]:
-    """Mark a dataset as deleted, with ``recurse`` also what is nested in it. Writes the catalog; returns the RIDs.
+    """Mark a dataset as deleted, with ``recurse`` the datasets nested in it too; returns their RIDs.
+
+    Writes the catalog. No row or file is removed.
 
     Raises:
-        ConflictError: Another dataset holds it.
+        ConflictError: The dataset is nested in another one.
     """
     return DatasetHandle(self.catalog, _rid(dataset), self).delete(recurse)
 
@@ -82,7 +92,7 @@ def add_dataset_members(
     description: str = "",
     execution_rid: str | None = None,
 ) -> dict[str, list[str]]:
-    """Add rows to a dataset, by RID or by table; what is a member stays. Writes the catalog; returns what was added."""
+    """Add rows to a dataset, by RID or by table; returns the RIDs that were added, by table. Writes the catalog."""
     return DatasetHandle(self.catalog, _rid(dataset_rid), self).add_dataset_members(members, description, execution_rid)
 
 
@@ -93,12 +103,12 @@ def list_dataset_members(
     limit: int | None = None,
     version: DatasetVersion | str | None = None,
 ) -> dict[str, list[dict[str, Any]]]:
-    """The rows of a dataset's members by element table, as they are or as they were in a version."""
+    """The rows of a dataset's members by element table; see ``DatasetHandle.list_dataset_members``."""
     return DatasetHandle(self.catalog, _rid(dataset_rid), self).list_dataset_members(recurse, limit, version)
 
 
 def dataset_history(self: DerivaML, dataset_rid: str) -> list[VersionRow]:
-    """The versions of a dataset, the newest first."""
+    """The versions of a dataset, newest first."""
     return DatasetHandle(self.catalog, _rid(dataset_rid), self).dataset_history()
 
 
@@ -109,7 +119,7 @@ def release_dataset(
     description: str = "",
     execution_rid: str | None = None,
 ) -> DatasetVersion | None:
-    """Release a dataset as it is now; without changes since the last release nothing is done. Writes the catalog."""
+    """Release a dataset as it is now; see ``DatasetHandle.release``. Writes the catalog."""
     return DatasetHandle(self.catalog, _rid(dataset_rid), self).release(component, description, execution_rid)
 
 
@@ -120,25 +130,29 @@ def increment_dataset_version(
     description: str = "",
     execution_rid: str | None = None,
 ) -> DatasetVersion | None:
-    """Older name of ``release_dataset``, which says that something changed even where no member did."""
+    """Deprecated name of ``release_dataset``; releases a version even when no member changed. Writes the catalog."""
     from dml.dataset.releases import mark_dev
 
-    superseded("increment_dataset_version", "release_dataset")
+    warn_deprecated("increment_dataset_version", "release_dataset")
     mark_dev(self.catalog, _rid(dataset_rid), description=description, execution=execution_rid)
     return self.release_dataset(dataset_rid, component, description, execution_rid)
 
 
 def list_dataset_element_types(self: DerivaML) -> list[Table]:
     """The tables whose rows can be members of datasets."""
-    return [how.element for how in self.catalog.schema().element_tables().values()]
+    return [association.element for association in self.catalog.schema().element_tables().values()]
 
 
 def add_dataset_element_type(self: DerivaML, element: str | Table) -> Table:
-    """Let the rows of a table be members of datasets. Writes the catalog."""
+    """Allow rows of a table to be members of datasets. Writes the catalog.
+
+    Args:
+        element: ``Table``, ``schema:Table`` or a ``Table`` object.
+    """
     from dml.catalog.definitions import add_dataset_element_type as add
 
     name = element if isinstance(element, str) else element.qualified_name
-    return add(self.catalog, self.table_name(name)).element
+    return add(self.catalog, self._table_name(name)).element
 
 
 def split_dataset(
@@ -153,21 +167,21 @@ def split_dataset(
     element_table: str | None = None,
     description: str = "",
 ) -> Split:
-    """Share the elements of a dataset out to new ones, nested in a dataset of type ``Split``. Writes the catalog.
+    """Split a dataset into new ones, nested in a dataset of type ``Split``. Writes the catalog.
 
     Args:
-        dataset: What is shared out, ``RID`` or ``RID@VERSION``; elements of nested datasets count.
-        fractions: The share of each part, as ``{"training": 0.8, "testing": 0.2}``; together 1.
-        execution: The execution that makes the split, recorded as producer of every version.
-        seed: The same seed chooses the same elements.
-        stratify_by: A column or feature whose classes keep their proportions.
-        group_by: A column or feature whose equal values stay together.
-        element_table: The table to share out; None when the dataset has only one.
-        description: What the split is for.
+        dataset: The dataset to split, ``RID`` or ``RID@VERSION``; members of nested datasets are included.
+        fractions: The share of each part, such as ``{"training": 0.8, "testing": 0.2}``; they add up to 1.
+        execution: The execution that makes the split, or its RID; recorded as the producer of every version.
+        seed: Seed of the random choice; equal seeds choose equal members.
+        stratify_by: A column or feature whose classes keep their proportions in every part.
+        group_by: A column or feature; members with equal values stay in one part.
+        element_table: The table whose rows are split; None when the dataset has members of one table only.
+        description: What the split is for, Markdown.
 
     Raises:
-        NotFoundError: No such dataset or version.
-        UsageError: An unknown part, shares that do not add up, or a part that would be empty.
+        NotFoundError: The dataset or the version does not exist.
+        UsageError: A part is unknown or would be empty, or the shares do not add up to 1.
     """
     from dml.dataset.split import Choice
     from dml.dataset.split import split_dataset as split
@@ -178,9 +192,9 @@ def split_dataset(
 
 
 def download_dataset_bag(self: DerivaML, dataset: DatasetSpec | str) -> DatasetBag:
-    """A dataset version in the workspace's cache, fetched where it is missing; change nothing in it.
+    """The bag of a dataset version, downloaded into the workspace's cache when it is missing; treat it as read-only.
 
-    ``Execution.download_dataset_bag`` gives an execution one of its own and records it as input.
+    ``Execution.download_dataset_bag`` gives an execution a bag of its own and records it as an input.
     """
     from dml.execution.input_bags import cached_bag
 
@@ -188,17 +202,21 @@ def download_dataset_bag(self: DerivaML, dataset: DatasetSpec | str) -> DatasetB
 
 
 def cache_dataset(self: DerivaML, dataset: DatasetSpec | str, materialize: bool = True) -> dict[str, Any]:
-    """Have a dataset version in the cache, its files too unless ``materialize`` is false; returns ``bag_info``."""
+    """Download a dataset version into the cache, with its files unless ``materialize`` is False.
+
+    Returns:
+        The result of ``bag_info``.
+    """
     from dml.execution.input_bags import cached_bag
 
-    given = DatasetSpec.of(dataset)
-    wanted = DatasetSpec(given.rid, given.version, materialize=materialize, exclude_tables=given.exclude_tables)
+    spec = DatasetSpec.of(dataset)
+    wanted = DatasetSpec(spec.rid, spec.version, materialize=materialize, exclude_tables=spec.exclude_tables)
     cached_bag(self.session, wanted)
     return self.bag_info(wanted)
 
 
 def estimate_bag_size(self: DerivaML, dataset: DatasetSpec | str) -> dict[str, Any]:
-    """What a bag of a dataset version would hold, by table, counted by the server; reads no rows.
+    """The size of a dataset version's bag by table, counted by the server; reads no rows.
 
     Returns:
         ``tables`` (name → row_count, is_asset, asset_bytes, csv_bytes, exact) and the totals ``total_rows``,
@@ -207,32 +225,32 @@ def estimate_bag_size(self: DerivaML, dataset: DatasetSpec | str) -> dict[str, A
     from dml.cache.estimate import estimate
     from dml.dataset.lookup import resolve
 
-    found = estimate(self.catalog, resolve(self.catalog, DatasetSpec.of(dataset)))
+    estimates = estimate(self.catalog, resolve(self.catalog, DatasetSpec.of(dataset)))
     tables = {
-        one.table: {
-            "row_count": one.rows,
-            "is_asset": one.is_asset,
-            "asset_bytes": one.asset_bytes,
-            "csv_bytes": one.csv_bytes,
-            "exact": one.exact,
+        estimate.table: {
+            "row_count": estimate.rows,
+            "is_asset": estimate.is_asset,
+            "asset_bytes": estimate.asset_bytes,
+            "csv_bytes": estimate.csv_bytes,
+            "exact": estimate.exact,
         }
-        for one in found
+        for estimate in estimates
     }
-    assets, texts = sum(one.asset_bytes for one in found), sum(one.csv_bytes for one in found)
+    assets, csv = sum(estimate.asset_bytes for estimate in estimates), sum(estimate.csv_bytes for estimate in estimates)
     return {
         "tables": tables,
-        "total_rows": sum(one.rows for one in found),
+        "total_rows": sum(estimate.rows for estimate in estimates),
         "total_asset_bytes": assets,
-        "total_csv_bytes": texts,
-        "total_estimated_bytes": assets + texts,
+        "total_csv_bytes": csv,
+        "total_estimated_bytes": assets + csv,
     }
 
 
 def bag_info(self: DerivaML, dataset: DatasetSpec | str) -> dict[str, Any]:
-    """``estimate_bag_size`` with how much of the version is in the cache.
+    """``estimate_bag_size`` and how much of the version is in the cache.
 
     Returns:
-        As there, with ``status`` (a cache tier), ``cache_path`` and ``versions_cached``.
+        The keys of ``estimate_bag_size``, with ``status`` (a cache tier), ``cache_path`` and ``versions_cached``.
     """
     from dml.api.storage import cache_of
     from dml.cache.index import Index
@@ -243,12 +261,12 @@ def bag_info(self: DerivaML, dataset: DatasetSpec | str) -> dict[str, Any]:
     source = resolve(self.catalog, spec)
     with Index.reading(cache_of(self)) as index:
         status = status_of(index, spec, source.row.text, snapshot=source.snapshot)
-        here = versions_here(index, spec.rid)
+        cached = versions_here(index, spec.rid)
     return {
         **self.estimate_bag_size(spec),
         "status": str(status.tier),
         "cache_path": None if status.path is None else str(status.path),
-        "versions_cached": [one.version for one in here],
+        "versions_cached": [entry.version for entry in cached],
     }
 
 

@@ -1,9 +1,9 @@
-"""The class ``DerivaML``: where its catalog and workspace are; its methods, by subject, are in the modules beside."""
+"""The class ``DerivaML``: its catalog and workspace. Its other methods are bound from the modules of this package."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from inspect import signature
+from inspect import Parameter, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from dml.api import (
     vocabularies,
     workflows,
 )
-from dml.api.offline import mode_named, refusing_transport, set_levels
+from dml.api.offline import offline_transport, parse_mode, set_log_levels
 from dml.errors import ConflictError, UsageError
 from dml.target import Target
 from dml.workspace.session import WorkspaceSession
@@ -34,31 +34,32 @@ __all__ = ["DerivaML"]
 
 
 class DerivaML:
-    """One catalog with its workspace.
+    """A catalog with its workspace. Creating one sends no request.
 
     Args:
-        hostname: The server; ``local`` is the embedded one.
-        catalog_id: Number or alias.
-        domain_schemas: The domain schemas; one alone is the default schema. Which there are is read from the catalog.
-        default_schema: The domain schema of tables named without one; the only one there is when None.
-        project_name: Accepted for deriva-ml's sake.
-        cache_dir: Directory of the cache; ``<workspace>/cache`` when None.
-        working_dir: The workspace, used exactly; ``~/.deriva-ml/HOST/CATALOG`` when None.
-        hydra_runtime_output_dir: Hydra's output directory, whose configuration is kept with each execution.
-        ml_schema: ``deriva-ml``; there is no other.
-        logging_level: Of the logger ``dml``; as it is when None.
-        deriva_logging_level: Of the loggers of deriva and bdbag; as they are when None.
-        credential: As ``connect`` takes it; deriva's credential file when None.
-        s3_bucket: Accepted for compatibility with deriva-ml; bags are created and kept locally.
+        hostname: The server; ``local`` stands for the embedded catalogs.
+        catalog_id: Number or alias of the catalog.
+        domain_schemas: The domain schemas; a single one becomes the default schema. They are otherwise read from the
+            catalog.
+        default_schema: Schema of tables that are given without one; the catalog's only domain schema when None.
+        project_name: Accepted for compatibility with deriva-ml; not used.
+        cache_dir: Directory of the cache; ``cache`` in the workspace when None.
+        working_dir: The workspace, used exactly as given; ``~/.deriva-ml/HOST/CATALOG`` when None.
+        hydra_runtime_output_dir: Hydra's output directory; its configuration files are stored with each execution.
+        ml_schema: Must be ``deriva-ml``.
+        logging_level: Level of the logger ``dml``; unchanged when None.
+        deriva_logging_level: Level of the loggers of deriva and bdbag; unchanged when None.
+        credential: Credential as ``connect`` takes it; read from deriva's credential file when None.
+        s3_bucket: Accepted for compatibility with deriva-ml; bags are created and stored locally.
         use_minid: Accepted for compatibility with deriva-ml; bags get no MINID.
-        clean_execution_dir: Whether ``commit_output_assets`` removes local files once the catalog has confirmed them.
-        mode: ``online``, or ``offline``: no request is sent, and the workspace's copy of the schema is used.
-        reuse_schema_json: Accepted for deriva-ml's sake: the schema is asked for by its ETag.
-        allow_dirty: Accept code with uncommitted changes in workflows made here.
-        transport: As ``connect`` takes it: what carries requests; the network when None.
+        clean_execution_dir: Whether ``commit_output_assets`` removes local files that the catalog has confirmed.
+        mode: ``online`` or ``offline``; offline, no request is sent and the workspace's copy of the schema is used.
+        reuse_schema_json: Accepted for compatibility with deriva-ml; the schema is always requested with its ETag.
+        allow_dirty: Accept uncommitted changes in the code of workflows created here.
+        transport: Creates the adapter that carries requests, as ``connect`` takes it; the network when None.
 
     Raises:
-        UsageError: ``ml_schema`` or ``mode`` is another.
+        UsageError: ``ml_schema``, ``mode`` or the name of the catalog is invalid.
     """
 
     def __init__(
@@ -86,14 +87,14 @@ class DerivaML:
     ) -> None:
         del project_name, s3_bucket, use_minid, reuse_schema_json
         if ml_schema != "deriva-ml":
-            raise UsageError(f"The schema of DERIVA-ML is deriva-ml, not {ml_schema}", hint="Leave out ml_schema=.")
-        set_levels(logging_level, deriva_logging_level)
+            raise UsageError(f"ml_schema must be deriva-ml, not {ml_schema}", hint="Leave out ml_schema=.")
+        set_log_levels(logging_level, deriva_logging_level)
         domains = list(domain_schemas or ())
         if default_schema is None and len(domains) == 1:
             default_schema = domains[0]
-        self._mode = mode_named(mode)
+        self._mode = parse_mode(mode)
         if self._mode == "offline":
-            transport = refusing_transport
+            transport = offline_transport
         target = Target.parse(f"{hostname}/{catalog_id}")
         self._credential = credential
         self._transport = transport
@@ -109,92 +110,96 @@ class DerivaML:
 
     @classmethod
     def from_context(cls, path: Path | str | None = None) -> DerivaML:
-        """The catalog and workspace that settings choose: environment, ``.deriva-context.json`` or pyproject, profile.
+        """The catalog and workspace that the settings choose.
+
+        Settings come from the environment, ``.deriva-context.json`` or ``pyproject.toml``, and the user's profile.
 
         Args:
-            path: Where the search for the project begins; the working directory when None.
+            path: Directory where the search for the project starts; the working directory when None.
 
         Raises:
-            UsageError: No catalog has been chosen.
+            UsageError: No catalog is chosen.
         """
-        return cls(**_chosen(None if path is None else Path(path)))
+        return cls(**_settings_arguments(None if path is None else Path(path)))
 
     @classmethod
     def instantiate(cls, config: Any) -> DerivaML:
-        """The catalog and workspace that a configuration means, such as ``DerivaMLConfig``; costs no request.
+        """The catalog and workspace of a configuration such as ``DerivaMLConfig``; sends no request.
 
         Args:
-            config: An object or mapping with this class's arguments; other fields are passed over, and those that are
-                None count as left out. Without a host name, settings choose as in ``from_context``.
+            config: An object or mapping with the arguments of this class as attributes or keys. Other names are
+                ignored, and None counts as missing. Without a host name, the settings choose as in ``from_context``.
 
         Raises:
-            UsageError: No catalog has been chosen, or its name is malformed.
+            UsageError: No catalog is chosen, or its name is malformed.
         """
         values = dict(config if isinstance(config, Mapping) else vars(config))
-        known = set(signature(cls.__init__).parameters) - {"self"}
-        given = {name: value for name, value in values.items() if name in known and value is not None}
-        if not given.get("hostname"):
-            given.pop("catalog_id", None)
-            given = {**_chosen(None), **given}
-        return cls(**given)
+        parameters = dict(signature(cls.__init__).parameters)
+        if any(parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters.values()):
+            parameters |= signature(DerivaML.__init__).parameters  # a subclass that passes keywords on
+        arguments = {name: value for name, value in values.items() if name in parameters and value is not None}
+        if not arguments.get("hostname"):
+            arguments.pop("catalog_id", None)
+            arguments = {**_settings_arguments(None), **arguments}
+        return cls(**arguments)
 
     def __repr__(self) -> str:
         return f"DerivaML({str(self._target)!r})"
 
-    # Where --------------------------------------------------------------------------------------------------
+    # Catalog and workspace -------------------------------------------------------------------------------------
 
     @property
     def target(self) -> Target:
-        """Host, catalog and, if one is meant, snapshot."""
+        """Host, catalog and, for an earlier state of the catalog, snapshot."""
         return self._target
 
     @property
     def host_name(self) -> str:
-        """The server."""
+        """Name of the server."""
         return self._target.host
 
     @property
     def catalog_id(self) -> str:
-        """The catalog's id."""
+        """Number or alias of the catalog."""
         return self._target.catalog_id
 
     @property
     def is_snapshot(self) -> bool:
-        """Whether this is the catalog of an earlier time, which cannot be changed."""
+        """Whether this is an earlier state of the catalog, which cannot be written."""
         return self._target.snapshot is not None
 
     @property
     def working_dir(self) -> Path:
-        """The workspace."""
+        """Directory of the workspace."""
         from dml.workspace.layout import find
 
         return find(self._target, self._working_dir).root
 
     @property
     def cache_dir(self) -> Path:
-        """The cache of bags and assets."""
+        """Directory of the cache of bags and assets."""
         return self._cache_dir or self.working_dir / "cache"
 
     @property
     def catalog(self) -> Catalog:
-        """The connection, made on first use."""
+        """The connection to the catalog, made on first use."""
         if self._catalog is None:
             from dml.catalog.connection import connect
 
             self._catalog = connect(self._target, credential=self._credential, transport=self._transport)
-            copied = schema_pins.pinned_schema(self) if self._mode == "online" else schema_pins.copied_schema(self)
-            if copied is not None and not self.is_snapshot:
-                self._catalog.fix_schema(copied)
+            schema = schema_pins.pinned_schema(self) if self._mode == "online" else schema_pins.copied_schema(self)
+            if schema is not None and not self.is_snapshot:
+                self._catalog.fix_schema(schema)
         return self._catalog
 
     @property
     def mode(self) -> str:
-        """``online``, or ``offline`` when no request may be sent."""
+        """``online``, or ``offline`` when no request is sent."""
         return self._mode
 
     @property
     def session(self) -> WorkspaceSession:
-        """The workspace with its registry, created on first use."""
+        """The workspace with its registry, created on first use. Writes the workspace."""
         if self._session is None:
             self._session = WorkspaceSession.writing(
                 self._target, self._working_dir, catalog=self.catalog, cache=self._cache_dir
@@ -203,22 +208,26 @@ class DerivaML:
 
     @property
     def default_schema(self) -> str | None:
-        """The domain schema of tables named without one; None when the catalog has several or none."""
+        """The schema of tables that are given without one; None when the catalog has several domain schemas or none."""
         if self._default_schema is not None:
             return self._default_schema
-        there = self.catalog.schema().domain_schemas()
-        return there[0] if len(there) == 1 else None
+        schemas = self.catalog.schema().domain_schemas()
+        return schemas[0] if len(schemas) == 1 else None
 
     def whoami(self) -> Identity | None:
-        """Who the server takes us for; None when not signed in."""
+        """The user that the server recognizes; None when not signed in."""
         return self.catalog.whoami()
 
     def is_authenticated(self) -> bool:
-        """Whether the server knows us."""
+        """Whether the server recognizes a signed-in user."""
         return self.whoami() is not None
 
     def catalog_snapshot(self, snapshot: str) -> DerivaML:
-        """The same catalog at an earlier time, for reading."""
+        """An earlier state of the catalog, for reading.
+
+        Args:
+            snapshot: Snapshot id, such as ``2ZV-5MD3-AF3Y``.
+        """
         return DerivaML(
             self.host_name,
             f"{self.catalog_id}@{snapshot}",
@@ -231,7 +240,10 @@ class DerivaML:
         )
 
     def refresh_schema(self, force: bool = False) -> None:
-        """Read the catalog's model anew; ``force`` is accepted for deriva-ml's sake, for it is always asked.
+        """Read the catalog's schema again.
+
+        Args:
+            force: Accepted for compatibility with deriva-ml; the server is always asked.
 
         Raises:
             ConflictError: The schema is pinned.
@@ -239,8 +251,8 @@ class DerivaML:
         del force
         pin = schema_pins.pin_status(self)
         if pin.pinned:
-            why = f" ({pin.pin_reason})" if pin.pin_reason else ""
-            raise ConflictError(f"The schema of {self._target} is pinned{why}", hint="unpin_schema() ends that.")
+            reason = f" ({pin.pin_reason})" if pin.pin_reason else ""
+            raise ConflictError(f"the schema of {self._target} is pinned{reason}", hint="Call unpin_schema() first.")
         self.catalog.refresh_schema()
 
     pin_schema = schema_pins.pin_schema
@@ -248,12 +260,12 @@ class DerivaML:
     pin_status = schema_pins.pin_status
     diff_schema = schema_pins.diff_schema
 
-    def pathBuilder(self) -> Any:  # noqa: N802 - deriva's own name
-        """deriva's path builder on the same connection."""
-        return self.catalog.ermrest.getPathBuilder()
-
     validate_execution_configuration = validation.validate_execution_configuration
     validate_dataset_specs = validation.validate_dataset_specs
+
+    def pathBuilder(self) -> Any:  # noqa: N802 - the name that deriva uses
+        """A path builder of deriva on the same connection."""
+        return self.catalog.ermrest.getPathBuilder()
 
     # Executions -----------------------------------------------------------------------------------------------
 
@@ -355,24 +367,24 @@ class DerivaML:
 
     # ----------------------------------------------------------------------------------------------------------
 
-    def reading(self) -> WorkspaceSession:
-        """The workspace for looking only: nothing is created, not even a missing workspace."""
+    def _read_session(self) -> WorkspaceSession:
+        """The workspace for reading: nothing is created, not even a missing workspace."""
         return self._session or WorkspaceSession.reading(self._target, self._working_dir)
 
-    def unopened_session(self) -> WorkspaceSession:
-        """The workspace for looking only, with this connection."""
+    def _dry_run_session(self) -> WorkspaceSession:
+        """The workspace for reading, with this object's connection and cache."""
         from dml.workspace.layout import find
         from dml.workspace.registry import Registry
 
         workspace = find(self._target, self._working_dir)
         return WorkspaceSession(workspace, Registry.reading(workspace), catalog=self.catalog, cache=self._cache_dir)
 
-    def table_name(self, name: str) -> str:
-        """``schema:Table`` of a table given so or by its bare name."""
+    def _table_name(self, name: str) -> str:
+        """``schema:Table`` of an existing table, which may be given by its bare name."""
         return self.catalog.schema().table(name).qualified_name
 
-    def new_table_name(self, name: str, schema: str | None) -> str:
-        """``schema:Table`` of a table to be made: in the schema named, else in the default one.
+    def _new_table_name(self, name: str, schema: str | None) -> str:
+        """``schema:Table`` of a new table; ``schema``, or the default schema, applies to a bare name.
 
         Raises:
             UsageError: There is no default schema.
@@ -381,12 +393,12 @@ class DerivaML:
             return name
         chosen = schema or self.default_schema
         if chosen is None:
-            raise UsageError(f"In which schema is {name} to be made?", hint="Give schema=, or default_schema= above.")
+            raise UsageError(f"no schema given for the new table {name}", hint="Give schema= or default_schema=.")
         return f"{chosen}:{name}"
 
 
-def _chosen(directory: Path | None) -> dict[str, Any]:
-    """The arguments of ``DerivaML`` that settings give."""
+def _settings_arguments(directory: Path | None) -> dict[str, Any]:
+    """The arguments of ``DerivaML`` that the settings provide."""
     from dml.settings import resolve
 
     settings = resolve(directory=directory)

@@ -1,4 +1,4 @@
-"""The datasets that an execution has on disk, asked as one would ask the catalog (``Execution.database_catalog``)."""
+"""The datasets that an execution has downloaded, read like a catalog (``Execution.database_catalog``)."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Row = dict[str, Any]
 
 
 class DownloadedDatasets:
-    """The bags of an execution together; where several hold the same row, the first one's is taken.
+    """The bags of an execution, read as one; when several hold the same row, the first one is used.
 
     Attributes:
-        bags: The bags, in the order of the inputs.
+        bags: The bags, in the order of the execution's inputs.
     """
 
     def __init__(self, bags: Sequence[DatasetBag]) -> None:
@@ -26,40 +26,40 @@ class DownloadedDatasets:
 
     def find_datasets(self) -> list[BaggedDataset]:
         """The datasets of all bags, nested ones included."""
-        found: dict[str, BaggedDataset] = {}
+        datasets: dict[str, BaggedDataset] = {}
         for bag in self.bags:
             for rid in (bag.dataset_rid, *bag.nested_datasets(recurse=True)):
-                found.setdefault(rid, bag.dataset(rid))
-        return list(found.values())
+                datasets.setdefault(rid, bag.dataset(rid))
+        return list(datasets.values())
 
     def lookup_dataset(self, dataset: str) -> BaggedDataset:
-        """A dataset by its RID.
+        """The dataset with this RID.
 
         Raises:
-            NotFoundError: No bag holds it.
+            NotFoundError: No bag contains the dataset.
         """
-        for one in self.find_datasets():
-            if one.rid == dataset:
-                return one
-        raise NotFoundError(f"No downloaded dataset holds {dataset}")
+        for candidate in self.find_datasets():
+            if candidate.rid == dataset:
+                return candidate
+        raise NotFoundError(f"dataset {dataset} has not been downloaded")
 
     def list_dataset_members(self, dataset: str, recurse: bool = False) -> dict[str, list[Row]]:
-        """The member rows of a dataset by element table."""
+        """The member rows of a dataset, by element table; with ``recurse`` those of nested datasets too."""
         self.lookup_dataset(dataset)
         holder = next(bag for bag in self.bags if dataset in (bag.dataset_rid, *bag.nested_datasets(recurse=True)))
         return holder.list_dataset_members(dataset, recurse=recurse)
 
     def list_tables(self) -> list[str]:
-        """The tables with rows, ``schema:Table``, sorted."""
+        """The tables that have rows, ``schema:Table``, sorted."""
         return sorted({table for bag in self.bags for table in bag.tables})
 
     def get_table_as_dict(self, table: str) -> list[Row]:
-        """The rows of a table, each once."""
+        """The rows of a table, without repeats, sorted by RID."""
         rows = {row["RID"]: row for bag in reversed(self.bags) for row in bag.rows(table)}
         return [rows[rid] for rid in sorted(rows)]
 
     def get_table_as_dataframe(self, table: str) -> Any:
-        """The rows of a table as a pandas DataFrame.
+        """The rows of a table as a pandas DataFrame, without repeats.
 
         Raises:
             UsageError: pandas is not installed.
@@ -68,10 +68,10 @@ class DownloadedDatasets:
         return type(frame).from_records(self.get_table_as_dict(table), columns=list(frame.columns))
 
     def lookup_term(self, table: str, term_name: str) -> Row:
-        """The row of a vocabulary's term, by name or synonym.
+        """The row of a vocabulary term, by name or synonym.
 
         Raises:
-            NotFoundError: No bag holds it; a bag holds the terms that its rows use.
+            NotFoundError: No bag contains the term; a bag contains only the terms that its rows use.
         """
         rows = self.get_table_as_dict(table)
         for row in rows:
@@ -80,13 +80,18 @@ class DownloadedDatasets:
         for row in rows:
             if term_name in (row.get("Synonyms") or ()):
                 return row
-        raise NotFoundError(f"No downloaded dataset holds a term {term_name!r} of {table}")
+        raise NotFoundError(f"no downloaded dataset uses the term {term_name!r} of {table}")
 
     def find_features(self, table: str | None = None) -> list[Feature]:
-        """The features of a table, of all tables when None."""
-        found = {one.table.qualified_name: one for bag in self.bags for one in bag.schema.feature_tables()}
-        wanted = (one for one in found.values() if table in (None, one.target.name, one.target.qualified_name))
-        return sorted(wanted, key=lambda one: one.table.qualified_name)
+        """The features of a table, or of all tables, sorted by the table of their values."""
+        features = {
+            feature.table.qualified_name: feature for bag in self.bags for feature in bag.schema.feature_tables()
+        }
+        return [
+            feature
+            for _, feature in sorted(features.items())
+            if table in (None, feature.target.name, feature.target.qualified_name)
+        ]
 
     def feature_values(
         self,
@@ -94,12 +99,18 @@ class DownloadedDatasets:
         feature_name: str,
         selector: Callable[[Sequence[FeatureValue]], FeatureValue] | None = None,
     ) -> list[FeatureValue]:
-        """The values of a feature, each once; one for each row with a ``selector``."""
-        every = [value for bag in self.bags for value in bag.feature_values(table, feature_name)]
-        found = list({(one.target, one.execution, one.created): one for one in every}.values())
+        """The values of a feature, without repeats.
+
+        Args:
+            table: The table that the feature describes.
+            feature_name: Name of the feature.
+            selector: Chooses one value for each row; all values when None.
+        """
+        values = [value for bag in self.bags for value in bag.feature_values(table, feature_name)]
+        unique = list({(value.target, value.execution, value.created): value for value in values}.values())
         if selector is None:
-            return found
+            return unique
         by_target: dict[str, list[FeatureValue]] = {}
-        for one in found:
-            by_target.setdefault(one.target, []).append(one)
+        for value in unique:
+            by_target.setdefault(value.target, []).append(value)
         return [selector(values) for values in by_target.values()]

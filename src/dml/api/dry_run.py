@@ -1,7 +1,7 @@
-"""Dry runs: executions that are checked and given their inputs, and of which no catalog ever hears.
+"""Dry runs: executions whose configuration is checked and whose inputs are downloaded, but that write no catalog.
 
-A dry run lives in a workspace of its own, a directory below the real one with a registry whose one execution is
-``offline``: it starts, stages and stops like any other, and ends with the process. Only the cache is the real one.
+A dry run has its own workspace, a temporary directory inside the real one, with a registry whose only execution is
+``offline``: it starts, stages and stops like any other, and is removed with the process. Only the cache is shared.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ if TYPE_CHECKING:
 __all__ = ["DRY_RUN_RID", "DryRun", "begin_dry_run"]
 
 DRY_RUN_RID: Final = "0000"
-"""The RID that deriva-ml gives dry runs as well."""
+"""The RID of every dry run, the same as in deriva-ml."""
 
 
 def begin_dry_run(session: WorkspaceSession, configuration: ExecutionConfiguration, *, owner: Any = None) -> DryRun:
-    """Check a configuration as ``create_execution`` does and give it an execution that writes nothing.
+    """Check a configuration like ``create_execution`` and return an execution that writes no catalog.
 
-    Reads the catalog; inputs are fetched when it starts.
+    Reads the catalog and writes a temporary directory in the workspace; inputs are downloaded when it starts.
 
     Raises:
-        UsageError: An input is of the wrong kind.
+        UsageError: An input is not of the kind it is used as.
         NotFoundError: An input, a version or a term does not exist.
     """
     configuration = check_workflow_types(session.catalog, configuration)
@@ -51,19 +51,19 @@ def begin_dry_run(session: WorkspaceSession, configuration: ExecutionConfigurati
 
 
 class DryRun(Execution):
-    """An execution that is not: inputs are real, outputs are staged in a directory that is thrown away."""
+    """An execution that exists only in this process: its inputs are real, its outputs are staged and discarded."""
 
     def __init__(
         self,
-        real: WorkspaceSession,
+        session: WorkspaceSession,
         configuration: ExecutionConfiguration,
         records: list[inputs.InputRecord],
         owner: Any,
     ) -> None:
-        self._kept = Scratch(scratch_below(real.workspace.root), "dry-run")
-        workspace = Workspace(self._kept.path.resolve(), real.target)
+        self._scratch = Scratch(scratch_below(session.workspace.root), "dry-run")
+        workspace = Workspace(self._scratch.path.resolve(), session.target)
         registry = Registry.writing(workspace)
-        session = WorkspaceSession(workspace, registry, catalog=real.catalog, cache=real.cache)
+        scratch_session = WorkspaceSession(workspace, registry, catalog=session.catalog, cache=session.cache)
         with registry.transaction():
             executions.insert_execution(
                 registry,
@@ -73,35 +73,39 @@ class DryRun(Execution):
                 description=configuration.description,
                 mode="offline",
             )
-            inputs.declare_inputs(registry, DRY_RUN_RID, [one for one in records if one.kind != "file"])
-        super().__init__(session, DRY_RUN_RID, owner=owner)
+            inputs.declare_inputs(registry, DRY_RUN_RID, [record for record in records if record.kind != "file"])
+        super().__init__(scratch_session, DRY_RUN_RID, owner=owner)
 
     @property
     def dry_run(self) -> bool:
-        """True."""
+        """Always True."""
         return True
 
     @property
     def execution_record(self) -> ExecutionRecord:
-        """There is none.
+        """Refuse: a dry run has no row in the catalog.
 
         Raises:
             ConflictError: Always.
         """
-        raise ConflictError("A dry run has no row in the catalog", hint="Ask execution.dry_run first.")
+        raise ConflictError("a dry run has no row in the catalog", hint="Check execution.dry_run first.")
 
-    def refuse_writing(self, what: str) -> None:
-        """Refuse what would write the catalog."""
-        raise ConflictError(f"A dry run writes nothing, so it cannot {what}", hint="Ask execution.dry_run first.")
+    def _require_catalog_writes(self, action: str) -> None:
+        """Refuse the action.
+
+        Raises:
+            ConflictError: Always.
+        """
+        raise ConflictError(f"a dry run cannot {action}: it writes no catalog", hint="Check execution.dry_run first.")
 
     def commit_output_assets(
         self,
-        clean_folder: bool | None = None,  # noqa: ARG002 - the signature of an execution's
+        clean_folder: bool | None = None,  # noqa: ARG002 - the signature of the base class
         progress_callback: ProgressCallback | None = None,  # noqa: ARG002
         *,
         options: CommitOptions | None = None,  # noqa: ARG002
     ) -> UploadReport:
-        """Check what would be brought, as a commit does first, and bring nothing; the report is empty."""
+        """Check what would be uploaded, as a commit does first, and upload nothing; the report is empty."""
         collect(self.session, DRY_RUN_RID)
         if effective_status(self.status) is ExecutionStatus.RUNNING:
             self.execution_stop()
@@ -111,7 +115,7 @@ class DryRun(Execution):
         return UploadReport(execution_rids=[DRY_RUN_RID])
 
     def add_nested_execution(self, nested_execution: Any, sequence: int | None = None) -> None:
-        """Nothing: a dry run is no part of anything and has none."""
+        """Do nothing: a dry run is not nested."""
 
     def list_execution_children(self, recurse: bool = False) -> list[ExecutionRecord]:  # noqa: ARG002
         """None."""
@@ -130,15 +134,17 @@ class DryRun(Execution):
         return False
 
     def list_input_datasets(self) -> list[InputDataset]:
-        """Its input datasets, each as the catalog has it."""
+        """The input datasets, each with its description and types in the catalog."""
         from dml.dataset.lookup import find_datasets
 
-        declared = [one for one in inputs.list_inputs(self.session.registry, DRY_RUN_RID) if one.kind == "dataset"]
-        found = find_datasets(self.session.catalog, [one.rid for one in declared])
+        records = inputs.list_inputs(self.session.registry, DRY_RUN_RID)
+        versions = {record.rid: record.version for record in records if record.kind == "dataset"}
+        datasets = find_datasets(self.session.catalog, list(versions))
         return [
-            InputDataset(one.rid, one.version, found[one.rid].description, found[one.rid].types) for one in declared
+            InputDataset(rid, version, datasets[rid].description, datasets[rid].types)
+            for rid, version in versions.items()
         ]
 
     def list_assets(self, asset_role: str | None = None) -> list[AssetEdge]:  # noqa: ARG002
-        """None: the catalog knows of none."""
+        """An empty list: the catalog has no row of a dry run."""
         return []

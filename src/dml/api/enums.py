@@ -1,4 +1,4 @@
-"""Names of tables and terms as Python words, and the older ``Status``."""
+"""Names of asset tables and vocabulary terms as enumerations, and the older ``Status``."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ __all__ = ["ExecAssetType", "ExecMetadataType", "MLAsset", "Status"]
 
 
 class MLAsset(StrEnum):
-    """The asset tables that every catalog with DERIVA-ML has."""
+    """The asset tables of every catalog that has the deriva-ml schema."""
 
     execution_metadata = "Execution_Metadata"
     execution_asset = "Execution_Asset"
 
 
 class ExecAssetType(StrEnum):
-    """Asset types of what executions read and write."""
+    """Asset types of the files that executions read and write."""
 
     input_file = "Input_File"
     output_file = "Output_File"
@@ -24,7 +24,7 @@ class ExecAssetType(StrEnum):
 
 
 class ExecMetadataType(StrEnum):
-    """Asset types of the metadata kept with each execution."""
+    """Asset types of the metadata files of an execution."""
 
     execution_config = "Execution_Config"
     runtime_env = "Runtime_Env"
@@ -34,7 +34,7 @@ class ExecMetadataType(StrEnum):
 
 
 class Status(StrEnum):
-    """deriva-ml's statuses up to 1.30, each the one that took its place; the older name of ``ExecutionStatus``."""
+    """The statuses of deriva-ml up to 1.30, mapped to today's; the older name of ``ExecutionStatus``."""
 
     created = "Created"
     initializing = "Created"

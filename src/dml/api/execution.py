@@ -1,7 +1,7 @@
-"""``Execution``: one run as a Python object, used as a context manager around the work.
+"""``Execution``: one run as a Python object and context manager.
 
-The object holds no state of its own: registry and catalog do, so that two objects of one execution, or an object and
-a command, never disagree.
+The object holds no state: the registry and the catalog do, so two objects of one execution, or an object and a
+command, never disagree.
 """
 
 from __future__ import annotations
@@ -35,16 +35,17 @@ _log = logging.getLogger("dml")
 
 
 class Execution:
-    """One execution of the workspace; made by ``DerivaML.create_execution`` and ``resume_execution``.
+    """One execution of the workspace; returned by ``DerivaML.create_execution`` and ``resume_execution``.
 
-    As a context manager it fetches the inputs and runs from entry to exit: Running on entry, Stopped on a clean exit,
-    Failed with the exception's text otherwise (the exception goes on). Nothing is uploaded on exit; that is
-    ``commit_output_assets``. A heartbeat tells other processes meanwhile that it lives.
+    As a context manager it downloads the inputs and sets the status: Running on entry, Stopped on a clean exit, Failed
+    with the exception's text otherwise (the exception propagates). Nothing is uploaded on exit; that is
+    ``commit_output_assets``. In between, a heartbeat tells other processes that this one is alive.
 
     Attributes:
-        execution_rid: RID.
-        place: The workspace, registry and catalog it lives in.
-        clean_execution_dir: Whether a commit removes local files once the catalog has confirmed them, unless told.
+        execution_rid: RID of the execution.
+        session: The workspace, with its registry and catalog, that the execution belongs to.
+        clean_execution_dir: Whether a commit removes local files that the catalog has confirmed; the default of
+            ``commit_output_assets``.
     """
 
     def __init__(
@@ -59,11 +60,11 @@ class Execution:
     def __repr__(self) -> str:
         return f"Execution({self.execution_rid!r}, {self.status!r})"
 
-    # What it is ------------------------------------------------------------------------------------------------
+    # Status and attributes ---------------------------------------------------------------------------------------
 
     @property
     def status(self) -> str:
-        """Its status, as the registry has it now; assigning is ``update_status``."""
+        """The status in the registry; assigning calls ``update_status``."""
         return self._row().status
 
     @status.setter
@@ -72,61 +73,61 @@ class Execution:
 
     @property
     def error(self) -> str | None:
-        """Why it failed, or why its last upload was interrupted; None when all is well."""
+        """Why it failed, or why its last upload was interrupted; None when neither happened."""
         return self._row().error
 
     @property
     def workflow_rid(self) -> str | None:
-        """RID of its workflow."""
+        """RID of the workflow; None when it has none."""
         return self._row().workflow_rid
 
     @property
     def start_time(self) -> datetime | None:
-        """When it began to run, UTC; known to this workspace only."""
+        """When it started running, UTC; None before that. Known to this workspace only."""
         return self._row().start_time
 
     @property
     def stop_time(self) -> datetime | None:
-        """When it ended, UTC; known to this workspace only."""
+        """When it stopped running, UTC; None before that. Known to this workspace only."""
         return self._row().stop_time
 
     @property
     def sync_pending(self) -> bool:
-        """Whether the catalog has still to be told the status."""
+        """Whether the status has not been synced to the catalog yet."""
         return self._row().sync_pending
 
     @property
     def working_dir(self) -> Path:
-        """Its directory in the workspace; outputs are registered with ``asset_file_path``, not written here."""
+        """Its directory in the workspace; register outputs with ``asset_file_path`` instead of writing here."""
         return self.session.workspace.execution_directory(self.execution_rid)
 
     @property
     def configuration(self) -> ExecutionConfiguration:
-        """What it was created with, every dataset pinned to its version."""
+        """The configuration it was created with, every dataset pinned to its version."""
         return inputs.configuration_of(self._row())
 
     @property
     def execution_record(self) -> ExecutionRecord:
-        """Its row in the catalog, read now."""
+        """Its row in the catalog, read when the property is used."""
         return execution_record.lookup_execution(self.session.catalog, self.execution_rid)
 
     @property
     def catalog(self) -> Any:
-        """The ``DerivaML`` that made it, for looking things up; the connection itself where none did."""
+        """The ``DerivaML`` that created it, for lookups; the connection when there is none."""
         return self._owner if self._owner is not None else self.session.catalog
 
     @property
     def dry_run(self) -> bool:
-        """Whether it is one that writes nothing to the catalog."""
+        """Whether it is a dry run, which writes nothing to the catalog."""
         return False
 
-    def refuse_writing(self, what: str) -> None:
-        """Nothing; a dry run refuses here what would write the catalog."""
+    def _require_catalog_writes(self, action: str) -> None:
+        """Do nothing; a dry run refuses the action."""
 
-    # Its life --------------------------------------------------------------------------------------------------
+    # Lifecycle -----------------------------------------------------------------------------------------------------
 
     def execute(self) -> Execution:
-        """Itself, for ``with execution.execute() as e:``."""
+        """The execution itself, for ``with execution.execute() as e:``."""
         return self
 
     def __enter__(self) -> Execution:
@@ -139,71 +140,74 @@ class Execution:
         try:
             if effective_status(self.status) is ExecutionStatus.RUNNING:
                 if error is None:
-                    self._told(lifecycle.stop(self.session, self.execution_rid))
+                    self._warn_if_unsynced(lifecycle.stop(self.session, self.execution_rid))
                 else:
                     message = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-                    self._told(lifecycle.fail(self.session, self.execution_rid, message))
+                    self._warn_if_unsynced(lifecycle.fail(self.session, self.execution_rid, message))
         finally:
-            self.end_heartbeat()
+            self._stop_heartbeat()
         return False
 
     def execution_start(self) -> None:
-        """Finish its creation if need be, fetch the inputs, and go from Created to Running. Writes registry and
-        catalog.
+        """Finish an interrupted creation, download the inputs, and change the status from Created to Running.
+
+        Writes the workspace, the registry and the catalog.
 
         Raises:
-            IllegalTransitionError: It is not Created.
-            ConflictError: Somebody else started it at the same moment.
+            IllegalTransitionError: The status is not Created.
+            ConflictError: Another process started it at the same time.
         """
         ensure_created(self.session, self.execution_rid)
         fetch_inputs(self.session, self.execution_rid)
-        self._told(lifecycle.start(self.session, self.execution_rid))
+        self._warn_if_unsynced(lifecycle.start(self.session, self.execution_rid))
         self._heartbeat = Heartbeat(self.session.registry, self.execution_rid).start()
 
     def execution_stop(self) -> None:
-        """From Running to Stopped, with the duration. Writes registry and catalog.
+        """Change the status from Running to Stopped and record the duration. Writes the registry and the catalog.
 
         Raises:
-            IllegalTransitionError: It is neither Running nor Stopped.
+            IllegalTransitionError: The status is neither Running nor Stopped.
         """
-        self._told(lifecycle.stop(self.session, self.execution_rid))
-        self.end_heartbeat()
+        self._warn_if_unsynced(lifecycle.stop(self.session, self.execution_rid))
+        self._stop_heartbeat()
 
     def update_status(self, target: str, message: str = "", *, error: str | None = None) -> None:
-        """Change the status, or, with the present status, only the progress message.
+        """Change the status, or only the progress message when the status is the current one.
+
+        Writes the registry and the catalog.
 
         Args:
-            target: An ``ExecutionStatus``.
-            message: Shown as ``Status_Detail``.
-            error: Why, for Failed and Aborted.
+            target: The new status, an ``ExecutionStatus`` or its name.
+            message: Progress message, recorded as ``Status_Detail``.
+            error: The reason, for Failed and Aborted; ``message`` when None.
 
         Raises:
-            IllegalTransitionError: The change is not allowed.
-            UsageError: There is no such status.
+            IllegalTransitionError: The status may not change that way.
+            UsageError: ``target`` is not the name of a status, or is Created.
         """
         if target not in set(ExecutionStatus):
-            raise UsageError(f"{target!r} is no status", hint=f"Statuses are {', '.join(ExecutionStatus)}.")
+            raise UsageError(f"unknown execution status {target!r}", hint=f"Statuses: {', '.join(ExecutionStatus)}.")
         new = ExecutionStatus(target)
         if effective_status(self.status) is new:
-            self._told(lifecycle.report_progress(self.session, self.execution_rid, message))
+            self._warn_if_unsynced(lifecycle.report_progress(self.session, self.execution_rid, message))
         elif new is ExecutionStatus.RUNNING:
             self.execution_start()
             if message:
-                self._told(lifecycle.report_progress(self.session, self.execution_rid, message))
+                self._warn_if_unsynced(lifecycle.report_progress(self.session, self.execution_rid, message))
         else:
-            self._told(self._changed(new, message, error))
-            self.end_heartbeat()
+            self._warn_if_unsynced(self._change_status(new, message, error))
+            self._stop_heartbeat()
 
     def abort(self, reason: str = "") -> None:
-        """Give it up; staged files stay until ``dml exec gc``. Writes registry and catalog.
+        """Abort the execution; staged files stay until ``dml exec gc``. Writes the registry and the catalog.
 
         Raises:
-            IllegalTransitionError: It is uploaded, or being uploaded.
+            IllegalTransitionError: It is uploaded, or its upload is in progress.
         """
-        self._told(lifecycle.abort(self.session, self.execution_rid, reason))
-        self.end_heartbeat()
+        self._warn_if_unsynced(lifecycle.abort(self.session, self.execution_rid, reason))
+        self._stop_heartbeat()
 
-    # Its outputs -----------------------------------------------------------------------------------------------
+    # Outputs -------------------------------------------------------------------------------------------------------
 
     asset_file_path = execution_outputs.asset_file_path
     metrics_file = execution_outputs.metrics_file
@@ -218,29 +222,29 @@ class Execution:
 
     @property
     def uploaded_assets(self) -> dict[str, list[AssetFilePath]]:
-        """The outputs that the catalog has, by table; each knows its RID."""
+        """The outputs that are in the catalog, by asset table; each path knows its RID."""
         return execution_outputs.uploaded_assets(self)
 
-    # Its inputs ------------------------------------------------------------------------------------------------
+    # Inputs --------------------------------------------------------------------------------------------------------
 
     @property
     def datasets(self) -> list[DatasetSpec]:
-        """Its input datasets, each pinned to its version."""
+        """The input datasets, each pinned to its version."""
         return self.configuration.datasets
 
     @property
     def dataset_rids(self) -> list[str]:
-        """The RIDs of its input datasets."""
-        return [one.rid for one in self.datasets]
+        """The RIDs of the input datasets."""
+        return [dataset.rid for dataset in self.datasets]
 
     @property
     def asset_paths(self) -> dict[str, list[AssetFilePath]]:
-        """The fetched input assets by table."""
+        """The downloaded input assets, by asset table."""
         return inputs.asset_paths(self.session, self.execution_rid)
 
     @property
     def database_catalog(self) -> DownloadedDatasets | None:
-        """Its downloaded datasets, asked as one would ask the catalog; None when none is on disk."""
+        """The downloaded input datasets, read like a catalog; None when none is on disk."""
         return execution_inputs.database_catalog(self)
 
     download_asset = execution_inputs.download_asset
@@ -264,7 +268,7 @@ class Execution:
     def _row(self) -> executions.ExecutionRow:
         return executions.get_execution(self.session.registry, self.execution_rid)
 
-    def _changed(self, new: ExecutionStatus, message: str, error: str | None) -> Transition:
+    def _change_status(self, new: ExecutionStatus, message: str, error: str | None) -> Transition:
         text = error or message
         if new is ExecutionStatus.STOPPED:
             return lifecycle.stop(self.session, self.execution_rid)
@@ -273,21 +277,21 @@ class Execution:
         if new is ExecutionStatus.ABORTED:
             return lifecycle.abort(self.session, self.execution_rid, text)
         if new is ExecutionStatus.CREATED:
-            raise UsageError("An execution is Created once only", hint="Create a new one.")
+            raise UsageError("an execution cannot become Created again", hint="Create a new execution.")
         fields = {"status_detail": message} if message else {}
         return lifecycle.change(self.session, self.execution_rid, new, **fields)
 
-    def _told(self, result: Transition) -> None:
-        if result.problem is not None:
+    def _warn_if_unsynced(self, transition: Transition) -> None:
+        if transition.problem is not None:
             _log.warning(
-                "%s is %s, but the catalog was not told (%s); the next command that writes, or `dml exec sync`, will",
+                "%s is %s, but the status is not synced to the catalog (%s); "
+                "the next command that writes to the catalog, or `dml exec sync`, will sync it",
                 self.execution_rid,
-                result.row.status,
-                result.problem,
+                transition.row.status,
+                transition.problem,
             )
 
-    def end_heartbeat(self) -> None:
-        """Stop telling other processes that this one runs it; nothing when it does not."""
+    def _stop_heartbeat(self) -> None:
         if self._heartbeat is not None:
             self._heartbeat.stop()
             self._heartbeat = None

@@ -1,4 +1,4 @@
-"""The methods of ``Execution`` about its inputs; each takes the execution first."""
+"""The methods of ``Execution`` about its inputs, bound in its class body."""
 
 from __future__ import annotations
 
@@ -35,18 +35,20 @@ def download_asset(
     update_catalog: bool = True,
     use_cache: bool = False,
 ) -> AssetFilePath:
-    """Fetch an asset and record it as an input of this execution.
+    """Download an asset and record it as an input of this execution.
+
+    Writes the workspace, and unless ``update_catalog`` is False the registry and the catalog.
 
     Args:
-        asset_rid: RID of its row.
-        dest_dir: Where to; ``downloaded-assets`` of the execution when None.
-        update_catalog: Record the input edge and its type, in registry and catalog.
-        use_cache: Keep the bytes in the workspace's cache.
+        asset_rid: RID of the asset.
+        dest_dir: Directory for the file; ``downloaded-assets`` of the execution when None.
+        update_catalog: Record the asset as an input.
+        use_cache: Keep the file in the workspace's cache and link to it.
 
     Raises:
-        NotFoundError: There is no such row, or its bytes are gone.
-        UsageError: It is no asset.
-        IntegrityError: The bytes are not those the catalog describes.
+        NotFoundError: The catalog has no such row, or the object store no longer has the file.
+        UsageError: The row is not an asset.
+        IntegrityError: The file does not match the length or checksum in the catalog.
     """
     directory = None if dest_dir is None else Path(dest_dir)
     return inputs.download_asset(
@@ -60,57 +62,64 @@ def download_asset(
 
 
 def download_dataset_bag(self: Execution, dataset: DatasetSpec | str) -> DatasetBag:
-    """A dataset version in this execution's directory, through the cache; recorded as its input.
+    """Download a dataset version into this execution's directory and record it as an input.
 
-    A specification without a version means the version that the execution has as input already, else the current one.
-    Writes the cache, the workspace, the registry and, for a dataset that was no input yet, the catalog.
+    A specification without a version means the version that is an input already, or else the current one. Writes the
+    cache, the workspace, the registry and, for a new input, the catalog.
 
     Raises:
-        NotFoundError: No such dataset or version, or a file is gone from the object store.
-        ConflictError: The execution has another version of it as input.
-        IntegrityError: Bytes that do not match their checksum.
+        NotFoundError: The dataset or version does not exist, or the object store no longer has one of its files.
+        ConflictError: Another version of the dataset is an input already.
+        IntegrityError: A file does not match its checksum.
     """
     from dml.execution.input_bags import execution_bag
 
-    wanted = DatasetSpec.of(dataset)
+    requested = DatasetSpec.of(dataset)
     declared = registry_inputs.list_inputs(self.session.registry, self.execution_rid)
-    known = next((one for one in declared if one.kind == "dataset" and one.rid == wanted.rid), None)
+    known = next((record for record in declared if record.kind == "dataset" and record.rid == requested.rid), None)
     if known is None:
-        pinned = inputs.add_input_dataset(self.session, self.execution_rid, wanted, link=not self.dry_run)
+        pinned = inputs.add_input_dataset(self.session, self.execution_rid, requested, link=not self.dry_run)
     else:
-        pinned = DatasetSpec(wanted.rid, wanted.version or known.version)
+        pinned = DatasetSpec(requested.rid, requested.version or known.version)
     spec = DatasetSpec(
-        wanted.rid,
+        requested.rid,
         pinned.version,
-        materialize=wanted.materialize,
-        exclude_tables=wanted.exclude_tables,
-        timeout=wanted.timeout,
-        fetch_concurrency=wanted.fetch_concurrency,
+        materialize=requested.materialize,
+        exclude_tables=requested.exclude_tables,
+        timeout=requested.timeout,
+        fetch_concurrency=requested.fetch_concurrency,
     )
     return execution_bag(self.session, self.execution_rid, spec)
 
 
 def add_input_dataset(self: Execution, rid: str, version: DatasetVersion | str | None = None) -> DatasetSpec:
-    """Record one more dataset as input, pinned to the given or its current version. Writes registry and catalog.
+    """Record a dataset as an input of this execution. Writes the registry and the catalog.
+
+    Args:
+        rid: RID of the dataset.
+        version: The version that is read; the current one when None.
+
+    Returns:
+        The specification, pinned to the version.
 
     Raises:
-        NotFoundError: No such dataset or version.
+        NotFoundError: The dataset or version does not exist.
     """
     return inputs.add_input_dataset(self.session, self.execution_rid, DatasetSpec(rid, version), link=not self.dry_run)
 
 
 def list_input_datasets(self: Execution) -> list[execution_record.InputDataset]:
-    """The datasets it read, as the catalog has them."""
+    """The datasets that it read, as recorded in the catalog; four requests."""
     return execution_record.input_datasets(self.session.catalog, self.execution_rid)
 
 
 def list_assets(self: Execution, asset_role: str | None = None) -> list[execution_edges.AssetEdge]:
-    """The assets it read and wrote, or only those of one role (``Input``, ``Output``), as the catalog has them."""
+    """The assets that it read (role ``Input``) or wrote (``Output``), both when None, as recorded in the catalog."""
     return execution_edges.asset_edges(self.session.catalog, self.execution_rid, asset_role)
 
 
 def database_catalog(self: Execution) -> DownloadedDatasets | None:
-    """Its downloaded datasets, asked as one would ask the catalog; None when none is on disk."""
+    """The downloaded input datasets, read like a catalog; None when none is on disk."""
     from dml.api.downloaded_datasets import DownloadedDatasets
     from dml.execution.input_bags import input_bags
 

@@ -1,7 +1,7 @@
-"""The executions of a workspace as frozen values, and what they still have to bring, counted truly.
+"""The executions of a workspace as frozen values, with exact counts of what they still have to upload.
 
-The names and fields are those that deriva-ml's users know (``ExecutionSnapshot``, ``PendingSummary``). Reads the
-registry alone: it asks no catalog and writes nothing.
+The names and fields are those of deriva-ml (``ExecutionSnapshot``, ``PendingSummary``). Everything here reads the
+registry alone: it sends no request and writes nothing.
 """
 
 from __future__ import annotations
@@ -31,20 +31,22 @@ __all__ = [
 
 @dataclass(frozen=True)
 class ExecutionSnapshot:
-    """One execution of the workspace at the moment it was read; times are aware and in UTC.
+    """One execution of the workspace, as of the moment it was read; times are timezone-aware, in UTC.
 
     Attributes:
-        rid: RID.
-        workflow_rid: Its workflow.
-        description: Markdown.
-        status: Verbatim.
+        rid: RID of the execution.
+        workflow_rid: RID of its workflow.
+        description: Description of the execution, Markdown.
+        status: The status as the registry stores it.
         mode: ``online`` or ``offline``.
         working_dir_rel: ``execution/RID``, below the workspace's ``deriva-ml`` directory.
-        start_time, stop_time, last_activity, created_at: As the registry has them.
+        start_time, stop_time: When it started and stopped running; None when it has not.
+        last_activity: When it last changed in this workspace.
         error: Why it failed, or why its last upload was interrupted.
-        sync_pending: Whether the catalog has still to be told the status.
-        pending_rows, failed_rows: Staged feature rows that wait, and that were refused.
-        pending_files, failed_files: Staged files that wait, and that could not be brought.
+        sync_pending: Whether the status has not been synced to the catalog yet.
+        created_at: When it was created in this workspace.
+        pending_rows, failed_rows: Staged feature rows that are waiting for upload, and that the catalog refused.
+        pending_files, failed_files: Staged files that are waiting for upload, and whose upload failed.
     """
 
     rid: str
@@ -67,7 +69,7 @@ class ExecutionSnapshot:
 
 @dataclass(frozen=True)
 class PendingRowCount:
-    """Feature rows of one table: how many wait, were refused, are in the catalog."""
+    """Feature rows of one table: how many wait for upload, were refused, and are in the catalog."""
 
     table: str
     pending: int
@@ -77,7 +79,7 @@ class PendingRowCount:
 
 @dataclass(frozen=True)
 class PendingAssetCount:
-    """Files of one table: how many wait, could not be brought, are in the catalog; the bytes that are to go up."""
+    """Files of one table: how many wait for upload, failed, and are in the catalog; the bytes still to upload."""
 
     table: str
     pending_files: int
@@ -88,13 +90,13 @@ class PendingAssetCount:
 
 @dataclass(frozen=True)
 class PendingSummary:
-    """What one execution has brought to the catalog, and what it has still to bring.
+    """What one execution has uploaded, and what it still has to upload.
 
     Attributes:
-        execution_rid: The execution.
-        rows: Feature rows by table.
-        assets: Files by table.
-        diagnostics: What there is to say besides, one sentence each.
+        execution_rid: RID of the execution.
+        rows: Counts of feature rows, one per table.
+        assets: Counts of files, one per table.
+        diagnostics: Further remarks, one sentence each.
     """
 
     execution_rid: str
@@ -104,9 +106,9 @@ class PendingSummary:
 
     @property
     def has_pending(self) -> bool:
-        """Whether anything is still to be brought; what failed once is tried again."""
-        return any(one.pending or one.failed for one in self.rows) or any(
-            one.pending_files or one.failed_files for one in self.assets
+        """Whether anything is left to upload; what failed once is tried again."""
+        return any(count.pending or count.failed for count in self.rows) or any(
+            count.pending_files or count.failed_files for count in self.assets
         )
 
     def render(self) -> str:
@@ -114,7 +116,7 @@ class PendingSummary:
         lines = [f"{self.execution_rid}: {'work is pending' if self.has_pending else 'nothing is pending'}"]
         for asset in self.assets:
             counts = f"{asset.pending_files} pending, {asset.failed_files} failed, {asset.uploaded_files} uploaded"
-            lines.append(f"  {asset.table}: files {counts}; {asset.total_bytes_pending} bytes to go up")
+            lines.append(f"  {asset.table}: files {counts}; {asset.total_bytes_pending} bytes to upload")
         for row in self.rows:
             lines.append(f"  {row.table}: rows {row.pending} pending, {row.failed} failed, {row.uploaded} uploaded")
         return "\n".join([*lines, *(f"  {text}" for text in self.diagnostics)])
@@ -122,18 +124,18 @@ class PendingSummary:
 
 @dataclass(frozen=True)
 class WorkspacePendingSummary:
-    """The summaries of the executions of a workspace that have something to bring, the latest first."""
+    """The summaries of the executions of a workspace that have something left to upload, newest first."""
 
     executions: tuple[PendingSummary, ...]
 
     @property
     def has_pending(self) -> bool:
-        """Whether any of them has."""
+        """Whether any execution has something left to upload."""
         return bool(self.executions)
 
     def render(self) -> str:
         """The summaries as lines of plain text."""
-        return "\n".join(one.render() for one in self.executions) or "nothing is pending"
+        return "\n".join(summary.render() for summary in self.executions) or "nothing is pending"
 
 
 def list_snapshots(
@@ -144,14 +146,14 @@ def list_snapshots(
     mode: str | None = None,
     since: datetime | None = None,
 ) -> list[ExecutionSnapshot]:
-    """The executions of the workspace, the latest first, in two queries.
+    """The executions of the workspace, newest first; two queries of the registry.
 
     Args:
-        session: Where.
-        statuses: Only in one of these.
-        workflow_rid: Only of this workflow.
-        mode: Only ``online`` or ``offline`` ones.
-        since: Only with activity since then.
+        session: The workspace to read.
+        statuses: Executions in one of these statuses; in any when None.
+        workflow_rid: Executions of this workflow.
+        mode: Executions in this mode, ``online`` or ``offline``.
+        since: Executions with activity since this time.
     """
     rows = [
         row
@@ -163,32 +165,32 @@ def list_snapshots(
 
 
 def pending_summary(session: WorkspaceSession, rid: str) -> PendingSummary:
-    """What one execution has brought and has still to bring.
+    """What one execution has uploaded and still has to upload.
 
     Raises:
-        NotFoundError: The workspace knows no such execution.
+        NotFoundError: The workspace has no such execution.
     """
     row = executions.get_execution(session.registry, rid)
     return _summary(row, count_staged(session.registry, [rid]))
 
 
 def pending_summaries(session: WorkspaceSession) -> WorkspacePendingSummary:
-    """The summaries of all executions that have something to bring."""
+    """The summaries of the executions that have something left to upload, newest first."""
     counts = _by_execution(count_staged(session.registry))
     rows = [row for row in executions.list_executions(session.registry) if row.rid in counts]
     summaries = (_summary(row, counts[row.rid]) for row in rows)
-    return WorkspacePendingSummary(tuple(one for one in summaries if one.has_pending))
+    return WorkspacePendingSummary(tuple(summary for summary in summaries if summary.has_pending))
 
 
 def _by_execution(counts: Sequence[StagedCount]) -> dict[str, list[StagedCount]]:
-    found: dict[str, list[StagedCount]] = {}
-    for one in counts:
-        found.setdefault(one.execution_rid, []).append(one)
-    return found
+    by_execution: dict[str, list[StagedCount]] = {}
+    for count in counts:
+        by_execution.setdefault(count.execution_rid, []).append(count)
+    return by_execution
 
 
 def _number(counts: Iterable[StagedCount], kind: str, status: str) -> int:
-    return sum(one.number for one in counts if (one.kind, one.status) == (kind, status))
+    return sum(count.number for count in counts if (count.kind, count.status) == (kind, status))
 
 
 def _snapshot(row: executions.ExecutionRow, counts: Sequence[StagedCount]) -> ExecutionSnapshot:
@@ -213,27 +215,27 @@ def _snapshot(row: executions.ExecutionRow, counts: Sequence[StagedCount]) -> Ex
 
 
 def _summary(row: executions.ExecutionRow, counts: Sequence[StagedCount]) -> PendingSummary:
-    def of(kind: str) -> dict[str, list[StagedCount]]:
-        tables: dict[str, list[StagedCount]] = {}
-        for one in counts:
-            if one.kind == kind:
-                tables.setdefault(one.table, []).append(one)
-        return tables
+    rows = [PendingRowCount(table, *_states(of_table, "feature")) for table, of_table in _by_table(counts, "feature")]
+    assets = []
+    unsized = 0
+    for table, of_table in _by_table(counts, "file"):
+        waiting = [count for count in of_table if count.status != "uploaded"]
+        assets.append(PendingAssetCount(table, *_states(of_table, "file"), sum(count.bytes for count in waiting)))
+        unsized += sum(count.unsized for count in waiting)
+    diagnostics = [f"the size of {unsized} files is not recorded yet"] if unsized else []
+    diagnostics += ["its status is not synced to the catalog yet"] if row.sync_pending else []
+    diagnostics += [row.error] if row.error else []
+    return PendingSummary(row.rid, tuple(rows), tuple(assets), tuple(diagnostics))
 
-    def three(kind: str, of_table: Sequence[StagedCount]) -> tuple[int, int, int]:
-        return (
-            _number(of_table, kind, "pending"),
-            _number(of_table, kind, "failed"),
-            _number(of_table, kind, "uploaded"),
-        )
 
-    assets = [
-        PendingAssetCount(table, *three("file", found), sum(one.bytes for one in found if one.status != "uploaded"))
-        for table, found in of("file").items()
-    ]
-    unsized = sum(one.unsized for one in counts if one.kind == "file" and one.status != "uploaded")
-    said = [f"the size of {unsized} files is not recorded yet"] if unsized else []
-    said += ["the catalog was not told its status yet"] if row.sync_pending else []
-    said += [row.error] if row.error else []
-    rows = [PendingRowCount(table, *three("feature", found)) for table, found in of("feature").items()]
-    return PendingSummary(row.rid, tuple(rows), tuple(assets), tuple(said))
+def _by_table(counts: Sequence[StagedCount], kind: str) -> Iterable[tuple[str, list[StagedCount]]]:
+    tables: dict[str, list[StagedCount]] = {}
+    for count in counts:
+        if count.kind == kind:
+            tables.setdefault(count.table, []).append(count)
+    return tables.items()
+
+
+def _states(counts: Sequence[StagedCount], kind: str) -> tuple[int, int, int]:
+    """How many are pending, failed and uploaded."""
+    return _number(counts, kind, "pending"), _number(counts, kind, "failed"), _number(counts, kind, "uploaded")

@@ -1,4 +1,4 @@
-"""Executions of this workspace: creating, resuming, listing, committing, clearing away."""
+"""Executions of this workspace: create, resume, list, commit and remove them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from dml.api.execution import Execution
 from dml.api.execution_snapshot import ExecutionSnapshot, WorkspacePendingSummary, list_snapshots, pending_summaries
-from dml.deprecation import superseded
+from dml.deprecation import warn_deprecated
 from dml.execution.configuration import AssetSpec, DatasetSpec, ExecutionConfiguration, LocalFile
 from dml.execution.status import ExecutionStatus, effective_status
 from dml.execution.workflow import Workflow
@@ -31,19 +31,20 @@ def create_execution(
     description: str | None = None,
     dry_run: bool = False,
 ) -> Execution:
-    """Create an execution; nothing is fetched and nothing runs yet. Writes registry, workspace and catalog.
+    """Create an execution; nothing is downloaded and nothing runs yet. Writes the registry, workspace and catalog.
 
     Args:
-        configuration: Everything at once; excludes the others, but for a missing workflow.
-        datasets: Input datasets, ``RID`` or ``RID@VERSION``.
-        assets: Input assets, ``RID`` or ``RID:cache``, or local files.
-        workflow: The code; as text, the URL or checksum of a registered one.
-        description: Why it is done, Markdown.
-        dry_run: Check and fetch as a real one, and write nothing; its RID is ``0000``.
+        configuration: The whole configuration; the other arguments must be left out, except a workflow that it lacks.
+        datasets: Input datasets, specifications or ``RID`` or ``RID@VERSION``.
+        assets: Input assets, specifications or ``RID`` or ``RID:cache``, and local files.
+        workflow: A ``Workflow``, or the URL or checksum of a registered one.
+        description: The purpose of the run, Markdown.
+        dry_run: Check the inputs and download them like a real run, but write nothing to the catalog; the RID of a dry
+            run is ``0000``.
 
     Raises:
-        TypeError: A configuration and its parts are both given.
-        UsageError: There is no workflow, or an input is of the wrong kind.
+        TypeError: A configuration is given together with its parts.
+        UsageError: There is no workflow, or an input is not of the kind it is used as.
         NotFoundError: An input or a vocabulary term does not exist.
         ConflictError: The code has uncommitted changes.
     """
@@ -51,34 +52,38 @@ def create_execution(
 
     from dml.execution.creation import CreateOptions, create
 
-    chosen = self.lookup_workflow_by_url(workflow) if isinstance(workflow, str) else workflow
+    registered = self.lookup_workflow_by_url(workflow) if isinstance(workflow, str) else workflow
     if configuration is None:
         configuration = ExecutionConfiguration(
-            workflow=chosen,
+            workflow=registered,
             description=description or "",
-            datasets=[DatasetSpec.of(one) for one in datasets or ()],
-            assets=[AssetSpec.parse(one) if isinstance(one, str) else one for one in assets or ()],
+            datasets=[DatasetSpec.of(spec) for spec in datasets or ()],
+            assets=[AssetSpec.parse(spec) if isinstance(spec, str) else spec for spec in assets or ()],
         )
     elif datasets is not None or assets is not None or description is not None:
-        raise TypeError("give a configuration, or its parts by keyword, not both")
-    elif chosen is not None:
+        raise TypeError("give either a configuration or its parts, not both")
+    elif registered is not None:
         if configuration.workflow is not None:
-            raise TypeError("the configuration has a workflow already")
-        configuration = replace(configuration, workflow=chosen)
+            raise TypeError("the configuration already has a workflow")
+        configuration = replace(configuration, workflow=registered)
     if dry_run:
         from dml.api.dry_run import begin_dry_run
 
-        return begin_dry_run(self.unopened_session(), configuration, owner=self)
+        return begin_dry_run(self._dry_run_session(), configuration, owner=self)
     row = create(self.session, configuration, CreateOptions(hydra_directory=self.hydra_runtime_output_dir))
-    return _announced(self, _execution(self, row.rid))
+    execution = _execution(self, row.rid)
+    _save_execution_rid(self, execution)
+    return execution
 
 
 def resume_execution(self: DerivaML, execution_rid: str) -> Execution:
-    """An execution of this workspace, registry and catalog brought to agree; one only the catalog knows is adopted.
+    """An execution of this workspace, with its registry and catalog reconciled.
+
+    An execution that only the catalog has is added to the workspace. Writes the registry and the catalog.
 
     Raises:
-        NotFoundError: Neither knows it.
-        ConflictError: Registry and catalog contradict each other.
+        NotFoundError: Neither the workspace nor the catalog has it.
+        ConflictError: The registry and the catalog contradict each other.
     """
     from dml.execution.resume import resume
 
@@ -87,8 +92,8 @@ def resume_execution(self: DerivaML, execution_rid: str) -> Execution:
 
 
 def restore_execution(self: DerivaML, execution_rid: str) -> Execution:
-    """Older name of ``resume_execution``."""
-    superseded("restore_execution", "resume_execution")
+    """Deprecated name of ``resume_execution``."""
+    warn_deprecated("restore_execution", "resume_execution")
     return self.resume_execution(execution_rid)
 
 
@@ -100,37 +105,37 @@ def list_executions(
     mode: str | None = None,
     since: datetime | None = None,
 ) -> list[ExecutionSnapshot]:
-    """The executions of this workspace, the latest first; asks no catalog and writes nothing.
+    """The executions of this workspace, newest first; sends no request and writes nothing.
 
     Args:
-        status: Only in this status, or one of these.
-        workflow_rid: Only of this workflow.
-        mode: Only ``online`` or ``offline`` ones.
-        since: Only with activity since then.
+        status: Executions in this status, or in any of several.
+        workflow_rid: Executions of this workflow.
+        mode: Executions in this mode, ``online`` or ``offline``.
+        since: Executions with activity since this time.
     """
     statuses = None if status is None else [status] if isinstance(status, str) else list(status)
-    return list_snapshots(self.reading(), statuses=statuses, workflow_rid=workflow_rid, mode=mode, since=since)
+    return list_snapshots(self._read_session(), statuses=statuses, workflow_rid=workflow_rid, mode=mode, since=since)
 
 
 def find_incomplete_executions(self: DerivaML) -> list[ExecutionSnapshot]:
     """The executions of this workspace that are neither uploaded nor aborted."""
-    closed = (ExecutionStatus.UPLOADED, ExecutionStatus.ABORTED)
-    return [one for one in self.list_executions() if effective_status(one.status) not in closed]
+    complete = (ExecutionStatus.UPLOADED, ExecutionStatus.ABORTED)
+    return [snapshot for snapshot in self.list_executions() if effective_status(snapshot.status) not in complete]
 
 
 def pending_summary(self: DerivaML) -> WorkspacePendingSummary:
-    """What the executions of this workspace have still to bring to the catalog; asks no catalog."""
-    return pending_summaries(self.reading())
+    """What the executions of this workspace still have to upload; sends no request."""
+    return pending_summaries(self._read_session())
 
 
 def commit_pending_executions(
     self: DerivaML, *, execution_rids: Sequence[str] | None = None, clean_folder: bool = False
 ) -> UploadReport:
-    """Bring the pending outputs of several executions to the catalog; a failure of one leaves the others alone.
+    """Upload the pending outputs of several executions; one that fails does not affect the others.
 
     Args:
-        execution_rids: Which; when None, all with pending work that are neither alive nor aborted.
-        clean_folder: Remove local files the catalog has confirmed.
+        execution_rids: The executions; when None, all with pending work that are neither running nor aborted.
+        clean_folder: Remove local files that the catalog has confirmed.
     """
     from dml.execution.commit_many import commit_several
 
@@ -145,51 +150,53 @@ def gc_executions(
     delete_working_dir: bool = True,
     execution_rids: Sequence[str] | None = None,
 ) -> int:
-    """Remove the local files of executions that are over and lose nothing by it. Writes the workspace.
+    """Remove the local files of finished executions, if nothing is lost by that. Writes the workspace.
 
-    The registry keeps its record of them. What was never uploaded is not touched.
+    Their rows in the registry stay. Files that were never uploaded are not removed.
 
     Args:
-        older_than: Only without activity since then, or for so long.
-        status: Only in this status, or one of these.
-        delete_working_dir: Remove; when False they are only counted.
-        execution_rids: Only these; one that is not over is an error then.
+        older_than: Executions without activity since this time, or for this long.
+        status: Executions in this status, or in any of several.
+        delete_working_dir: Remove the files; when False they are only counted.
+        execution_rids: Consider only these; one that is not finished is an error then.
 
     Returns:
-        How many executions' files were, or would be, removed.
+        The number of executions whose files were, or would be, removed.
 
     Raises:
-        ConflictError: A named execution is not over.
+        ConflictError: An execution in ``execution_rids`` is not finished.
     """
     from dml.execution.gc import candidates, collect
 
     statuses = None if status is None else {status} if isinstance(status, str) else set(status)
     limit = datetime.now(UTC) - older_than if isinstance(older_than, timedelta) else older_than
-    seen = {one.rid: one.last_activity for one in self.list_executions()} if limit is not None else {}
-    chosen = [
-        one
-        for one in candidates(self.session, execution_rids)
-        if not one.discards
-        and (statuses is None or one.status in statuses)
-        and (limit is None or _is_before(seen.get(one.rid), limit))
+    last_activity = (
+        {} if limit is None else {snapshot.rid: snapshot.last_activity for snapshot in self.list_executions()}
+    )
+    selected = [
+        candidate
+        for candidate in candidates(self.session, execution_rids)
+        if not candidate.discards
+        and (statuses is None or candidate.status in statuses)
+        and (limit is None or _is_before(last_activity.get(candidate.rid), limit))
     ]
     if delete_working_dir:
-        for one in chosen:
-            collect(self.session, one)
-    return len(chosen)
+        for candidate in selected:
+            collect(self.session, candidate)
+    return len(selected)
 
 
-def _is_before(moment: datetime | None, limit: datetime) -> bool:
-    aware = limit if limit.tzinfo is not None else limit.replace(tzinfo=UTC)
-    return moment is not None and moment < aware
+def _is_before(time: datetime | None, limit: datetime) -> bool:
+    bound = limit if limit.tzinfo is not None else limit.replace(tzinfo=UTC)
+    return time is not None and time < bound
 
 
 def _execution(ml: DerivaML, rid: str) -> Execution:
     return Execution(ml.session, rid, clean_execution_dir=ml.clean_execution_dir, owner=ml)
 
 
-def _announced(ml: DerivaML, execution: Execution) -> Execution:
-    """Tell a wrapper that asked for it (``DERIVA_ML_SAVE_EXECUTION_RID``) which execution this is."""
+def _save_execution_rid(ml: DerivaML, execution: Execution) -> None:
+    """Write the execution's RID for the program that asked for it with ``DERIVA_ML_SAVE_EXECUTION_RID``."""
     path = os.environ.get("DERIVA_ML_SAVE_EXECUTION_RID")
     if path:
         document = {
@@ -200,4 +207,3 @@ def _announced(ml: DerivaML, execution: Execution) -> Execution:
             "hydra_runtime_output_dir": str(ml.hydra_runtime_output_dir) if ml.hydra_runtime_output_dir else None,
         }
         Path(path).write_text(json.dumps(document))
-    return execution

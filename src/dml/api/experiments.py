@@ -1,4 +1,4 @@
-"""Experiments: executions that a configuration was composed for, with what was chosen in it."""
+"""Experiments: executions that were started from a Hydra configuration, with the options chosen in it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dml import directories
-from dml.api.execution_record import ExecutionRecord, InputDataset, lookup_execution, record_of
+from dml.api.execution_record import ExecutionRecord, InputDataset, lookup_execution, records_of
 from dml.asset.execution_edges import AssetEdge
 from dml.catalog.objects import download
 from dml.catalog.rows import read
@@ -28,15 +28,15 @@ _METADATA = "deriva-ml:Execution_Metadata"
 
 @dataclass(frozen=True)
 class Experiment:
-    """An execution with the configuration that was kept with it.
+    """An execution with its stored Hydra configuration.
 
     Attributes:
-        execution: Its record.
-        config_choices: Hydra group → option.
-        configuration: The whole configuration, JSON; empty where none was kept.
-        inputs: The assets it read.
-        outputs: The assets it wrote, metadata aside.
-        input_datasets: The datasets it read.
+        execution: The execution's record.
+        config_choices: The option chosen for each Hydra config group.
+        configuration: The whole configuration as JSON values; empty when none is stored.
+        inputs: The assets that the execution read.
+        outputs: The assets that it wrote, without its metadata files.
+        input_datasets: The datasets that it read.
     """
 
     execution: ExecutionRecord
@@ -53,7 +53,7 @@ class Experiment:
 
     @property
     def name(self) -> str:
-        """The experiment chosen, else the model's configuration, else the execution's RID."""
+        """The chosen experiment, or the chosen model configuration, or the RID of the execution."""
         return self.config_choices.get("experiment") or self.config_choices.get("model_config") or self.execution_rid
 
     def summary(self) -> dict[str, Any]:
@@ -64,18 +64,18 @@ class Experiment:
             "description": self.execution.description,
             "status": self.execution.status,
             "config_choices": dict(self.config_choices),
-            "input_datasets": [{"rid": one.dataset_rid, "version": one.version} for one in self.input_datasets],
-            "input_assets": [{"rid": one.rid, "filename": one.filename} for one in self.inputs],
-            "output_assets": [{"rid": one.rid, "filename": one.filename} for one in self.outputs],
+            "input_datasets": [{"rid": item.dataset_rid, "version": item.version} for item in self.input_datasets],
+            "input_assets": [{"rid": item.rid, "filename": item.filename} for item in self.inputs],
+            "output_assets": [{"rid": item.rid, "filename": item.filename} for item in self.outputs],
         }
 
 
 def lookup_experiment(catalog: Catalog, rid: str) -> Experiment:
-    """The experiment of an execution. Reads its rows and the configuration file that was kept with it.
+    """The experiment of an execution. Downloads the stored configuration file.
 
     Raises:
-        NotFoundError: There is no such execution.
-        IntegrityError: The configuration's bytes are not those the catalog describes.
+        NotFoundError: The catalog has no such execution.
+        IntegrityError: The configuration file does not match its checksum in the catalog.
     """
     record = lookup_execution(catalog, rid)
     assets = record.list_assets()
@@ -85,8 +85,8 @@ def lookup_experiment(catalog: Catalog, rid: str) -> Experiment:
         execution=record,
         config_choices={str(k): str(v) for k, v in choices.items()} if isinstance(choices, dict) else {},
         configuration=configuration,
-        inputs=tuple(one for one in assets if one.role == "Input"),
-        outputs=tuple(one for one in assets if one.role == "Output" and one.table != _METADATA),
+        inputs=tuple(asset for asset in assets if asset.role == "Input"),
+        outputs=tuple(asset for asset in assets if asset.role == "Output" and asset.table != _METADATA),
         input_datasets=tuple(record.list_input_datasets()),
     )
 
@@ -94,14 +94,14 @@ def lookup_experiment(catalog: Catalog, rid: str) -> Experiment:
 def find_experiments(
     catalog: Catalog, *, workflow_rid: str | None = None, status: str | Sequence[str] | None = None
 ) -> list[ExecutionRecord]:
-    """The executions that Hydra configurations were kept with, the oldest first; one request.
+    """The executions that have a stored Hydra configuration, oldest first; one request.
 
     Args:
-        catalog: Where.
-        workflow_rid: Only of this workflow.
-        status: Only in this status, or one of these.
+        catalog: The catalog to search.
+        workflow_rid: Executions of this workflow.
+        status: Executions in this status, or in any of several.
     """
-    wanted = None if status is None else {status} if isinstance(status, str) else set(status)
+    statuses = None if status is None else {status} if isinstance(status, str) else set(status)
     path = "/".join(
         [
             f"/entity/{table_path('deriva-ml:Execution_Metadata_Asset_Type')}",
@@ -110,25 +110,25 @@ def find_experiments(
             f"(Execution)=({table_path(EXECUTION)}:RID)",
         ]
     )
-    found = [record_of(catalog, row) for row in read(catalog, path)]
-    return sorted(
-        (one for one in found if workflow_rid in (None, one.workflow_rid) and (wanted is None or one.status in wanted)),
-        key=lambda one: (one.created, one.execution_rid),
-    )
+    return [
+        record
+        for record in records_of(catalog, read(catalog, path))
+        if workflow_rid in (None, record.workflow_rid) and (statuses is None or record.status in statuses)
+    ]
 
 
 def _configuration(catalog: Catalog, assets: Sequence[AssetEdge]) -> dict[str, Any]:
-    kept = [one for one in assets if one.table == _METADATA and one.filename == _CONFIGURATION]
-    if not kept:
+    files = [asset for asset in assets if asset.table == _METADATA and asset.filename == _CONFIGURATION]
+    if not files:
         return {}
     with Scratch(scratch_below(directories.cache_directory()), "configuration") as directory:
-        place = directory / _CONFIGURATION
+        path = directory / _CONFIGURATION
         try:
-            download(catalog, kept[0].url, place, length=kept[0].length, md5_hex=kept[0].md5)
+            download(catalog, files[0].url, path, length=files[0].length, md5_hex=files[0].md5)
         except NotFoundError:
             return {}
         try:
-            document = json.loads(place.read_text(encoding="utf-8"))
+            document = json.loads(path.read_text(encoding="utf-8"))
         except ValueError:
             return {}
     return document if isinstance(document, dict) else {}

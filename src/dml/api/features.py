@@ -1,11 +1,11 @@
-"""Features: making and finding them, and the values that executions gave to rows."""
+"""Features: create and find them, and read and stage their values."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from dml.deprecation import superseded
+from dml.deprecation import warn_deprecated
 
 if TYPE_CHECKING:
     from dml.api.deriva_ml import DerivaML
@@ -23,15 +23,28 @@ def create_feature(
     comment: str = "",
     optional: Sequence[str] = (),
 ) -> Feature:
-    """Make a feature of a table, unless it is there. Writes the catalog."""
+    """Create a feature of a table unless it exists. Writes the catalog.
+
+    Args:
+        target_table: The table that the feature describes.
+        feature_name: Name of the feature.
+        terms: Vocabulary tables; a value has one term of each.
+        assets: Asset tables; a value has one file of each.
+        metadata: Further columns of a value.
+        comment: Description of the feature, Markdown.
+        optional: Columns that may be empty.
+
+    Returns:
+        The feature.
+    """
     from dml.catalog.definitions import create_feature as create
 
     return create(
         self.catalog,
-        self.table_name(target_table),
+        self._table_name(target_table),
         feature_name,
-        terms=[self.table_name(name) for name in terms],
-        assets=[self.table_name(name) for name in assets],
+        terms=[self._table_name(name) for name in terms],
+        assets=[self._table_name(name) for name in assets],
         columns=metadata,
         optional=optional,
         comment=comment,
@@ -39,17 +52,19 @@ def create_feature(
 
 
 def find_features(self: DerivaML, table: str | None = None) -> list[Feature]:
-    """The features of a table, of all tables when None, by their table of values; no request."""
-    wanted = None if table is None else self.table_name(table)
-    found = [one for one in self.catalog.schema().feature_tables() if wanted in (None, one.target.qualified_name)]
-    return sorted(found, key=lambda one: one.table.qualified_name)
+    """The features of a table, or of all tables, sorted by the table of their values; sends no request."""
+    target = None if table is None else self._table_name(table)
+    features = [
+        feature for feature in self.catalog.schema().feature_tables() if target in (None, feature.target.qualified_name)
+    ]
+    return sorted(features, key=lambda feature: feature.table.qualified_name)
 
 
 def lookup_feature(self: DerivaML, table: str, feature_name: str) -> Feature:
-    """A feature of a table.
+    """The feature of a table with this name.
 
     Raises:
-        NotFoundError: There is none; those there are are named.
+        NotFoundError: The table has no such feature; the message lists those it has.
     """
     from dml.feature.staging import find_feature
 
@@ -67,16 +82,17 @@ def feature_values(
     feature_name: str,
     selector: Callable[[Sequence[FeatureValue]], FeatureValue] | str | None = None,
 ) -> list[FeatureValue]:
-    """The values of a feature as the catalog has them, by the row they describe; one request.
+    """The values of a feature in the catalog, sorted by the row they describe; one request.
 
     Args:
-        table: The described table.
-        feature_name: The feature.
-        selector: Chooses one where a row has several: ``newest``, ``first``, or a function of their list.
+        table: The table that the feature describes.
+        feature_name: Name of the feature.
+        selector: Chooses one value when a row has several: ``newest``, ``first``, or a function of their list; all
+            values when None.
 
     Raises:
         NotFoundError: The table has no such feature.
-        UsageError: The selector's name is unknown.
+        UsageError: There is no selector of this name.
     """
     from dml.feature.values import read_values
 
@@ -89,31 +105,31 @@ def list_feature_values(
     feature_name: str,
     selector: Callable[[Sequence[FeatureValue]], FeatureValue] | str | None = None,
 ) -> list[FeatureValue]:
-    """Older name of ``feature_values``."""
-    superseded("list_feature_values", "feature_values")
+    """Deprecated name of ``feature_values``."""
+    warn_deprecated("list_feature_values", "feature_values")
     return self.feature_values(table, feature_name, selector)
 
 
 def add_features(self: DerivaML, features: Iterable[Any]) -> int:
-    """Older name of ``Execution.add_features``: stages values in the execution that each names. Writes the registry.
+    """Deprecated name of ``Execution.add_features``; every value names its execution. Writes the registry.
 
-    They reach the catalog with the execution's next commit.
+    The next commit of each execution uploads its values.
 
     Returns:
-        How many were given.
+        The number of values.
 
     Raises:
-        UsageError: One names no execution.
-        NotFoundError: This workspace does not know an execution.
+        UsageError: A value names no execution.
+        NotFoundError: An execution is not in this workspace.
     """
     from dml.errors import UsageError
     from dml.feature.staging import add_features as stage
 
-    superseded("DerivaML.add_features", "Execution.add_features")
+    warn_deprecated("DerivaML.add_features", "Execution.add_features")
     by_execution: dict[str, list[Any]] = {}
     for record in features:
         rid = getattr(record, "Execution", None)
         if not rid:
-            raise UsageError("A feature value names no execution", hint="Use Execution.add_features.")
+            raise UsageError("a feature value names no execution", hint="Use Execution.add_features.")
         by_execution.setdefault(str(rid), []).append(record)
     return sum(stage(self.session, rid, records) for rid, records in by_execution.items())

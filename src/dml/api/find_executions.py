@@ -1,4 +1,4 @@
-"""Finding executions in the catalog by workflow, status, dataset or asset, in at most three requests."""
+"""Find executions in the catalog by workflow, status, dataset or asset, in at most three requests."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from dml.api.execution_record import ExecutionRecord, record_of
+from dml.api.execution_record import ExecutionRecord, records_of
 from dml.asset import execution_edges
 from dml.catalog.concurrency import gather
 from dml.catalog.rows import Row, locate, read, select, validate_rid
@@ -38,71 +38,76 @@ def find_executions(
     dataset: str | None = None,
     dataset_role: DatasetRole = "any",
 ) -> list[ExecutionRecord]:
-    """The executions that fulfil all conditions.
+    """The executions that meet every condition.
 
     Args:
-        catalog: Where.
-        workflow_rid: Only of this workflow.
-        workflow_type: Only of workflows of this type.
-        status: Only in this status, or one of these.
-        sort: The oldest first when None, the newest first when True, else by this key.
-        dataset: Only those that read or made this dataset.
-        dataset_role: Whether they read it (``input``), made a version of it (``output``) or either.
+        catalog: The catalog to search.
+        workflow_rid: Executions of this workflow.
+        workflow_type: Executions whose workflow has this ``Workflow_Type`` term.
+        status: Executions in this status, or in any of several.
+        sort: Oldest first when None, newest first when True; otherwise a key function.
+        dataset: Executions that used or produced this dataset.
+        dataset_role: ``input`` for executions that read the dataset, ``output`` for those that produced a version of
+            it, ``any`` for both.
+
+        Raises:
+            UsageError: ``dataset_role`` is unknown, or a RID is malformed.
     """
     if dataset_role not in ("any", "input", "output"):
-        raise UsageError(f"{dataset_role!r} is no role of a dataset", hint="Use any, input or output.")
-    wanted = None if status is None else {status} if isinstance(status, str) else set(status)
-    reading = (
+        raise UsageError(f"unknown dataset_role {dataset_role!r}", hint="Use any, input or output.")
+    statuses = None if status is None else {status} if isinstance(status, str) else set(status)
+    read_rows = (
         partial(_of_dataset, catalog, validate_rid(dataset), dataset_role)
         if dataset is not None
-        else partial(_rows, catalog, workflow_rid, wanted)
+        else partial(_rows, catalog, workflow_rid, statuses)
     )
     of_type = _workflows_of_type(catalog, workflow_type)
-    found = [
-        record_of(catalog, row)
-        for row in sorted(reading(), key=lambda row: (str(row.get("RCT") or ""), str(row["RID"])))
+    rows = [
+        row
+        for row in read_rows()
         if workflow_rid in (None, row.get("Workflow"))
-        and (wanted is None or row.get("Status") in wanted)
+        and (statuses is None or row.get("Status") in statuses)
         and (of_type is None or row.get("Workflow") in of_type)
     ]
+    records = records_of(catalog, rows)
     if sort is True:
-        found.reverse()
+        records.reverse()
     elif callable(sort):
-        found.sort(key=sort)
-    return found
+        records.sort(key=sort)
+    return records
 
 
 def find_executions_consuming(catalog: Catalog, rid: str) -> list[ExecutionRecord]:
-    """The executions that read a dataset or an asset, the oldest first; one level, two requests.
+    """The executions that read a dataset or an asset directly, oldest first; two requests.
 
     Raises:
-        NotFoundError: There is no such row.
-        UsageError: It is neither.
+        NotFoundError: The catalog has no such row.
+        UsageError: The row is neither a dataset nor an asset.
     """
-    wanted = validate_rid(rid)
-    place = locate(catalog, [wanted]).get(wanted)
-    if place is None:
-        raise NotFoundError(f"No row {wanted} in {catalog.target}")
-    if place.qualified_name == "deriva-ml:Dataset":
-        return find_executions(catalog, dataset=wanted, dataset_role="input")
-    if not catalog.schema().table(place.qualified_name).is_asset:
-        raise UsageError(f"{wanted} is a row of {place.table}, neither a dataset nor an asset")
-    rows = execution_edges.consumers(catalog, place.qualified_name, wanted, "Input")
-    return sorted((record_of(catalog, row) for row in rows), key=lambda one: (one.created, one.execution_rid))
+    rid = validate_rid(rid)
+    location = locate(catalog, [rid]).get(rid)
+    if location is None:
+        raise NotFoundError(f"no row {rid} in {catalog.target}")
+    if location.qualified_name == "deriva-ml:Dataset":
+        return find_executions(catalog, dataset=rid, dataset_role="input")
+    if not catalog.schema().table(location.qualified_name).is_asset:
+        raise UsageError(f"{rid} is a row of {location.table}, neither a dataset nor an asset")
+    rows = execution_edges.consumers(catalog, location.qualified_name, rid, "Input")
+    return records_of(catalog, rows)
 
 
 def multirun_status_summary(catalog: Catalog, workflow_rid: str) -> dict[str, Any]:
-    """How many executions of a workflow are in which status, counted by the server in one request.
+    """How many executions of a workflow are in each status, counted by the server in one request.
 
     Returns:
         ``{"workflow_rid": …, "counts": {status: n}, "total": n}``; executions without a status are counted as ``none``.
     """
-    wanted = validate_rid(workflow_rid)
-    path = f"/attributegroup/{table_path(EXECUTION)}/{condition('Workflow', [wanted])}/Status;n:=cnt(RID)"
+    rid = validate_rid(workflow_rid)
+    path = f"/attributegroup/{table_path(EXECUTION)}/{condition('Workflow', [rid])}/Status;n:=cnt(RID)"
     counts: dict[str, int] = {}
     for row in read(catalog, path):
         counts[shown_status(row["Status"])] = int(row["n"])
-    return {"workflow_rid": wanted, "counts": dict(sorted(counts.items())), "total": sum(counts.values())}
+    return {"workflow_rid": rid, "counts": dict(sorted(counts.items())), "total": sum(counts.values())}
 
 
 def _rows(catalog: Catalog, workflow_rid: str | None, statuses: set[str] | None) -> list[Row]:
@@ -115,24 +120,24 @@ def _rows(catalog: Catalog, workflow_rid: str | None, statuses: set[str] | None)
 
 
 def _of_dataset(catalog: Catalog, dataset: str, role: DatasetRole) -> list[Row]:
-    """The executions that have to do with a dataset, through the tables that say so."""
+    """The executions that read or produced a dataset, through the association tables."""
     schema = catalog.schema()
     to_execution = f"(Execution)=({table_path(EXECUTION)}:RID)"
     paths = {"input": f"/entity/{table_path(DATASET_EXECUTION)}/{condition('Dataset', [dataset])}/{to_execution}"}
     if schema.has_column(_DATASET_VERSION, "Execution"):
         paths["output"] = f"/entity/{table_path(_DATASET_VERSION)}/{condition('Dataset', [dataset])}/{to_execution}"
-    # Before 1.43 Dataset_Execution held the producers too: they are told by the versions that they made.
+    # Before 1.43 Dataset_Execution also held the producers; Dataset_Version tells them apart from the readers.
     needed = set(paths) if role == "any" or not schema.capabilities.dataset_execution_version else {role} & set(paths)
     answers = dict(
-        zip(sorted(needed), gather([partial(read, catalog, paths[one]) for one in sorted(needed)]), strict=True)
+        zip(sorted(needed), gather([partial(read, catalog, paths[key]) for key in sorted(needed)]), strict=True)
     )
-    made, read_by = _by_rid(answers.get("output", ())), _by_rid(answers.get("input", ()))
+    producers, readers = _by_rid(answers.get("output", ())), _by_rid(answers.get("input", ()))
     if role == "output":
-        return list(made.values())
+        return list(producers.values())
     if role == "input":
-        older = not schema.capabilities.dataset_execution_version
-        return [row for rid, row in read_by.items() if not (older and rid in made)]
-    return list({**made, **read_by}.values())
+        mixed = not schema.capabilities.dataset_execution_version
+        return [row for rid, row in readers.items() if not (mixed and rid in producers)]
+    return list({**producers, **readers}.values())
 
 
 def _by_rid(rows: Sequence[Row] | tuple[()]) -> Mapping[str, Row]:

@@ -1,5 +1,4 @@
-"""Working without a server, and how much loggers say: the arguments of ``DerivaML`` that are about neither catalog nor
-workspace."""
+"""The arguments of ``DerivaML`` that concern neither catalog nor workspace: offline mode and log levels."""
 
 from __future__ import annotations
 
@@ -13,46 +12,47 @@ from dml.errors import RetryableError, UsageError
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response
 
-__all__ = ["mode_named", "refusing_transport", "set_levels"]
+__all__ = ["offline_transport", "parse_mode", "set_log_levels"]
 
 _MODES = ("online", "offline")
 
 
-def mode_named(mode: Any) -> str:
-    """``online`` or ``offline``, of a text or of deriva-ml's enumeration.
+def parse_mode(mode: Any) -> str:
+    """``online`` or ``offline``, from a string or from deriva-ml's enumeration.
 
     Raises:
-        UsageError: It is neither.
+        UsageError: The mode is unknown.
     """
     name = str(getattr(mode, "value", mode))
     if name not in _MODES:
-        raise UsageError(f"{name!r} is no mode", hint="Use online or offline.")
+        raise UsageError(f"unknown mode {name!r}", hint="Use online or offline.")
     return name
 
 
-def set_levels(ours: int | str | None, derivas: int | str | None) -> None:
-    """Set the levels of the loggers of dml, and of deriva and bdbag; None leaves them as they are."""
-    for level, names in ((ours, ("dml",)), (derivas, ("deriva", "bdbag"))):
+def set_log_levels(dml_level: int | str | None, deriva_level: int | str | None) -> None:
+    """Set the log level of dml, and of deriva and bdbag; None leaves a level unchanged."""
+    for level, names in ((dml_level, ("dml",)), (deriva_level, ("deriva", "bdbag"))):
         if level is not None:
             for name in names:
                 logging.getLogger(name).setLevel(level)
 
 
-def refusing_transport() -> BaseAdapter:
-    """A transport that sends nothing."""
-    return _Refusing()
+def offline_transport() -> BaseAdapter:
+    """A transport that refuses every request."""
+    return _OfflineAdapter()
 
 
-class _Refusing(BaseAdapter):
+class _OfflineAdapter(BaseAdapter):
     def send(self, request: PreparedRequest, *_arguments: Any, **_options: Any) -> Response:
-        """Refuse.
+        """Refuse the request.
 
         Raises:
-            RetryableError: Always; nobody was asked.
+            RetryableError: Always; the server was not contacted.
         """
         raise RetryableError(
-            f"{request.method} was not sent: this DerivaML works offline", hint="Make one without mode='offline'."
+            f"{request.method} request not sent: this DerivaML is in offline mode",
+            hint="Create one without mode='offline'.",
         )
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing; there is nothing to close."""

@@ -1,4 +1,4 @@
-"""RIDs: in which table they are, and how they are shown and cited."""
+"""RIDs: find the table of a row, link to it and cite it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 def resolve_rid(self: DerivaML, rid: str) -> RowLocation:
-    """In which table a RID is.
+    """The table that holds the row with this RID.
 
     Raises:
-        NotFoundError: The catalog does not know it.
-        UsageError: It is malformed.
+        NotFoundError: The catalog has no such row.
+        UsageError: The RID is malformed.
     """
     return next(iter(self.resolve_rids([rid]).values()))
 
@@ -25,58 +25,62 @@ def resolve_rid(self: DerivaML, rid: str) -> RowLocation:
 def resolve_rids(
     self: DerivaML, rids: Iterable[str], candidate_tables: Sequence[str] | None = None
 ) -> dict[str, RowLocation]:
-    """In which tables RIDs are, by RID; one request each at the same time, or one a table that is named.
+    """The tables that hold rows, by RID; one request per RID, or per candidate table, sent in parallel.
 
     Args:
-        rids: The RIDs.
-        candidate_tables: The tables they are in, where that is known: fewer requests for many RIDs.
+        rids: RIDs of the rows.
+        candidate_tables: The tables to search, when they are known; cheaper for many RIDs.
 
     Raises:
-        NotFoundError: The catalog does not know one, or none of the tables has it.
-        UsageError: One is malformed.
+        NotFoundError: The catalog, or every candidate table, lacks one of the rows.
+        UsageError: A RID is malformed.
     """
     from functools import partial
 
     from dml.catalog.concurrency import gather
     from dml.catalog.rows import RowLocation, locate, select, validate_rid
 
-    wanted = list(dict.fromkeys(validate_rid(rid) for rid in rids))
+    unique = list(dict.fromkeys(validate_rid(rid) for rid in rids))
     if candidate_tables is None:
-        found = locate(self.catalog, wanted)
+        locations = locate(self.catalog, unique)
     else:
         tables = [self.catalog.schema().table(name) for name in candidate_tables]
-        parts = gather(
+        results = gather(
             [
-                partial(select, self.catalog, table.qualified_name, where={"RID": wanted}, columns=["RID"])
+                partial(select, self.catalog, table.qualified_name, where={"RID": unique}, columns=["RID"])
                 for table in tables
             ]
         )
-        found = {
+        locations = {
             str(row["RID"]): RowLocation(str(row["RID"]), table.schema, table.name, deleted=False)
-            for table, rows in zip(tables, parts, strict=True)
+            for table, rows in zip(tables, results, strict=True)
             for row in rows
         }
-    missing = [rid for rid in wanted if rid not in found]
+    missing = [rid for rid in unique if rid not in locations]
     if missing:
         more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
-        raise NotFoundError(f"No row {missing[0]} in {self.catalog.target}{more}")
-    return {rid: found[rid] for rid in wanted}
+        raise NotFoundError(f"no row {missing[0]} in {self.catalog.target}{more}")
+    return {rid: locations[rid] for rid in unique}
 
 
 def chaise_url(self: DerivaML, rid: str) -> str:
-    """Where people look at a row, given by RID or as any of the objects that have one."""
+    """The web page of a row.
+
+    Args:
+        rid: RID of the row, or an object that has one.
+    """
     return self.catalog.chaise_path(_rid_of(rid))
 
 
 def cite(self: DerivaML, entity: Any, current: bool = False) -> str:
-    """A link to a row that lasts: as it is at this moment, or with ``current`` as it will be.
+    """A permanent link to a row, as it is now or, with ``current``, as it will be when the link is opened.
 
     Args:
-        entity: A RID, a row with a ``RID``, or any of the objects that have one.
-        current: Link to the row as it is whenever it is looked at.
+        entity: RID of the row, a row as a mapping, or an object that has a RID.
+        current: Link to the latest state of the row instead of the current snapshot.
 
     Raises:
-        NotFoundError: The catalog does not know it.
+        NotFoundError: The catalog has no such row.
     """
     rid = self.resolve_rid(_rid_of(entity)).rid
     if current or self.is_snapshot:

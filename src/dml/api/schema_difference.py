@@ -1,4 +1,4 @@
-"""How one model of a catalog differs from another: tables, columns, their types, foreign keys."""
+"""Differences between two schemas of a catalog: tables, columns, column types, foreign keys."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ __all__ = ["SchemaDiff", "compare_schemas"]
 
 @dataclass(frozen=True)
 class SchemaDiff:
-    """How a newer model differs from an older one; names are ``schema:Table`` and ``….Column``.
+    """How a newer schema differs from an older one; names are ``schema:Table`` and ``schema:Table.Column``.
 
     Attributes:
-        added_tables, removed_tables: Tables that only the newer has, and that only the older has.
-        added_columns, removed_columns: The same of columns, in tables that both have.
+        added_tables, removed_tables: Tables that only the newer schema has, and that only the older one has.
+        added_columns, removed_columns: The same for columns, in tables that both schemas have.
         changed_columns: Columns whose type differs, as ``name: old -> new``.
         added_keys, removed_keys: Foreign keys, as ``table(columns) -> table(columns)``.
     """
@@ -36,15 +36,15 @@ class SchemaDiff:
         return not any(vars(self).values())
 
     def __str__(self) -> str:
-        lines = [f"{name.replace('_', ' ')}: {', '.join(found)}" for name, found in vars(self).items() if found]
+        lines = [f"{name.replace('_', ' ')}: {', '.join(names)}" for name, names in vars(self).items() if names]
         return "\n".join(lines) or "no difference"
 
 
 def compare_schemas(old: Schema, new: Schema) -> SchemaDiff:
-    """How ``new`` differs from ``old``; every list is sorted."""
-    both = old.tables.keys() & new.tables.keys()
-    before = {name: kind for table in both for name, kind in _columns(old.tables[table])}
-    after = {name: kind for table in both for name, kind in _columns(new.tables[table])}
+    """How ``new`` differs from ``old``; every tuple is sorted."""
+    common = old.tables.keys() & new.tables.keys()
+    before = {name: kind for table in common for name, kind in _columns(old.tables[table])}
+    after = {name: kind for table in common for name, kind in _columns(new.tables[table])}
     old_keys, new_keys = _keys(old), _keys(new)
     return SchemaDiff(
         added_tables=tuple(sorted(new.tables.keys() - old.tables.keys())),

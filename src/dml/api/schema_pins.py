@@ -1,7 +1,7 @@
-"""Working with the catalog's model as it was at one moment: a pin, which the workspace keeps until it is taken away.
+"""Schema pins: keep working with the catalog's schema as of one moment, until the pin is removed.
 
-The pin is in ``schema-cache.json`` of the workspace, where deriva-ml keeps its copy of the schema, in deriva-ml's form:
-either program honours what the other pinned. It holds for the ``DerivaML`` objects of the workspace.
+The pin is stored in ``schema-cache.json`` of the workspace, in the place and format of deriva-ml, so each program
+respects the other's pins. It applies to every ``DerivaML`` object of the workspace.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ _ML_SCHEMA = "deriva-ml"
 
 @dataclass(frozen=True)
 class PinStatus:
-    """Whether the workspace works with a pinned model.
+    """Whether the workspace uses a pinned schema.
 
     Attributes:
-        pinned: Whether it does.
-        pinned_at: Since when; None when not.
-        pin_reason: Why; None when nobody said.
-        pinned_snapshot_id: The catalog's snapshot of the copy that the workspace holds; None when it holds none.
+        pinned: Whether there is a pin.
+        pinned_at: When it was pinned; None without a pin.
+        pin_reason: The reason that was given; None when there is none.
+        pinned_snapshot_id: The catalog snapshot of the workspace's copy of the schema; None without a copy.
     """
 
     pinned: bool
@@ -48,16 +48,16 @@ class PinStatus:
 
 
 def pin_schema(self: DerivaML, reason: str | None = None) -> SchemaDiff | None:
-    """Work with the model of now, or of the workspace's copy where there is one, until ``unpin_schema``.
+    """Pin the schema: use the workspace's copy, or the current schema without one, until ``unpin_schema``.
 
-    Tables and columns that the catalog gains meanwhile are not seen. Pinning again changes the reason. Writes the
+    Tables and columns that are added to the catalog later are not seen. Pinning again changes the reason. Writes the
     workspace.
 
     Args:
-        reason: Kept with the pin.
+        reason: Why the schema is pinned; stored with the pin.
 
     Returns:
-        How the catalog differs from what is pinned; None when it does not.
+        How the catalog differs from the pinned schema; None when it does not.
     """
     path = _path(self)
     document = _read(self) or _copy(self)
@@ -71,7 +71,7 @@ def pin_schema(self: DerivaML, reason: str | None = None) -> SchemaDiff | None:
 
 
 def unpin_schema(self: DerivaML) -> None:
-    """Work with the catalog's model as it is again; nothing when there is no pin. Writes the workspace."""
+    """Use the catalog's current schema again; does nothing without a pin. Writes the workspace."""
     path = _path(self)
     document = _read(self)
     if document is not None and "pin" in document:
@@ -80,7 +80,7 @@ def unpin_schema(self: DerivaML) -> None:
 
 
 def pin_status(self: DerivaML) -> PinStatus:
-    """Whether the workspace works with a pinned model; asks no catalog and writes nothing."""
+    """Whether the workspace uses a pinned schema; sends no request and writes nothing."""
     document = _read(self)
     if document is None:
         return PinStatus(False)
@@ -88,38 +88,40 @@ def pin_status(self: DerivaML) -> PinStatus:
     pin = document.get("pin")
     if not isinstance(pin, Mapping):
         return PinStatus(False, pinned_snapshot_id=snapshot)
-    return PinStatus(True, _moment(pin.get("at")), pin.get("reason"), snapshot)
+    return PinStatus(True, _parse_time(pin.get("at")), pin.get("reason"), snapshot)
 
 
 def diff_schema(self: DerivaML) -> SchemaDiff | None:
-    """How the catalog's model differs from the copy of the workspace, pinned or not; None when it does not.
+    """How the catalog's schema differs from the workspace's copy, pinned or not; None when it does not.
 
     Raises:
-        ConflictError: The workspace holds no copy.
+        ConflictError: The workspace has no copy.
     """
     document = _read(self)
     if document is None:
         raise ConflictError(
-            f"The workspace of {self.target} holds no copy of the schema", hint="Make one with pin_schema()."
+            f"the workspace of {self.target} has no copy of the schema", hint="Make one with pin_schema()."
         )
     return _difference(self, document)
 
 
 def pinned_schema(ml: DerivaML) -> Schema | None:
-    """The model that a pin of the workspace holds; None without one."""
+    """The pinned schema; None without a pin."""
     document = _read(ml)
     return Schema.from_document(document["schema"]) if document is not None and "pin" in document else None
 
 
 def copied_schema(ml: DerivaML) -> Schema | None:
-    """The model of the workspace's copy, pinned or not; None without one."""
+    """The workspace's copy of the schema, pinned or not; None without a copy."""
     document = _read(ml)
     return Schema.from_document(document["schema"]) if document is not None else None
 
 
 def _difference(ml: DerivaML, document: Mapping[str, Any]) -> SchemaDiff | None:
-    found = compare_schemas(Schema.from_document(document["schema"]), Schema.from_document(_live(ml.catalog)))
-    return None if found.is_empty() else found
+    difference = compare_schemas(
+        Schema.from_document(document["schema"]), Schema.from_document(_current_schema(ml.catalog))
+    )
+    return None if difference.is_empty() else difference
 
 
 def _copy(ml: DerivaML) -> dict[str, Any]:
@@ -128,11 +130,11 @@ def _copy(ml: DerivaML) -> dict[str, Any]:
         "hostname": ml.host_name,
         "catalog_id": ml.catalog_id,
         "ml_schema": _ML_SCHEMA,
-        "schema": _live(ml.catalog),
+        "schema": _current_schema(ml.catalog),
     }
 
 
-def _live(catalog: Catalog) -> Any:
+def _current_schema(catalog: Catalog) -> Any:
     return catalog.get_json("/schema")
 
 
@@ -143,18 +145,20 @@ def _path(ml: DerivaML) -> Path:
 
 
 def _read(ml: DerivaML) -> dict[str, Any] | None:
-    """The copy that the workspace holds; None without one, or when it is of another catalog."""
+    """The workspace's copy; None without one, or when it belongs to another catalog."""
     path = _path(ml)
     try:
         document = json.loads(path.read_bytes())
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise IntegrityError(f"{safe(path)} cannot be read: {error}", hint="Remove it; it is made anew.") from error
+        raise IntegrityError(
+            f"cannot read {safe(path)}: {error}", hint="Remove the file; it is written again."
+        ) from error
     if not isinstance(document, dict) or not isinstance(document.get("schema"), dict):
-        raise IntegrityError(f"{safe(path)} holds no schema", hint="Remove it; it is made anew.")
-    of = (document.get("hostname", ml.host_name), str(document.get("catalog_id", ml.catalog_id)))
-    return document if of == (ml.host_name, ml.catalog_id) else None
+        raise IntegrityError(f"{safe(path)} contains no schema", hint="Remove the file; it is written again.")
+    catalog = (document.get("hostname", ml.host_name), str(document.get("catalog_id", ml.catalog_id)))
+    return document if catalog == (ml.host_name, ml.catalog_id) else None
 
 
 def _write(path: Path, document: Mapping[str, Any]) -> None:
@@ -163,7 +167,7 @@ def _write(path: Path, document: Mapping[str, Any]) -> None:
     write_atomically(path.parent, path, json.dumps(document, indent=2).encode())
 
 
-def _moment(text: object) -> datetime | None:
+def _parse_time(text: object) -> datetime | None:
     try:
         return datetime.fromisoformat(str(text).replace("Z", "+00:00"))
     except ValueError:

@@ -1,4 +1,4 @@
-"""What the workspace takes on disk: its cache and the directories of its executions; fetching into it, clearing it."""
+"""The workspace on disk: its cache and the directories of its executions, their sizes, and clearing them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MEBIBYTE = 1 << 20
 
 
 def cache_of(ml: DerivaML) -> Cache:
-    """The cache that the workspace uses."""
+    """The cache of the workspace."""
     from dml.cache.layout import Cache
     from dml.workspace.layout import Workspace
 
@@ -25,32 +25,35 @@ def cache_of(ml: DerivaML) -> Cache:
 
 
 def list_cached_bags(self: DerivaML) -> list[CachedItem]:
-    """The dataset versions in the cache, by name; asks no catalog and writes nothing."""
+    """The dataset versions in the cache, sorted by name; sends no request and writes nothing."""
     from dml.cache.inventory import Kind
 
-    return [one for one in _survey(self) if one.kind is Kind.BAG]
+    return [item for item in _inventory(self) if item.kind is Kind.BAG]
 
 
 def list_cached_assets(self: DerivaML) -> list[CachedItem]:
-    """The single assets in the cache, by RID; asks no catalog and writes nothing."""
+    """The assets in the cache, sorted by RID; sends no request and writes nothing."""
     from dml.cache.inventory import Kind
 
-    return [one for one in _survey(self) if one.kind is Kind.ASSET]
+    return [item for item in _inventory(self) if item.kind is Kind.ASSET]
 
 
 def get_cache_size(self: DerivaML) -> dict[str, float]:
-    """What the cache takes on disk: ``total_bytes``, ``total_mb`` (MiB) and ``part_count``."""
+    """The size of the cache on disk: ``total_bytes``, ``total_mb`` (MiB) and ``part_count``."""
     from dml.cache.disk_usage import measure
 
     shares = measure(cache_of(self))
-    size = sum(one.bytes for one in shares)
+    size = sum(share.bytes for share in shares)
     return {"total_bytes": size, "total_mb": size / _MEBIBYTE, "part_count": len(shares)}
 
 
 def clear_cache(self: DerivaML, older_than_days: float | None = None) -> dict[str, int]:
-    """Remove what is in the cache, or only what was last used so many days ago. Writes the cache.
+    """Empty the cache, or remove only what has not been used for some days. Writes the cache.
 
-    What is pinned, and what an execution that is not over has as input, stays.
+    Pinned items, and inputs of executions that are not finished, are kept.
+
+    Args:
+        older_than_days: Remove items that were last used longer ago than this; everything when None.
 
     Returns:
         ``removed``, ``kept`` and ``bytes_freed``.
@@ -62,47 +65,53 @@ def clear_cache(self: DerivaML, older_than_days: float | None = None) -> dict[st
 
 
 def delete_cached_bag(self: DerivaML, dataset_rid: str, version: str | None = None) -> dict[str, int]:
-    """Remove a dataset from the cache, all its versions or one. Writes the cache.
+    """Remove a dataset from the cache, all versions or one. Writes the cache.
 
-    What is pinned, and what an execution that is not over has as input, stays; one that is not cached is none removed.
+    Pinned items, and inputs of executions that are not finished, are kept. Nothing happens when it is not cached.
 
     Returns:
         ``bags_removed``, ``kept`` and ``bytes_freed``.
     """
     from dml.cache.clear import Selection
 
-    there = [one for one in self.list_cached_bags() if one.rid == dataset_rid and version in (None, one.version)]
-    done = _clear(self, Selection(names=tuple(one.name for one in there)))
-    return {"bags_removed": done["removed"], "kept": done["kept"], "bytes_freed": done["bytes_freed"]}
+    items = [item for item in self.list_cached_bags() if item.rid == dataset_rid and version in (None, item.version)]
+    result = _clear(self, Selection(names=tuple(item.name for item in items)))
+    return {"bags_removed": result["removed"], "kept": result["kept"], "bytes_freed": result["bytes_freed"]}
 
 
 def delete_cached_asset(self: DerivaML, asset_rid: str, md5: str | None = None) -> dict[str, int]:
-    """Remove an asset from the cache, whatever its bytes or only those of a checksum (hexadecimal). Writes the cache.
+    """Remove an asset from the cache. Writes the cache.
 
-    What is pinned, and what an execution that is not over has as input, stays; one that is not cached is none removed.
+    Args:
+        asset_rid: RID of the asset.
+        md5: Remove only the copy with this checksum, hexadecimal; all copies when None.
+
+    Pinned items, and inputs of executions that are not finished, are kept. Nothing happens when it is not cached.
 
     Returns:
         ``assets_removed``, ``kept`` and ``bytes_freed``.
     """
     from dml.cache.clear import Selection
 
-    ending = None if md5 is None else f"_{md5.lower()}"
-    there = [
-        one
-        for one in self.list_cached_assets()
-        if one.rid == asset_rid and (ending is None or one.key.lower().endswith(ending))
+    suffix = None if md5 is None else f"_{md5.lower()}"
+    items = [
+        item
+        for item in self.list_cached_assets()
+        if item.rid == asset_rid and (suffix is None or item.key.lower().endswith(suffix))
     ]
-    done = _clear(self, Selection(names=tuple(one.key for one in there)))
-    return {"assets_removed": done["removed"], "kept": done["kept"], "bytes_freed": done["bytes_freed"]}
+    result = _clear(self, Selection(names=tuple(item.key for item in items)))
+    return {"assets_removed": result["removed"], "kept": result["kept"], "bytes_freed": result["bytes_freed"]}
 
 
 def download_asset(self: DerivaML, asset_rid: str) -> Path:
-    """The file of an asset in the cache, fetched where it is missing; no execution is made. Change nothing in it.
+    """The path of an asset's file in the cache, downloaded when it is missing; treat it as read-only.
+
+    No execution is created and no input is recorded. Writes the cache.
 
     Raises:
-        NotFoundError: There is no such row, or its bytes are gone.
-        UsageError: It is no asset.
-        IntegrityError: The bytes are not those that the catalog describes.
+        NotFoundError: The catalog has no such row, or the object store no longer has the file.
+        UsageError: The row is not an asset.
+        IntegrityError: The file does not match the length or checksum in the catalog.
     """
     from dml.cache.assets import find_asset_row, warm_asset
     from dml.cache.index import Index
@@ -112,42 +121,44 @@ def download_asset(self: DerivaML, asset_rid: str) -> Path:
 
 
 def list_execution_dirs(self: DerivaML) -> list[dict[str, Any]]:
-    """The directories of executions in the workspace, the latest changed first; asks no catalog and writes nothing.
+    """The directories of executions in the workspace, last changed first; sends no request and writes nothing.
 
     Returns:
-        For each ``execution_rid``, ``path``, ``size_bytes``, ``size_mb`` (MiB), ``modified`` (UTC) and ``file_count``;
-        links, as those to inputs, take nothing.
+        For each directory ``execution_rid``, ``path``, ``size_bytes``, ``size_mb`` (MiB), ``modified`` (UTC) and
+        ``file_count``; links, such as those to inputs, are not counted.
     """
     from dml.workspace.layout import Workspace
 
     root = Workspace(self.working_dir, self.target).executions_directory
-    found = [_measured(path) for path in root.iterdir() if path.is_dir()] if root.is_dir() else []
-    return sorted(found, key=lambda one: (one["modified"], one["execution_rid"]), reverse=True)
+    directories = [_directory_info(path) for path in root.iterdir() if path.is_dir()] if root.is_dir() else []
+    return sorted(directories, key=lambda directory: (directory["modified"], directory["execution_rid"]), reverse=True)
 
 
 def clean_execution_dirs(
     self: DerivaML, older_than_days: float | None = None, exclude_rids: Sequence[str] | None = None
 ) -> dict[str, int]:
-    """Older name of ``gc_executions``: remove the files of executions that are over. Writes the workspace.
+    """Deprecated name of ``gc_executions``: remove the local files of finished executions. Writes the workspace.
 
-    What was never uploaded is not touched.
+    Files that were never uploaded are not removed.
 
     Args:
-        older_than_days: Only without activity for so long.
-        exclude_rids: Never these.
+        older_than_days: Executions without activity for this many days; all when None.
+        exclude_rids: Executions to keep.
 
     Returns:
         ``dirs_removed``, ``bytes_freed`` and ``errors``.
     """
-    from dml.deprecation import superseded
+    from dml.deprecation import warn_deprecated
     from dml.errors import DmlError
 
-    superseded("clean_execution_dirs", "gc_executions")
-    before = {one["execution_rid"]: one["size_bytes"] for one in self.list_execution_dirs()}
+    warn_deprecated("clean_execution_dirs", "gc_executions")
+    sizes = {directory["execution_rid"]: directory["size_bytes"] for directory in self.list_execution_dirs()}
     age = None if older_than_days is None else timedelta(days=older_than_days)
     result = {"dirs_removed": 0, "bytes_freed": 0, "errors": 0}
-    over = [one.rid for one in self.list_executions(status=("Uploaded", "Aborted")) if one.rid in before]
-    for rid in over:
+    finished = [
+        snapshot.rid for snapshot in self.list_executions(status=("Uploaded", "Aborted")) if snapshot.rid in sizes
+    ]
+    for rid in finished:
         if rid in (exclude_rids or ()):
             continue
         try:
@@ -156,43 +167,43 @@ def clean_execution_dirs(
             result["errors"] += 1
             continue
         result["dirs_removed"] += removed
-        result["bytes_freed"] += before[rid] if removed else 0
+        result["bytes_freed"] += sizes[rid] if removed else 0
     return result
 
 
 def get_storage_summary(self: DerivaML) -> dict[str, Any]:
-    """What the workspace takes on disk, in MiB; asks no catalog and writes nothing.
+    """The size of the workspace on disk, in MiB; sends no request and writes nothing.
 
     Returns:
         ``working_dir``, ``cache_dir``, ``cache_size_mb``, ``cache_file_count``, ``bag_count``, ``bag_size_mb``,
-        ``asset_count``, ``asset_size_mb``, ``execution_dir_count``, ``execution_size_mb`` and ``total_size_mb``. A file
-        that several bags share is counted with the first.
+        ``asset_count``, ``asset_size_mb``, ``execution_dir_count``, ``execution_size_mb`` and ``total_size_mb``.
+        A file that several bags share is counted with the first.
     """
     from dml.cache.disk_usage import measure
 
     cache = cache_of(self)
     shares = measure(cache)
-    bags = [one for one in shares if one.path.parent == cache.bags_directory]
-    assets = [one for one in shares if one.path.parent == cache.assets_directory]
-    executions = self.list_execution_dirs()
-    in_cache = sum(one.bytes for one in shares)
-    in_executions = sum(one["size_bytes"] for one in executions)
+    bags = [share for share in shares if share.path.parent == cache.bags_directory]
+    assets = [share for share in shares if share.path.parent == cache.assets_directory]
+    directories = self.list_execution_dirs()
+    cache_bytes = sum(share.bytes for share in shares)
+    execution_bytes = sum(directory["size_bytes"] for directory in directories)
     return {
         "working_dir": str(self.working_dir),
         "cache_dir": str(cache.root),
-        "cache_size_mb": in_cache / _MEBIBYTE,
-        "cache_file_count": sum(_files(one.path) for one in shares),
+        "cache_size_mb": cache_bytes / _MEBIBYTE,
+        "cache_file_count": sum(_file_count(share.path) for share in shares),
         "bag_count": len(bags),
-        "bag_size_mb": sum(one.bytes for one in bags) / _MEBIBYTE,
+        "bag_size_mb": sum(share.bytes for share in bags) / _MEBIBYTE,
         "asset_count": len(assets),
-        "asset_size_mb": sum(one.bytes for one in assets) / _MEBIBYTE,
-        "execution_dir_count": len(executions),
-        "execution_size_mb": in_executions / _MEBIBYTE,
-        "total_size_mb": (in_cache + in_executions) / _MEBIBYTE,
+        "asset_size_mb": sum(share.bytes for share in assets) / _MEBIBYTE,
+        "execution_dir_count": len(directories),
+        "execution_size_mb": execution_bytes / _MEBIBYTE,
+        "total_size_mb": (cache_bytes + execution_bytes) / _MEBIBYTE,
     }
 
 
-def _measured(path: Path) -> dict[str, Any]:
+def _directory_info(path: Path) -> dict[str, Any]:
     from dml.cache.bag_contents import walk_size
 
     size = walk_size(path)
@@ -202,14 +213,14 @@ def _measured(path: Path) -> dict[str, Any]:
         "size_bytes": size,
         "size_mb": size / _MEBIBYTE,
         "modified": datetime.fromtimestamp(path.stat().st_mtime, UTC),
-        "file_count": _files(path),
+        "file_count": _file_count(path),
     }
 
 
-def _files(path: Path) -> int:
+def _file_count(path: Path) -> int:
     if not path.is_dir():
         return 1
-    return sum(1 for one in path.rglob("*") if one.is_file() and not one.is_symlink())
+    return sum(1 for entry in path.rglob("*") if entry.is_file() and not entry.is_symlink())
 
 
 def _clear(ml: DerivaML, selection: Selection) -> dict[str, int]:
@@ -224,11 +235,11 @@ def _clear(ml: DerivaML, selection: Selection) -> dict[str, int]:
         return {"removed": 0, "kept": 0, "bytes_freed": 0}
     with Index.writing(cache) as index:
         usage = usage_of(Workspace(ml.working_dir, ml.target), cache, links=True)
-        done = clear(index, plan_clearing(index, take_inventory(index, usage), selection))
-    return {"removed": len(done.removed), "kept": len(done.kept), "bytes_freed": done.bytes}
+        result = clear(index, plan_clearing(index, take_inventory(index, usage), selection))
+    return {"removed": len(result.removed), "kept": len(result.kept), "bytes_freed": result.bytes}
 
 
-def _survey(ml: DerivaML) -> list[CachedItem]:
+def _inventory(ml: DerivaML) -> list[CachedItem]:
     from dml.cache.index import Index
     from dml.cache.inventory import take_inventory
     from dml.cache.usage import usage_of

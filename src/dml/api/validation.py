@@ -1,6 +1,6 @@
-"""Validating the inputs and the workflow of a configuration, reported as deriva-ml reports them.
+"""Validate the inputs and the workflow of a configuration, with the result types of deriva-ml.
 
-The same facts as the preflight's, in the shape that programs written for deriva-ml know.
+The facts are those of ``dml preflight``, in the form that programs written for deriva-ml expect.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ _VERSIONS = 20
 
 @dataclass(frozen=True)
 class DatasetSpecResult:
-    """What was found about a dataset.
+    """The result for one dataset.
 
     Attributes:
-        spec: As it was named.
-        valid: Whether it can be used.
-        reasons: Of ``rid_not_found``, ``not_a_dataset``, ``version_not_found``.
-        warnings: Of ``dataset_deleted``.
-        actual_table: The table of the RID; None when it is nowhere.
-        available_versions: At most 20, newest first.
-        resolved_version: The version that is meant.
-        dataset_name: Its description.
+        spec: The specification that was checked.
+        valid: Whether it can be used in an execution.
+        reasons: Why it is not valid, any of ``rid_not_found``, ``not_a_dataset``, ``version_not_found``.
+        warnings: Any of ``dataset_deleted``.
+        actual_table: The table of the row; None when the catalog has no such row.
+        available_versions: The newest versions, at most 20, newest first.
+        resolved_version: The version that the specification stands for; None when there is none.
+        dataset_name: Description of the dataset.
     """
 
     spec: DatasetSpec
@@ -60,15 +60,15 @@ class DatasetSpecResult:
 
 @dataclass(frozen=True)
 class AssetSpecResult:
-    """What was found about an asset or local file.
+    """The result for one asset or local file.
 
     Attributes:
-        spec: As it was named.
-        valid: Whether it can be used.
-        reasons: Of ``rid_not_found``, ``not_an_asset``, ``file_not_found``.
-        actual_table: The table of the RID; None when it is nowhere.
-        asset_table: The same, when it is an asset table.
-        filename: Its file name.
+        spec: The specification that was checked.
+        valid: Whether it can be used in an execution.
+        reasons: Why it is not valid, any of ``rid_not_found``, ``not_an_asset``, ``file_not_found``.
+        actual_table: The table of the row; None when the catalog has no such row.
+        asset_table: The same, if it is an asset table.
+        filename: Name of the file.
     """
 
     spec: AssetSpec | LocalFile
@@ -81,13 +81,13 @@ class AssetSpecResult:
 
 @dataclass(frozen=True)
 class WorkflowSpecResult:
-    """What was found about a workflow that is named by its RID.
+    """The result for a workflow that is given by RID.
 
     Attributes:
-        workflow_rid: The RID.
-        valid: Whether it can be used.
-        reasons: Of ``rid_not_found``, ``not_a_workflow``.
-        workflow_name: Its name.
+        workflow_rid: RID of the workflow.
+        valid: Whether it can be used in an execution.
+        reasons: Why it is not valid, any of ``rid_not_found``, ``not_a_workflow``.
+        workflow_name: Name of the workflow.
     """
 
     workflow_rid: str
@@ -98,12 +98,12 @@ class WorkflowSpecResult:
 
 @dataclass(frozen=True)
 class CrossSpecIssue:
-    """Something wrong between inputs.
+    """Inputs of a configuration that conflict with each other.
 
     Attributes:
         kind: ``duplicate_rid``, ``version_conflict`` or ``role_conflict``.
-        rids: Which.
-        detail: One sentence.
+        rids: RIDs of the inputs.
+        detail: The conflict as a sentence.
     """
 
     kind: str
@@ -113,13 +113,13 @@ class CrossSpecIssue:
 
 @dataclass(frozen=True)
 class ExecutionConfigurationValidationReport:
-    """All of it.
+    """The results for a whole configuration.
 
     Attributes:
-        all_valid: Whether an execution can be created from the configuration, as far as was looked.
-        dataset_results, asset_results: In the configuration's order.
-        workflow_result: None unless the workflow is named by its RID.
-        cross_spec_issues: Between inputs.
+        all_valid: Whether every input and the workflow is valid and no inputs conflict.
+        dataset_results, asset_results: The results in the order of the configuration.
+        workflow_result: The result for the workflow; None unless it is given by RID.
+        cross_spec_issues: Conflicts between inputs.
     """
 
     all_valid: bool
@@ -132,25 +132,25 @@ class ExecutionConfigurationValidationReport:
 def validate_execution_configuration(
     self: DerivaML, config: ExecutionConfiguration | dict[str, Any]
 ) -> ExecutionConfigurationValidationReport:
-    """Check a configuration's inputs and workflow. Reads only, in a number of requests that does not grow with them.
+    """Check the inputs and the workflow of a configuration. Reads only; the number of requests is constant.
 
     Args:
-        config: The configuration, or its JSON form; its code is not looked at.
+        config: The configuration, or its JSON form. Its code is not checked.
 
     Raises:
         UsageError: The JSON form has unknown keys or malformed values.
-        DmlError: The catalog could not be asked; that is never told as a missing row.
+        DmlError: The catalog could not be read; this is never reported as a missing row.
     """
     configuration = (
         config if isinstance(config, ExecutionConfiguration) else ExecutionConfiguration.from_mapping(config)
     )
     facts = CatalogFacts(self.catalog, _requested(configuration), CacheTiers(None))
-    rows, details = facts.rows(), _all_places(self, facts)
+    rows, details = facts.rows(), _locate_all(self, facts)
     datasets = tuple(_dataset(spec, rows, details) for spec in configuration.datasets)
     assets = tuple(_asset(spec, rows, details) for spec in configuration.assets)
     workflow = _workflow(self, configuration, rows)
     issues = cross_spec_issues(configuration)
-    inputs_valid = all(one.valid for one in datasets) and all(one.valid for one in assets)
+    inputs_valid = all(dataset.valid for dataset in datasets) and all(asset.valid for asset in assets)
     valid = inputs_valid and (workflow is None or workflow.valid) and not issues
     return ExecutionConfigurationValidationReport(valid, datasets, assets, workflow, issues)
 
@@ -158,10 +158,10 @@ def validate_execution_configuration(
 def validate_dataset_specs(
     self: DerivaML, specs: Iterable[DatasetSpec | str | dict[str, Any]]
 ) -> list[DatasetSpecResult]:
-    """What was found about each of several datasets, in their order; ``valid`` says whether it can be used.
+    """Check several datasets; the results are in their order.
 
     Args:
-        specs: Each a ``DatasetSpec``, ``RID``, ``RID@VERSION`` or a mapping.
+        specs: Each a ``DatasetSpec``, ``RID``, ``RID@VERSION`` or a mapping of the fields of ``DatasetSpec``.
     """
     report = self.validate_execution_configuration(ExecutionConfiguration(datasets=list(specs)))  # type: ignore[arg-type]
     return list(report.dataset_results)
@@ -180,30 +180,30 @@ def _requested_dataset(spec: DatasetSpec) -> RequestedDataset:
     return RequestedDataset(spec.rid, version, spec.materialize, tuple(sorted(spec.exclude_tables)))
 
 
-def _all_places(ml: DerivaML, facts: CatalogFacts) -> Details:
-    """The details with the place of every RID that was not found, not only of the first few."""
+def _locate_all(ml: DerivaML, facts: CatalogFacts) -> Details:
+    """The details with the location of every RID that was not found, not only of the first few."""
     rows, details = facts.rows(), facts.details()
-    left = [
+    missing = [
         rid
         for rid in facts.named
         if rid not in rows.datasets and rid not in rows.assets and rid not in details.looked_up
     ]
-    return replace(details, elsewhere={**details.elsewhere, **locate(ml.catalog, left)})
+    return replace(details, elsewhere={**details.elsewhere, **locate(ml.catalog, missing)})
 
 
 def cross_spec_issues(configuration: ExecutionConfiguration) -> tuple[CrossSpecIssue, ...]:
-    """What does not go together in a configuration. A configuration itself refuses an input that is named twice."""
+    """The conflicts between the inputs of a configuration."""
     versions: dict[str, list[str]] = defaultdict(list)
     for dataset in configuration.datasets:
         versions[dataset.rid].append(str(dataset.version or "current"))
     issues = []
     for rid, named in versions.items():
         if len(set(named)) > 1:
-            issues.append(CrossSpecIssue("version_conflict", (rid,), f"{rid} in versions {', '.join(named)}"))
+            issues.append(CrossSpecIssue("version_conflict", (rid,), f"{rid} is listed in versions {', '.join(named)}"))
         elif len(named) > 1:
-            issues.append(CrossSpecIssue("duplicate_rid", (rid,), f"{rid} is named {len(named)} times"))
+            issues.append(CrossSpecIssue("duplicate_rid", (rid,), f"{rid} is listed {len(named)} times"))
     for rid in sorted(versions.keys() & {asset.rid for asset in configuration.asset_specs}):
-        issues.append(CrossSpecIssue("role_conflict", (rid,), f"{rid} is named as a dataset and as an asset"))
+        issues.append(CrossSpecIssue("role_conflict", (rid,), f"{rid} is listed both as a dataset and as an asset"))
     return tuple(issues)
 
 
@@ -219,7 +219,7 @@ def _dataset(spec: DatasetSpec, rows: Rows, details: Details) -> DatasetSpecResu
         reasons=() if version is not None else ("version_not_found",),
         warnings=("dataset_deleted",) if row.deleted else (),
         actual_table="Dataset",
-        available_versions=tuple(one.text for one in row.versions[:_VERSIONS]),
+        available_versions=tuple(version.text for version in row.versions[:_VERSIONS]),
         resolved_version=version.text if version else None,
         dataset_name=row.description,
     )
@@ -227,15 +227,15 @@ def _dataset(spec: DatasetSpec, rows: Rows, details: Details) -> DatasetSpecResu
 
 def _asset(spec: AssetSpec | LocalFile, rows: Rows, details: Details) -> AssetSpecResult:
     if isinstance(spec, LocalFile):
-        there = Path(spec.path).expanduser().is_file()
-        return AssetSpecResult(spec, there, () if there else ("file_not_found",), filename=Path(spec.path).name)
-    found = rows.assets.get(spec.rid)
-    if found is None:
+        exists = Path(spec.path).expanduser().is_file()
+        return AssetSpecResult(spec, exists, () if exists else ("file_not_found",), filename=Path(spec.path).name)
+    asset = rows.assets.get(spec.rid)
+    if asset is None:
         table = _table_of(spec.rid, rows, details)
         return AssetSpecResult(spec, False, ("not_an_asset" if table else "rid_not_found",), actual_table=table)
-    name = found.table.name
+    name = asset.table.name
     return AssetSpecResult(
-        spec, True, actual_table=name, asset_table=name, filename=str(found.row.get("Filename") or "") or None
+        spec, True, actual_table=name, asset_table=name, filename=str(asset.row.get("Filename") or "") or None
     )
 
 
@@ -244,8 +244,8 @@ def _table_of(rid: str, rows: Rows, details: Details) -> str | None:
         return rows.assets[rid].table.name
     if rid in rows.datasets:
         return "Dataset"
-    place = details.elsewhere.get(rid)
-    return place.table if place is not None and not place.deleted else None
+    location = details.elsewhere.get(rid)
+    return location.table if location is not None and not location.deleted else None
 
 
 def _workflow(ml: DerivaML, configuration: ExecutionConfiguration, rows: Rows) -> WorkflowSpecResult | None:
@@ -254,6 +254,6 @@ def _workflow(ml: DerivaML, configuration: ExecutionConfiguration, rows: Rows) -
         return None
     if rows.workflow is not None:
         return WorkflowSpecResult(rid, True, workflow_name=str(rows.workflow.get("Name") or ""))
-    place = locate(ml.catalog, [rid]).get(rid)
-    reason = "rid_not_found" if place is None or place.deleted else "not_a_workflow"
+    location = locate(ml.catalog, [rid]).get(rid)
+    reason = "rid_not_found" if location is None or location.deleted else "not_a_workflow"
     return WorkflowSpecResult(rid, False, (reason,))

@@ -1,4 +1,4 @@
-"""Workflows: making, registering and finding them."""
+"""Workflows: create, register and find them."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ def create_workflow(
     version: str | None = None,
     path: Path | str | None = None,
 ) -> Workflow:
-    """A workflow for ``create_execution``, its types checked; registered when an execution is created.
+    """A workflow for ``create_execution``, which registers it; the types are checked now.
 
     Args:
-        name: Its name.
+        name: Name of the workflow.
         workflow_type: Terms of Workflow_Type.
-        description: Markdown.
-        url: A link to the code; with a checksum, git is not asked.
-        checksum: Of the code.
-        version: Of the code.
+        description: Description of the workflow, Markdown.
+        url: A link to the code; with ``checksum``, git is not used.
+        checksum: Checksum of the code; computed when None.
+        version: Version of the code; taken from git or the project when None.
         path: The script or notebook; the calling script when None.
 
     Raises:
-        NotFoundError: A type is no term; the nearest are named.
+        NotFoundError: A type is not a term; the message suggests the nearest names.
     """
     types = [workflow_type] if isinstance(workflow_type, str) else list(workflow_type)
     names = required_terms.require(self.catalog, required_terms.WORKFLOW_TYPE, types)
@@ -58,7 +58,9 @@ def create_workflow(
 
 
 def add_workflow(self: DerivaML, workflow: Workflow) -> str:
-    """The RID of a workflow, registered unless its URL or checksum is. Writes registry and catalog.
+    """Register a workflow, unless one with its URL or checksum is registered, and return its RID.
+
+    Writes the registry and the catalog.
 
     Raises:
         ConflictError: The code has uncommitted changes.
@@ -70,35 +72,35 @@ def find_workflows(self: DerivaML, sort: bool | Callable[[Workflow], Any] | None
     """All registered workflows; two requests.
 
     Args:
-        sort: The oldest first when None, the newest first when True, else by this key.
+        sort: Oldest first when None, newest first when True; otherwise a key function.
     """
-    found = registered.registered_workflows(self.catalog)
+    workflows = registered.registered_workflows(self.catalog)
     if sort is True:
-        found.reverse()
+        workflows.reverse()
     elif callable(sort):
-        found.sort(key=sort)
-    return found
+        workflows.sort(key=sort)
+    return workflows
 
 
 def lookup_workflow(self: DerivaML, workflow_rid: str) -> RegisteredWorkflow:
-    """A registered workflow; assigning its ``description`` or ``workflow_type`` writes the catalog.
+    """The registered workflow with this RID; assigning its ``description`` or ``workflow_type`` writes the catalog.
 
     Raises:
-        NotFoundError: There is none of this RID.
-        UsageError: The RID is of something else.
+        NotFoundError: The catalog has no such row.
+        UsageError: The row is not a workflow.
     """
     return registered.registered_workflow(self.catalog, workflow_rid)
 
 
 def lookup_workflow_by_url(self: DerivaML, url_or_checksum: str) -> RegisteredWorkflow:
-    """A registered workflow by its URL or checksum, the oldest where several have the checksum.
+    """The registered workflow with this URL or checksum, the oldest when several have it.
 
     Raises:
-        NotFoundError: There is none.
+        NotFoundError: No registered workflow has it.
     """
     return RegisteredWorkflow.of(self.catalog, find_workflow(self.catalog, url_or_checksum))
 
 
 def list_workflow_executions(self: DerivaML, workflow: Workflow | str) -> list[ExecutionRecord]:
-    """The executions of a workflow (as such, or its RID), the oldest first."""
+    """The executions of a workflow, given as a ``Workflow`` or by RID, oldest first."""
     return self.find_executions(workflow=workflow)

@@ -20,7 +20,7 @@ def __getattr__(name: str) -> Any:
     if name != "Status":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from dml.api import enums
-    from dml.deprecation import superseded
+    from dml.deprecation import warn_deprecated
 
-    superseded("Status", "ExecutionStatus")
+    warn_deprecated("Status", "ExecutionStatus")
     return enums.Status

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dml.asset.record_class import AssetRecord, metadata_of
 from dml.asset.tables import check_metadata
 from dml.catalog import required_terms
-from dml.deprecation import superseded
+from dml.deprecation import warn_deprecated
 from dml.errors import ConflictError
 from dml.execution.staging import require_staged, write_types
 from dml.workspace import assets
@@ -83,7 +83,7 @@ class AssetFilePath(PosixPath):
 
     def set_metadata(self, name: str, value: Any) -> None:
         """Older way of changing one value of ``metadata``. Writes the registry."""
-        superseded("set_metadata", "the metadata property")
+        warn_deprecated("set_metadata", "the metadata property")
         self.metadata = {**self.metadata, name: value}
 
     @property

@@ -1,4 +1,4 @@
-"""``BaseConfig``: the groups that every experiment has, and the defaults that choose them."""
+"""``BaseConfig``: the config groups of every experiment, and the options chosen by default."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ __all__ = ["BaseConfig", "DerivaBaseConfig", "base_defaults"]
 
 @dataclass
 class BaseConfig:
-    """What an experiment or notebook is configured with; subclass it to add fields of one's own.
+    """The configuration of an experiment or a notebook; subclass it to add fields.
 
     Attributes:
-        deriva_ml: The catalog.
-        datasets: Input datasets.
-        assets: Input assets.
-        dry_run: Whether nothing is written to the catalog.
-        description: Why it is done, Markdown.
-        config_choices: Config group → option, filled in by the runner.
-        script_config: A script's own configuration; None when a model is run.
+        deriva_ml: The catalog, a ``DerivaMLConfig``.
+        datasets: Input datasets, specifications or RIDs.
+        assets: Input assets, specifications or RIDs.
+        dry_run: Run without writing to the catalog.
+        description: The purpose of the run, Markdown.
+        config_choices: The option chosen for each config group; set by the runner.
+        script_config: A script that is called instead of a model; None for a model.
     """
 
     deriva_ml: Any = None
@@ -41,7 +41,7 @@ base_defaults: list[Any] = [
     {"workflow": "default_workflow"},
     {"model_config": "default_model"},
 ]
-"""The option that each group has unless an experiment says otherwise."""
+"""The option of each config group, unless an experiment chooses another one."""
 
 DerivaBaseConfig = builds(BaseConfig, populate_full_signature=True, hydra_defaults=base_defaults)
 store(DerivaBaseConfig, name="deriva_base")

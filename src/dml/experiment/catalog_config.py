@@ -58,31 +58,8 @@ def open_catalog(config: DerivaMLConfig, ml_class: type[DerivaML] | None = None)
     """
     from dml.api.deriva_ml import DerivaML
 
-    kind = ml_class or DerivaML
-    hydra = config.hydra_runtime_output_dir or _hydra_directory()
-    if config.hostname is not None:
-        host, catalog = config.hostname, str(config.catalog_id)
-        working, cache, schema = config.working_dir, config.cache_dir, config.default_schema
-    else:
-        from dml.settings import resolve
-
-        settings = resolve()
-        target = settings.target
-        host = target.host
-        catalog = target.catalog_id + (f"@{target.snapshot}" if target.snapshot else "")
-        working = config.working_dir or settings.get("workspace")
-        cache = config.cache_dir or settings.get("cache")
-        schema = config.default_schema or settings.get("default_schema")
-    return kind(
-        host,
-        catalog,
-        default_schema=schema,
-        cache_dir=cache,
-        working_dir=working,
-        hydra_runtime_output_dir=hydra,
-        credential=config.credential,
-        clean_execution_dir=bool(config.clean_execution_dir),
-    )
+    hydra_directory = config.hydra_runtime_output_dir or _hydra_directory()
+    return (ml_class or DerivaML).instantiate({**vars(config), "hydra_runtime_output_dir": hydra_directory})
 
 
 def _hydra_directory() -> str | None:

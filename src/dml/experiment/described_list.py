@@ -1,4 +1,4 @@
-"""Lists of inputs that say what they are: ``with_description([…], "…")`` in a configuration module."""
+"""Lists of inputs with a description: ``with_description([…], "…")`` in a configuration module."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ class DescribedList(list[Any]):
     """A list with a description.
 
     Args:
-        items: Its items.
-        description: What they are, Markdown.
+        items: The items of the list.
+        description: What the items are, Markdown.
     """
 
     def __init__(self, items: Iterable[Any] = (), description: str = "") -> None:
@@ -22,16 +22,16 @@ class DescribedList(list[Any]):
 
 
 def described_list(items: Sequence[Any], description: str = "") -> DescribedList:
-    """What a configuration made by ``with_description`` instantiates to."""
+    """The list that a configuration made by ``with_description`` instantiates to."""
     return DescribedList(items, description)
 
 
 def with_description(items: Sequence[Any], description: str) -> Any:
-    """A configuration for ``store``: a list of inputs with a description of it.
+    """A configuration for ``store``: a list of inputs with a description.
 
     Args:
         items: Dataset or asset specifications, or RIDs.
-        description: What they are, Markdown.
+        description: What the items are, Markdown.
     """
     from hydra_zen import builds
 

@@ -52,7 +52,7 @@ def run_model(
     """Run a model as an execution. Writes registry, workspace and catalog; a dry run writes no catalog.
 
     Args:
-        deriva_ml: A ``DerivaMLConfig``.
+        deriva_ml: The catalog, a ``DerivaMLConfig``.
         datasets: Input datasets, as ``ExecutionConfiguration`` takes them.
         assets: Input assets likewise.
         description: Why it is done; the overrides of the job are added.

@@ -1,4 +1,4 @@
-"""Named sweeps: ``multirun_config("lr_sweep", overrides=[…])`` in a module, ``+multirun=lr_sweep`` to run it."""
+"""Named sweeps: define one with ``multirun_config("lr_sweep", overrides=[…])``, run it with ``+multirun=lr_sweep``."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class MultirunSpec:
     """A named sweep.
 
     Attributes:
-        name: Its name.
-        overrides: Hydra's overrides, some of them sweeps.
-        description: Of the parent execution, Markdown.
+        name: Name of the sweep, for ``+multirun=NAME``.
+        overrides: Hydra overrides, at least one of them a sweep.
+        description: Description of the parent execution, Markdown.
     """
 
     name: str
@@ -33,14 +33,20 @@ _multirun_registry: dict[str, MultirunSpec] = {}
 
 
 def multirun_config(name: str, overrides: Sequence[str], description: str = "") -> MultirunSpec:
-    """Register a named sweep; a later one of the same name replaces it."""
+    """Register a named sweep; it replaces an earlier one with the same name.
+
+    Args:
+        name: Name of the sweep, for ``+multirun=NAME``.
+        overrides: Hydra overrides, at least one of them a sweep.
+        description: Description of the parent execution, Markdown.
+    """
     spec = MultirunSpec(name, list(overrides), description)
     _multirun_registry[name] = spec
     return spec
 
 
 def get_multirun_config(name: str) -> MultirunSpec | None:
-    """The sweep of this name; None when there is none."""
+    """The sweep with this name; None when there is none."""
     return _multirun_registry.get(name)
 
 

@@ -1,4 +1,4 @@
-"""Configurations of notebooks: ``notebook_config("roc_analysis", …)`` in a module, composed by the notebook's name."""
+"""Configurations of notebooks: ``notebook_config("roc_analysis", …)`` in a module, chosen by the notebook's name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dml.experiment.base_config import BaseConfig
 __all__ = ["compose_notebook", "get_notebook_configuration", "list_notebook_configs", "notebook_config"]
 
 _notebook_configs: dict[str, tuple[Any, str]] = {}
-"""Name → the stored configuration and the name it is stored under."""
+"""The stored configuration of each notebook, and the name under which Hydra stores it."""
 
 _GROUPS = {"deriva_ml": "default_deriva", "datasets": "default_dataset", "assets": "default_asset"}
 
@@ -27,21 +27,21 @@ def notebook_config(
     """Store the configuration of a notebook under its name.
 
     Args:
-        name: The notebook's file name without ``.ipynb``, or another name to choose by ``--config-name``.
-        config_class: A subclass of ``BaseConfig`` with fields of its own.
-        defaults: Config group → option, for groups that differ from the default.
-        **fields: Values of the class's fields.
+        name: File name of the notebook without ``.ipynb``, or a name to choose with ``--config-name``.
+        config_class: A subclass of ``BaseConfig``; ``BaseConfig`` itself when None.
+        defaults: The option of each config group that differs from the default.
+        **fields: Values for the fields of ``config_class``.
     """
     chosen = {**_GROUPS, **(defaults or {})}
-    made = builds(
+    config = builds(
         config_class or BaseConfig,
         populate_full_signature=True,
         hydra_defaults=["_self_", *({group: option} for group, option in chosen.items())],
         **fields,
     )
-    store(made, name=name)
-    _notebook_configs[name] = (made, name)
-    return made
+    store(config, name=name)
+    _notebook_configs[name] = (config, name)
+    return config
 
 
 def list_notebook_configs() -> list[str]:
@@ -56,27 +56,27 @@ def get_notebook_configuration(
     job_name: str = "notebook",
     version_base: str = "1.3",
 ) -> Any:
-    """Compose and instantiate a configuration that its class was stored for, for use in a notebook.
+    """Compose and instantiate a stored configuration, for use in a notebook.
 
     Args:
-        config_class: What ``builds`` or ``notebook_config`` made; stored under the name if nothing is yet.
-        config_name: The name it is stored under.
-        overrides: Hydra's overrides.
-        job_name: What Hydra calls the job.
-        version_base: The version of Hydra whose ways count.
+        config_class: A configuration from ``builds`` or ``notebook_config``; stored if the name is not in use yet.
+        config_name: The name under which it is stored.
+        overrides: Hydra overrides to compose with.
+        job_name: Name of the Hydra job.
+        version_base: The Hydra version whose defaults apply.
     """
     if (None, config_name) not in store:
         store(config_class, name=config_name)
-    return _composed(config_name, overrides or (), job_name, version_base)
+    return _compose(config_name, overrides or (), job_name, version_base)
 
 
 def compose_notebook(name: str, overrides: Sequence[str] = (), *, config_package: str | None = "configs") -> Any:
-    """Compose and instantiate the configuration of a notebook by its name alone.
+    """Compose and instantiate the configuration of a notebook by its name.
 
     Args:
-        name: As given to ``notebook_config``.
-        overrides: Hydra's overrides.
-        config_package: The package whose modules are loaded first; None when they are loaded already.
+        name: The name given to ``notebook_config``.
+        overrides: Hydra overrides to compose with.
+        config_package: A package whose modules are loaded first; None when they are loaded already.
 
     Raises:
         NotFoundError: There is no such configuration.
@@ -86,12 +86,12 @@ def compose_notebook(name: str, overrides: Sequence[str] = (), *, config_package
     if config_package is not None:
         load_configs(config_package)
     if name not in _notebook_configs:
-        there = ", ".join(list_notebook_configs()) or "none"
-        raise NotFoundError(f"There is no notebook configuration {name!r}", hint=f"There are: {there}.")
-    return _composed(name, overrides, name, "1.3")
+        names = ", ".join(list_notebook_configs()) or "none"
+        raise NotFoundError(f"no notebook configuration {name!r}", hint=f"Notebook configurations: {names}.")
+    return _compose(name, overrides, name, "1.3")
 
 
-def _composed(name: str, overrides: Sequence[str], job_name: str, version_base: str) -> Any:
+def _compose(name: str, overrides: Sequence[str], job_name: str, version_base: str) -> Any:
     from hydra import compose, initialize
     from hydra.core.global_hydra import GlobalHydra
     from hydra_zen import instantiate
@@ -104,7 +104,7 @@ def _composed(name: str, overrides: Sequence[str], job_name: str, version_base: 
     choices = {str(key): str(value) for key, value in composed.hydra.runtime.choices.items()}
     with open_dict(composed):
         del composed["hydra"]
-    made = instantiate(composed)
-    if hasattr(made, "config_choices") and not made.config_choices:
-        made.config_choices = choices
-    return made
+    config = instantiate(composed)
+    if hasattr(config, "config_choices") and not config.config_choices:
+        config.config_choices = choices
+    return config
