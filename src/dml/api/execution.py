@@ -17,7 +17,7 @@ from dml.api.execution_record import ExecutionRecord
 from dml.errors import UsageError
 from dml.execution import inputs, lifecycle
 from dml.execution.asset_path import AssetFilePath
-from dml.execution.configuration import DatasetSpec, ExecutionConfiguration
+from dml.execution.configuration import DatasetSpec, ExecutionConfiguration, configuration_of
 from dml.execution.creation import ensure_created
 from dml.execution.fetch_inputs import fetch_inputs
 from dml.execution.lifecycle import Transition
@@ -104,7 +104,7 @@ class Execution:
     @property
     def configuration(self) -> ExecutionConfiguration:
         """The configuration it was created with, every dataset pinned to its version."""
-        return inputs.configuration_of(self._row())
+        return configuration_of(self._row())
 
     @property
     def execution_record(self) -> ExecutionRecord:

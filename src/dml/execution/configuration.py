@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dml.dataset.spec import DatasetSpec
 from dml.errors import UsageError
@@ -18,7 +18,18 @@ from dml.execution.environment import redact_arguments
 from dml.execution.workflow import Workflow
 from dml.safe_text import safe
 
-__all__ = ["AssetSpec", "DatasetSpec", "ExecutionConfiguration", "LocalFile", "Workflow", "load_configuration"]
+if TYPE_CHECKING:
+    from dml.workspace.executions import ExecutionRow
+
+__all__ = [
+    "AssetSpec",
+    "DatasetSpec",
+    "ExecutionConfiguration",
+    "LocalFile",
+    "Workflow",
+    "configuration_of",
+    "load_configuration",
+]
 
 _LARGEST_FILE = 16 << 20
 _KEYS = frozenset(("datasets", "assets", "workflow", "description", "argv", "config_choices"))
@@ -172,6 +183,15 @@ class ExecutionConfiguration:
     def load_configuration(cls, path: Path | str) -> ExecutionConfiguration:
         """Read a configuration file, as :func:`load_configuration` does."""
         return load_configuration(Path(path))
+
+
+def configuration_of(row: ExecutionRow) -> ExecutionConfiguration:
+    """The configuration stored in the registry; an empty one if another program stored something else."""
+    try:
+        document = json.loads(row.config_json)
+        return ExecutionConfiguration.from_mapping(document if isinstance(document, dict) else {})
+    except (ValueError, UsageError):
+        return ExecutionConfiguration(description=row.description or "")
 
 
 def load_configuration(path: Path) -> ExecutionConfiguration:

@@ -15,8 +15,10 @@ from dml.cache.layout import Cache
 from dml.dataset.bag import DatasetBag
 from dml.dataset.spec import DatasetSpec
 from dml.errors import ConflictError
+from dml.execution.configuration import configuration_of
 from dml.progress import SILENT, Progress
 from dml.workspace import inputs
+from dml.workspace.executions import get_execution
 from dml.workspace.files import disk_errors, make_directory
 
 if TYPE_CHECKING:
@@ -69,9 +71,6 @@ def fetch_datasets(session: WorkspaceSession, rid: str, *, progress: Progress = 
 
     Writes the cache, the workspace and the registry.
     """
-    from dml.execution.inputs import configuration_of
-    from dml.workspace.executions import get_execution
-
     declared = {one.rid: one for one in inputs.list_inputs(session.registry, rid) if one.kind == "dataset"}
     if not declared:
         return []

@@ -1,16 +1,14 @@
-"""The inputs of an execution as its program sees them: configuration, fetched files, inputs added while it runs."""
+"""The inputs of an execution as its program sees them: fetched files, and inputs added while it runs."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dml.dataset.lookup import resolve
 from dml.dataset.spec import DatasetSpec
-from dml.errors import UsageError
 from dml.execution.asset_path import AssetFilePath
-from dml.execution.configuration import AssetSpec, ExecutionConfiguration
+from dml.execution.configuration import AssetSpec
 from dml.execution.creation import link_datasets
 from dml.execution.fetch_inputs import fetch, input_path
 from dml.execution.resolve_inputs import resolve_assets
@@ -19,17 +17,7 @@ from dml.workspace import inputs
 from dml.workspace.inputs import InputRecord
 
 if TYPE_CHECKING:
-    from dml.workspace.executions import ExecutionRow
     from dml.workspace.session import WorkspaceSession
-
-
-def configuration_of(row: ExecutionRow) -> ExecutionConfiguration:
-    """The configuration that the registry keeps; an empty one where another program kept something else."""
-    try:
-        document = json.loads(row.config_json)
-        return ExecutionConfiguration.from_mapping(document if isinstance(document, dict) else {})
-    except (ValueError, UsageError):
-        return ExecutionConfiguration(description=row.description or "")
 
 
 def asset_paths(session: WorkspaceSession, rid: str) -> dict[str, list[AssetFilePath]]:
