@@ -1,4 +1,4 @@
-"""Where values come from, which place wins, and what is said about files that cannot be read."""
+"""Which source of a setting wins, and the messages about files that cannot be read."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_defaults_have_no_target_and_create_nothing(home: Path) -> None:
     assert "dml demo" in caught.value.hint
 
 
-def test_each_place_stands_before_the_next(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_source_wins_over_the_next(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     profile("jobs = 2\ntimeout = 20\nchunk_size = 200\nmax_retries = 20")
     project(desk, "jobs = 3\ntimeout = 30\nchunk_size = 300")
     monkeypatch.setenv("DML_JOBS", "4")
@@ -72,7 +72,7 @@ def test_the_nearer_directory_wins_and_in_one_directory_the_context_file(desk: P
     assert settings.get("jobs") == 8
 
 
-def test_a_project_without_our_table_is_passed_over(desk: Path) -> None:
+def test_a_project_without_a_dml_table_is_ignored(desk: Path) -> None:
     (desk / "pyproject.toml").write_text("this is not toml, and none of our business")
     assert not resolve().has_target
 
@@ -80,7 +80,7 @@ def test_a_project_without_our_table_is_passed_over(desk: Path) -> None:
 def test_another_host_does_not_inherit_the_catalog(monkeypatch: pytest.MonkeyPatch) -> None:
     profile('host = "a.org"\ncatalog = "7"\nworkspace = "/srv/a7"')
     assert resolve().target == Target("a.org", "7")
-    with pytest.raises(UsageError, match=r"no catalog of b\.org"):
+    with pytest.raises(UsageError, match=r"no catalog selected on b\.org"):
         _ = resolve({"host": "b.org"}).target
     other = resolve({"host": "b.org", "catalog": "7"})
     assert other.workspace == Path.home() / ".deriva-ml" / "b.org" / "7"
@@ -103,10 +103,10 @@ def test_a_snapshot_is_part_of_the_catalog() -> None:
     assert resolve({"catalog": "a.org/7@2-ABCD-EFGH"}).target == Target("a.org", "7", "2-ABCD-EFGH")
 
 
-def test_a_host_alone_and_a_catalog_alone_say_what_is_missing() -> None:
-    with pytest.raises(UsageError, match="of which host"):
+def test_a_host_alone_or_a_catalog_alone_is_an_error_that_names_the_missing_one() -> None:
+    with pytest.raises(UsageError, match="no host selected for catalog 7"):
         _ = resolve({"catalog": "7"}).target
-    with pytest.raises(UsageError, match=r"no catalog of a\.org"):
+    with pytest.raises(UsageError, match=r"no catalog selected on a\.org"):
         _ = resolve({"host": "a.org"}).target
 
 
@@ -117,8 +117,8 @@ def test_a_host_alone_and_a_catalog_alone_say_what_is_missing() -> None:
         ("jobs = 3\nhost = 'unclosed\n", "line 2"),
         ("jobs = 0", "whole number"),
         ("\n\njobs = 'many'", ":3"),
-        ("jobs = [1]", "plain value"),
-        ("jobs = true", "plain value"),
+        ("jobs = [1]", "a string or a number"),
+        ("jobs = true", "a string or a number"),
         ("timeout = -1", "number of seconds"),
         ("progress = 'loud'", "one of auto, bar, json, none"),
         ("host = ''", "printable text"),
@@ -143,21 +143,21 @@ def test_a_malformed_context_file_is_named_with_its_line(desk: Path, content: by
         resolve()
 
 
-def test_what_nobody_reads_is_remembered(desk: Path) -> None:
+def test_unknown_keys_are_listed(desk: Path) -> None:
     project(desk, "jobs = 2\nspeed = 9")
     assert resolve().unknown == (f"{desk / 'pyproject.toml'}:6 speed",)
 
 
-def test_writing_keeps_the_other_lines() -> None:
+def test_writing_keeps_other_lines_and_comments() -> None:
     profile("# mine\njobs = 2  # two\n\n[other]\nkey = 1\n")
     write_profile("timeout", 30)
     write_profile("jobs", "8")
-    write_profile("cache", "/srv/cache")
-    text = profile_path().read_text()
-    assert "# mine" in text
-    assert "[other]\nkey = 1\n" in text
+    write_profile("cache_dir", "/srv/cache")
+    assert profile_path().read_text() == (
+        '# mine\njobs = 8  # two\ntimeout = 30.0\ncache_dir = "/srv/cache"\n\n[other]\nkey = 1\n'
+    )
     settings = resolve()
-    assert [settings.get(name) for name in ("jobs", "timeout", "cache")] == [8, 30.0, Path("/srv/cache")]
+    assert [settings.get(name) for name in ("jobs", "timeout", "cache_dir")] == [8, 30.0, Path("/srv/cache")]
     assert unset_profile("jobs")
     assert not unset_profile("jobs")
     assert resolve().get("jobs") == 4
@@ -169,7 +169,7 @@ def test_any_printable_text_survives_the_profile(value: str) -> None:
     assert resolve().get("default_schema") == value
 
 
-def test_a_profile_that_cannot_be_read_back_is_not_edited() -> None:
+def test_a_malformed_profile_is_not_edited() -> None:
     profile("jobs = = 2")
     with pytest.raises(UsageError, match="line 1"):
         write_profile("timeout", 3)
@@ -189,13 +189,13 @@ def test_an_unknown_setting_suggests_the_nearest() -> None:
     assert "`jobs`" in caught.value.hint
 
 
-def test_a_profile_in_an_impossible_place_is_said(home: Path) -> None:
+def test_a_profile_that_cannot_be_written_is_an_error(home: Path) -> None:
     (home / "config").write_text("a file where a directory is wanted")
     with pytest.raises(DmlError, match="cannot write"):
         write_profile("jobs", 3)
 
 
-def test_a_removed_working_directory_is_no_project(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_removed_working_directory_has_no_project(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     gone = desk / "gone"
     gone.mkdir()
     monkeypatch.chdir(gone)

@@ -71,7 +71,7 @@ def found(group: str, subject: RunPlan, catalog: Any = None, **look: Any) -> lis
 def test_inputs_without_hydra_and_without_a_catalog() -> None:
     assert found("configuration", RunPlan("inputs")) == [
         ("inputs", OK, "inputs: inputs are named without Hydra", ""),
-        ("target", FAILED, "no catalog has been chosen", "dml catalog use HOST/NUMBER"),
+        ("target", FAILED, "no catalog selected", "dml catalog use HOST/NUMBER"),
     ]
 
 
@@ -82,7 +82,7 @@ def test_a_configuration_that_names_no_host_where_no_catalog_was_chosen(tmp_path
         assert found("configuration", subject)[1] == (
             "target",
             FAILED,
-            "the configuration names no host, and no catalog has been chosen",
+            "the configuration names no host, and no catalog selected",
             "dml catalog use HOST/NUMBER",
         )
         chosen = plan_of_composition(composition(tmp_path, job), default_target=TARGET)

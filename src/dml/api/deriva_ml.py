@@ -407,6 +407,6 @@ def _settings_arguments(directory: Path | None) -> dict[str, Any]:
         "hostname": target.host,
         "catalog_id": target.catalog_id + (f"@{target.snapshot}" if target.snapshot else ""),
         "default_schema": settings.get("default_schema"),
-        "cache_dir": settings.get("cache"),
+        "cache_dir": settings.get("cache_dir"),
         "working_dir": settings.get("workspace"),
     }

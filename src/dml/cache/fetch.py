@@ -92,7 +92,7 @@ def require_space(root: Path, needed: int) -> None:
     if needed and free is not None and needed + SPARE_BYTES > free:
         raise RetryableError(
             f"not enough disk space: {format_size(needed)} to download, {format_size(free)} free at {safe(root)}",
-            hint="Free space with `dml cache clear --keep SIZE`, or move the cache: `dml config set cache DIRECTORY`.",
+            hint="Run `dml cache clear --keep SIZE`, or move the cache with `dml config set cache_dir DIRECTORY`.",
         )
 
 

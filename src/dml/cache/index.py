@@ -116,13 +116,13 @@ class Index:
         except OSError as error:
             raise DmlError(
                 f"The cache {safe(self.cache.root)} cannot be made: {error.strerror or error}",
-                hint="Check the permissions and the disk, or name another place: dml config set cache DIRECTORY",
+                hint="Check the permissions and the disk, or name another place: dml config set cache_dir DIRECTORY",
             ) from error
         refusal = self._read_without_trace(schema.refusal)
         if refusal:
             raise DmlError(
                 f"The cache index {safe(path)} is of a newer release: {refusal}",
-                hint="Update dml, or name another place: dml config set cache DIRECTORY",
+                hint="Update dml, or name another place: dml config set cache_dir DIRECTORY",
             )
         with self._said():
             self._connection = open_for_writing(path)

@@ -24,7 +24,7 @@ __all__ = ["WAIT", "entry_lock", "is_locked"]
 WAIT = 3600.0
 """Seconds to wait for another process that fetches the same entry."""
 
-_HINT = "Check its permissions and the free disk space, or move the cache: `dml config set cache DIRECTORY`."
+_HINT = "Check its permissions and the free disk space, or move the cache: `dml config set cache_dir DIRECTORY`."
 
 
 @contextlib.contextmanager

@@ -69,10 +69,10 @@ def show() -> None:
 )
 def get(key: Key) -> None:
     """Print one value; nothing when it is not set."""
-    from dml.settings import known_name
+    from dml.settings import setting_name
 
     invocation = current()
-    found = invocation.settings.values[known_name(key)]
+    found = invocation.settings.values[setting_name(key)]
 
     def render() -> None:
         if found.value is not None:
@@ -88,7 +88,7 @@ def get(key: Key) -> None:
     "set",
     examples=[
         ("dml config set jobs 8", "Transfer eight files at the same time, from now on."),
-        ("dml config set cache /tmp/dml-cache", "Keep downloads in another place."),
+        ("dml config set cache_dir /tmp/dml-cache", "Keep downloads in another place."),
     ],
 )
 def set_value(key: Key, value: Annotated[str, Argument(metavar="VALUE", help="Its new value.")]) -> None:
@@ -146,4 +146,6 @@ def _place(origin: str) -> str:
 def _warn_of_unknown(settings: Settings) -> None:
     for entry in settings.unknown:
         place, _, key = entry.rpartition(" ")
-        current().console.warn(f"nobody reads `{key}` ({_place(place)})", hint="`dml config show` lists the settings.")
+        current().console.warn(
+            f"unknown setting `{key}` ({_place(place)})", hint="`dml config show` lists the settings."
+        )

@@ -67,7 +67,7 @@ def examine(invocation: Invocation, *, offline: bool) -> list[Finding]:
     findings.append(_git())
     if target is None:
         hint = "dml demo, or dml catalog use HOST/NUMBER"
-        return [*findings, Finding("target", "warning", "no catalog has been chosen", hint)]
+        return [*findings, Finding("target", "warning", "no catalog selected", hint)]
     findings.append(Finding("target", "ok", f"{target} ({settings.origin('catalog')})"))
     findings.extend(_workspace(settings))
     findings.append(_credential(target.host))
@@ -94,7 +94,7 @@ def _program() -> Iterator[Finding]:
 
 def _settings(settings: Settings) -> Iterator[Finding]:
     if settings.unknown:
-        yield Finding("settings", "warning", "nobody reads " + ", ".join(settings.unknown), "dml config show")
+        yield Finding("settings", "warning", "unknown: " + ", ".join(settings.unknown), "dml config show")
     else:
         given = [one for one in settings.values.values() if one.origin != "default" and one.value is not None]
         yield Finding("settings", "ok", f"{len(given)} set, the others default (dml config show)")

@@ -85,7 +85,7 @@ def look(invocation: Invocation) -> Overview:
     root = invocation.workspace
     empty = Overview(str(invocation.target), root, free_bytes(root))
     workspace = Workspace(root, invocation.target)
-    return replace(_with_executions(empty, workspace), cache=_cache(workspace, invocation.settings.get("cache")))
+    return replace(_with_executions(empty, workspace), cache=_cache(workspace, invocation.settings.get("cache_dir")))
 
 
 def _cache(workspace: Workspace, directory: Path | None) -> Totals | None:
@@ -142,7 +142,7 @@ def _state(liveness: Liveness | None) -> str:
 
 def _render(found: Overview, console: Console) -> None:
     if found.target is None:
-        console.print(f"dml {__version__} · no catalog has been chosen")
+        console.print(f"dml {__version__} · no catalog selected")
         console.print()
         _rows(
             console,

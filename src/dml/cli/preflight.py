@@ -122,7 +122,7 @@ def opened(subject: RunPlan, options: Options) -> CheckContext:
 
     catalog = open_catalog(subject.target) if subject.target is not None and not options.offline else None
     workspace = workspace_of(subject.target, subject.composition)
-    cache = current().settings.get("cache") if subject.target == default_target() else None
+    cache = current().settings.get("cache_dir") if subject.target == default_target() else None
     return look_at(subject, catalog, workspace, cache=cache, options=options)
 
 

@@ -203,8 +203,8 @@ def site_of(composition: Composition, allow_dirty: bool) -> RunContext:
     subject = plan_of_composition(composition, default_target=default_target())
     workspace = workspace_of(subject.target, composition)
     if subject.target is None or workspace is None:
-        raise UsageError(subject.target_problem or "no catalog has been chosen", hint=subject.target_fix)
-    cache = current().settings.get("cache") if subject.target == default_target() else None
+        raise UsageError(subject.target_problem or "no catalog selected", hint=subject.target_fix)
+    cache = current().settings.get("cache_dir") if subject.target == default_target() else None
     return RunContext(subject.target, workspace.root, cache, allow_dirty, watcher(current()))
 
 

@@ -39,7 +39,7 @@ def tui(
     from dml.errors import UsageError
 
     invocation = current()
-    target, workspace, cache = invocation.target, invocation.workspace, invocation.settings.get("cache")
+    target, workspace, cache = invocation.target, invocation.workspace, invocation.settings.get("cache_dir")
     # The layers of the house forbid that the two front ends know each other; starting one is no more than its name.
     if web:
         place = import_module("dml.tui.processes").ProcessEnvironment(target, workspace, cache)

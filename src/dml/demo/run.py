@@ -88,7 +88,7 @@ def run(
             target.host,
             target.catalog_id,
             working_dir=chosen.workspace,
-            cache_dir=chosen.get("cache"),
+            cache_dir=chosen.get("cache_dir"),
             default_schema=domain.SCHEMA,
         )
         progress.message(f"Catalog {target}: {'made' if created else 'there already'}")

@@ -54,7 +54,7 @@ def open_catalog(config: DerivaMLConfig, ml_class: type[DerivaML] | None = None)
         ml_class: A subclass of ``DerivaML`` to make.
 
     Raises:
-        UsageError: No catalog has been chosen, or its name is malformed.
+        UsageError: No catalog is selected, or its name is malformed.
     """
     from dml.api.deriva_ml import DerivaML
 

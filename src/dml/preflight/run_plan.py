@@ -221,7 +221,7 @@ def _target(config: Mapping[str, Any], default: Target | None) -> tuple[Target |
     if not isinstance(node, Mapping) or node.get("hostname") in (None, "", "???"):
         if default is not None:
             return default, "", ""
-        return None, "the configuration names no host, and no catalog has been chosen", "dml catalog use HOST/NUMBER"
+        return None, "the configuration names no host, and no catalog selected", "dml catalog use HOST/NUMBER"
     host, catalog = str(node["hostname"]), node.get("catalog_id")
     if catalog in (None, 0, "0", "", "???"):
         return (

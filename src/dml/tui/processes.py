@@ -41,7 +41,7 @@ class ProcessEnvironment:
     def environment(self) -> dict[str, str]:
         """The settings as environment variables."""
         settings = {"DML_CATALOG": str(self.target), "DML_WORKSPACE": str(self.directory)}
-        return settings if self.cache is None else {**settings, "DML_CACHE": str(self.cache)}
+        return settings if self.cache is None else {**settings, "DML_CACHE_DIR": str(self.cache)}
 
     def begin(
         self, words: Sequence[str], *, record: Path | None = None, both: bool = False, cwd: Path | None = None

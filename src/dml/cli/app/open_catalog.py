@@ -17,7 +17,7 @@ def open_catalog(target: Target | None = None) -> Catalog:
     """Connect to ``target``, by default the invocation's; waits for retries are said on standard error.
 
     Raises:
-        UsageError: No catalog has been chosen.
+        UsageError: No catalog is selected.
         AuthError: The credential file cannot be read.
     """
     from dml.catalog.connection import connect

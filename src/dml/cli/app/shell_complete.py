@@ -66,7 +66,7 @@ def complete_cached(incomplete: str) -> list[tuple[str, str]]:
 
     with suppress(Exception):
         settings = resolve(_flags())
-        root = settings.get("cache") or settings.workspace / "cache"
+        root = settings.get("cache_dir") or settings.workspace / "cache"
         query = (
             "SELECT dataset_rid || '@' || version AS name, 'dataset' FROM dml_bags WHERE name LIKE :prefix ESCAPE '!'"
             " UNION SELECT rid, filename FROM dml_assets WHERE rid LIKE :prefix ESCAPE '!' ORDER BY 1 LIMIT 200"

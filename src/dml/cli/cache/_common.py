@@ -105,4 +105,4 @@ def _places() -> tuple[Workspace, Cache]:
 
     invocation = current()
     workspace = Workspace(invocation.workspace, invocation.target)
-    return workspace, Cache.of(workspace, invocation.settings.get("cache"))
+    return workspace, Cache.of(workspace, invocation.settings.get("cache_dir"))

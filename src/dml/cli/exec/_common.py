@@ -49,7 +49,7 @@ def open_for_writing(*, push: bool = True, but: str = "") -> Iterator[WorkspaceS
     invocation = current()
     settings = invocation.settings
     with WorkspaceSession.writing(
-        invocation.target, invocation.workspace, on_wait=invocation.console.say, cache=settings.get("cache")
+        invocation.target, invocation.workspace, on_wait=invocation.console.say, cache=settings.get("cache_dir")
     ) as session:
         yield session
         if push:

@@ -206,7 +206,7 @@ def working_with(timeout: float | None, max_retries: int | None, retry_delay: fl
         policy = retry_policy(invocation.settings, timeout=timeout, max_retries=max_retries, retry_delay=retry_delay)
         catalog = connect(invocation.target, on_wait=invocation.console.say, policy=policy)
         with WorkspaceSession.writing(
-            invocation.target, invocation.workspace, catalog=catalog, cache=invocation.settings.get("cache")
+            invocation.target, invocation.workspace, catalog=catalog, cache=invocation.settings.get("cache_dir")
         ) as session:
             yield session
 

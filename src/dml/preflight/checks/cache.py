@@ -125,7 +125,7 @@ def _disk(look: CheckContext, total: int) -> Iterator[Result]:
             GROUP,
             "disk",
             f"{format_size(total)} are to be fetched and {format_size(free)} are free at {look.tiers.cache.root}",
-            "dml cache clear, or set another cache with `dml config set cache DIR`",
+            "dml cache clear, or set another cache with `dml config set cache_dir DIR`",
         )
 
 

@@ -69,7 +69,7 @@ def _target(look: CheckContext) -> Iterator[Result]:
     if look.subject.target_problem:
         yield failed(GROUP, "target", look.subject.target_problem, look.subject.target_fix)
     elif look.subject.target is None:
-        yield failed(GROUP, "target", "no catalog has been chosen", "dml catalog use HOST/NUMBER")
+        yield failed(GROUP, "target", "no catalog selected", "dml catalog use HOST/NUMBER")
 
 
 def _empty(look: CheckContext) -> Iterator[Result]:
