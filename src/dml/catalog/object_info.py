@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
     from dml.catalog.connection import Catalog
 
 _ROOT = "/hatrac/"
+
+LONGEST_NAME = 228
+"""Bytes of an object's name that a Hatrac on a file system takes, percent-encoded; it answers 500 to a longer one."""
+
+_LONGEST_SUFFIX = 40
 
 
 @dataclass(frozen=True)
@@ -35,12 +41,34 @@ class ObjectInfo:
 def object_path(table: str, md5_hex: str, filename: str) -> str:
     """Where an asset's bytes are kept: ``/hatrac/TABLE/MD5.FILENAME``, the file's name percent-encoded.
 
+    A name that a server could not store as a file is shortened: its suffix stays, and a checksum of the whole name
+    keeps it apart from others that begin alike. The row's ``Filename`` always has the whole name.
+
     Args:
         table: The asset table's name, without its schema.
         md5_hex: MD5 of the bytes in hexadecimal.
         filename: The file's name.
     """
-    return f"{_ROOT}{quote(table)}/{md5_hex.lower()}.{quote(filename)}"
+    room = LONGEST_NAME - len(md5_hex) - 1
+    return f"{_ROOT}{quote(table)}/{md5_hex.lower()}.{_fitted(filename, room)}"
+
+
+def _fitted(filename: str, room: int) -> str:
+    """A file's name, percent-encoded, in at most so many bytes."""
+    encoded = quote(filename)
+    if len(encoded) <= room:
+        return encoded
+    stem, dot, suffix = filename.rpartition(".")
+    ending = quote(dot + suffix) if stem else ""
+    if len(ending) > _LONGEST_SUFFIX:
+        stem, ending = filename, ""
+    ending = f"-{hashlib.sha256(filename.encode()).hexdigest()[:12]}{ending}"
+    kept = ""
+    for character in stem:
+        if len(kept) + len(piece := quote(character)) + len(ending) > room:
+            break
+        kept += piece
+    return kept + ending
 
 
 def local_path(catalog: Catalog, url: str) -> str:

@@ -148,7 +148,7 @@ def _refuse_hostile(path: str) -> None:
     for segment in path.split("/"):
         decoded = unquote_to_bytes(segment)
         if b"\x00" in decoded:
-            raise BadRequest("a path cannot hold a NUL")
+            raise NotFound("a path cannot hold a NUL")
         if decoded in (b".", b".."):
             raise BadRequest("a path cannot hold the segments `.` and `..`")
 

@@ -141,7 +141,7 @@ def test_any_name_percent_encoded(spaces: list[str], name: str) -> None:
         assert listed == [f"/hatrac{path}"]
 
 
-@pytest.mark.parametrize("path", ["/a(b)", "/a,b", "/a%2", "/a:low", "/a:B:C", "/a/%2e%2e/b", "/%2E", "/n%00ul"])
+@pytest.mark.parametrize("path", ["/a(b)", "/a,b", "/a%2", "/a:low", "/a:B:C", "/a/%2e%2e/b", "/%2E"])
 def test_a_malformed_name_is_refused(store: Store, path: str) -> None:
     from dml.embedded.transport import WsgiAdapter
 

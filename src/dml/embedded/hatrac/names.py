@@ -15,6 +15,10 @@ from werkzeug.exceptions import BadRequest
 _SEGMENT = re.compile(r"(?:[-._~A-Za-z0-9]|%[0-9A-Fa-f]{2})+")
 _VERSION = re.compile(r"[A-Z0-9]{1,64}")
 
+LONGEST_NAME = 228
+"""Bytes of the last part of an object's name, percent-encoded: with ``:`` and the 26 characters of a version's id it
+is the name of a file, which takes 255."""
+
 ROOT = "/"
 """The namespace that holds all others and is always there."""
 
@@ -64,6 +68,11 @@ def parent_of(name: str) -> str:
 def filename_of(name: str) -> str:
     """The last part of a name, still percent-encoded."""
     return name.rpartition("/")[2]
+
+
+def is_too_long(name: str) -> bool:
+    """Whether a server that keeps objects as files cannot store an object of this name."""
+    return len(filename_of(name)) > LONGEST_NAME
 
 
 def url_of(name: str, version: str | None = None) -> str:

@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from werkzeug.exceptions import Conflict, NotFound
+from werkzeug import Request
+from werkzeug.exceptions import Conflict, InternalServerError, NotFound
 
-from dml.embedded.hatrac.names import ROOT, parent_of, url_of
+from dml.embedded.hatrac.names import LONGEST_NAME, ROOT, is_too_long, parent_of, url_of
 
 _SCHEMA = """
 CREATE TABLE name (
@@ -237,6 +238,22 @@ def create_name(connection: sqlite3.Connection, path: str, *, is_object: bool, p
         )
         holder = Name(inserted.lastrowid or 0, made, is_object and made == path, acls)
     return holder
+
+
+def refuse_too_long(directory: Directory, path: str, request: Request, owner: str) -> None:
+    """Fail as a server whose file system cannot keep an object of this name, which stays bound without content.
+
+    Raises:
+        InternalServerError: The name is too long (500).
+        NotFound, Conflict: As ``create_name``.
+    """
+    if not is_too_long(path):
+        return
+    with directory.change() as connection:
+        if find_name(connection, path) is None:
+            parents = request.args.get("parents", "").lower() == "true"
+            create_name(connection, path, is_object=True, parents=parents, owner=owner)
+    raise InternalServerError(f"an object's name takes at most {LONGEST_NAME} bytes, percent-encoded")
 
 
 def check_place(connection: sqlite3.Connection, path: str, *, parents: bool) -> None:

@@ -28,6 +28,7 @@ from dml.embedded.hatrac.object_index import (
     delete_name,
     files_below,
     find_name,
+    refuse_too_long,
     resolve_name,
     resolve_version,
 )
@@ -109,6 +110,7 @@ class Hatrac:
     def _put_object(self, request: Request, address: Address, client: Client, *, parents: bool) -> Response:
         # Once before the body, so that what cannot be stored is not received, and for good in the end.
         self._admit(self._directory.connection(), request, address, parents=parents)
+        refuse_too_long(self._directory, address.name, request, client.id)
         length = request.content_length
         if length is None:
             raise LengthRequired("an object needs a Content-Length")

@@ -31,6 +31,7 @@ from dml.embedded.hatrac.object_index import (
     current_version,
     find_name,
     jobs,
+    refuse_too_long,
     resolve_job,
     resolve_name,
 )
@@ -75,6 +76,7 @@ class Uploads:
         if chunk_length == 0:
             raise BadRequest("chunk-length must be at least 1")
         described = metadata.checked(asked)
+        refuse_too_long(self._directory, address.name, request, client.id)
         job = new_id()
         with self._storage.undecided([job], self._directory.wants), self._directory.change() as connection:
             os.close(self._storage.create(job))
