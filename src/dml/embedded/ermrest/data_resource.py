@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from werkzeug import Request, Response, exceptions
-from werkzeug.exceptions import BadRequest, HTTPException, MethodNotAllowed, NotFound
+from werkzeug.exceptions import BadRequest, Conflict, HTTPException, MethodNotAllowed, NotFound
 
 from dml.embedded.authn import Client
 from dml.embedded.ermrest import responses, rows
@@ -19,9 +19,14 @@ from dml.embedded.ermrest.outputs import Output
 from dml.embedded.ermrest.request_bodies import read_rows
 from dml.embedded.ermrest.resolve import Plan, resolve
 from dml.embedded.ermrest.sql_compiler import compile_read
+from dml.embedded.ermrest.storage import Connection
+from dml.embedded.ermrest.time_limit import READ_SECONDS
 from dml.embedded.ermrest.times import instant_text
 
 __all__ = ["respond_data", "respond_entity_rid"]
+
+_PAGE = 500
+"""Rows taken from SQLite at a time."""
 
 _KINDS = {responses.JSON: "json", responses.CSV: "csv", responses.STREAM: "stream"}
 
@@ -40,11 +45,15 @@ def _listed(value: str | None) -> set[str]:
 
 
 def _limit(value: str | None) -> int | None:
-    if value is None or value == "none":
+    if value in (None, "", "none"):
         return None
-    if not value.isascii() or not value.isdigit() or len(value) > 15:
-        raise BadRequest(f'limit={value[:40]} is no number of rows; "none" means no limit.')
-    return int(value)
+    try:
+        number = int(value)
+    except ValueError:
+        raise BadRequest(f'limit={value[:40]} is not a number of rows; "none" means no limit.') from None
+    if not 0 <= number < 2**63:
+        raise Conflict(f"limit={value[:40]} is out of range.")
+    return number
 
 
 def respond_data(
@@ -101,10 +110,17 @@ def _tables(plan: Plan) -> set[int]:
     return {node.table.id for node in plan.nodes}
 
 
-def _run(connection: sqlite3.Connection, sql: str, values: Mapping[str, Any]) -> Iterator[Any]:
+def _run(connection: Connection, sql: str, values: Mapping[str, Any]) -> Iterator[Any]:
+    """The rows of a query. Each page has the whole limit of time: a client that reads slowly is not cut off."""
     try:
-        yield from connection.execute(sql, values)
+        connection.limit.start()
+        cursor = connection.execute(sql, values)
+        while page := cursor.fetchmany(_PAGE):
+            yield from page
+            connection.limit.start()
     except sqlite3.OperationalError as error:
+        if connection.limit.passed:
+            raise BadRequest(f"The query was stopped after {READ_SECONDS:.0f} s; ask for less at a time.") from None
         refusal = _refusal(str(error))
         if refusal is None:
             raise
@@ -135,7 +151,7 @@ def _check_match(request: Request, view: View, plan: Plan) -> None:
 def _one_table(plan: Plan, path: DataPath) -> None:
     if len(plan.nodes) > 1 or plan.filters:
         raise BadRequest("Rows can only be written through the path of one table, without joins and filters.")
-    if path.modifiers.sort or path.modifiers.page:
+    if path.modifiers.sort or path.modifiers.pages:
         raise BadRequest("Sorting and paging have no meaning for a write.")
 
 
@@ -179,7 +195,7 @@ def _update(request: Request, catalog: Catalog, client: Client, path: DataPath, 
 
 
 def _delete(request: Request, catalog: Catalog, client: Client, path: DataPath, options: dict[str, str]) -> Response:
-    if path.modifiers.sort or path.modifiers.page or "limit" in options:
+    if path.modifiers.sort or path.modifiers.pages or "limit" in options:
         raise BadRequest("Sorting and paging have no meaning for a deletion.")
     with catalog.writing(client) as (transaction, view):
         plan = resolve(view.model, path.elements)

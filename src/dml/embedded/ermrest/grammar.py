@@ -166,8 +166,10 @@ class _Builder(Transformer[Token, Any]):
 
     def modifiers(self, *parts: Any) -> ast.Modifiers:
         sort = next((part for part in parts if not isinstance(part, ast.Page)), ())
-        page = next((part for part in parts if isinstance(part, ast.Page)), None)
-        return ast.Modifiers(sort, page)
+        pages = tuple(part for part in parts if isinstance(part, ast.Page))
+        if len({page.before for page in pages}) < len(pages):
+            raise BadRequest("@after(…) and @before(…) can each stand once.")
+        return ast.Modifiers(sort, pages)
 
 
 @lru_cache(maxsize=1)

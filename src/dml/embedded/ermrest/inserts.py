@@ -8,6 +8,7 @@ from typing import Any
 
 from werkzeug.exceptions import BadRequest, Conflict
 
+from dml.embedded.ermrest.index_limits import require_indexable
 from dml.embedded.ermrest.model import SYSTEM_COLUMNS, Column, Model, Table
 from dml.embedded.ermrest.request_bodies import Rows, check_header
 from dml.embedded.ermrest.storage import Transaction
@@ -46,10 +47,11 @@ def read_cell(row: Mapping[str, Any], name: str, column: Column, rows: Rows) -> 
 
 
 def require_values(table: Table, columns: Sequence[Column], values: Sequence[Stored]) -> None:
-    """409 when a column that cannot be NULL has no value."""
+    """Refuse a row that cannot be stored: no value where NULL cannot be (409), one that cannot be indexed (400)."""
     for column, value in zip(columns, values, strict=True):
         if value is None and not column.nullok:
             raise Conflict(f'Column "{column.name}" of table "{table.name}" cannot be NULL.')
+    require_indexable(table, columns, values)
 
 
 def require_distinct(keys: Collection[tuple[Stored, ...]]) -> None:

@@ -159,4 +159,4 @@ class Modifiers:
     """What follows the path proper."""
 
     sort: tuple[SortKey, ...] = ()
-    page: Page | None = None
+    pages: tuple[Page, ...] = ()

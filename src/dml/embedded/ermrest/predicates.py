@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from werkzeug import exceptions
-from werkzeug.exceptions import BadRequest
+from werkzeug.exceptions import BadRequest, Conflict
 
 from dml.embedded.ermrest import path as ast
 from dml.embedded.ermrest import patterns
@@ -89,6 +89,6 @@ def _pattern_test(value: str, predicate: ast.Compare, bind: Bind) -> str:
         try:
             patterns.check(pattern, ignore_case)
         except ValueError as error:
-            raise BadRequest(f"{error}.") from None
+            raise Conflict(f"{error}.") from None
     listed = bind(json.dumps(predicate.values, ensure_ascii=False))
     return f"matches({int(ignore_case)}, {int(predicate.quantifier == 'all')}, {listed}, {value})"

@@ -123,15 +123,16 @@ def _check_names(shown: list[Shown]) -> None:
 
 
 def _ordered(statement: _Statement, path: DataPath, shown: list[Shown], text: str, limit: int | None) -> str:
-    sort, page = path.modifiers.sort, path.modifiers.page
+    sort, pages = path.modifiers.sort, path.modifiers.pages
     if sort and path.api == "aggregate":
         raise BadRequest("An aggregate has one row, which cannot be sorted.")
-    if page is not None and not sort:
+    if pages and not sort:
         raise BadRequest("@after(…) and @before(…) need a @sort(…).")
     keys = [(_sort_index(path, shown, key.name), key.descending) for key in sort]
-    if page is not None:
-        text = f"SELECT * FROM ({text}) WHERE {_beyond(statement, page, keys, shown)}"  # noqa: S608
-    before = page is not None and page.before
+    if pages:
+        bounds = " AND ".join(_beyond(statement, page, keys, shown) for page in pages)
+        text = f"SELECT * FROM ({text}) WHERE {bounds}"  # noqa: S608
+    before = len(pages) == 1 and pages[0].before
     if before and limit is None:
         raise BadRequest("@before(…) needs a ?limit=.")
     if keys:

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dml.embedded.ermrest import patterns
+from dml.embedded.ermrest.time_limit import TimeLimit
 from dml.embedded.ermrest.times import encode_rid, instant_text, now
 
-__all__ = ["BUSY_SECONDS", "FIRST_RID", "State", "Storage", "Transaction"]
+__all__ = ["BUSY_SECONDS", "FIRST_RID", "Connection", "State", "Storage", "Transaction"]
 
 BUSY_SECONDS = 60.0
 _KEPT = 4
@@ -41,6 +42,16 @@ CREATE TABLE location (rid TEXT, began INTEGER, ended INTEGER, tid INTEGER,
     PRIMARY KEY (rid, began, tid)) WITHOUT ROWID;
 CREATE TABLE change (tid INTEGER PRIMARY KEY, time INTEGER NOT NULL);
 """
+
+
+class Connection(sqlite3.Connection):
+    """A connection to the file of a catalog.
+
+    Attributes:
+        limit: When the statements that run on it must end.
+    """
+
+    limit: TimeLimit
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +115,8 @@ class Storage:
 
     def _forget(self) -> None:
         self._process = os.getpid()
-        self._idle: list[sqlite3.Connection] = []
-        self._writer: sqlite3.Connection | None = None
+        self._idle: list[Connection] = []
+        self._writer: Connection | None = None
         self._writing = threading.Lock()
 
     @classmethod
@@ -143,7 +154,7 @@ class Storage:
             _INHERITED.append((self._idle, self._writer))  # closing them here could drop the parent's locks
             self._forget()
 
-    def _open(self) -> sqlite3.Connection:
+    def _open(self) -> Connection:
         connection = sqlite3.connect(
             f"file:{_quoted(self.path)}?mode=rw",
             uri=True,
@@ -151,27 +162,32 @@ class Storage:
             isolation_level=None,
             check_same_thread=False,
             cached_statements=400,
+            factory=Connection,
         )
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA cache_size = -4000")
         connection.execute("PRAGMA legacy_alter_table = ON")
         connection.create_function("exact", 1, repr, deterministic=True)  # a real as text, all its digits
-        patterns.register(connection)
+        connection.limit = TimeLimit(connection)
+        patterns.register(connection, connection.limit)
         return connection
 
-    def take(self) -> sqlite3.Connection:
-        """A connection for one reader, inside a read transaction; give it back with ``give_back``."""
+    def take(self) -> Connection:
+        """A connection for one reader, inside a read transaction with a limit of time; give it back with
+        ``give_back``."""
         self.after_fork()
         try:
             connection = self._idle.pop()
         except IndexError:
             connection = self._open()
+        connection.limit.start()
         connection.execute("BEGIN")
         return connection
 
-    def give_back(self, connection: sqlite3.Connection) -> None:
+    def give_back(self, connection: Connection) -> None:
         """End the read and keep the connection for another."""
+        connection.limit.clear()
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         if len(self._idle) < _KEPT:
@@ -180,7 +196,7 @@ class Storage:
             connection.close()
 
     @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
+    def reading(self) -> Iterator[Connection]:
         """One consistent state of the catalog to read."""
         connection = self.take()
         try:

@@ -12,8 +12,9 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import Any, Literal
 from uuid import UUID
 
@@ -220,24 +221,76 @@ def _read_boolean(_kind: Type, text: str) -> Stored:
 
 
 def _read_moment(text: str) -> datetime:
+    """A date or time as PostgreSQL's special values, a Julian day or ISO 8601 name it."""
+    word = text.strip().lower()
+    if word in _MOMENTS:
+        return _MOMENTS[word]()
+    if _JULIAN_DAY.fullmatch(word):
+        return _midnight(date.fromordinal(int(word[1:]) - _JULIAN_DAY_0))
     try:
         return datetime.fromisoformat(text.strip().replace(" +", "+"))
     except ValueError:
         raise ValueError(f"{_shown(text)} is not a date or time") from None
 
 
-def _read_date(_kind: Type, text: str) -> Stored:
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+def _today(days: int = 0) -> datetime:
+    return _midnight(datetime.now(UTC).date() + timedelta(days=days))
+
+
+_MOMENTS: Mapping[str, Callable[[], datetime]] = {
+    "now": lambda: datetime.now(UTC),
+    "now()": lambda: datetime.now(UTC),
+    "today": _today,
+    "tomorrow": partial(_today, 1),
+    "yesterday": partial(_today, -1),
+    "epoch": lambda: datetime.fromtimestamp(0, UTC),
+}
+_ENDLESS = {"infinity": "infinity", "+infinity": "infinity", "-infinity": "-infinity"}
+"""As text they sort before and after every date."""
+
+_JULIAN_DAY = re.compile(r"j[0-9]{1,7}")
+_JULIAN_DAY_0 = 1721425
+_FAR_YEAR = re.compile(r"([0-9]{5,6})(-[0-9]{2}-[0-9]{2}.*)")
+_LAST_YEAR = 294_276
+
+
+def _beyond_calendar(kind: Type, text: str) -> str | None:
+    """Infinity, or a date after the year 9999, which Python's calendar does not have; None for any other.
+
+    The month and day of such a year are checked in a year of the same length; as text it sorts before the year 2000.
+    """
+    word = text.strip().lower()
+    if word in _ENDLESS:
+        return _ENDLESS[word]
+    far = _FAR_YEAR.fullmatch(text.strip())
+    if far is None or not 9999 < int(far[1]) <= _LAST_YEAR:
+        return None
+    twin = 2000 + int(far[1]) % 400
+    return far[1] + str(_READERS[kind.family](kind, f"{twin}{far[2]}"))[4:]
+
+
+def _read_date(kind: Type, text: str) -> Stored:
+    endless = _beyond_calendar(kind, text)
+    if endless is not None:
+        return endless
     try:
         return date.fromisoformat(text.strip()).isoformat()
     except ValueError:
         return _read_moment(text).date().isoformat()
 
 
-def _read_timestamp(_kind: Type, text: str) -> Stored:
-    return timestamp_text(_read_moment(text).replace(tzinfo=None))
+def _read_timestamp(kind: Type, text: str) -> Stored:
+    return _beyond_calendar(kind, text) or timestamp_text(_read_moment(text).replace(tzinfo=None))
 
 
-def _read_timestamptz(_kind: Type, text: str) -> Stored:
+def _read_timestamptz(kind: Type, text: str) -> Stored:
+    endless = _beyond_calendar(kind, text)
+    if endless is not None:
+        return endless
     moment = _read_moment(text)
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     return timestamp_text(moment) + "+00:00"
