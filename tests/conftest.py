@@ -1,15 +1,33 @@
-"""What every test has: a home directory of its own, so that nothing of the user's is read or written."""
+"""What every test has: a home directory that keeps the user's files out of it, and a process as a shell starts it."""
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
+# Before anything else is imported: without bytecode each of some thousand child processes compiles all it imports.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
-from dml.embedded.application import release_applications
+import pytest  # noqa: E402
+
+from dml.embedded.application import release_applications  # noqa: E402
 
 pytest_plugins = ["targets", "experiments"]
+
+
+def pytest_configure() -> None:
+    """Give this process, and all that it starts, the signals and the import path of one started from a shell.
+
+    A program started in the background with ``nohup`` ignores SIGHUP, with ``&`` in a script SIGINT, and its children
+    inherit that; a PYTHONPATH would let them import what an installed ``dml`` does not see.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    os.environ.pop("PYTHONPATH", None)
 
 
 @pytest.fixture(autouse=True)
