@@ -4,7 +4,22 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test test-all lint format docs site site-serve dist bench lock clean
+# Thousands of small databases would each wait for the disk; in memory none does. A TMPDIR that is set is used.
+MEMORY := $(shell test -w /dev/shm && df -Pk /dev/shm | awk 'NR == 2 && $$4 > 4000000 {print "/dev/shm"}')
+ifneq ($(MEMORY),)
+TMPDIR ?= $(MEMORY)
+export TMPDIR
+endif
+
+# Without bytecode each of the many child processes of the tests compiles everything that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
+PYTEST := $(BIN)/python -m pytest
+# T="tests/cli -k completion" chooses tests, and whatever else pytest accepts; they run in one process unless T has -n.
+T ?=
+CHOSEN := $(if $(T),$(T),-n auto)
+
+.PHONY: help setup demo test test-fast test-all cover lint format docs site site-serve dist bench lock clean
 
 help:  ## Show these targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -20,11 +35,17 @@ setup: $(READY)  ## Make .venv with everything that development needs.
 demo: $(READY)  ## Run the worked example on a fresh embedded catalog, end to end.
 	$(BIN)/dml demo
 
-test: $(READY)  ## Run the tests.
-	$(BIN)/python -m pytest -n 2
+test: $(READY)  ## Run the tests, or those of T="tests/cli -k completion".
+	$(PYTEST) $(CHOSEN)
 
-test-all: $(READY)  ## Run the tests, the slow suites in full.
-	DML_TEST_FULL=1 $(BIN)/python -m pytest -n 2 --timeout 7200
+test-fast: $(READY)  ## Run the tests without a marker (tests/markers.py): most of them, in two minutes.
+	$(PYTEST) $(CHOSEN) -m "not slow and not process and not interop and not browser"
+
+test-all: $(READY)  ## Run the tests, the slow suites in full, and measure coverage.
+	DML_TEST_FULL=1 $(PYTEST) -n auto --timeout 7200 --cov
+
+cover: $(READY)  ## Run the tests and measure coverage, child processes included; fail below the floor.
+	$(PYTEST) $(CHOSEN) --cov --cov-report=term-missing:skip-covered $(if $(T),--cov-fail-under=0)
 
 lint: $(READY)  ## Check style, types and the direction of imports.
 	$(BIN)/ruff check .
@@ -65,4 +86,4 @@ lock: $(READY)  ## Pin the dependencies, for every Python version that is suppor
 	    --output-file requirements/$$set.txt requirements/$$set.in || exit; done
 
 clean:  ## Remove what the targets above made.
-	rm -rf $(VENV) $(VENV)-site $(VENV)-release .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
+	rm -rf $(VENV) $(VENV)-site $(VENV)-release .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* .interop dist build

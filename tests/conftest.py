@@ -16,7 +16,7 @@ import pytest  # noqa: E402
 
 from dml.embedded.application import release_applications  # noqa: E402
 
-pytest_plugins = ["targets", "experiments"]
+pytest_plugins = ["markers", "targets", "experiments", "pytester"]
 
 
 def pytest_configure() -> None:

@@ -94,6 +94,7 @@ def test_a_new_catalog_takes_few_requests() -> None:
     assert fresh.traffic.requests <= 24
 
 
+@pytest.mark.slow
 def test_whatever_is_cut_short_the_next_call_finishes(unique: Callable[[str], str]) -> None:
     """The n-th writing request is lost, before or after the server acted, for n = 1, 2, … until none is."""
     for fault in (reset, reset_after):
