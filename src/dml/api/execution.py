@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from dml.api import execution_inputs, execution_nesting, execution_outputs, execution_record
 from dml.api.execution_record import ExecutionRecord
-from dml.errors import UsageError
+from dml.errors import DmlError, UsageError
 from dml.execution import inputs, lifecycle
 from dml.execution.asset_path import AssetFilePath
 from dml.execution.configuration import DatasetSpec, ExecutionConfiguration, configuration_of
@@ -144,6 +144,10 @@ class Execution:
                 else:
                     message = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
                     self._warn_if_unsynced(lifecycle.fail(self.session, self.execution_rid, message))
+        except DmlError as problem:
+            if error is None:
+                raise
+            error.add_note(f"dml could not record that {self.execution_rid} failed: {problem}")
         finally:
             self._stop_heartbeat()
         return False

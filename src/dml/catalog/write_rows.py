@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from dml.catalog.encoding import encode_json
+from dml.catalog.indexed_text import fits, require_fits
 from dml.catalog.read_rows import Row, filtered_paths, read, select
 from dml.catalog.url import quote, table_path
 from dml.errors import ConflictError, NotFoundError, UsageError
@@ -54,6 +55,7 @@ def insert(
     if not given:
         return []
     known = _refuse_unknown(catalog, table, {name for row in given for name in row})
+    _refuse_long_text(catalog, table, given)
     if keep_rids and any(not row.get("RID") for row in given):
         raise UsageError(f"a row for {table} has no RID to keep")
     query = [f"defaults={','.join(quote(name) for name in defaults)}"] if defaults else []
@@ -82,6 +84,21 @@ def _refuse_unknown(catalog: Catalog, table: str, names: set[str]) -> Table:
     if known is None:
         raise ConflictError(f"the catalog has no table {table}")
     raise UsageError(f"{table} has no column {', '.join(unknown)}", hint=f"It has {', '.join(known.column_names)}.")
+
+
+def _refuse_long_text(catalog: Catalog, table: str, rows: Iterable[Row]) -> None:
+    """Refuse text that the index of its column could not take; such a value would refuse its whole request.
+
+    Raises:
+        UsageError: Names the column.
+    """
+    for row in rows:
+        for name, value in row.items():
+            if isinstance(value, str) and not fits(value):
+                known = catalog.schema().tables.get(table)
+                column = known.column(name) if known is not None else None
+                if column is None or column.type != "json":
+                    require_fits(f"{name} of {table}", value)
 
 
 def _is_keyed(table: Table, row: Row) -> bool:
@@ -146,6 +163,7 @@ def update(
         if missing:
             raise UsageError(f"a row for {table} lacks {', '.join(missing)}")
         given.append({name: row[name] for name in wanted})
+    _refuse_long_text(catalog, table, given)
     path = f"/attributegroup/{table_path(table)}/{_names(key)};{_names(columns)}"
     changed: list[Row] = []
     for page in pages(given):

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from dml.catalog.indexed_text import require_fits
 from dml.catalog.rows import insert, lease_rids, select, update
 from dml.catalog.vocabulary import find_term
 from dml.dataset.lookup import DATASET, DATASET_TYPE, DATASET_VERSION, Dataset, VersionRow, find_dataset, find_datasets
@@ -64,6 +65,7 @@ def create_dataset(
     first = DatasetVersion.of(version) if version is not None else first_version()
     if first.is_development:
         raise UsageError(f"A dataset begins with a release, not with {first}", hint="Write --version 0.1.0.")
+    require_fits("The description", description)
     names = sorted({find_term(catalog, "deriva-ml:Dataset_Type", name).name for name in types})
     token = token or new_token()
     tokens = [f"{token}/dataset", f"{token}/version"]

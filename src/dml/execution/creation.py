@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from dml.catalog import required_terms
+from dml.catalog.indexed_text import require_fits
 from dml.catalog.rows import insert, lease_rids, select
 from dml.catalog.schema import EXECUTION
 from dml.errors import ConflictError, NotFoundError, UsageError
@@ -111,6 +112,8 @@ def create(
         raise UsageError(
             "An execution needs a workflow", hint="Give --workflow-name and --workflow-type, or workflow=."
         )
+    require_fits("The description", configuration.description)
+    require_fits("The description of the workflow", configuration.workflow.description)
     configuration = check_workflow_types(session.catalog, configuration)
     resolved = resolve_inputs(session.catalog, configuration)
     configuration = _with_command_line(pinned(configuration, resolved))

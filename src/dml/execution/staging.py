@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from dml.asset.placement import Method, move_out, remove_placed, source_identity
 from dml.asset.staged_files import ensure_placed, staged_path
 from dml.asset.tables import check_metadata
+from dml.catalog.indexed_text import require_fits
 from dml.errors import ConflictError, DmlError, IllegalTransitionError, NotFoundError, UsageError
 from dml.execution.status import ExecutionStatus, effective_status, shown_status
 from dml.safe_text import safe
@@ -184,6 +185,9 @@ def _drop_torn_line(descriptor: int) -> None:
 
 def _staged_asset(table: Table, file: Staging) -> StagedAsset:
     check_metadata(table, file.metadata)
+    require_fits(f"The description of {file.name}", file.description)
+    for column, value in file.metadata.items():
+        require_fits(f"{column} of {file.name}", value)
     identity: FileIdentity | None = None
     source: str | None = None
     if file.source is not None:

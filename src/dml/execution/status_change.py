@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from dml.catalog.indexed_text import shortened
 from dml.catalog.rows import compare_and_set
 from dml.catalog.schema import EXECUTION
 from dml.errors import ConflictError
@@ -25,6 +26,6 @@ def change_in_catalog(catalog: Catalog, rid: str, old: str | None, new: str, det
     wanted = require_transition(old, new)
     also: dict[str, Any] = {}
     if detail is not None and catalog.schema().capabilities.status_detail:
-        also["Status_Detail"] = detail
+        also["Status_Detail"] = shortened(detail)
     if not compare_and_set(catalog, EXECUTION, rid, "Status", old, str(wanted), also):
         raise ConflictError(f"{rid} is no longer {shown_status(old)} in the catalog", hint=f"dml exec show {rid}")

@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from dml.catalog.indexed_text import shortened
 from dml.catalog.rows import compare_and_set, select, update
 from dml.catalog.schema import EXECUTION
-from dml.errors import AuthError, ConflictError, DmlError, NotFoundError, RetryableError
+from dml.errors import AuthError, ConflictError, DmlError, NotFoundError, RetryableError, UsageError
 from dml.execution.status import (
     MISSING,
     Outcome,
@@ -94,7 +95,7 @@ def push_detail(session: WorkspaceSession, rid: str, message: str) -> Synced:
             changed = update(
                 session.catalog,
                 EXECUTION,
-                [{"RID": rid, "Status_Detail": row.status_detail}],
+                [{"RID": rid, "Status_Detail": _fitted(row.status_detail)}],
                 columns=["Status_Detail"],
             )
             if not changed:
@@ -159,7 +160,7 @@ def catalog_values(catalog: Catalog, row: ExecutionRow) -> dict[str, Any]:
     able = catalog.schema().capabilities
     values: dict[str, Any] = {}
     if able.status_detail:
-        values["Status_Detail"] = row.error or row.reason or row.status_detail
+        values["Status_Detail"] = _fitted(row.error or row.reason or row.status_detail)
     known = {
         "Duration": row.duration,
         "Execution_Duration": row.duration,
@@ -170,15 +171,23 @@ def catalog_values(catalog: Catalog, row: ExecutionRow) -> dict[str, Any]:
     return values
 
 
+def _fitted(detail: str | None) -> str | None:
+    """The detail as every server takes it; the registry and the journal have the whole."""
+    return None if detail is None else shortened(detail)
+
+
 def _write(session: WorkspaceSession, row: ExecutionRow, there: StatusOrMissing) -> bool:
     """Write over the status that the catalog holds; False when it held another by then."""
     decision = reconcile(row.status, there, sync_pending=True)
     if decision.outcome not in (Outcome.PUSH, Outcome.NOTHING):
         raise _contradiction(session, row, there, decision)
     assert there is None or isinstance(there, str)  # noqa: S101 - a missing row is never pushed
-    done = compare_and_set(
-        session.catalog, EXECUTION, row.rid, "Status", there, row.status, catalog_values(session.catalog, row)
-    )
+    values = catalog_values(session.catalog, row)
+    try:
+        done = compare_and_set(session.catalog, EXECUTION, row.rid, "Status", there, row.status, values)
+    except UsageError:  # a server that does not take the detail: the status must not fail for it
+        values.pop("Status_Detail", None)
+        done = compare_and_set(session.catalog, EXECUTION, row.rid, "Status", there, row.status, values)
     if done:
         confirm(session, row)
     return done

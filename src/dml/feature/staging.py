@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from dml.catalog import required_terms
 from dml.catalog.feature_records import FIXED
+from dml.catalog.indexed_text import require_fits
 from dml.catalog.rows import validate_rid
 from dml.errors import NotFoundError, UsageError
 from dml.safe_text import safe
@@ -154,6 +155,7 @@ def _fitting(feature: Feature, column: Column, value: Any, where: str) -> Any:
         fits = isinstance(value, str)
     elif column.name in feature.term_columns or column.type in ("text", "markdown", "longtext", "ermrest_uri"):
         fits = isinstance(value, str)
+        require_fits(f"{where}: {column.name}", value)
     elif column.type == "boolean":
         fits = isinstance(value, bool)
     elif column.type in _WHOLE:
