@@ -12,6 +12,7 @@ from pathlib import Path
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
+import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 
 from dml.embedded.application import release_applications  # noqa: E402
@@ -28,6 +29,11 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     os.environ.pop("PYTHONPATH", None)
+
+
+# A busy machine must not fail a test: no deadline an example, no complaint about slow generation.
+hypothesis.settings.register_profile("dml", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("dml")
 
 
 @pytest.fixture(autouse=True)
