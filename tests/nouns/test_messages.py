@@ -16,11 +16,11 @@ SAID = {
         2,
     ),
     ("workflow", "show", "1-ZZZZ"): (
-        "error: There is no workflow RID in local/1\nhint: Name its RID, URL or checksum: dml workflow list\n",
+        "error: no workflow RID in local/1\nhint: Give a RID, URL or checksum; `dml workflow list` shows them.\n",
         6,
     ),
     ("workflow", "show", "Train"): (
-        "error: There is no workflow Train in local/1\nhint: Name its RID, URL or checksum: dml workflow list\n",
+        "error: no workflow Train in local/1\nhint: Give a RID, URL or checksum; `dml workflow list` shows them.\n",
         6,
     ),
     ("exec", "list", "--status", "Faild"): (

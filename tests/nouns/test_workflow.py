@@ -74,7 +74,7 @@ def test_show_refuses_what_is_no_workflow(story: Story) -> None:
     assert "not a workflow" in other.stderr
     gone = run("workflow", "show", "https://example.org/nowhere.py")
     assert gone.code == 6
-    assert "hint: Name its RID, URL or checksum: dml workflow list" in gone.stderr
+    assert "hint: Give a RID, URL or checksum; `dml workflow list` shows them." in gone.stderr
 
 
 def test_set_writes_description_and_types_once(story: Story, catalog: Catalog) -> None:

@@ -1,4 +1,4 @@
-"""Git repositories for these tests, made with git itself and no configuration of the user's."""
+"""Git repositories for these tests, created with git and without the user's configuration."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Project:
 
 
 @pytest.fixture(autouse=True)
-def _own_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _isolated_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in (
         "DERIVA_ML_DRY_RUN",
         "DERIVA_ML_DIRTY_CHECK_IGNORE",
@@ -55,7 +55,7 @@ def _own_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     """A repository with an origin and one commit."""
-    made = Project(tmp_path / "project")
-    made.remote()
-    made.commit()
-    return made
+    project = Project(tmp_path / "project")
+    project.remote()
+    project.commit()
+    return project

@@ -1,4 +1,4 @@
-"""The script that called, seen from a process of its own."""
+"""The calling script, determined in a separate process."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def scripts(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_outermost_script_counts_not_the_library_it_uses(scripts: Path) -> None:
+def test_the_outermost_script_is_found_not_the_library_it_uses(scripts: Path) -> None:
     assert _run(scripts, "train.py") == str(scripts / "train.py")
 
 
@@ -33,7 +33,7 @@ def test_a_script_started_as_a_module(scripts: Path) -> None:
     assert _run(scripts, "-m", "train") == str(scripts / "train.py")
 
 
-def test_code_in_no_file_has_none(scripts: Path) -> None:
+def test_code_without_a_file_has_no_script(scripts: Path) -> None:
     assert _run(scripts, "-c", "from dml.workflow.caller import calling_script; print(calling_script())") == "None"
 
 
@@ -52,5 +52,5 @@ def test_a_launcher_is_skipped(scripts: Path) -> None:
     assert _run(scripts, "start.py") == str(scripts / "start.py")
 
 
-def test_under_pytest_the_test_itself_is_the_callers_code() -> None:
+def test_under_pytest_the_test_module_is_the_script() -> None:
     assert calling_script() == Path(__file__)

@@ -1,4 +1,4 @@
-"""A workflow known by its name only: the project around it is what can be recorded."""
+"""The source of a workflow of which only the name is known."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dml.workflow.project import describe_project
 from .conftest import Project
 
 
-def test_a_repository_is_linked_as_a_whole(project: Project) -> None:
+def test_the_link_is_to_the_whole_repository(project: Project) -> None:
     project.git("tag", "v1.2.0")
     commit = project.git("rev-parse", "HEAD")
     source = describe_project("Train & test", project.root, environ={})
@@ -21,7 +21,7 @@ def test_a_repository_is_linked_as_a_whole(project: Project) -> None:
     assert source.git_root == project.root
 
 
-def test_changes_are_refused_or_recorded(project: Project) -> None:
+def test_uncommitted_changes_are_refused_or_recorded(project: Project) -> None:
     project.write("new.py", "")
     with pytest.raises(ConflictError, match=r"new\.py"):
         describe_project("Train", project.root, environ={})
@@ -32,7 +32,7 @@ def test_changes_are_refused_or_recorded(project: Project) -> None:
         assert (source.is_dirty, source.dirty_paths) == (True, ("new.py",))
 
 
-def test_without_a_remote_the_name_is_all(project: Project) -> None:
+def test_without_a_remote_the_url_is_made_of_the_name(project: Project) -> None:
     project.git("remote", "remove", "origin")
     with pytest.raises(ConflictError, match="no remote"):
         describe_project("Train", project.root, environ={})
@@ -40,7 +40,7 @@ def test_without_a_remote_the_name_is_all(project: Project) -> None:
     assert (source.url, source.is_dirty) == ("tag:deriva-dml,2026:workflow/Train", True)
 
 
-def test_outside_a_repository_the_name_is_all(tmp_path: Path) -> None:
+def test_outside_a_repository_the_url_is_made_of_the_name(tmp_path: Path) -> None:
     source = describe_project("Train/2", tmp_path, environ={})
     assert (source.url, source.is_dirty, source.git_root) == ("tag:deriva-dml,2026:workflow/Train%2F2", True, None)
 

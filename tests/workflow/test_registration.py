@@ -1,4 +1,4 @@
-"""A workflow becomes one row, however often and by whomever it is registered."""
+"""Registering a workflow writes one row, however often and by however many processes it is registered."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def source() -> WorkflowSource:
 def _register(
     catalog: Catalog, registry: Registry, source: WorkflowSource, types: tuple[str, ...] = ("Training",)
 ) -> str:
-    return register(catalog, name="Train", types=types, source=source, description="trains", intents=registry)
+    return register(catalog, name="Train", types=types, source=source, description="trains", registry=registry)
 
 
 def _rows(catalog: Catalog, source: WorkflowSource) -> list[dict[str, object]]:
@@ -58,7 +58,7 @@ def test_a_new_workflow_is_one_row_with_its_types(
     assert intents.find_intents(registries[0], unfinished=True) == []
 
 
-def test_one_that_is_there_costs_one_get_and_no_write(
+def test_an_existing_workflow_costs_one_request_and_no_write(
     catalog: Catalog, registries: tuple[Registry, Registry], source: WorkflowSource
 ) -> None:
     rid = _register(catalog, registries[0], source)
@@ -71,7 +71,7 @@ def test_one_that_is_there_costs_one_get_and_no_write(
     assert intents.find_intents(registries[1]) == []
 
 
-def test_the_lowest_of_several_is_taken(
+def test_the_oldest_of_several_rows_is_used(
     catalog: Catalog, registries: tuple[Registry, Registry], source: WorkflowSource
 ) -> None:
     rows = insert(catalog, "deriva-ml:Workflow", [{"Name": name, "URL": source.url} for name in ("a", "b", "c")])
@@ -79,13 +79,13 @@ def test_the_lowest_of_several_is_taken(
     assert _register(catalog, registries[0], source) == lowest
 
 
-def test_two_workspaces_of_one_user_that_race_write_one_row(
+def test_two_racing_workspaces_of_one_user_write_one_row(
     catalog: Catalog,
     registries: tuple[Registry, Registry],
     source: WorkflowSource,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The second has looked before the first has written."""
+    """The second process looks before the first one writes."""
     real: Callable[..., str | None] = find_registered
     answers: list[str | None] = [None]
     monkeypatch.setattr(registration, "find_registered", lambda *a: answers.pop() if answers else real(*a))
@@ -98,7 +98,7 @@ def test_two_workspaces_of_one_user_that_race_write_one_row(
 
 
 @pytest.mark.parametrize("written_before", [0, 1])
-def test_a_registration_that_was_cut_off_is_finished(
+def test_an_interrupted_registration_is_finished(
     catalog: Catalog,
     registries: tuple[Registry, Registry],
     source: WorkflowSource,
@@ -106,15 +106,15 @@ def test_a_registration_that_was_cut_off_is_finished(
     written_before: int,
 ) -> None:
     real = registration.insert
-    left = [written_before]
+    remaining = [written_before]
 
-    def cut_off(*arguments: object, **options: object) -> list[dict[str, object]]:
-        if not left[0]:
+    def interrupted_insert(*arguments: object, **options: object) -> list[dict[str, object]]:
+        if not remaining[0]:
             raise RetryableError("the connection is gone")
-        left[0] -= 1
+        remaining[0] -= 1
         return real(*arguments, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(registration, "insert", cut_off)
+    monkeypatch.setattr(registration, "insert", interrupted_insert)
     with pytest.raises(RetryableError):
         _register(catalog, registries[0], source)
     monkeypatch.undo()
@@ -134,14 +134,12 @@ def test_an_unknown_type_is_refused_before_anything_is_written(
     assert intents.find_intents(registries[0]) == []
 
 
-def test_a_source_that_could_not_be_found_again_is_refused(
-    catalog: Catalog, registries: tuple[Registry, Registry]
-) -> None:
+def test_a_source_without_url_and_checksum_is_refused(catalog: Catalog, registries: tuple[Registry, Registry]) -> None:
     with pytest.raises(UsageError, match="neither"):
         _register(catalog, registries[0], WorkflowSource("", ""))
 
 
-def test_one_that_was_deleted_is_registered_anew(
+def test_a_deleted_workflow_is_registered_again(
     catalog: Catalog, registries: tuple[Registry, Registry], source: WorkflowSource
 ) -> None:
     rid = _register(catalog, registries[0], source)

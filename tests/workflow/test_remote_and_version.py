@@ -1,4 +1,4 @@
-"""Links without passwords, and versions from tags."""
+"""Links to remotes without passwords, and versions from tags."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from packaging.version import Version
 
 from dml.workflow.git import open_repository
 from dml.workflow.remote import web_link, without_credentials
-from dml.workflow.version import declared_version, project_version
+from dml.workflow.version import declared_version, git_version
 
 from .conftest import Project
 
@@ -34,7 +34,7 @@ from .conftest import Project
         ("file:///srv/git/repo.git", "file:///srv/git/repo"),
     ],
 )
-def test_links(remote: str, link: str) -> None:
+def test_the_web_address_of_a_remote(remote: str, link: str) -> None:
     assert web_link(remote) == link
 
 
@@ -42,7 +42,7 @@ _WORD = st.from_regex(r"[a-z][a-z0-9]{0,8}", fullmatch=True)
 
 
 @given(_WORD, st.text("abcXYZ0189!$%:@+", min_size=1, max_size=12), _WORD)
-def test_no_password_is_left(user: str, password: str, path: str) -> None:
+def test_credentials_are_removed(user: str, password: str, path: str) -> None:
     for scheme in ("https", "ssh", "http"):
         url = f"{scheme}://{user}:{password}@example.org/{path}"
         assert "@" not in web_link(url)
@@ -53,10 +53,10 @@ def test_no_password_is_left(user: str, password: str, path: str) -> None:
 def _version(project: Project, *, dirty: bool = False) -> str | None:
     repository = open_repository(project.script)
     assert repository is not None
-    return project_version(repository, project.root, dirty=dirty)
+    return git_version(repository, project.root, dirty=dirty)
 
 
-def test_a_tag_and_what_follows_it(project: Project) -> None:
+def test_the_version_on_a_tag_and_after_it(project: Project) -> None:
     assert _version(project) is None
     project.git("tag", "v1.2.3")
     assert _version(project) == "1.2.3"
@@ -80,12 +80,12 @@ def test_tags_of_other_shapes(project: Project, tag: str, version: str) -> None:
     assert _version(project) == version
 
 
-def test_a_pre_release_is_followed_by_the_next(project: Project) -> None:
+def test_after_a_pre_release_comes_the_next_pre_release(project: Project) -> None:
     project.git("tag", "1.0rc1")
     assert _version(project, dirty=True) == "1.0rc2.dev0+dirty"
 
 
-def test_a_tag_that_is_no_version_and_the_declared_one(project: Project) -> None:
+def test_a_tag_that_is_not_a_version_gives_way_to_the_declared_version(project: Project) -> None:
     project.write("pyproject.toml", '[project]\nname = "p"\nversion = "7.8"\n')
     project.commit()
     project.git("tag", "milestone-3-final!")
@@ -95,7 +95,7 @@ def test_a_tag_that_is_no_version_and_the_declared_one(project: Project) -> None
 @pytest.mark.parametrize(
     "content", ["", "[project]\n", "not toml [", '[project]\ndynamic = ["version"]\n', "project = 3\n"]
 )
-def test_a_project_that_declares_none(tmp_path: Path, content: str) -> None:
+def test_a_project_without_a_declared_version(tmp_path: Path, content: str) -> None:
     (tmp_path / "pyproject.toml").write_text(content)
     (tmp_path / "deep").mkdir()
     assert declared_version(tmp_path / "deep") is None

@@ -1,4 +1,4 @@
-"""Where code came from, as it is recorded."""
+"""The recorded source of code: link, checksum, version and uncommitted changes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from dml.errors import ConflictError, DmlError, IntegrityError, NotFoundError, UsageError
 from dml.workflow import notebook
-from dml.workflow.git import link_to, open_repository
+from dml.workflow.git import link_to_file, open_repository
 from dml.workflow.source import WorkflowSource, describe_source
 
 from .conftest import Project
@@ -21,8 +21,8 @@ def test_a_committed_script(project: Project) -> None:
     first = project.git("rev-parse", "HEAD")
     project.write("other.py", "pass\n")
     project.commit()
-    found = describe_source(project.script, environ={})
-    assert found == WorkflowSource(
+    source = describe_source(project.script, environ={})
+    assert source == WorkflowSource(
         url=f"https://github.com/org/repo/blob/{first}/train.py",
         checksum=project.git("hash-object", "train.py"),
         git_root=project.root,
@@ -30,7 +30,7 @@ def test_a_committed_script(project: Project) -> None:
     )
 
 
-def test_nothing_is_written_by_looking(project: Project) -> None:
+def test_describing_the_source_writes_nothing(project: Project) -> None:
     index = (project.root / ".git" / "index").read_bytes()
     project.script.touch()
     describe_source(project.script, environ={})
@@ -41,9 +41,9 @@ def test_a_path_relative_to_the_current_directory(project: Project, monkeypatch:
     script = project.write("src/deep/run me#1.py", "pass\n")
     commit = project.commit()
     monkeypatch.chdir(script.parent)
-    found = describe_source(Path(script.name), environ={})
-    assert found.url == f"https://github.com/org/repo/blob/{commit}/src/deep/run%20me%231.py"
-    assert found.git_root == project.root
+    source = describe_source(Path(script.name), environ={})
+    assert source.url == f"https://github.com/org/repo/blob/{commit}/src/deep/run%20me%231.py"
+    assert source.git_root == project.root
 
 
 def test_uncommitted_changes_are_refused_with_their_paths(project: Project) -> None:
@@ -60,22 +60,22 @@ def test_uncommitted_changes_are_refused_with_their_paths(project: Project) -> N
 def test_allowed_changes_are_recorded(project: Project, environ: dict[str, str]) -> None:
     head = project.git("rev-parse", "HEAD")
     project.script.write_text("print('changed')\n")
-    found = describe_source(project.script, allow_dirty=not environ, environ=environ)
-    assert (found.is_dirty, found.dirty_paths) == (True, ("train.py",))
-    assert found.url == f"https://github.com/org/repo/blob/{head}/train.py"
-    assert found.checksum == project.git("hash-object", "train.py")
+    source = describe_source(project.script, allow_dirty=not environ, environ=environ)
+    assert (source.is_dirty, source.dirty_paths) == (True, ("train.py",))
+    assert source.url == f"https://github.com/org/repo/blob/{head}/train.py"
+    assert source.checksum == project.git("hash-object", "train.py")
 
 
-def test_what_runs_write_does_not_count(project: Project) -> None:
+def test_outputs_of_runs_are_not_uncommitted_changes(project: Project) -> None:
     for name in ("outputs/a.txt", "findings/b.txt", ".scratch/c", "logs/d", "notes.txt"):
         project.write(name, "x")
     with pytest.raises(ConflictError, match="logs/d"):
         describe_source(project.script, environ={})
-    found = describe_source(project.script, environ={"DERIVA_ML_DIRTY_CHECK_IGNORE": "./logs:notes"})
-    assert not found.is_dirty
+    source = describe_source(project.script, environ={"DERIVA_ML_DIRTY_CHECK_IGNORE": "./logs:notes"})
+    assert not source.is_dirty
 
 
-def test_a_rename_is_judged_by_where_it_leads(project: Project) -> None:
+def test_a_renamed_file_counts_by_its_new_path(project: Project) -> None:
     project.write("a.txt", "text\n" * 20)
     project.commit()
     project.write("outputs/.keep", "")
@@ -85,7 +85,7 @@ def test_a_rename_is_judged_by_where_it_leads(project: Project) -> None:
     assert describe_source(project.script, allow_dirty=True, environ={}).dirty_paths == ("b.txt",)
 
 
-def test_many_changes_are_listed_in_part(project: Project) -> None:
+def test_a_long_list_of_changes_is_cut(project: Project) -> None:
     for number in range(30):
         project.write(f"f{number:02}", "x")
     with pytest.raises(ConflictError, match="and 10 more"):
@@ -97,10 +97,10 @@ def test_a_file_that_was_never_committed(project: Project) -> None:
     project.write(".gitignore", "local.py\n")
     head = project.commit()
     script = project.write("local.py", "pass\n")
-    with pytest.raises(ConflictError, match="never committed"):
+    with pytest.raises(ConflictError, match="never been committed"):
         describe_source(script, environ={})
-    found = describe_source(script, allow_dirty=True, environ={})
-    assert (found.url, found.is_dirty) == (f"https://github.com/org/repo/tree/{head}", True)
+    source = describe_source(script, allow_dirty=True, environ={})
+    assert (source.url, source.is_dirty) == (f"https://github.com/org/repo/tree/{head}", True)
 
 
 def test_a_repository_without_commits(tmp_path: Path) -> None:
@@ -108,8 +108,8 @@ def test_a_repository_without_commits(tmp_path: Path) -> None:
     project.remote()
     with pytest.raises(ConflictError):
         describe_source(project.script, environ={})
-    found = describe_source(project.script, allow_dirty=True, environ={})
-    assert (found.url, found.is_dirty) == ("https://github.com/org/repo", True)
+    source = describe_source(project.script, allow_dirty=True, environ={})
+    assert (source.url, source.is_dirty) == ("https://github.com/org/repo", True)
 
 
 def test_a_repository_without_a_remote(tmp_path: Path) -> None:
@@ -130,37 +130,37 @@ def test_a_file_in_no_repository(tmp_path: Path) -> None:
     script.write_text("pass\n")
     with pytest.raises(ConflictError, match="not in a git repository"):
         describe_source(script, environ={})
-    found = describe_source(script, allow_dirty=True, environ={})
-    assert (found.url, found.is_dirty, found.git_root) == ("", True, None)
+    source = describe_source(script, allow_dirty=True, environ={})
+    assert (source.url, source.is_dirty, source.git_root) == ("", True, None)
     expected = subprocess.run(["git", "hash-object", str(script)], capture_output=True, text=True, check=True)
-    assert found.checksum == expected.stdout.strip()
+    assert source.checksum == expected.stdout.strip()
 
 
 def test_a_detached_head_and_a_worktree(project: Project, tmp_path: Path) -> None:
     head = project.git("rev-parse", "HEAD")
     project.git("worktree", "add", "-q", "--detach", str(tmp_path / "tree"))
-    found = describe_source(tmp_path / "tree" / "train.py", environ={})
-    assert (found.url, found.git_root) == (f"https://github.com/org/repo/blob/{head}/train.py", tmp_path / "tree")
+    source = describe_source(tmp_path / "tree" / "train.py", environ={})
+    assert (source.url, source.git_root) == (f"https://github.com/org/repo/blob/{head}/train.py", tmp_path / "tree")
 
 
-def test_a_submodules_file_belongs_to_the_submodule(project: Project, tmp_path: Path) -> None:
+def test_a_file_in_a_submodule_belongs_to_the_submodule(project: Project, tmp_path: Path) -> None:
     inner = Project(tmp_path / "inner")
     head = inner.commit()
     project.git("submodule", "add", "-q", str(inner.root), "lib")
     project.commit()
-    found = describe_source(project.root / "lib" / "train.py", environ={})
-    assert found.url == f"file://{inner.root}/blob/{head}/train.py"
+    source = describe_source(project.root / "lib" / "train.py", environ={})
+    assert source.url == f"file://{inner.root}/blob/{head}/train.py"
     (project.root / "lib" / "train.py").write_text("changed\n")
     with pytest.raises(ConflictError, match="lib"):
         describe_source(project.script, environ={})
 
 
-def test_what_is_no_file(project: Project, tmp_path: Path) -> None:
+def test_missing_files_and_directories_are_refused(project: Project, tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="nowhere"):
         describe_source(tmp_path / "nowhere.py", environ={})
     with pytest.raises(UsageError, match="directory"):
         describe_source(project.root, environ={})
-    with pytest.raises(UsageError, match="exclude"):
+    with pytest.raises(UsageError, match="not both"):
         describe_source(project.script, module="train", environ={})
 
 
@@ -179,35 +179,35 @@ def test_a_module_is_found_without_being_run(project: Project, monkeypatch: pyte
 
 
 def test_explicit_values_need_no_repository(tmp_path: Path) -> None:
-    found = describe_source(url="https://example.org/x.ipynb", checksum="abc", version="1.2", environ={})
-    assert found == WorkflowSource("https://example.org/x.ipynb", "abc", "1.2", is_notebook=True)
+    source = describe_source(url="https://example.org/x.ipynb", checksum="abc", version="1.2", environ={})
+    assert source == WorkflowSource("https://example.org/x.ipynb", "abc", "1.2", is_notebook=True)
     loose = tmp_path / "loose.py"
     loose.write_text("pass\n")
     assert describe_source(loose, url="u", checksum="c", environ={}).path == loose
     assert len(describe_source(loose, url="u", environ={}).checksum) == 40
 
 
-def test_a_container_says_what_it_is(project: Project) -> None:
+def test_a_container_describes_its_image(project: Project) -> None:
     base = {"DERIVA_MCP_IN_DOCKER": "true", "DERIVA_MCP_VERSION": "3.1"}
     image = base | {"DERIVA_MCP_IMAGE_NAME": "ghcr.io/org/mcp", "DERIVA_MCP_IMAGE_DIGEST": "sha256:ab"}
     assert describe_source(environ=image) == WorkflowSource("ghcr.io/org/mcp@sha256:ab", "sha256:ab", "3.1")
     commit = describe_source(environ=base | {"DERIVA_MCP_GIT_COMMIT": "0abc"})
     assert (commit.url.rpartition("/commit/")[2], commit.checksum) == ("0abc", "0abc")
-    with pytest.raises(UsageError, match="which image"):
+    with pytest.raises(UsageError, match="image of this container is unknown"):
         describe_source(environ=base)
 
 
-def test_the_environment_overrides(project: Project) -> None:
+def test_the_environment_overrides_the_repository(project: Project) -> None:
     environ = {"DERIVA_ML_WORKFLOW_URL": "https://u:pw@example.org/n", "DERIVA_ML_WORKFLOW_CHECKSUM": "abc"}
     plain = describe_source(project.script, environ=environ)
     assert plain == WorkflowSource("https://example.org/n", "abc")
     named = project.write("n.ipynb", "{}")
     project.git("tag", "v1.4.0")
-    found = describe_source(environ=environ | {"DERIVA_ML_NOTEBOOK_PATH": str(named)})
-    assert (found.is_notebook, found.git_root, found.version) == (True, project.root, "1.4.0")
+    source = describe_source(environ=environ | {"DERIVA_ML_NOTEBOOK_PATH": str(named)})
+    assert (source.is_notebook, source.git_root, source.version) == (True, project.root, "1.4.0")
 
 
-def test_a_refusal_of_git_is_an_error_with_advice(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_repository_that_git_refuses_gives_a_hint(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
     with pytest.raises(DmlError) as refused:
         describe_source(project.script, environ={})
@@ -228,7 +228,7 @@ def _notebook(outputs: bool) -> str:
 
 
 class TestNotebooks:
-    def test_the_checksum_survives_a_run_and_is_gits_of_the_stripped_file(
+    def test_the_checksum_is_that_of_the_stripped_file_and_survives_a_run(
         self, project: Project, tmp_path: Path
     ) -> None:
         path = project.write("work.ipynb", _notebook(outputs=False))
@@ -237,7 +237,7 @@ class TestNotebooks:
         path.write_text(_notebook(outputs=True))
         after = describe_source(path, allow_dirty=True, environ={})
         clean = tmp_path / "clean.ipynb"
-        clean.write_bytes(notebook.stripped(path))
+        clean.write_bytes(notebook.strip_outputs(path))
         assert before.checksum == after.checksum == project.git("hash-object", str(clean))
         assert before.url == f"https://github.com/org/repo/blob/{commit}/work.ipynb"
         assert (before.is_notebook, before.is_dirty, after.is_dirty) == (True, False, True)
@@ -252,32 +252,32 @@ class TestNotebooks:
             describe_source(path, environ={})
         assert "[notebook]" in refused.value.hint
 
-    def test_what_is_no_notebook_is_refused(self, project: Project) -> None:
+    def test_a_file_that_is_not_a_notebook_is_refused(self, project: Project) -> None:
         path = project.write("work.ipynb", "not json")
         project.commit()
         with pytest.raises(IntegrityError, match=r"work\.ipynb"):
             describe_source(path, environ={})
 
     @pytest.mark.parametrize("name", ["DERIVA_ML_NOTEBOOK_PATH", "PAPERMILL_INPUT_PATH", "JPY_SESSION_NAME"])
-    def test_the_notebook_of_a_kernel_is_named_by_the_environment(self, project: Project, name: str) -> None:
+    def test_the_environment_names_the_notebook_of_a_kernel(self, project: Project, name: str) -> None:
         path = project.write("work.ipynb", _notebook(outputs=False))
         project.commit()
         assert describe_source(environ={name: str(path)}).path == path
 
 
-def test_git_that_is_gone_is_an_error_with_advice(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_git_is_an_error_with_a_hint(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("git.Git.GIT_PYTHON_GIT_EXECUTABLE", str(project.root / "no-such-git"))
     with pytest.raises(DmlError, match="git is not installed") as caught:
         describe_source(project.script)
     assert "--workflow-url" in caught.value.hint
 
 
-def test_without_a_remote_there_is_no_link_where_that_is_allowed(tmp_path: Path) -> None:
+def test_without_a_remote_the_link_is_empty_if_that_is_allowed(tmp_path: Path) -> None:
     bare = Project(tmp_path / "bare")
     bare.commit()
     repository = open_repository(bare.script)
     assert repository is not None
     with closing(repository):
-        assert link_to(repository, bare.script, allow_missing=True) == ("", False)
+        assert link_to_file(repository, bare.script, allow_missing=True) == ("", False)
         with pytest.raises(ConflictError, match="no remote"):
-            link_to(repository, bare.script, allow_missing=False)
+            link_to_file(repository, bare.script, allow_missing=False)

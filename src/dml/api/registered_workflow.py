@@ -150,7 +150,7 @@ def add_workflow(session: WorkspaceSession, workflow: Workflow) -> str:
         types=workflow.workflow_type,
         source=workflow.locate(),
         description=workflow.description,
-        intents=session.registry,
+        registry=session.registry,
     )
 
 

@@ -12,7 +12,7 @@ from dml.catalog.rows import read, select
 from dml.catalog.url import quote
 from dml.errors import NotFoundError
 from dml.execution.status import ExecutionStatus
-from dml.workflow.blob import hash_of_file
+from dml.workflow.blob import hash_file
 from dml.workspace.executions import find_execution, list_executions
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Step:
             self.workflow_type,
             self.description,
             url=self.url,
-            checksum=hash_of_file(path),
+            checksum=hash_file(path),
             version=__version__,
             path=path,
         )

@@ -199,7 +199,7 @@ def _workflow(
             types=workflow.workflow_type,
             source=source,
             description=workflow.description,
-            intents=session.registry,
+            registry=session.registry,
         )
         known[source.url, source.checksum] = rid
     return rid, replace(configuration, workflow=workflow.located(source)), source.is_dirty

@@ -162,9 +162,9 @@ class Workflow:
         Raises:
             NotFoundError: It has none.
         """
-        from dml.workflow.project import version_of_project
+        from dml.workflow.project import project_version
 
-        return version_of_project(Path.cwd() if root is None else Path(root))
+        return project_version(Path.cwd() if root is None else Path(root))
 
     def setup_url_checksum(self) -> Workflow:
         """The same with URL, checksum, version and work tree filled in, as ``locate`` finds them."""

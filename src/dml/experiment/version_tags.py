@@ -78,7 +78,7 @@ def bump(directory: Path, part: str, *, push: bool = False, dry_run: bool = Fals
 def _bumped(repository: Repo, part: VersionPart, *, push: bool, dry_run: bool, allow_dirty: bool) -> Bumped:
     dirty = git.dirty_paths(repository, environment.ignored_prefixes(os.environ))
     if dirty and not allow_dirty:
-        raise git.uncommitted(git.work_tree(repository), dirty)
+        raise git.uncommitted_changes(git.work_tree(repository), dirty)
     remote = _remote(repository)
     if push and remote is None:
         raise UsageError("There is no remote to push to", hint="git remote add origin URL")

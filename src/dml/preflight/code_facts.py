@@ -79,7 +79,7 @@ def _facts(repository: Repo) -> CodeFacts:
         unpushed=_unpushed(repository),
         tag=tag,
         commits_since_tag=since,
-        version=version.project_version(repository, root, dirty=bool(dirty)),
+        version=version.git_version(repository, root, dirty=bool(dirty)),
     )
 
 

@@ -1,1 +1,1 @@
-"""Where the code of an execution came from: git, notebook, container, environment; and its registration."""
+"""Workflows: where the code of an execution came from, and its registration in the catalog."""

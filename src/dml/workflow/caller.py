@@ -1,4 +1,4 @@
-"""Which script called dml from Python: the outermost frame that is the user's own code."""
+"""The script that called dml from Python: the outermost stack frame that is user code."""
 
 from __future__ import annotations
 
@@ -45,41 +45,42 @@ _TOOLING = frozenset(
         "xdist",
     }
 )
-"""Top-level modules that start or wrap the user's code."""
+"""Top-level modules that launch or wrap user code."""
 
-_OWN = Path(__file__).resolve().parents[1]
+_PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def calling_script(frame: FrameType | None = None) -> Path | None:
-    """The file of the outermost user frame; None in a bare interpreter or a notebook.
+    """The file of the outermost frame of user code; None in a bare interpreter or a notebook.
 
-    Skipped are dml itself, launchers (pytest, Jupyter, debuggers, Hydra, runpy), scripts in a ``bin`` directory of an
-    environment, the standard library, and code that is in no file.
+    Frames of dml itself, of launchers (pytest, Jupyter, debuggers, Hydra, runpy), of scripts in the ``bin`` directory
+    of the environment, of the standard library, and of code without a file are skipped.
 
     Args:
-        frame: Where to begin; the caller's when None.
+        frame: The innermost frame to look at; the caller's when None.
     """
-    found: Path | None = None
+    script: Path | None = None
     current: FrameType | None = frame if frame is not None else sys._getframe(1)
     while current is not None:
-        if _is_users(current):
-            found = Path(current.f_code.co_filename)
+        if _is_user_code(current):
+            script = Path(current.f_code.co_filename)
         current = current.f_back
-    return None if found is None else found.absolute()
+    return None if script is None else script.absolute()
 
 
-def _is_users(frame: FrameType) -> bool:
+def _is_user_code(frame: FrameType) -> bool:
     name = frame.f_code.co_filename
     if name.startswith("<") or not Path(name).is_file():
         return False
     module = str(frame.f_globals.get("__name__", ""))
     spec = frame.f_globals.get("__spec__")
+    # `python -m pytest` runs as __main__; its spec still has the real name.
     top = (spec.name if spec is not None and module == "__main__" else module).partition(".")[0]
     path = Path(name).resolve()
-    if top in _TOOLING or path.is_relative_to(_OWN) or "ipykernel_" in name:
+    if top in _TOOLING or path.is_relative_to(_PACKAGE) or "ipykernel_" in name:
         return False
-    in_environment_bin = path.parent.name in ("bin", "Scripts") and path.is_relative_to(Path(sys.prefix).resolve())
-    return not in_environment_bin and not _is_standard_library(path)
+    is_console_script = path.parent.name in ("bin", "Scripts") and path.is_relative_to(Path(sys.prefix).resolve())
+    return not is_console_script and not _is_standard_library(path)
 
 
 def _is_standard_library(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Workflows as the catalog has them: finding one, listing them, and changing their description and types."""
+"""Workflows in the catalog: finding and listing them, and changing their description and types."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ __all__ = [
 
 @dataclass(frozen=True)
 class WorkflowRow:
-    """A workflow of the catalog.
+    """A workflow in the catalog.
 
     Attributes:
-        rid: RID.
-        name: Its name; empty where the catalog says none.
-        types: Terms of Workflow_Type, sorted.
+        rid: The workflow's RID.
+        name: The workflow's name; empty when the catalog has none.
+        types: Terms of ``Workflow_Type``, sorted.
         description: Markdown.
         url: Link to the code.
-        checksum: Of the code.
-        version: Of the code.
-        created: Time of the row, as the catalog writes it.
+        checksum: git's blob hash of the code.
+        version: The version of the project that holds the code.
+        created: When the row was created (``RCT``), as the catalog writes it.
     """
 
     rid: str
@@ -63,12 +63,12 @@ class WorkflowRow:
 def list_workflows(
     catalog: Catalog, *, workflow_type: str | None = None, limit: int | None = None
 ) -> tuple[list[WorkflowRow], bool]:
-    """Workflows, the newest first, and whether there are more than ``limit``; two requests.
+    """Workflows, newest first, and whether there are more than ``limit``. Sends two requests.
 
     Args:
-        catalog: Where.
-        workflow_type: Only of this type, spelled as the term is.
-        limit: The most; None for all.
+        catalog: The catalog.
+        workflow_type: Only workflows of this type, spelled as the term is.
+        limit: The greatest number of workflows; None for all.
     """
     path = f"/entity/W:={table_path(WORKFLOW)}"
     if workflow_type is not None and catalog.schema().has_table(TYPES):
@@ -79,28 +79,28 @@ def list_workflows(
     return _with_types(catalog, rows), more
 
 
-def find_workflow(catalog: Catalog, wanted: str) -> WorkflowRow:
-    """A workflow by its RID, its URL or its checksum; two requests.
+def find_workflow(catalog: Catalog, key: str) -> WorkflowRow:
+    """A workflow by its RID, URL or checksum. Sends two requests.
 
     Raises:
-        NotFoundError: There is none.
-        UsageError: The RID is of something else.
+        NotFoundError: There is no such workflow.
+        UsageError: The RID is that of another kind of row.
     """
     columns = [name for name in ("RID", "URL", "Checksum") if catalog.schema().has_column(WORKFLOW, name)]
-    either = ";".join(f"{name}={quote(wanted)}" for name in columns)
-    rows = read(catalog, f"/entity/{table_path(WORKFLOW)}/{either}@sort(RCT,RID)")
+    any_column = ";".join(f"{name}={quote(key)}" for name in columns)
+    rows = read(catalog, f"/entity/{table_path(WORKFLOW)}/{any_column}@sort(RCT,RID)")
     if rows:
         return _with_types(catalog, rows[:1])[0]
-    if not any(letter in wanted for letter in ":/."):
+    if not any(letter in key for letter in ":/."):  # it may be the RID of another row
         try:
-            place = locate(catalog, [wanted]).get(wanted)
-        except UsageError:  # it is no RID: a checksum, or a name
-            place = None
-        if place is not None and not place.deleted:
-            raise UsageError(f"{wanted} is a row of {place.table}, not a workflow")
+            location = locate(catalog, [key]).get(key)
+        except UsageError:  # a checksum or a name
+            location = None
+        if location is not None and not location.deleted:
+            raise UsageError(f"{key} is a row of {location.table}, not a workflow")
     raise NotFoundError(
-        f"There is no workflow {safe(wanted)} in {catalog.target}",
-        hint="Name its RID, URL or checksum: dml workflow list",
+        f"no workflow {safe(key)} in {catalog.target}",
+        hint="Give a RID, URL or checksum; `dml workflow list` shows them.",
     )
 
 
@@ -110,11 +110,14 @@ def set_workflow_description(catalog: Catalog, rid: str, text: str) -> None:
 
 
 def add_workflow_type(catalog: Catalog, rid: str, name: str) -> bool:
-    """Give a workflow a type, named by the term or a synonym; whether it was new. Writes the catalog.
+    """Give a workflow a type, named by the term or a synonym. Writes the catalog.
+
+    Returns:
+        Whether the workflow did not have it before.
 
     Raises:
-        NotFoundError: There is no such term; the nearest are named.
-        UsageError: The catalog is of a time when a workflow had one type only.
+        NotFoundError: There is no such term; the message names the nearest.
+        UsageError: The catalog predates deriva-ml 1.18, when a workflow had one type only.
     """
     term = find_term(catalog, TYPE_TERMS, name).name
     _require_types(catalog)
@@ -123,11 +126,14 @@ def add_workflow_type(catalog: Catalog, rid: str, name: str) -> bool:
 
 
 def remove_workflow_type(catalog: Catalog, rid: str, name: str) -> bool:
-    """Take a type from a workflow; whether it had it. Writes the catalog.
+    """Remove a type from a workflow. Writes the catalog.
+
+    Returns:
+        Whether the workflow had it.
 
     Raises:
-        NotFoundError: There is no such term; the nearest are named.
-        UsageError: The catalog is of a time when a workflow had one type only.
+        NotFoundError: There is no such term; the message names the nearest.
+        UsageError: The catalog predates deriva-ml 1.18, when a workflow had one type only.
     """
     term = find_term(catalog, TYPE_TERMS, name).name
     _require_types(catalog)
@@ -136,42 +142,47 @@ def remove_workflow_type(catalog: Catalog, rid: str, name: str) -> bool:
 
 
 def set_workflow_types(catalog: Catalog, rid: str, names: Sequence[str]) -> tuple[str, ...]:
-    """Give a workflow exactly these types, named by the terms or synonyms; the types, sorted. Writes the catalog.
+    """Give a workflow exactly these types, named by the terms or synonyms. Writes the catalog.
 
-    New types are added before others are taken away, so that an interruption leaves no workflow without a type.
+    New types are added before others are removed, so that an interruption leaves no workflow without a type.
+
+    Returns:
+        The types, sorted.
 
     Raises:
-        NotFoundError: One is no term; the nearest are named, and nothing is written.
-        UsageError: There are none, or the catalog is of a time when a workflow had one type only.
+        NotFoundError: A name is not a term; the message names the nearest, and nothing is written.
+        UsageError: There are no names, or the catalog predates deriva-ml 1.18, when a workflow had one type only.
     """
     if not names:
-        raise UsageError(f"Workflow {rid} would have no type", hint="Give at least one term of Workflow_Type.")
-    wanted = {find_term(catalog, TYPE_TERMS, name).name for name in names}
+        raise UsageError(f"workflow {rid} needs at least one type", hint="Give a term of Workflow_Type.")
+    types = {find_term(catalog, TYPE_TERMS, name).name for name in names}
     _require_types(catalog)
-    there = {str(row["Workflow_Type"]) for row in select(catalog, TYPES, where={"Workflow": validate_rid(rid)})}
-    new = [{"Workflow": rid, "Workflow_Type": name} for name in sorted(wanted - there)]
+    current = {str(row["Workflow_Type"]) for row in select(catalog, TYPES, where={"Workflow": validate_rid(rid)})}
+    new = [{"Workflow": rid, "Workflow_Type": name} for name in sorted(types - current)]
     if new:
         insert(catalog, TYPES, new, on_conflict="skip")
-    for name in sorted(there - wanted):
+    for name in sorted(current - types):
         delete(catalog, TYPES, {"Workflow": rid, "Workflow_Type": name})
-    return tuple(sorted(wanted))
+    return tuple(sorted(types))
 
 
 def count_by_status(catalog: Catalog, rid: str) -> dict[str, int]:
-    """How many executions of a workflow are in which status, counted by the server; one without is ``none``."""
+    """The number of executions of a workflow by status, counted by the server; those without one under ``none``."""
     path = f"/attributegroup/{table_path(EXECUTION)}/{condition('Workflow', [rid])}/Status;n:=cnt(RID)"
     return {str(row["Status"] or "none"): int(row["n"]) for row in read(catalog, path)}
 
 
 def list_workflow_executions(catalog: Catalog, rid: str, *, limit: int | None = None) -> tuple[list[Row], bool]:
-    """The rows of ``Execution`` that ran a workflow, the newest first, and whether there are more. One request."""
+    """The rows of ``Execution`` that ran a workflow, newest first, and whether there are more. Sends one request."""
     path = f"/entity/{table_path(EXECUTION)}/{condition('Workflow', [rid])}"
     return page(catalog, path, sort=("RCT::desc::", "RID"), limit=limit)
 
 
 def _require_types(catalog: Catalog) -> None:
     if not catalog.schema().has_table(TYPES):
-        raise UsageError(f"{catalog.target} is older than deriva-ml 1.18: its workflows have one type, set when made")
+        raise UsageError(
+            f"{catalog.target} predates deriva-ml 1.18: a workflow has one type, which is set when it is registered"
+        )
 
 
 def _with_types(catalog: Catalog, rows: Sequence[Row]) -> list[WorkflowRow]:

@@ -1,4 +1,4 @@
-"""What is known about where code came from, as one record."""
+"""The record of where code came from."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ class WorkflowSource:
     """Where the code of an execution came from.
 
     Attributes:
-        url: A link to the file at the last commit that touched it; an image; or what was given. Empty when the file
-            is in no repository (only with ``allow_dirty``).
-        checksum: git's blob hash of the file as it is now (of a notebook without its outputs); or what was given.
+        url: A link to the file at the last commit that touched it, a container image, or the value that was given.
+            Empty when the file is in no repository (only with ``allow_dirty``).
+        checksum: git's blob hash of the file as it is now, of a notebook without its outputs; or the value that was
+            given.
         version: The project's version; None when it has none.
         git_root: The work tree that holds the file.
         path: The file.
-        dirty_paths: Paths with uncommitted changes, relative to ``git_root``, ignored ones left out.
+        dirty_paths: Paths with uncommitted changes, relative to ``git_root``, without ignored ones.
         is_notebook: Whether the file is a notebook.
-        is_dirty: Whether what ran is not (or not known to be) what the link shows.
+        is_dirty: Whether the code that ran is not, or not known to be, the code behind the link.
     """
 
     url: str

@@ -1,4 +1,4 @@
-"""Turning a git remote into a link that people can follow and that gives no password away."""
+"""The web address of a git remote, without credentials."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ _SCP_LIKE = re.compile(
 
 
 def web_link(remote: str) -> str:
-    """The repository's address for a browser.
+    """The address of a repository for a browser.
 
-    ``git@host:org/repo.git`` and ``ssh://git@host:2222/org/repo`` become ``https://host/org/repo``; credentials, query,
-    fragment and ``.git`` go; a path on this machine becomes a ``file:`` URL.
+    ``git@host:org/repo.git`` and ``ssh://git@host:2222/org/repo`` become ``https://host/org/repo``. Credentials, query,
+    fragment and ``.git`` are removed. A path on this machine becomes a ``file:`` URL.
     """
     text = remote.strip()
     if "://" not in text:
         match = _SCP_LIKE.fullmatch(text)
         if match is None:
-            return "file://" + quote(_bare(text)) if text.startswith("/") else _bare(text)
-        return _bare(f"https://{match['host']}/{match['path'].lstrip('/')}")
+            return "file://" + quote(_without_suffix(text)) if text.startswith("/") else _without_suffix(text)
+        return _without_suffix(f"https://{match['host']}/{match['path'].lstrip('/')}")
     parts = urlsplit(text)
     scheme, host = parts.scheme.lower(), parts.netloc.rpartition("@")[2]
     if scheme in ("ssh", "git", "git+ssh", "ssh+git"):
-        # The port is ssh's, not the web server's.
+        # The port is that of sshd, not of the web server.
         scheme, host = "https", re.sub(r":\d+$", "", host)
-    return _bare(urlunsplit((scheme, host, parts.path, "", "")))
+    return _without_suffix(urlunsplit((scheme, host, parts.path, "", "")))
 
 
 def without_credentials(url: str) -> str:
-    """The same URL without user and password."""
+    """The URL without user and password."""
     parts = urlsplit(url) if "://" in url else None
     if parts is None or "@" not in parts.netloc:
         return url
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
-def _bare(link: str) -> str:
+def _without_suffix(link: str) -> str:
     return link.rstrip("/").removesuffix(".git").rstrip("/")

@@ -1,7 +1,4 @@
-"""The version of the project that holds the code: from its nearest tag, as setuptools_scm would, else as declared.
-
-Version texts follow PEP 440.
-"""
+"""The version of a project: from its nearest git tag, as setuptools_scm computes it, or as declared (PEP 440)."""
 
 from __future__ import annotations
 
@@ -19,11 +16,11 @@ _TAG = re.compile(r"(?:.*?[-/])?v?(?P<version>\d.*)", re.IGNORECASE)
 _DESCRIBED = re.compile(r"(?P<tag>.+)-(?P<distance>\d+)-g(?P<commit>[0-9a-f]+)")
 
 
-def project_version(repository: Repo, root: Path, *, dirty: bool) -> str | None:
+def git_version(repository: Repo, root: Path, *, dirty: bool) -> str | None:
     """The version of a work tree.
 
-    On a tag, the tag's version; after it the next one as ``1.2.4.dev3+gabc1234``; ``.dirty`` is added to the local
-    part when there are uncommitted changes. Without tags the version that ``pyproject.toml`` declares; else None.
+    On a tag, the tag's version; three commits after ``v1.2.3``, ``1.2.4.dev3+gabc1234``; with uncommitted changes, the
+    local part ends in ``dirty``. Without tags, the version declared in ``pyproject.toml``, or None.
 
     Args:
         repository: The repository.
@@ -37,20 +34,20 @@ def project_version(repository: Repo, root: Path, *, dirty: bool) -> str | None:
     except git.GitCommandError:
         return declared_version(root)
     match = _DESCRIBED.fullmatch(described)
-    tagged = _version_of(match["tag"]) if match else None
+    tagged = _parse_tag(match["tag"]) if match else None
     if match is None or tagged is None:
         return declared_version(root)
     distance = int(match["distance"])
     if not distance and not dirty:
         return str(tagged)
     local = "+" + ".".join([f"g{match['commit']}"] * bool(distance) + ["dirty"] * dirty)
-    return f"{_next(tagged)}.dev{distance}{local}"
+    return f"{_next_version(tagged)}.dev{distance}{local}"
 
 
 def declared_version(directory: Path) -> str | None:
-    """The version in the nearest ``pyproject.toml`` above a directory; None when there is none or it is computed."""
-    for place in (directory, *directory.parents):
-        file = place / "pyproject.toml"
+    """The version in the nearest ``pyproject.toml`` at or above a directory; None without one or when dynamic."""
+    for folder in (directory, *directory.parents):
+        file = folder / "pyproject.toml"
         if not file.is_file():
             continue
         try:
@@ -62,7 +59,7 @@ def declared_version(directory: Path) -> str | None:
     return None
 
 
-def _version_of(tag: str) -> Version | None:
+def _parse_tag(tag: str) -> Version | None:
     match = _TAG.fullmatch(tag)
     try:
         return Version(match["version"]) if match else None
@@ -70,8 +67,8 @@ def _version_of(tag: str) -> Version | None:
         return None
 
 
-def _next(version: Version) -> str:
-    """The version that is being worked towards: one more pre-release after one, else one more in the last place."""
+def _next_version(version: Version) -> str:
+    """The next version: the following pre-release after a pre-release, else the last number plus one."""
     if version.pre:
         return f"{version.base_version}{version.pre[0]}{version.pre[1] + 1}"
     release = list(version.release)
