@@ -18,8 +18,9 @@ PYTEST := $(BIN)/python -m pytest
 # T="tests/cli -k completion" chooses tests, and whatever else pytest accepts; they run in one process unless T has -n.
 T ?=
 CHOSEN := $(if $(T),$(T),-n auto)
+FAST := not slow and not process and not interop and not browser
 
-.PHONY: help setup demo test test-fast test-all cover lint format docs site site-serve dist bench lock clean
+.PHONY: help setup demo test test-fast test-all test-pythons cover lint format docs site site-serve dist bench lock clean
 
 help:  ## Show these targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,10 +40,13 @@ test: $(READY)  ## Run the tests, or those of T="tests/cli -k completion".
 	$(PYTEST) $(CHOSEN)
 
 test-fast: $(READY)  ## Run the tests without a marker (tests/markers.py): most of them, in two minutes.
-	$(PYTEST) $(CHOSEN) -m "not slow and not process and not interop and not browser"
+	$(PYTEST) $(CHOSEN) -m "$(FAST)"
 
 test-all: $(READY)  ## Run the tests, the slow suites in full, and measure coverage.
 	DML_TEST_FULL=1 $(PYTEST) -n auto --timeout 7200 --cov
+
+test-pythons: $(READY)  ## Run the fast tests and the dashboard on the other supported Pythons that are installed.
+	$(BIN)/python tools/pythons.py $(CHOSEN) -m "terminal or ($(FAST))"
 
 cover: $(READY)  ## Run the tests and measure coverage, child processes included; fail below the floor.
 	$(PYTEST) $(CHOSEN) --cov --cov-report=term-missing:skip-covered $(if $(T),--cov-fail-under=0)
@@ -86,4 +90,4 @@ lock: $(READY)  ## Pin the dependencies, for every Python version that is suppor
 	    --output-file requirements/$$set.txt requirements/$$set.in || exit; done
 
 clean:  ## Remove what the targets above made.
-	rm -rf $(VENV) $(VENV)-site $(VENV)-release .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* .interop dist build
+	rm -rf $(VENV) .venvs $(VENV)-site $(VENV)-release .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* .interop dist build

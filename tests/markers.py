@@ -20,6 +20,7 @@ MEANINGS = {
     "process": "starts, signals or kills processes because they are its subject",
     "interop": "runs deriva-ml in an environment that has it",
     "browser": "opens a page in a web browser",
+    "terminal": "runs the dashboard on a pseudo-terminal; `make test-pythons` runs it on every Python",
 }
 
 PATHS: dict[str, tuple[str, ...]] = {
@@ -53,6 +54,7 @@ PATHS: dict[str, tuple[str, ...]] = {
     ),
     "interop": ("interop",),
     "browser": ("lineage/test_browser.py",),
+    "terminal": ("tui/test_terminal.py",),
 }
 
 CPU_LIMIT = 4.0  # seconds; most tests use less than 0.1

@@ -10,6 +10,8 @@ import pty
 import select
 import signal
 import struct
+import subprocess
+import sys
 import termios
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +20,11 @@ import pyte
 
 PATIENCE = 60.0
 """Seconds after which something that does not appear is a failure."""
+
+_TAKE_TERMINAL = (
+    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
+)
+"""Makes standard input the controlling terminal, then becomes the program."""
 
 
 class TerminalSession:
@@ -28,11 +35,11 @@ class TerminalSession:
         shown: Everything it wrote, escape sequences included.
     """
 
-    def __init__(self, pid: int, descriptor: int, size: tuple[int, int]) -> None:
-        self.pid = pid
+    def __init__(self, process: subprocess.Popen[bytes], descriptor: int, size: tuple[int, int]) -> None:
+        self.pid = process.pid
         self.shown = ""
+        self._process = process
         self._descriptor = descriptor
-        self._code: int | None = None
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._screen = pyte.Screen(*size)
         self._emulator = pyte.Stream(self._screen)
@@ -70,9 +77,7 @@ class TerminalSession:
         """Wait for its end; the exit code, negative for a signal."""
         while self._read():
             pass
-        if self._code is None:
-            self._code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
-        return self._code
+        return self._process.wait()
 
     def _read(self) -> bool:
         waiting = select.poll()
@@ -92,17 +97,17 @@ def on_terminal(
 ) -> Iterator[TerminalSession]:
     """Run a program on a terminal; it is killed at the end if it still runs."""
     variables = {**os.environ, "TERM": "xterm-256color", **(environment or {})}
-    pid, descriptor = pty.fork()
-    if pid == 0:
-        os.execvpe(command[0], list(command), variables)
-    fcntl.ioctl(descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
-    session = TerminalSession(pid, descriptor, size)
+    descriptor, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
+    # Not `pty.fork`: a child forked while other threads run may wait for a lock that none of them releases there.
+    launcher = [sys.executable, "-I", "-S", "-c", _TAKE_TERMINAL, *command]
+    process = subprocess.Popen(
+        launcher, stdin=terminal, stdout=terminal, stderr=terminal, env=variables, start_new_session=True
+    )
+    os.close(terminal)
     try:
-        yield session
+        yield TerminalSession(process, descriptor, size)
     finally:
-        if session._code is None:
-            with contextlib.suppress(ProcessLookupError):
-                session.kill()
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(pid, 0)
+        process.kill()
+        process.wait()
         os.close(descriptor)

@@ -46,6 +46,8 @@ REPLACED_WORDS = {
     "1-ABC@1.4.0": "1-ABC@1.0.0",
     "cifar10_quick": "quick",
     "lr_sweep": "rates",
+    "--port 8765": "--port 0",
+    "--port 8080": "--port 0",
 }
 """What the worked example calls by another name, or has in another number."""
 
