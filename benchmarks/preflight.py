@@ -31,8 +31,8 @@ def _measured(home: Path) -> Iterator[str]:
     from dml.embedded.application import open_application
     from dml.embedded.serve import running
     from dml.execution.configuration import AssetSpec, DatasetSpec, ExecutionConfiguration, Workflow
-    from dml.preflight.preflight import look_at, preflight
-    from dml.preflight.run_plan import subject_of_configuration
+    from dml.preflight.preflight import build_context, preflight
+    from dml.preflight.run_plan import plan_from_configuration
     from dml.target import Target
     from dml.workspace import layout
 
@@ -50,9 +50,9 @@ def _measured(home: Path) -> Iterator[str]:
         target = Target(url.partition("://")[2].rstrip("/"), made.catalog_id)
         for _ in range(3):
             connection = connect(target, scheme="http")
-            subject = subject_of_configuration(configuration, target, name="fifty")
+            subject = plan_from_configuration(configuration, target, name="fifty")
             began = perf_counter()
-            report = preflight(look_at(subject, connection, layout.find(target)))
+            report = preflight(build_context(subject, connection, layout.find(target)))
             took = perf_counter() - began
             heads = connection.traffic.count("HEAD")
             yield f"{took:.2f} s, {report.requests - heads} catalog requests (limit 12) and {heads} HEAD"

@@ -50,7 +50,7 @@ def test_the_projects_own_tests_pass(started: Path) -> None:
 def test_every_configuration_of_the_project_composes(started: Path) -> None:
     report = json.loads(run("preflight", "+multirun=rates", "--allow-dirty", "--json").stdout)
     assert report["passed"], report
-    assert report["card"]["jobs"] == 4
+    assert report["summary"]["jobs"] == 4
     assert [one for one in report["results"] if one["check"] == "others"] == []
 
 

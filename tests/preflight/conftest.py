@@ -11,9 +11,9 @@ import pytest
 from dml.catalog.connection import Catalog, connect
 from dml.experiment.composition import ComposeRequest, compose
 from dml.experiment.project import find_project
-from dml.preflight.preflight import Options, look_at, preflight, selected_groups
+from dml.preflight.preflight import Options, build_context, preflight, select_groups
 from dml.preflight.results import Report
-from dml.preflight.run_plan import RunPlan, plan_of_composition
+from dml.preflight.run_plan import RunPlan, plan_from_composition
 from dml.target import Target
 from dml.workspace import layout
 from experiments import RetinaProject
@@ -61,8 +61,8 @@ def checked(place: Place) -> Callable[..., Report]:
     ) -> Report:
         found = find_project(directory=project.root)
         wanted = ComposeRequest(overrides=overrides, others=True, packages=True, **request)  # type: ignore[arg-type]
-        subject = plan_of_composition(compose(found, wanted), allow_dirty=allow_dirty)
-        return examined(subject, place, Options(offline, exact, selected_groups(only, skip)))
+        subject = plan_from_composition(compose(found, wanted), allow_dirty=allow_dirty)
+        return examined(subject, place, Options(offline, exact, select_groups(only, skip)))
 
     return run
 
@@ -72,7 +72,7 @@ def examined(subject: RunPlan, place: Place, options: Options | None = None) -> 
     target: Target | None = subject.target
     catalog = connect(target, credential=place.credential) if target else None
     workspace = layout.find(target) if target else None
-    look = look_at(subject, catalog, workspace, options=options)
+    look = build_context(subject, catalog, workspace, options=options)
     return preflight(look, options)
 
 

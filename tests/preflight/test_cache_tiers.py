@@ -12,9 +12,9 @@ from dml.dataset.members import add_members
 from dml.experiment.composition import ComposeRequest, compose
 from dml.experiment.project import find_project
 from dml.preflight.fix import fix
-from dml.preflight.preflight import look_at, preflight
+from dml.preflight.preflight import build_context, preflight
 from dml.preflight.results import Report, State
-from dml.preflight.run_plan import plan_of_composition
+from dml.preflight.run_plan import plan_from_composition
 from dml.workspace import layout
 from experiments import RetinaProject
 from targets import Place
@@ -26,21 +26,21 @@ Checked = Callable[..., Report]
 
 def mended(project: RetinaProject, place: Place) -> tuple[list[str], Report]:
     """What ``--fix`` does, and the report afterwards."""
-    subject = plan_of_composition(compose(find_project(directory=project.root), ComposeRequest()))
+    subject = plan_from_composition(compose(find_project(directory=project.root), ComposeRequest()))
     workspace = layout.find(place.target)
-    look = look_at(subject, connect(place.target, credential=place.credential), workspace)
+    look = build_context(subject, connect(place.target, credential=place.credential), workspace)
     done = fix(look)
-    again = look_at(subject, connect(place.target, credential=place.credential), workspace)
+    again = build_context(subject, connect(place.target, credential=place.credential), workspace)
     return done, preflight(again)
 
 
 def test_fixing_brings_everything_here(good: RetinaProject, world: World, place: Place, home: Path) -> None:
     done, report = mended(good, place)
-    assert done == [f"{world.dataset}@0.1.0 is in the cache: 2 files fetched", f"{world.asset} is in the cache"]
-    assert [one.message for one in report.of("cache")] == ["all 2 inputs are here"]
-    assert report.card.bytes_to_fetch == 0
-    assert set(report.card.datasets.values()) == {"cached_materialized"}
-    assert set(report.card.assets.values()) == {"cached_materialized"}
+    assert done == [f"downloaded {world.dataset}@0.1.0, 2 files", f"downloaded {world.asset}"]
+    assert [one.message for one in report.of("cache")] == ["all 2 inputs are cached"]
+    assert report.summary.bytes_to_fetch == 0
+    assert set(report.summary.datasets.values()) == {"cached_materialized"}
+    assert set(report.summary.assets.values()) == {"cached_materialized"}
     assert mended(good, place)[0] == []
 
 
@@ -60,7 +60,7 @@ def test_files_that_are_missing_are_told(good: RetinaProject, checked: Checked, 
         connection.execute("UPDATE dml_bags SET missing = 1, missing_bytes = 3")
     report = checked(good)
     (warned,) = [one for one in report.results if one.state is State.WARNING]
-    assert warned.message == f"{world.dataset}@0.1.0 cached_incomplete: 1 of 2 assets missing, 3 B to fetch"
+    assert warned.message == f"{world.dataset}@0.1.0 cached_incomplete: 1 of 2 files missing, 3 B to download"
     assert warned.fix == f"dml cache warm {world.dataset}@0.1.0"
 
 
@@ -68,15 +68,15 @@ def test_live_sizes_count_members_of_nested_datasets_once(good: RetinaProject, c
     outer = world.add_dataset(members=world.images[:1], nested=[world.dataset])
     path = good.configs / "datasets.py"
     path.write_text(path.read_text().replace(world.dataset, outer))
-    assert checked(good, "assets=no_assets").card.bytes_to_fetch == 2 * len(b"one") + len(b"twotwo")
+    assert checked(good, "assets=no_assets").summary.bytes_to_fetch == 2 * len(b"one") + len(b"twotwo")
 
 
 def test_exact_sizes_are_those_of_the_snapshot(good: RetinaProject, checked: Checked, world: World) -> None:
     later = world.add_asset("later.png", b"later than the release", table=world.table)
     add_members(world.catalog, world.dataset, {world.table: [later]})
     released = len(b"one") + len(b"twotwo")
-    live = checked(good, "assets=no_assets").card.bytes_to_fetch
-    exact = checked(good, "assets=no_assets", exact=True).card.bytes_to_fetch
+    live = checked(good, "assets=no_assets").summary.bytes_to_fetch
+    exact = checked(good, "assets=no_assets", exact=True).summary.bytes_to_fetch
     assert (live, exact) == (released + len(b"later than the release"), released)
 
 
@@ -87,7 +87,7 @@ def test_offline_the_cache_is_still_looked_at(
     assert report.requests == 0
     (warned,) = [one for one in report.results if one.state is State.WARNING]
     assert (warned.group, warned.message) == ("cache", f"{world.dataset}@0.1.0 not_cached")
-    assert {one.group for one in report.results if one.message == "not asked (--offline)"} >= {"identity", "datasets"}
+    assert {one.group for one in report.results if one.message == "not checked (--offline)"} >= {"identity", "datasets"}
     mended(good, place)
     assert [one for one in checked(good, offline=True).results if one.state is State.WARNING] == []
 

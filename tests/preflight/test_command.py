@@ -58,7 +58,7 @@ def test_the_document_has_every_result(inside: RetinaProject) -> None:
     assert document["passed"] is True
     assert document["counts"] == {"ok": len(document["results"]), "warning": 0, "failed": 0, "skipped": 0}
     assert {"group", "check", "state", "message", "fix", "subject"} == set(document["results"][0])
-    assert document["card"]["jobs"] == 4
+    assert document["summary"]["jobs"] == 4
     assert document["requests"] <= 13
 
 
@@ -68,13 +68,13 @@ def test_only_some_groups(inside: RetinaProject) -> None:
     assert document["requests"] == 0
     refused = run("preflight", "--only", "coed")
     assert refused.code == 2
-    assert "there is no group 'coed'" in refused.stderr
+    assert "unknown group of checks 'coed'" in refused.stderr
     assert run("preflight", "--only", "code", "--skip", "code").code == 2
 
 
 def test_the_target_of_the_command_line_wins(inside: RetinaProject) -> None:
     document = run("preflight", "--catalog", "99", "--json").json
-    assert document["card"]["target"] == "local/99"
+    assert document["summary"]["target"] == "local/99"
     assert document["passed"] is False
 
 
@@ -105,7 +105,7 @@ def test_a_configuration_file(chosen: None, world: World, tmp_path: Path) -> Non
     path.write_text(json.dumps(document))
     refused = run("preflight", "--config", str(path))
     assert refused.code == 8
-    assert "there is no workflow, which an execution needs" in refused.stdout
+    assert "no workflow: an execution needs one" in refused.stdout
 
 
 def test_words_that_are_nothing(chosen: None) -> None:
@@ -122,8 +122,8 @@ def test_words_that_are_nothing(chosen: None) -> None:
 def test_fixing_fetches_and_checks_again(inside: RetinaProject, world: World, place: Place) -> None:
     result = run("preflight", "--fix")
     assert result.code == 0, result.stdout
-    assert f"fixed: {world.asset} is in the cache" in result.stdout
-    assert "all 2 inputs are here" in result.stdout
+    assert f"fixed: downloaded {world.asset}" in result.stdout
+    assert "all 2 inputs are cached" in result.stdout
     assert layout.find(place.target).cache_directory.is_dir()
 
 

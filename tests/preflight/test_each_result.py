@@ -17,7 +17,7 @@ from dml.catalog.schema import Capabilities
 from dml.dataset.lookup import VersionRow
 from dml.dataset.version import DatasetVersion
 from dml.errors import DmlError, ForbiddenError, RetryableError
-from dml.execution.catalog_facts import DatasetRow, Details, Rows
+from dml.execution.catalog_facts import DatasetRow, InputDetails, InputRows
 from dml.execution.input_cache_tiers import CacheTiers
 from dml.execution.requested_inputs import RequestedAsset, RequestedDataset, RequestedFile
 from dml.experiment.composition import ComposeRequest, Composition, Function, Job
@@ -25,15 +25,15 @@ from dml.experiment.project import Project
 from dml.preflight.check_context import CheckContext
 from dml.preflight.checks import environment, identity
 from dml.preflight.code_facts import CodeFacts
-from dml.preflight.preflight import Options, look_at, preflight
+from dml.preflight.preflight import Options, build_context, preflight
 from dml.preflight.results import Result, State
-from dml.preflight.run_plan import RunPlan, WantedWorkflow, plan_of_composition
+from dml.preflight.run_plan import RequestedWorkflow, RunPlan, plan_from_composition
 from dml.target import Target
 
 OK, WARNING, FAILED, SKIPPED = State.OK, State.WARNING, State.FAILED, State.SKIPPED
 TARGET = Target("data.example.org", "7")
 JOB = Job(0, (), {"model_config": {"epochs": 2}}, {"datasets": "training"})
-NO_ROWS = Rows({}, {}, (), (), {}, None)
+NO_ROWS = InputRows({}, {}, (), (), {}, None)
 ABLE = Capabilities(True, ("Execution_Duration",), True, True, True, True, False, True, True, True)
 SHA = "0123456789abcdef0123456789abcdef01234567"
 
@@ -45,21 +45,23 @@ def composition(root: Path, *jobs: Job, **fields: Any) -> Composition:
     )
 
 
-def facts(rows: Rows = NO_ROWS, details: Details | None = None, able: Capabilities = ABLE, **more: Any) -> Any:
+def facts(
+    rows: InputRows = NO_ROWS, details: InputDetails | None = None, able: Capabilities = ABLE, **more: Any
+) -> Any:
     """A catalog that holds these rows."""
     return SimpleNamespace(
         catalog=SimpleNamespace(target=TARGET, **more),
         identity=lambda: SimpleNamespace(display_name="ada"),
         schema=lambda: SimpleNamespace(capabilities=able),
         rows=lambda: rows,
-        details=lambda: details or Details(),
+        details=lambda: details or InputDetails(),
     )
 
 
 def found(group: str, subject: RunPlan, catalog: Any = None, **look: Any) -> list[tuple[str, State, str, str]]:
     """Check, state, message and fix of each result of a group."""
     seen = CheckContext(
-        subject, catalog, "" if catalog is not None else "not asked (--offline)", CacheTiers(None), None, **look
+        subject, catalog, "" if catalog is not None else "not checked (--offline)", CacheTiers(None), None, **look
     )
     results: list[Result] = list(import_module(f"dml.preflight.checks.{group}").check(seen))
     return [(one.check, one.state, one.message, one.fix) for one in results]
@@ -70,7 +72,7 @@ def found(group: str, subject: RunPlan, catalog: Any = None, **look: Any) -> lis
 
 def test_inputs_without_hydra_and_without_a_catalog() -> None:
     assert found("configuration", RunPlan("inputs")) == [
-        ("inputs", OK, "inputs: inputs are named without Hydra", ""),
+        ("inputs", OK, "inputs: inputs given without a Hydra project", ""),
         ("target", FAILED, "no catalog selected", "dml catalog use HOST/NUMBER"),
     ]
 
@@ -78,24 +80,24 @@ def test_inputs_without_hydra_and_without_a_catalog() -> None:
 def test_a_configuration_that_names_no_host_where_no_catalog_was_chosen(tmp_path: Path) -> None:
     for node in ({}, {"hostname": None}, {"hostname": ""}, {"hostname": "???", "catalog_id": 7}):
         job = replace(JOB, config={**JOB.config, "deriva_ml": node}, choices={})
-        subject = plan_of_composition(composition(tmp_path, job))
+        subject = plan_from_composition(composition(tmp_path, job))
         assert found("configuration", subject)[1] == (
             "target",
             FAILED,
-            "the configuration names no host, and no catalog selected",
+            "the configuration sets no host, and no catalog is selected",
             "dml catalog use HOST/NUMBER",
         )
-        chosen = plan_of_composition(composition(tmp_path, job), default_target=TARGET)
+        chosen = plan_from_composition(composition(tmp_path, job), default_target=TARGET)
         assert chosen.target == TARGET
         assert [one[0] for one in found("configuration", chosen)] == ["composes", "empty"]
 
 
 def test_without_a_catalog_every_check_that_needs_one_says_so(tmp_path: Path) -> None:
-    subject = plan_of_composition(composition(tmp_path, JOB))
+    subject = plan_from_composition(composition(tmp_path, JOB))
     subject = replace(subject, datasets=(RequestedDataset("1-ABC"),), assets=(RequestedAsset("2-GHI"),), root=None)
-    report = preflight(look_at(subject, None, None), Options())
+    report = preflight(build_context(subject, None, None), Options())
     assert not report.passed
-    said = {one.group for one in report.results if one.message.endswith("no catalog to ask") and one.state is SKIPPED}
+    said = {one.group for one in report.results if one.message.endswith("no catalog") and one.state is SKIPPED}
     assert said == {"identity", "catalog", "datasets", "assets", "vocabulary", "cache"}
     assert report.requests == 0
 
@@ -108,10 +110,11 @@ def test_what_composed_is_counted(tmp_path: Path) -> None:
 def test_no_datasets_at_all(tmp_path: Path) -> None:
     bare = composition(tmp_path, replace(JOB, choices={}), groups={"datasets": ("eyes",)})
     empty = found("configuration", RunPlan("x", TARGET, composition=bare))[1]
-    assert empty == ("empty", WARNING, "there are no datasets: the model gets none", "datasets=eyes")
+    assert empty == ("empty", WARNING, "the configuration has no datasets: the model gets none", "datasets=eyes")
     alone = composition(tmp_path, JOB, groups={"datasets": ("training",)})
     assert (
-        found("configuration", RunPlan("x", TARGET, composition=alone))[1][3] == "add a dataset to the group datasets"
+        found("configuration", RunPlan("x", TARGET, composition=alone))[1][3]
+        == "add a dataset to the config group datasets"
     )
 
 
@@ -139,28 +142,28 @@ def test_the_rights_are_told(embedded: bool, both: str) -> None:
     catalog.catalog.target = SimpleNamespace(host="data.example.org", is_embedded=embedded)
     catalog.catalog.host_exchange = lambda *_, **__: SimpleNamespace(response=SimpleNamespace(status_code=403))
     catalog.schema = lambda: SimpleNamespace(document=document)
-    assert found("identity", RunPlan("x"), catalog)[0] == ("rights", OK, f"ada, may insert executions{both}", "")
+    assert found("identity", RunPlan("x"), catalog)[0] == ("rights", OK, f"ada may create executions{both}", "")
 
 
 def test_what_the_model_has_and_lacks() -> None:
     assert found("catalog", RunPlan("x"), facts()) == [
-        ("model", OK, f"{TARGET}, a model of deriva-ml 1.51.13 or later", "")
+        ("model", OK, f"{TARGET}, schema of deriva-ml 1.51.13 or later", "")
     ]
     older = replace(ABLE, dataset_execution_version=False, workflow_type_table=False)
     assert found("catalog", RunPlan("x"), facts(able=older)) == [
-        ("model", WARNING, f"{TARGET} has no place for the version of an input dataset and types of workflows", "")
+        ("model", WARNING, f"{TARGET} cannot record the version of an input dataset and workflow types", "")
     ]
 
 
 def test_a_server_that_is_silent_says_nothing_about_its_model() -> None:
     catalog = facts()
     catalog.identity = lambda: (_ for _ in ()).throw(RetryableError("no answer"))
-    assert found("catalog", RunPlan("x"), catalog) == [("model", SKIPPED, "data.example.org did not answer", "")]
+    assert found("catalog", RunPlan("x"), catalog) == [("model", SKIPPED, "data.example.org did not respond", "")]
 
 
 @pytest.mark.parametrize("group", ["datasets", "assets", "workflow", "vocabulary", "cache"])
 def test_rows_that_cannot_be_read(group: str) -> None:
-    def refuse() -> Rows:
+    def refuse() -> InputRows:
         raise RetryableError("the server said 503")
 
     catalog = facts()
@@ -171,7 +174,7 @@ def test_rows_that_cannot_be_read(group: str) -> None:
         TARGET,
         datasets=(RequestedDataset("1-ABC"),),
         assets=(RequestedAsset("2-GHI"),),
-        workflow=WantedWorkflow("Train", ("Training",)),
+        workflow=RequestedWorkflow("Train", ("Training",)),
         workflow_types=("Training",),
     )
     catalog.details = SimpleNamespace(known=False)
@@ -179,7 +182,7 @@ def test_rows_that_cannot_be_read(group: str) -> None:
     look = CheckContext(subject, catalog, "", CacheTiers(None), None)
     (one,) = preflight(look, Options(groups=(group,))).results
     assert (one.check, one.state) == ("catalog", SKIPPED)
-    assert one.message == "the catalog could not be asked: the server said 503"
+    assert one.message == "the catalog could not be read: the server said 503"
 
 
 # Datasets and assets ---------------------------------------------------------------------------------------------
@@ -204,12 +207,14 @@ def test_a_version_that_is_there() -> None:
 
 def test_a_dataset_that_has_no_version_at_all() -> None:
     assert dataset(None) == [("version", FAILED, "1-ABC has no version", "dml dataset release 1-ABC")]
-    assert dataset("1.0.0") == [("version", FAILED, "1-ABC: no version 1.0.0; it has none", "dml dataset list")]
+    assert dataset("1.0.0") == [
+        ("version", FAILED, "1-ABC has no version 1.0.0; it has no versions", "dml dataset list")
+    ]
 
 
 def test_a_version_that_is_none() -> None:
     told = dataset("newest", version("1.0.0"))
-    assert told == [("version", FAILED, "1-ABC: no version newest; has 1.0.0 (newest first)", "dml dataset list")]
+    assert told == [("version", FAILED, "1-ABC has no version newest; it has 1.0.0 (newest first)", "dml dataset list")]
 
 
 def test_a_development_version_of_a_dataset_that_was_never_released() -> None:
@@ -219,12 +224,12 @@ def test_a_development_version_of_a_dataset_that_was_never_released() -> None:
 
 def test_rids_that_are_nowhere_or_gone() -> None:
     place = RowLocation("1-GONE", "deriva-ml", "Dataset", True)
-    details = Details(elsewhere={"1-GONE": place}, looked_up=frozenset(("1-GONE",)))
+    details = InputDetails(elsewhere={"1-GONE": place}, looked_up=frozenset(("1-GONE",)))
     named = RunPlan(
         "x", TARGET, datasets=(RequestedDataset("1-GONE"), RequestedDataset("1-FAR")), assets=(RequestedAsset("1-FAR"),)
     )
     assert [one[2] for one in found("datasets", named, facts(details=details))] == [
-        "1-GONE is a row of deriva-ml:Dataset that was deleted, not a dataset",
+        "1-GONE is a deleted row of deriva-ml:Dataset, not a dataset",
         f"no dataset 1-FAR in {TARGET}",
     ]
     assert [one[2] for one in found("assets", named, facts(details=details))] == [f"no asset 1-FAR in {TARGET}"]
@@ -236,10 +241,14 @@ ROW = {"RID": "2-GHI", "Filename": "weights.bin", "Length": 2048, "MD5": "0" * 3
 @pytest.mark.parametrize(
     ("objects", "state", "message"),
     [
-        ({"2-GHI": ObjectInfo("/hatrac/x", 2048, "0" * 32)}, OK, "bytes present"),
-        ({"2-GHI": ObjectInfo("/hatrac/x", 2048, None)}, OK, "bytes present"),
-        ({"2-GHI": ObjectInfo("/hatrac/x", 2048, "f" * 32)}, FAILED, "the stored bytes are others than the row says"),
-        ({"2-GHI": None}, FAILED, "its bytes are not in the object store"),
+        ({"2-GHI": ObjectInfo("/hatrac/x", 2048, "0" * 32)}, OK, "file present"),
+        ({"2-GHI": ObjectInfo("/hatrac/x", 2048, None)}, OK, "file present"),
+        (
+            {"2-GHI": ObjectInfo("/hatrac/x", 2048, "f" * 32)},
+            FAILED,
+            "the stored file does not match the length or checksum in the catalog",
+        ),
+        ({"2-GHI": None}, FAILED, "the file is missing from the object store"),
         ({}, OK, "in the cache"),
     ],
 )
@@ -247,7 +256,7 @@ def test_the_bytes_of_an_asset(objects: dict[str, ObjectInfo | None], state: Sta
     table: Any = SimpleNamespace(name="Execution_Asset")
     rows = replace(NO_ROWS, assets={"2-GHI": AssetRow(table, ROW)})
     named = RunPlan("x", TARGET, assets=(RequestedAsset("2-GHI"),))
-    (one,) = found("assets", named, facts(rows, Details(objects=objects)))
+    (one,) = found("assets", named, facts(rows, InputDetails(objects=objects)))
     assert one[:2] == ("bytes", state)
     assert one[2].startswith("2-GHI weights.bin 2.0 KiB")
     assert one[2].endswith(message)
@@ -264,12 +273,12 @@ def test_a_local_file_that_is_there(tmp_path: Path) -> None:
 
 def test_inputs_that_go_together() -> None:
     subject = RunPlan("x", TARGET, datasets=(RequestedDataset("1-ABC"),), assets=(RequestedAsset("2-GHI"),))
-    assert found("inputs", subject, facts()) == [("together", OK, "2 inputs, each named once", "")]
+    assert found("inputs", subject, facts()) == [("together", OK, "2 inputs, each listed once", "")]
 
 
 def test_jobs_of_a_sweep_may_differ_in_the_version(tmp_path: Path) -> None:
     named = (RequestedDataset("1-ABC", "1.0.0"), RequestedDataset("1-ABC", "1.1.0"))
-    text = "1-ABC is named in 2 versions: 1.0.0, 1.1.0"
+    text = "1-ABC is listed in 2 versions: 1.0.0, 1.1.0"
     sweep = RunPlan("x", TARGET, datasets=named, composition=composition(tmp_path, JOB, is_sweep=True))
     assert found("inputs", sweep) == [("versions", WARNING, text, "choose one")]
     assert found("inputs", replace(sweep, composition=None)) == [("versions", FAILED, text, "choose one")]
@@ -277,22 +286,22 @@ def test_jobs_of_a_sweep_may_differ_in_the_version(tmp_path: Path) -> None:
 
 def test_a_dataset_that_is_named_twice() -> None:
     subject = RunPlan("x", TARGET, duplicates=(("dataset", "1-ABC"),))
-    assert found("inputs", subject) == [("duplicate", FAILED, "the dataset 1-ABC is named twice", "")]
+    assert found("inputs", subject) == [("duplicate", FAILED, "the dataset 1-ABC is listed twice", "")]
 
 
 def test_a_registered_workflow() -> None:
-    subject = RunPlan("x", TARGET, workflow=WantedWorkflow(rid="4-WFL"))
-    assert found("workflow", subject) == [("workflow", SKIPPED, "not asked (--offline)", "")]
+    subject = RunPlan("x", TARGET, workflow=RequestedWorkflow(rid="4-WFL"))
+    assert found("workflow", subject) == [("workflow", SKIPPED, "not checked (--offline)", "")]
     there = replace(NO_ROWS, workflow={"RID": "4-WFL", "Name": "Train"})
     assert found("workflow", subject, facts(there)) == [("workflow", OK, "4-WFL Train", "")]
-    missing = ("workflow", FAILED, f"there is no workflow 4-WFL in {TARGET}", "name a registered one")
+    missing = ("workflow", FAILED, f"no workflow 4-WFL in {TARGET}", "dml workflow list")
     assert found("workflow", subject, facts()) == [missing]
-    malformed = replace(subject, workflow=WantedWorkflow(rid="no rid"))
+    malformed = replace(subject, workflow=RequestedWorkflow(rid="no rid"))
     assert found("workflow", malformed, facts(there))[0][1] is FAILED
 
 
 def test_a_workflow_that_is_known_by_its_link() -> None:
-    workflow = WantedWorkflow("Train", ("Training",), url="https://example.org/t.py", checksum="1")
+    workflow = RequestedWorkflow("Train", ("Training",), url="https://example.org/t.py", checksum="1")
     rows = replace(NO_ROWS, workflow_types=(SimpleNamespace(name="Training", synonyms=()),))  # type: ignore[arg-type]
     subject = RunPlan("x", TARGET, workflow=workflow, workflow_types=("Training",))
     assert found("workflow", subject, facts(rows)) == [
@@ -306,8 +315,8 @@ def test_source_in_a_repository_without_a_remote(tmp_path: Path) -> None:
 
     path = tmp_path / "train.py"
     path.write_text("x = 1\n")
-    workflow = WantedWorkflow("Train", ("Training",), path=path)
-    lonely = ("source", WARNING, "train.py is in no repository: no link will be recorded", "")
+    workflow = RequestedWorkflow("Train", ("Training",), path=path)
+    lonely = ("source", WARNING, "train.py is not in a git repository: no link will be recorded", "")
     assert found("workflow", RunPlan("x", workflow=workflow, workflow_types=("Training",)))[1] == lonely
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
     unlinked = ("source", WARNING, "train.py is in a repository without a remote: no link will be recorded", "")
@@ -316,12 +325,14 @@ def test_source_in_a_repository_without_a_remote(tmp_path: Path) -> None:
 
 def test_source_that_is_not_found(tmp_path: Path) -> None:
     function = Function("model_config", "models.net.train", None)
-    subject = RunPlan("x", workflow=WantedWorkflow("Train"), composition=composition(tmp_path, JOB, function=function))
+    subject = RunPlan(
+        "x", workflow=RequestedWorkflow("Train"), composition=composition(tmp_path, JOB, function=function)
+    )
     assert found("workflow", subject)[1] == (
         "source",
         FAILED,
         "the source of models.net.train was not found",
-        "check its name in the group model_config",
+        "check the name in the config group model_config",
     )
 
 
@@ -330,7 +341,7 @@ def test_terms_that_are_there() -> None:
 
     known: Any = tuple(SimpleNamespace(name=name, synonyms=()) for name in (*NEEDED, "File"))
     assert found("vocabulary", RunPlan("x"), facts(replace(NO_ROWS, asset_types=known))) == [
-        ("terms", OK, "8 asset types, those of executions among them", "")
+        ("terms", OK, "8 asset types, including those that executions need", "")
     ]
 
 
@@ -374,9 +385,9 @@ def test_code_that_is_not_clean_but_accepted(monkeypatch: pytest.MonkeyPatch) ->
 def test_many_changes_and_commits() -> None:
     changed, unpushed, _ = code(replace(CLEAN, dirty=("a", "b", "c", "d", "e"), unpushed=2))
     assert changed[2] == "uncommitted changes: a, b, c and 2 more"
-    assert unpushed[2] == "2 commits are not pushed: the recorded link leads nowhere"
+    assert unpushed[2] == "2 commits are not pushed: the recorded link will not work"
     first = code(replace(CLEAN, commits_since_tag=1, version=None))[0]
-    assert first[:3] == ("tag", WARNING, "1 commit after v1.0.0; no version is recorded")
+    assert first[:3] == ("tag", WARNING, "1 commit since v1.0.0; no version will be recorded")
 
 
 def test_many_packages_that_differ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -389,12 +400,15 @@ def test_many_packages_that_differ(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     lacks, differs = found("environment", subject)
     assert lacks[1] is SKIPPED
     assert differs[:2] == ("agree", WARNING)
-    assert differs[2] == "installed is a 1 (locked: 2), b 1 (locked: 2), c 1 (locked: 2) and 1 more"
+    assert (
+        differs[2]
+        == "installed versions differ from uv.lock: a 1 (locked: 2), b 1 (locked: 2), c 1 (locked: 2) and 1 more"
+    )
     matching = composition(tmp_path, JOB, python="3.11.7", packages=dict.fromkeys(names, "2"))
     assert found("environment", replace(subject, composition=matching))[1] == (
         "agree",
         OK,
-        "Python 3.11.7, as locked",
+        "Python 3.11.7; the installed packages match uv.lock",
         "",
     )
 
@@ -406,7 +420,7 @@ def test_comments_of_a_module_that_python_cannot_read(tmp_path: Path) -> None:
     (tmp_path / "configs" / "folder.py").mkdir()
     (tmp_path / "README.md").write_bytes(b"src/gone.py \xff\n")
     said = found("environment", RunPlan("x", composition=composition(tmp_path, JOB, python="3.11.7")))
-    assert said[0][:3] == ("documents", WARNING, "configs/half.py:1 names src/gone.py, which is not there")
+    assert said[0][:3] == ("documents", WARNING, "configs/half.py:1 mentions src/gone.py, which does not exist")
     assert {one[0] for one in said} == {"documents", "lock"}
 
 
@@ -418,5 +432,5 @@ def test_a_sweep_of_one_job(tmp_path: Path) -> None:
         tmp_path, JOB, is_sweep=True, job_count=1, sweeper="hydra.BasicSweeper", launcher="joblib.JoblibLauncher"
     )
     assert found("sweep", RunPlan("x", composition=one)) == [
-        ("jobs", OK, "1 job by JoblibLauncher, nested in one parent", "")
+        ("jobs", OK, "1 job with JoblibLauncher, nested in one parent", "")
     ]

@@ -69,7 +69,7 @@ def test_a_placeholder_for_the_catalog(good: RetinaProject, checked: Checked) ->
     good.edit("src/configs/deriva.py", "catalog_id=1", "catalog_id=0")
     good.commit()
     fault = only_fault(checked(good))
-    assert fault.message == "catalog_id 0 on local is a placeholder, no catalog"
+    assert fault.message == "catalog_id 0 on local is a placeholder, not a catalog"
     assert "--catalog" in fault.fix
 
 
@@ -95,7 +95,7 @@ def test_options_that_speak_of_another_catalog(good: RetinaProject, checked: Che
     good.edit("src/configs/datasets.py", '"Training images"', '"Training images of catalog 1407"')
     good.commit()
     fault = only_fault(checked(good))
-    assert "speaks of catalog 1407" in fault.message
+    assert "refers to catalog 1407" in fault.message
 
 
 def test_a_notebook_that_does_not_compose(good: RetinaProject, checked: Checked) -> None:
@@ -120,7 +120,7 @@ def test_a_server_that_does_not_answer(good: RetinaProject, checked: Checked, mo
     monkeypatch.setattr("dml.catalog.connection.Catalog.whoami", refuse)
     report = checked(good)
     fault = only_fault(report)
-    assert fault.message == "local did not answer: connection refused"
+    assert fault.message == "local did not respond: connection refused"
     skipped = {one.group for one in report.results if one.state is State.SKIPPED}
     assert {"catalog", "datasets", "assets", "workflow", "vocabulary", "cache"} <= skipped
 
@@ -146,7 +146,7 @@ def identity_of(rights: dict[str, bool] | None, store: int) -> dict[str, Result]
     catalog = SimpleNamespace(target=target, host_exchange=answer)
     facts = SimpleNamespace(catalog=catalog, identity=lambda: SimpleNamespace(display_name="ada"))
     facts.schema = lambda: SimpleNamespace(document=document)
-    found = list(identity.check(SimpleNamespace(catalog=facts, without_catalog="")))  # type: ignore[arg-type]
+    found = list(identity.check(SimpleNamespace(catalog=facts, no_catalog_reason="")))  # type: ignore[arg-type]
     assert asked == [("GET", "/hatrac/Execution_Metadata;acl")], "the store is asked once, and only asked"
     return {one.check: one for one in found}
 
@@ -169,7 +169,7 @@ def test_what_the_object_store_says_about_our_rights(store: int, state: State) -
 def test_an_owner_may_store_files() -> None:
     found = identity_of({"insert": True}, 200)
     assert set(found) == {"rights"}
-    assert found["rights"].message == "ada, may insert executions and store files"
+    assert found["rights"].message == "ada may create executions and store files"
 
 
 def test_we_may_not_read_the_model(good: RetinaProject, checked: Checked, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,7 +221,7 @@ def test_a_dataset_that_does_not_exist(good: RetinaProject, checked: Checked, wo
 def test_a_malformed_rid(good: RetinaProject, checked: Checked, world: World) -> None:
     planted(good, world.dataset, "1-data")
     fault = only_fault(checked(good))
-    assert fault.message == "'1-data' is not a RID"
+    assert fault.message == "'1-data' is not a valid RID"
 
 
 def test_an_asset_named_as_a_dataset(good: RetinaProject, checked: Checked, world: World) -> None:
@@ -245,7 +245,7 @@ def test_a_version_that_does_not_exist(good: RetinaProject, checked: Checked, wo
     good.edit("src/configs/datasets.py", '"0.1.0"', '"2.1.1"')
     good.commit()
     fault = only_fault(checked(good))
-    assert fault.message == f"{world.dataset}: no version 2.1.1; has 0.1.0 (newest first)"
+    assert fault.message == f"{world.dataset} has no version 2.1.1; it has 0.1.0 (newest first)"
     assert fault.fix == "edit src/configs/datasets.py:9"
 
 
@@ -255,7 +255,7 @@ def test_a_development_version(good: RetinaProject, checked: Checked, world: Wor
     good.commit()
     fault = only_fault(checked(good))
     assert (fault.state, fault.check) == (State.WARNING, "development")
-    assert fault.fix == "version 0.1.0"
+    assert fault.fix == "use version 0.1.0"
 
 
 def test_a_release_that_was_interrupted(good: RetinaProject, checked: Checked, world: World) -> None:
@@ -272,7 +272,7 @@ def test_a_dataset_without_a_version(good: RetinaProject, checked: Checked, worl
     good.commit()
     fault = only_fault(checked(good))
     assert fault.state is State.WARNING
-    assert fault.fix == f"{world.dataset}@0.1.0"
+    assert fault.fix == f"use {world.dataset}@0.1.0"
 
 
 # Assets ----------------------------------------------------------------------------------------------------------
@@ -293,14 +293,14 @@ def test_a_dataset_named_as_an_asset(good: RetinaProject, checked: Checked, worl
 def test_a_row_of_another_table_named_as_an_asset(good: RetinaProject, checked: Checked, world: World) -> None:
     row = insert(world.catalog, "deriva-ml:Execution", [{"Description": "a row"}])[0]["RID"]
     planted(good, world.asset, row)
-    assert only_fault(checked(good)).message == f"{row} is a row of deriva-ml:Execution, which is no asset table"
+    assert only_fault(checked(good)).message == f"{row} is a row of deriva-ml:Execution, not an asset"
 
 
 def test_an_asset_that_was_deleted(good: RetinaProject, checked: Checked, world: World) -> None:
     gone = world.add_asset("gone.bin", b"gone")
     delete(world.catalog, "deriva-ml:Execution_Asset", {"RID": gone})
     planted(good, world.asset, gone)
-    assert only_fault(checked(good)).message == f"{gone} was a row of deriva-ml:Execution_Asset and is deleted"
+    assert only_fault(checked(good)).message == f"{gone} is a deleted row of deriva-ml:Execution_Asset, not an asset"
 
 
 def test_bytes_that_are_not_there(good: RetinaProject, checked: Checked, world: World) -> None:
@@ -308,12 +308,12 @@ def test_bytes_that_are_not_there(good: RetinaProject, checked: Checked, world: 
     planted(good, world.asset, lost)
     fault = only_fault(checked(good))
     assert fault.check == "bytes"
-    assert "its bytes are not in the object store" in fault.message
+    assert "the file is missing from the object store" in fault.message
 
 
 def test_bytes_that_are_others(good: RetinaProject, checked: Checked, world: World) -> None:
     update(world.catalog, "deriva-ml:Execution_Asset", [{"RID": world.asset, "Length": 7}], columns=["Length"])
-    assert "are others than the row says" in only_fault(checked(good)).message
+    assert "does not match the length or checksum" in only_fault(checked(good)).message
 
 
 def test_a_local_file_that_is_not_there(good: RetinaProject, checked: Checked) -> None:
@@ -324,7 +324,7 @@ def test_a_local_file_that_is_not_there(good: RetinaProject, checked: Checked) -
     )
     good.commit()
     fault = only_fault(checked(good, "assets=no_assets"))
-    assert fault.message == "there is no file data/none.csv"
+    assert fault.message == "file data/none.csv does not exist"
     assert fault.fix == "edit src/configs/assets.py:8"
     good.write("data/none.csv", "a,b\n")
     good.commit()
@@ -338,7 +338,7 @@ def test_an_input_named_twice(good: RetinaProject, checked: Checked, world: Worl
     good.edit("src/configs/assets.py", f'["{world.asset}"]', f'["{world.asset}", "{world.asset}"]')
     good.commit()
     fault = only_fault(checked(good))
-    assert fault.message == f"the asset {world.asset} is named twice"
+    assert fault.message == f"the asset {world.asset} is listed twice"
 
 
 def test_a_dataset_in_two_versions(good: RetinaProject, checked: Checked, world: World) -> None:
@@ -365,14 +365,14 @@ def test_a_dataset_nested_in_another_input(good: RetinaProject, checked: Checked
     good.edit("src/configs/datasets.py", f"[{spec}]", f"[{spec}, {spec.replace(world.dataset, outer)}]")
     good.commit()
     fault = only_fault(checked(good))
-    assert fault.message == f"{world.dataset} is nested in {outer}: its members come twice"
+    assert fault.message == f"{world.dataset} is nested in {outer}: its members are included twice"
 
 
 def test_two_assets_of_one_name(good: RetinaProject, checked: Checked, world: World) -> None:
     other = world.add_asset("weights.bin", b"other weights")
     good.edit("src/configs/assets.py", f'["{world.asset}"]', f'["{world.asset}", "{other}"]')
     good.commit()
-    assert "is the name of 2 inputs" in only_fault(checked(good)).message
+    assert "2 inputs have the name" in only_fault(checked(good)).message
 
 
 # Workflow, vocabulary, description ---------------------------------------------------------------------------------
@@ -402,7 +402,7 @@ def test_a_registered_workflow(good: RetinaProject, checked: Checked, world: Wor
     )[0]
     assert wrong(checked(good, f"workflow.workflow_rid={there['RID']}")) == []
     fault = only_fault(checked(good, f"workflow.workflow_rid={MISSING}"))
-    assert "there is no workflow" in fault.message
+    assert "no workflow" in fault.message
 
 
 def test_a_term_that_executions_need(good: RetinaProject, checked: Checked, world: World) -> None:
@@ -424,7 +424,7 @@ def test_a_full_disk(good: RetinaProject, checked: Checked, monkeypatch: pytest.
     monkeypatch.setattr(cache_check, "free_bytes", lambda _place: 900)
     fault = only_fault(checked(good))
     assert fault.check == "disk"
-    assert "1009 B are to be fetched and 900 B are free" in fault.message.replace("1.0 KiB", "1009 B")
+    assert "1009 B to download, but only 900 B free" in fault.message.replace("1.0 KiB", "1009 B")
 
 
 def test_a_disk_that_tells_nothing(good: RetinaProject, checked: Checked, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -470,13 +470,13 @@ def test_commits_after_the_version_tag(good: RetinaProject, checked: Checked) ->
     good.commit("more", tag=False)
     good.commit("and more", tag=False)
     fault = only_fault(checked(good))
-    assert fault.message.startswith("2 commits after v0.3.1; the version recorded is 0.3.2.dev2+g")
+    assert fault.message.startswith("2 commits since v0.3.1; the recorded version will be 0.3.2.dev2+g")
     assert fault.fix == "dml bump patch"
 
 
 def test_no_version_tag(good: RetinaProject, checked: Checked) -> None:
     good.git("tag", "-d", "v0.3.1")
-    assert only_fault(checked(good)).message == "there is no version tag; the version recorded is 0.3.1"
+    assert only_fault(checked(good)).message == "no version tag; the recorded version will be 0.3.1"
 
 
 def test_no_remote(good: RetinaProject, checked: Checked) -> None:
@@ -487,7 +487,7 @@ def test_no_remote(good: RetinaProject, checked: Checked) -> None:
 
 def test_nothing_was_ever_pushed(good: RetinaProject, checked: Checked) -> None:
     good.git("update-ref", "-d", "refs/remotes/origin/main")
-    assert only_fault(checked(good)).message == "nothing was pushed yet"
+    assert only_fault(checked(good)).message == "nothing has been pushed yet"
 
 
 def test_no_repository(good: RetinaProject, checked: Checked) -> None:
@@ -547,7 +547,9 @@ def test_a_lock_that_agrees(good: RetinaProject, checked: Checked, without_uv: N
 def test_packages_that_differ_from_the_lock(good: RetinaProject, checked: Checked, without_uv: None) -> None:
     good.write("uv.lock", LOCK % "0.0.1")
     fault = only_fault(checked(good, only=("environment",)))
-    assert fault.message == f"installed is hydra-zen {installed('hydra-zen')} (locked: 0.0.1)"
+    assert (
+        fault.message == f"installed versions differ from uv.lock: hydra-zen {installed('hydra-zen')} (locked: 0.0.1)"
+    )
     assert fault.fix == "uv sync"
 
 
@@ -604,15 +606,15 @@ def test_uv_that_does_not_end(good: RetinaProject, checked: Checked, monkeypatch
     monkeypatch.setattr(
         environment, "subprocess", SimpleNamespace(run=never, DEVNULL=-3, TimeoutExpired=subprocess.TimeoutExpired)
     )
-    assert checked(good, only=("environment",)).results[0].message == "uv lock --check did not end: TimeoutExpired"
+    assert checked(good, only=("environment",)).results[0].message == "uv lock --check did not finish: TimeoutExpired"
 
 
 def test_documents_that_name_what_is_gone(good: RetinaProject, checked: Checked) -> None:
     good.write("README.md", "# Retina\n\nRun `src/deriva_run.py`, or list with `deriva-ml-run --info`.\n")
     messages = [one.message for one in wrong(checked(good, only=("environment",)))]
     assert messages == [
-        "README.md:3 names src/deriva_run.py, which is not there",
-        "README.md:3 lists configurations with --info; that is --list-configs",
+        "README.md:3 mentions src/deriva_run.py, which does not exist",
+        "README.md:3 lists configurations with --info; use --list-configs",
     ]
 
 
@@ -626,7 +628,7 @@ def test_a_sweep_of_very_many_jobs(good: RetinaProject, checked: Checked) -> Non
 
 def test_jobs_that_are_the_same(good: RetinaProject, checked: Checked) -> None:
     fault = only_fault(checked(good, "model_config.epochs=1,1", multirun=True))
-    assert fault.message == "1 of 2 jobs have the configuration of another one"
+    assert fault.message == "1 of 2 jobs repeats the configuration of another job"
 
 
 def test_jobs_on_different_catalogs(good: RetinaProject, checked: Checked) -> None:

@@ -16,7 +16,7 @@ def test_a_good_project_passes_clean(good: RetinaProject, checked: Checked) -> N
     assert wrong == []
     assert report.passed
     reasons = [one.message for one in report.results if one.state is State.SKIPPED]
-    assert reasons == ["no uv.lock in this project"]
+    assert reasons == ["the project has no uv.lock"]
     assert {one.group for one in report.results} == set(GROUPS) - {"sweep"}
 
 
@@ -24,11 +24,11 @@ def test_a_good_sweep_passes_clean(good: RetinaProject, checked: Checked) -> Non
     report = checked(good, "+multirun=lr_sweep")
     assert [one for one in report.results if one.state in (State.FAILED, State.WARNING)] == []
     (jobs,) = report.of("sweep")
-    assert jobs.message == "4 jobs by BasicLauncher, nested in one parent"
+    assert jobs.message == "4 jobs with BasicLauncher, nested in one parent"
 
 
 def test_the_card_says_what_will_run(good: RetinaProject, checked: Checked) -> None:
-    card = checked(good, "+experiment=retina_quick").card
+    card = checked(good, "+experiment=retina_quick").summary
     assert card.experiment == "retina_quick"
     assert card.branch == "main"
     assert card.commit == good.git("rev-parse", "HEAD")[:7]

@@ -8,9 +8,9 @@ import pytest
 
 from dml.catalog.connection import Catalog, connect
 from dml.execution.configuration import AssetSpec, DatasetSpec, ExecutionConfiguration, Workflow
-from dml.preflight.preflight import Options, look_at, preflight
+from dml.preflight.preflight import Options, build_context, preflight
 from dml.preflight.results import Report, State
-from dml.preflight.run_plan import plan_of_configuration
+from dml.preflight.run_plan import plan_from_configuration
 from dml.workspace import layout
 from targets import Place
 
@@ -29,8 +29,8 @@ def examined(place: Place, datasets: Sequence[str], assets: Sequence[str]) -> tu
         assets=[AssetSpec(rid) for rid in assets],
     )
     catalog = connect(place.target, credential=place.credential)
-    subject = plan_of_configuration(configuration, place.target, name="many")
-    look = look_at(subject, catalog, layout.find(place.target))
+    subject = plan_from_configuration(configuration, place.target, name="many")
+    look = build_context(subject, catalog, layout.find(place.target))
     return preflight(look, Options()), catalog
 
 

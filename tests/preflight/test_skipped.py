@@ -16,12 +16,12 @@ from dml.experiment.composition import ComposeRequest, Composition, ConfigProble
 from dml.experiment.project import Project
 from dml.preflight.check_context import CheckContext
 from dml.preflight.results import Result, State
-from dml.preflight.run_plan import RunPlan, WantedWorkflow
+from dml.preflight.run_plan import RequestedWorkflow, RunPlan
 from dml.target import Target
 
 PROBLEM = ConfigProblem("compose", "no such option")
 JOB = Job(0, (), {"model_config": {"epochs": 2}}, {"datasets": "training"})
-WORKFLOW = WantedWorkflow("Train", ("Training",))
+WORKFLOW = RequestedWorkflow("Train", ("Training",))
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def composition(project: Project, *jobs: Job, **fields: Any) -> Composition:
 
 def found(group: str, subject: RunPlan, catalog: object = None) -> dict[str, Result]:
     """What one group finds, by check."""
-    reason = "" if catalog is not None else "not asked (--offline)"
+    reason = "" if catalog is not None else "not checked (--offline)"
     look = CheckContext(subject, catalog, reason, CacheTiers(None, None), None, offline=True)  # type: ignore[arg-type]
     return {one.check: one for one in import_module(f"dml.preflight.checks.{group}").check(look)}
 
@@ -54,7 +54,7 @@ def test_a_catalog_that_is_not_asked(group: str) -> None:
         workflow_types=("Training",),
     )
     skipped = [one for one in found(group, subject).values() if one.state is State.SKIPPED]
-    assert any("not asked (--offline)" in one.message for one in skipped)
+    assert any("not checked (--offline)" in one.message for one in skipped)
     assert not any(one.state is State.FAILED for one in found(group, subject).values())
 
 
@@ -81,7 +81,7 @@ def test_of_many_bad_jobs_five_are_told(project: Project) -> None:
 def test_a_sweeper_that_chooses_while_it_runs(project: Project) -> None:
     adaptive = composition(project, JOB, is_sweep=True, sweeper="plugins.optuna.OptunaSweeper")
     (one,) = found("sweep", RunPlan("sweep", composition=adaptive)).values()
-    assert (one.state, one.message) == (State.SKIPPED, "OptunaSweeper decides while it runs how many jobs there are")
+    assert (one.state, one.message) == (State.SKIPPED, "OptunaSweeper chooses the jobs while it runs")
 
 
 def test_jobs_that_were_not_composed_in_time(project: Project) -> None:
@@ -126,4 +126,4 @@ def test_a_catalog_that_is_older_than_nesting(project: Project) -> None:
 def test_an_asset_whose_rid_is_none() -> None:
     facts = SimpleNamespace(rows=lambda: SimpleNamespace(assets={}), details=SimpleNamespace)
     one = found("assets", RunPlan("run.yaml", assets=(RequestedAsset("not a rid"),)), facts)["exists"]
-    assert (one.state, one.message) == (State.FAILED, "'not a rid' is not a RID")
+    assert (one.state, one.message) == (State.FAILED, "'not a rid' is not a valid RID")

@@ -115,20 +115,20 @@ def test_a_notebook_that_cannot_be_read_is_told(theirs: RetinaProject, checked: 
             notebook(theirs, *cells)
         (one,) = checked(theirs, config_name="roc").of("workflow")
         assert (one.check, one.state) == ("types", State.SKIPPED)
-        assert one.message == "which type the notebook gives its workflow cannot be read"
+        assert one.message == "the notebook's workflow type could not be determined"
 
 
 def test_options_of_development_on_another_catalog(theirs: RetinaProject, checked: Checked) -> None:
     theirs.edit("src/configs/dev/deriva_local.py", "catalog_id=2", "catalog_id=1")
     theirs.commit()
     (message,) = told(checked(theirs, "deriva_ml=local_2"))
-    assert message == "the option deriva_ml=local_2 speaks of catalog 2, but the run is on catalog 1"
+    assert message == "the option deriva_ml=local_2 refers to catalog 2, but the run uses catalog 1"
 
 
 def test_the_placeholder_catalog(theirs: RetinaProject, checked: Checked) -> None:
     theirs.edit("src/configs/deriva.py", 'hostname="local", catalog_id=1', 'hostname="localhost", catalog_id=0')
     theirs.commit()
-    assert told(checked(theirs)) == ["catalog_id 0 on localhost is a placeholder, no catalog"]
+    assert told(checked(theirs)) == ["catalog_id 0 on localhost is a placeholder, not a catalog"]
 
 
 def test_datasets_that_the_user_has_not_filled_in(theirs: RetinaProject, checked: Checked) -> None:
@@ -149,8 +149,8 @@ def test_documents_that_are_out_of_date(theirs: RetinaProject, checked: Checked)
     theirs.write("README.md", "Run `uv run python src/deriva_run.py`; `uv run deriva-ml-run --info` lists.\n")
     theirs.commit()
     assert [one.partition(" ")[2] for one in told(checked(theirs))] == [
-        "names src/deriva_run.py, which is not there",
-        "lists configurations with --info; that is --list-configs",
+        "mentions src/deriva_run.py, which does not exist",
+        "lists configurations with --info; use --list-configs",
     ]
 
 
@@ -167,9 +167,9 @@ def test_comments_that_are_out_of_date(theirs: RetinaProject, checked: Checked) 
     theirs.write("src/configs/dev/notes.py", "\n".join(lines))
     theirs.commit()
     assert told(checked(theirs)) == [
-        "src/configs/dev/notes.py:1 names src/deriva_run.py, which is not there",
-        "src/configs/dev/notes.py:3 lists configurations with --info; that is --list-configs",
-        "src/configs/dev/notes.py:6 names notebooks/gone.ipynb, which is not there",
+        "src/configs/dev/notes.py:1 mentions src/deriva_run.py, which does not exist",
+        "src/configs/dev/notes.py:3 lists configurations with --info; use --list-configs",
+        "src/configs/dev/notes.py:6 mentions notebooks/gone.ipynb, which does not exist",
     ]
 
 
@@ -177,4 +177,4 @@ def test_a_dataset_named_without_a_version(theirs: RetinaProject, checked: Check
     theirs.edit("src/configs/datasets.py", 'version="0.1.0"', "version=None")
     theirs.commit()
     (message,) = told(checked(theirs))
-    assert message == f"{world.dataset} is named without a version, which deriva-ml takes for 0.0.0"
+    assert message == f"{world.dataset} is listed without a version, which deriva-ml reads as 0.0.0"

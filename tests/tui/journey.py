@@ -18,7 +18,7 @@ from textual.pilot import Pilot
 from dml.cache.inventory import CachedItem
 from dml.errors import DmlError, NotFoundError
 from dml.execution.local_list import ExecutionDetails, ExecutionSummary
-from dml.preflight.preflight import Told
+from dml.preflight.preflight import ResultCallback
 from dml.preflight.results import Report, Result
 from dml.tui.app import Dashboard
 from dml.tui.lineage_branches import Branch
@@ -153,10 +153,10 @@ class FedProjects:
         self.reads += 1
         return self.state
 
-    def check(self, experiment: Experiment, told: Told) -> tuple[ProjectState, Report]:
+    def check(self, experiment: Experiment, on_result: ResultCallback) -> tuple[ProjectState, Report]:
         """Tell every group that is put, until None is."""
         while (group := self.groups.get(timeout=PATIENCE)) is not None:
-            told(*group)
+            on_result(*group)
         found = self.reports[experiment.name]
         if isinstance(found, DmlError):
             raise found

@@ -118,7 +118,7 @@ class DerivaML:
             path: Directory where the search for the project starts; the working directory when None.
 
         Raises:
-            UsageError: No catalog is chosen.
+            UsageError: No catalog is selected.
         """
         return cls(**_settings_arguments(None if path is None else Path(path)))
 
@@ -131,7 +131,7 @@ class DerivaML:
                 ignored, and None counts as missing. Without a host name, the settings choose as in ``from_context``.
 
         Raises:
-            UsageError: No catalog is chosen, or its name is malformed.
+            UsageError: No catalog is selected, or its name is malformed.
         """
         values = dict(config if isinstance(config, Mapping) else vars(config))
         parameters = dict(signature(cls.__init__).parameters)

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dml.catalog.rows import locate
-from dml.execution.catalog_facts import CatalogFacts, Details, Rows, requested_version
+from dml.execution.catalog_facts import CatalogFacts, InputDetails, InputRows, requested_version
 from dml.execution.configuration import AssetSpec, DatasetSpec, ExecutionConfiguration, LocalFile
 from dml.execution.input_cache_tiers import CacheTiers
-from dml.execution.requested_inputs import RequestedAsset, RequestedDataset, RequestedInputs
+from dml.execution.requested_inputs import RequestedDataset, RequestedInputs
 
 if TYPE_CHECKING:
     from dml.api.deriva_ml import DerivaML
@@ -144,7 +144,7 @@ def validate_execution_configuration(
     configuration = (
         config if isinstance(config, ExecutionConfiguration) else ExecutionConfiguration.from_mapping(config)
     )
-    facts = CatalogFacts(self.catalog, _requested(configuration), CacheTiers(None))
+    facts = CatalogFacts(self.catalog, RequestedInputs.of(configuration), CacheTiers(None))
     rows, details = facts.rows(), _locate_all(self, facts)
     datasets = tuple(_dataset(spec, rows, details) for spec in configuration.datasets)
     assets = tuple(_asset(spec, rows, details) for spec in configuration.assets)
@@ -167,20 +167,7 @@ def validate_dataset_specs(
     return list(report.dataset_results)
 
 
-def _requested(configuration: ExecutionConfiguration) -> RequestedInputs:
-    return RequestedInputs(
-        tuple(_requested_dataset(spec) for spec in configuration.datasets),
-        tuple(RequestedAsset(spec.rid, spec.cache) for spec in configuration.asset_specs),
-        workflow_rid=configuration.workflow.workflow_rid if configuration.workflow else None,
-    )
-
-
-def _requested_dataset(spec: DatasetSpec) -> RequestedDataset:
-    version = str(spec.version) if spec.version else None
-    return RequestedDataset(spec.rid, version, spec.materialize, tuple(sorted(spec.exclude_tables)))
-
-
-def _locate_all(ml: DerivaML, facts: CatalogFacts) -> Details:
+def _locate_all(ml: DerivaML, facts: CatalogFacts) -> InputDetails:
     """The details with the location of every RID that was not found, not only of the first few."""
     rows, details = facts.rows(), facts.details()
     missing = [
@@ -207,12 +194,12 @@ def cross_spec_issues(configuration: ExecutionConfiguration) -> tuple[CrossSpecI
     return tuple(issues)
 
 
-def _dataset(spec: DatasetSpec, rows: Rows, details: Details) -> DatasetSpecResult:
+def _dataset(spec: DatasetSpec, rows: InputRows, details: InputDetails) -> DatasetSpecResult:
     row = rows.datasets.get(spec.rid)
     if row is None:
         table = _table_of(spec.rid, rows, details)
         return DatasetSpecResult(spec, False, ("not_a_dataset" if table else "rid_not_found",), actual_table=table)
-    version = requested_version(_requested_dataset(spec), row)
+    version = requested_version(RequestedDataset.of(spec), row)
     return DatasetSpecResult(
         spec,
         valid=version is not None,
@@ -225,7 +212,7 @@ def _dataset(spec: DatasetSpec, rows: Rows, details: Details) -> DatasetSpecResu
     )
 
 
-def _asset(spec: AssetSpec | LocalFile, rows: Rows, details: Details) -> AssetSpecResult:
+def _asset(spec: AssetSpec | LocalFile, rows: InputRows, details: InputDetails) -> AssetSpecResult:
     if isinstance(spec, LocalFile):
         exists = Path(spec.path).expanduser().is_file()
         return AssetSpecResult(spec, exists, () if exists else ("file_not_found",), filename=Path(spec.path).name)
@@ -239,7 +226,7 @@ def _asset(spec: AssetSpec | LocalFile, rows: Rows, details: Details) -> AssetSp
     )
 
 
-def _table_of(rid: str, rows: Rows, details: Details) -> str | None:
+def _table_of(rid: str, rows: InputRows, details: InputDetails) -> str | None:
     if rid in rows.assets:
         return rows.assets[rid].table.name
     if rid in rows.datasets:
@@ -248,7 +235,7 @@ def _table_of(rid: str, rows: Rows, details: Details) -> str | None:
     return location.table if location is not None and not location.deleted else None
 
 
-def _workflow(ml: DerivaML, configuration: ExecutionConfiguration, rows: Rows) -> WorkflowSpecResult | None:
+def _workflow(ml: DerivaML, configuration: ExecutionConfiguration, rows: InputRows) -> WorkflowSpecResult | None:
     rid = configuration.workflow.workflow_rid if configuration.workflow else None
     if not rid:
         return None

@@ -76,18 +76,18 @@ def preflight(
     from dml.cli.preflight_view import document, render
     from dml.errors import UsageError
     from dml.preflight.fix import fix
-    from dml.preflight.preflight import Options, selected_groups
+    from dml.preflight.preflight import Options, select_groups
     from dml.preflight.preflight import preflight as run
-    from dml.preflight.run_plan import plan_of_composition
+    from dml.preflight.run_plan import plan_from_composition
 
-    options = Options(offline=offline, exact=exact, groups=selected_groups(only or (), skip or ()))
+    options = Options(offline=offline, exact=exact, groups=select_groups(only or (), skip or ()))
     words, direct = sort_words(overrides or [])
     if config is not None or direct or dataset or asset:
         if words or multirun:
             raise UsageError(
                 "overrides belong to a project, and inputs were given directly", hint="Give the one or the other."
             )
-        subject = _direct(config, direct, dataset or [], asset or [], allow_dirty)
+        plan = _direct(config, direct, dataset or [], asset or [], allow_dirty)
     else:
         composition = composed(
             words,
@@ -98,39 +98,39 @@ def preflight(
             python=python,
             others=True,
         )
-        subject = plan_of_composition(composition, default_target=default_target(), allow_dirty=allow_dirty)
-    look = opened(subject, options)
-    report = run(look, options)
+        plan = plan_from_composition(composition, default_target=default_target(), allow_dirty=allow_dirty)
+    context = opened(plan, options)
+    report = run(context, options)
     mended: list[str] = []
     invocation = current()
     if mend and not offline:
         with invocation.showing() as progress:
-            mended = fix(look, progress=progress)
+            mended = fix(context, progress=progress)
         if mended:
-            look = opened(subject, options)
-            report = run(look, options)
+            context = opened(plan, options)
+            report = run(context, options)
     invocation.console.emit("preflight", document(report, mended), lambda: render(invocation.console, report, mended))
     if not report.passed:
         raise typer.Exit(8)
 
 
-def opened(subject: RunPlan, options: Options) -> CheckContext:
-    """What the checks are given for a subject: its catalog, workspace and cache."""
+def opened(plan: RunPlan, options: Options) -> CheckContext:
+    """The context of the checks of a plan: its catalog, workspace and cache."""
     from dml.cli.app.open_catalog import open_catalog
     from dml.cli.experiment_options import default_target, workspace_of
-    from dml.preflight.preflight import look_at
+    from dml.preflight.preflight import build_context
 
-    catalog = open_catalog(subject.target) if subject.target is not None and not options.offline else None
-    workspace = workspace_of(subject.target, subject.composition)
-    cache = current().settings.get("cache_dir") if subject.target == default_target() else None
-    return look_at(subject, catalog, workspace, cache=cache, options=options)
+    catalog = open_catalog(plan.target) if plan.target is not None and not options.offline else None
+    workspace = workspace_of(plan.target, plan.composition)
+    cache = current().settings.get("cache_dir") if plan.target == default_target() else None
+    return build_context(plan, catalog, workspace, cache=cache, options=options)
 
 
 def _direct(config: Path | None, rids: list[str], datasets: list[str], assets: list[str], allow_dirty: bool) -> RunPlan:
     from dml.cli.experiment_options import default_target
     from dml.dataset.spec import DatasetSpec
     from dml.execution.configuration import AssetSpec, ExecutionConfiguration, load_configuration
-    from dml.preflight.run_plan import plan_of_configuration
+    from dml.preflight.run_plan import plan_from_configuration
 
     base = load_configuration(config) if config is not None else ExecutionConfiguration()
     named = [DatasetSpec.parse(one) for one in [*datasets, *(rid for rid in rids if "@" in rid)]]
@@ -140,11 +140,11 @@ def _direct(config: Path | None, rids: list[str], datasets: list[str], assets: l
         datasets=[*base.datasets, *named],
         assets=[*base.assets, *(AssetSpec.parse(one) for one in assets)],
     )
-    return plan_of_configuration(
+    return plan_from_configuration(
         configuration,
         default_target(),
         name=str(config) if config is not None else "inputs",
-        either=[rid for rid in rids if "@" not in rid],
+        unclassified=[rid for rid in rids if "@" not in rid],
         needs_workflow=config is not None,
         allow_dirty=allow_dirty,
     )

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from dml.cli.app.output import Console
     from dml.preflight.results import Report, Result, RunSummary
 
-__all__ = ["document", "print_card", "render"]
+__all__ = ["document", "print_summary", "render"]
 
 STYLES: Final = {"ok": "green", "warning": "yellow", "failed": "red", "skipped": "bright_black"}
 _FINE: Final = 6
@@ -36,7 +36,7 @@ def document(report: Report, mended: Sequence[str] = ()) -> dict[str, Any]:
             }
             for one in report.results
         ],
-        "card": report.card,
+        "summary": report.summary,
         "fixed": list(mended),
         "requests": report.requests,
         "seconds": round(report.seconds, 3),
@@ -47,11 +47,11 @@ def render(console: Console, report: Report, mended: Sequence[str] = ()) -> None
     """Print the report for people."""
     from dml.preflight.results import GROUPS, State
 
-    card = report.card
+    summary = report.summary
     checks = pluralize(len(report.results), "check")
-    where = f" · {card.target.replace('/', ' / ')}" if card.target else ""
+    where = f" · {summary.target.replace('/', ' / ')}" if summary.target else ""
     console.print(
-        f"Preflight  {card.experiment}{where} · {checks} in {format_duration(report.seconds)},"
+        f"Preflight  {summary.experiment}{where} · {checks} in {format_duration(report.seconds)},"
         f" {pluralize(report.requests, 'request')}"
     )
     console.print()
@@ -59,7 +59,7 @@ def render(console: Console, report: Report, mended: Sequence[str] = ()) -> None
         _render_group(console, group, report.of(group))
     for line in mended:
         console.print(f" fixed: {line}")
-    print_card(console, card)
+    print_summary(console, summary)
     console.print()
     failures, warnings = report.count(State.FAILED), report.count(State.WARNING)
     parts = [f"{failures} failed"] * bool(failures) + [pluralize(warnings, "warning")] * bool(warnings)
@@ -95,19 +95,19 @@ def _line(console: Console, title: str, state: str, message: str) -> None:
         console.print(head, word, " ", text)
 
 
-def print_card(console: Console, card: RunSummary) -> None:
+def print_summary(console: Console, summary: RunSummary) -> None:
     """Print what will run, in short; nothing when nothing is known about it."""
     rows = [
-        ("experiment", card.experiment + (f", {card.jobs} jobs" if card.jobs != 1 else "")),
-        ("code", " @ ".join(part for part in (card.branch, card.commit) if part)),
-        ("version", card.version),
-        ("calls", card.function),
-        ("parameters", ", ".join(f"{key}={value}" for key, value in card.parameters.items())),
-        ("datasets", _tiers(card.datasets)),
-        ("assets", _tiers(card.assets)),
-        ("to fetch", format_size(card.bytes_to_fetch) if card.bytes_to_fetch is not None else ""),
+        ("experiment", summary.experiment + (f", {summary.jobs} jobs" if summary.jobs != 1 else "")),
+        ("code", " @ ".join(part for part in (summary.branch, summary.commit) if part)),
+        ("version", summary.version),
+        ("calls", summary.function),
+        ("parameters", ", ".join(f"{key}={value}" for key, value in summary.parameters.items())),
+        ("datasets", _tiers(summary.datasets)),
+        ("assets", _tiers(summary.assets)),
+        ("to fetch", format_size(summary.bytes_to_fetch) if summary.bytes_to_fetch is not None else ""),
     ]
-    if not card.commit and not card.function and not card.datasets and not card.assets:
+    if not summary.commit and not summary.function and not summary.datasets and not summary.assets:
         return
     console.print()
     for name, value in rows:

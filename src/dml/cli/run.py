@@ -139,13 +139,13 @@ def ask(composition: Composition, *, yes: bool, allow_dirty: bool, checked: bool
     from dml.errors import PreflightError, UsageError
     from dml.experiment.run import is_dry_run
     from dml.preflight.preflight import Options, preflight
-    from dml.preflight.run_plan import plan_of_composition
+    from dml.preflight.run_plan import plan_from_composition
 
     if checked:
-        subject = plan_of_composition(
+        plan = plan_from_composition(
             composition, default_target=default_target(), allow_dirty=allow_dirty, notebook=notebook
         )
-        report = preflight(opened(subject, Options()))
+        report = preflight(opened(plan, Options()))
         render(current().console, report)
         if not report.passed:
             raise PreflightError("the checks before the run found what would fail", hint="Mend it, then run again.")
@@ -198,14 +198,14 @@ def site_of(composition: Composition, allow_dirty: bool) -> RunContext:
     from dml.cli.run_status import watcher
     from dml.errors import UsageError
     from dml.experiment.run import RunContext
-    from dml.preflight.run_plan import plan_of_composition
+    from dml.preflight.run_plan import plan_from_composition
 
-    subject = plan_of_composition(composition, default_target=default_target())
-    workspace = workspace_of(subject.target, composition)
-    if subject.target is None or workspace is None:
-        raise UsageError(subject.target_problem or "no catalog selected", hint=subject.target_fix)
-    cache = current().settings.get("cache_dir") if subject.target == default_target() else None
-    return RunContext(subject.target, workspace.root, cache, allow_dirty, watcher(current()))
+    plan = plan_from_composition(composition, default_target=default_target())
+    workspace = workspace_of(plan.target, composition)
+    if plan.target is None or workspace is None:
+        raise UsageError(plan.target_problem or "no catalog selected", hint=plan.target_fix)
+    cache = current().settings.get("cache_dir") if plan.target == default_target() else None
+    return RunContext(plan.target, workspace.root, cache, allow_dirty, watcher(current()))
 
 
 def _hydra_flags(cfg: str | None, info: str | None, resolve: bool, package: str | None) -> list[str]:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from dml.catalog.connection import Catalog, Identity
     from dml.catalog.schema import Schema
 
-__all__ = ["CatalogFacts", "DatasetRow", "Details", "Rows", "is_rid", "requested_version"]
+__all__ = ["CatalogFacts", "DatasetRow", "InputDetails", "InputRows", "is_rid", "requested_version"]
 
 ASSET_TYPE: Final = "deriva-ml:Asset_Type"
 WORKFLOW_TYPE: Final = "deriva-ml:Workflow_Type"
@@ -52,7 +52,7 @@ class DatasetRow:
 
 
 @dataclass(frozen=True)
-class Rows:
+class InputRows:
     """The rows of what is named.
 
     Attributes:
@@ -72,7 +72,7 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class Details:
+class InputDetails:
     """What had to be asked after the rows were known.
 
     Attributes:
@@ -102,27 +102,27 @@ class CatalogFacts:
         self._tiers = tiers
         self.identity: Lazy[Identity | None] = Lazy(catalog.whoami)
         self.schema: Lazy[Schema] = Lazy(self._read_schema)
-        self.rows: Lazy[Rows] = Lazy(self._read_rows)
-        self.details: Lazy[Details] = Lazy(self._read_details)
+        self.rows: Lazy[InputRows] = Lazy(self._read_rows)
+        self.details: Lazy[InputDetails] = Lazy(self._read_details)
 
     @property
     def named(self) -> list[str]:
         """Every well-formed RID that is named, each once."""
         requested = self._requested
         datasets, assets = [dataset.rid for dataset in requested.datasets], [asset.rid for asset in requested.assets]
-        all_of_them = [*datasets, *assets, *requested.either]
+        all_of_them = [*datasets, *assets, *requested.unclassified]
         return [rid for rid in dict.fromkeys(all_of_them) if is_rid(rid)]
 
     def _read_schema(self) -> Schema:
         self.identity()
         return self.catalog.schema()
 
-    def _read_rows(self) -> Rows:
+    def _read_rows(self) -> InputRows:
         schema = self.schema()
         rids = self.named
-        datasets_named = {one.rid for one in self._requested.datasets} | set(self._requested.either)
+        datasets_named = {one.rid for one in self._requested.datasets} | set(self._requested.unclassified)
         of_datasets = [rid for rid in rids if rid in datasets_named]
-        expected = {one.rid for one in self._requested.assets} | set(self._requested.either)
+        expected = {one.rid for one in self._requested.assets} | set(self._requested.unclassified)
         rid = self._requested.workflow_rid
         calls: dict[str, Callable[[], Any]] = {
             "assets": partial(find_asset_rows, self.catalog, rids, expected),
@@ -141,7 +141,7 @@ class CatalogFacts:
         nested: dict[str, list[str]] = defaultdict(list)
         for row in read.get("nested", ()):
             nested[str(row["Dataset"])].append(str(row["Nested_Dataset"]))
-        return Rows(
+        return InputRows(
             datasets=_datasets(read.get("datasets", ()), read.get("versions", ())),
             assets=read["assets"],
             workflow_types=tuple(read["workflow_types"]),
@@ -153,11 +153,11 @@ class CatalogFacts:
     def _terms(self, schema: Schema, table: str) -> Callable[[], list[Term]]:
         return partial(terms, self.catalog, table) if schema.has_table(table) else list
 
-    def _read_details(self) -> Details:
+    def _read_details(self) -> InputDetails:
         rows = self.rows()
         uncached = [rid for rid, asset in rows.assets.items() if not self._tiers.has_asset(rid, asset.row)]
         nowhere = [rid for rid in self.named if rid not in rows.assets and rid not in rows.datasets][:_LOOKED_UP]
-        named = (*self._requested.datasets, *(RequestedDataset(rid) for rid in self._requested.either))
+        named = (*self._requested.datasets, *(RequestedDataset(rid) for rid in self._requested.unclassified))
         there = [one for one in named if one.rid in rows.datasets]
         datasets = [one.rid for one in there if one.materialize and not self._tiers.knows(one)]
         calls: list[Callable[[], Any]] = [
@@ -166,7 +166,7 @@ class CatalogFacts:
         ]
         calls += [partial(stat, self.catalog, str(rows.assets[rid].row["URL"])) for rid in uncached]
         sizes, elsewhere, *objects = gather(calls, at_once=_OBJECTS_AT_ONCE)
-        return Details(dict(zip(uncached, objects, strict=True)), elsewhere, frozenset(nowhere), sizes)
+        return InputDetails(dict(zip(uncached, objects, strict=True)), elsewhere, frozenset(nowhere), sizes)
 
 
 def is_rid(text: str) -> bool:

@@ -1,1 +1,1 @@
-"""What would have failed an hour later, found in seconds: read-only checks before a run, and their report."""
+"""Read-only checks before a run: they find in seconds what would otherwise fail after an hour."""

@@ -1,10 +1,10 @@
-"""What every check is given, and the one interface of checks."""
+"""What every check receives, and the interface that all checks share."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from dml.execution.requested_inputs import RequestedAsset, RequestedDataset
 from dml.preflight.results import Result
@@ -17,27 +17,27 @@ if TYPE_CHECKING:
     from dml.preflight.run_plan import RunPlan
     from dml.workspace.layout import Workspace
 
-__all__ = ["Check", "CheckContext"]
+__all__ = ["Check", "CheckContext", "describe_wrong_row"]
 
 
 @dataclass(frozen=True)
 class CheckContext:
-    """What a check may look at.
+    """What a check may use.
 
     Attributes:
-        subject: What is examined.
-        catalog: What the catalog says; None when it is not asked.
-        without_catalog: Why it is not asked; empty when it is.
-        tiers: The cache.
-        workspace: Where the run would work; None without a target.
-        code: What git says about the code, found once; None outside of a project.
-        offline: Whether no network is to be used.
-        exact: Whether sizes are read at the snapshots.
+        plan: The run that is checked.
+        catalog: Facts read from the catalog; None when the catalog is not used.
+        no_catalog_reason: Why the catalog is not used; empty when it is.
+        tiers: What the cache holds of the inputs.
+        workspace: The workspace of the run; None without a target.
+        code: The state of the code in git, read once; None outside a project.
+        offline: Whether the checks must not use the network.
+        exact: Whether sizes are read at the datasets' snapshots.
     """
 
-    subject: RunPlan
+    plan: RunPlan
     catalog: CatalogFacts | None
-    without_catalog: str
+    no_catalog_reason: str
     tiers: CacheTiers
     workspace: Workspace | None
     code: Lazy[CodeFacts] | None = None
@@ -46,28 +46,49 @@ class CheckContext:
 
     @property
     def datasets(self) -> tuple[RequestedDataset, ...]:
-        """The datasets that are named, those named only by RID among them.
+        """The datasets of the plan, including RIDs of unknown kind that turn out not to be assets.
 
         Raises:
-            DmlError: The catalog could not be asked what those are.
+            DmlError: The catalog could not be read.
         """
-        if not self.subject.either or self.catalog is None:
-            return self.subject.datasets
+        if not self.plan.unclassified or self.catalog is None:
+            return self.plan.datasets
         assets = self.catalog.rows().assets
-        return (*self.subject.datasets, *(RequestedDataset(rid) for rid in self.subject.either if rid not in assets))
+        return (*self.plan.datasets, *(RequestedDataset(rid) for rid in self.plan.unclassified if rid not in assets))
 
     @property
     def assets(self) -> tuple[RequestedAsset, ...]:
-        """The assets that are named, likewise.
+        """The assets of the plan, including RIDs of unknown kind that turn out to be assets.
 
         Raises:
-            DmlError: The catalog could not be asked what those are.
+            DmlError: The catalog could not be read.
         """
-        if not self.subject.either or self.catalog is None:
-            return self.subject.assets
+        if not self.plan.unclassified or self.catalog is None:
+            return self.plan.assets
         assets = self.catalog.rows().assets
-        return (*self.subject.assets, *(RequestedAsset(rid) for rid in self.subject.either if rid in assets))
+        return (*self.plan.assets, *(RequestedAsset(rid) for rid in self.plan.unclassified if rid in assets))
 
 
 Check = Callable[[CheckContext], Iterable[Result]]
-"""A group of checks: yields its results. It raises nothing but the catalog's ``DmlError``: it could not look then."""
+"""A group of checks: yields its results. It raises only the ``DmlError`` of a catalog that could not be read."""
+
+
+def describe_wrong_row(catalog: CatalogFacts, rid: str, kind: Literal["asset", "dataset"]) -> str:
+    """A sentence about an RID that is not the asset or dataset that the plan says it is.
+
+    Args:
+        catalog: Facts read from the catalog.
+        rid: The RID; not among the rows of ``kind``.
+        kind: What the plan uses it as.
+    """
+    rows, details = catalog.rows(), catalog.details()
+    if kind == "dataset" and rid in rows.assets:
+        return f"{rid} is an asset of {rows.assets[rid].table.name}, not a dataset"
+    if kind == "asset" and rid in rows.datasets:
+        return f"{rid} is a dataset, not an asset"
+    location = details.elsewhere.get(rid)
+    if location is None:
+        # Only the first few unknown RIDs are looked up in all tables, so the others may be rows of some table.
+        return f"no {'row' if rid in details.looked_up else kind} {rid} in {catalog.catalog.target}"
+    row = "deleted row" if location.deleted else "row"
+    return f"{rid} is a {row} of {location.qualified_name}, not {'an asset' if kind == 'asset' else 'a dataset'}"

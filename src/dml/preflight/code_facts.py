@@ -1,4 +1,4 @@
-"""What git knows about the code of a run: read once, for the checks of the code, of the workflow and for the card."""
+"""The state of a run's code in git, read once for the checks and the summary."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ class CodeFacts:
     """The state of a work tree.
 
     Attributes:
-        root: Its top directory; None when the code is in no repository.
-        branch: The branch; empty when HEAD is detached.
-        commit: Hash of the commit, 40 digits; empty when there is none.
-        dirty: Paths with uncommitted changes that count.
+        root: Top directory of the work tree; None when the code is not in a repository.
+        branch: The current branch; empty when HEAD is detached.
+        commit: Hash of the current commit, 40 digits; empty when there is none.
+        dirty: Paths with uncommitted changes, without ignored ones.
         remotes: Names of the remotes.
-        unpushed: Commits that no remote branch has; None when there is no remote branch.
+        unpushed: Number of commits that no remote branch has; None when there is no remote branch.
         tag: The nearest version tag; empty when there is none.
-        commits_since_tag: Commits after it.
-        version: The version that will be recorded; None when there is none.
+        commits_since_tag: Number of commits since that tag.
+        version: The version that an execution will record; None when there is none.
     """
 
     root: Path | None = None
@@ -51,15 +51,15 @@ class CodeFacts:
 
 
 def read_code(path: Path) -> CodeFacts:
-    """Ask git about the repository of a file or directory; takes no lock and writes nothing.
+    """Read the state of the repository of a file or directory; takes no lock and writes nothing.
 
     Raises:
-        DmlError: git is not installed, or refuses the repository.
+        DmlError: git is not installed, or it refuses the repository.
     """
     repository = git.open_repository(path / "_" if path.is_dir() else path)
     if repository is None:
         return CodeFacts(version=version.declared_version(path if path.is_dir() else path.parent))
-    with contextlib.closing(repository), _refusals():
+    with contextlib.closing(repository), _git_errors():
         return _facts(repository)
 
 
@@ -84,7 +84,7 @@ def _facts(repository: Repo) -> CodeFacts:
 
 
 def _unpushed(repository: Repo) -> int | None:
-    """Commits of HEAD that no remote-tracking branch has, as far as the last fetch or push knows."""
+    """The number of commits of HEAD that no remote-tracking branch has, as of the last fetch or push."""
     if not str(repository.git.for_each_ref("--count=1", "refs/remotes")).strip():
         return None
     return int(str(repository.git.rev_list("--count", "HEAD", "--not", "--remotes")))
@@ -102,11 +102,12 @@ def _nearest_tag(repository: Repo) -> tuple[str, int]:
 
 
 @contextlib.contextmanager
-def _refusals() -> Iterator[None]:
+def _git_errors() -> Iterator[None]:
+    """Turn an error of git into a ``DmlError``."""
     import git as gitpython
 
     try:
         yield
     except gitpython.exc.CommandError as error:
-        said = str(error.stderr or error).strip()
-        raise DmlError(f"git failed: {said[:200]}") from error
+        output = str(error.stderr or error).strip()
+        raise DmlError(f"git failed: {output[:200]}") from error

@@ -1,4 +1,4 @@
-"""``--fix``: what a preflight may mend by itself, because it only brings here what is in the catalog already."""
+"""``--fix``: download the missing inputs, the only problem that a preflight fixes itself."""
 
 from __future__ import annotations
 
@@ -19,41 +19,41 @@ if TYPE_CHECKING:
 __all__ = ["fix"]
 
 
-def fix(look: CheckContext, *, progress: Progress = SILENT) -> list[str]:
-    """Fetch into the cache what the run will need. Writes the cache and its index; the catalog is only read.
+def fix(context: CheckContext, *, progress: Progress = SILENT) -> list[str]:
+    """Download the inputs of the run into the cache. Writes the cache and its index; reads the catalog only.
 
     Args:
-        look: What was examined.
-        progress: Told of each file.
+        context: The context of the checks.
+        progress: Receives the progress of each file.
 
     Returns:
-        One sentence for each thing that was done, or that could not be.
+        One sentence for each input that was downloaded, or whose download failed.
     """
-    if look.catalog is None or look.tiers.cache is None:
+    if context.catalog is None or context.tiers.cache is None:
         return []
-    done: list[str] = []
-    rows, details = look.catalog.rows(), look.catalog.details()
-    with Index.writing(look.tiers.cache) as index:
-        for dataset in look.datasets:
+    actions: list[str] = []
+    rows, details = context.catalog.rows(), context.catalog.details()
+    with Index.writing(context.tiers.cache) as index:
+        for dataset in context.datasets:
             row = rows.datasets.get(dataset.rid)
             version = requested_version(dataset, row) if row is not None and not row.deleted else None
             if version is None or version.version is None or version.is_unfinished:
                 continue
-            if look.tiers.dataset(dataset).tier is Tier.MATERIALIZED:
+            if context.tiers.dataset(dataset).tier is Tier.MATERIALIZED:
                 continue
             spec = DatasetSpec(dataset.rid, version.version, dataset.materialize, exclude_tables=dataset.excluded)
             try:
-                warm = warm_bag(index, look.catalog.catalog, spec, progress=progress)
-                done.append(f"{spec} is in the cache: {warm.fetched.files} files fetched")
+                bag = warm_bag(index, context.catalog.catalog, spec, progress=progress)
+                actions.append(f"downloaded {spec}, {bag.fetched.files} files")
             except DmlError as error:
-                done.append(f"{spec} could not be fetched: {error.message}")
-        for asset in look.assets:
-            found = rows.assets.get(asset.rid)
-            if found is None or details.objects.get(asset.rid) is None:
+                actions.append(f"could not download {spec}: {error.message}")
+        for asset in context.assets:
+            asset_row = rows.assets.get(asset.rid)
+            if asset_row is None or details.objects.get(asset.rid) is None:
                 continue
             try:
-                warm_asset(index, look.catalog.catalog, AssetToCache.from_row(found.row), progress=progress)
-                done.append(f"{asset.rid} is in the cache")
+                warm_asset(index, context.catalog.catalog, AssetToCache.from_row(asset_row.row), progress=progress)
+                actions.append(f"downloaded {asset.rid}")
             except DmlError as error:
-                done.append(f"{asset.rid} could not be fetched: {error.message}")
-    return done
+                actions.append(f"could not download {asset.rid}: {error.message}")
+    return actions

@@ -1,4 +1,4 @@
-"""What a notebook asks of ``run_notebook()``, read from its cells without running them."""
+"""The arguments with which a notebook calls ``run_notebook()``, read from its cells without running them."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from typing import Any, Final
 
 from dml.experiment.notebook_run import DEFAULT_WORKFLOW_TYPE
 
-__all__ = ["notebook_named", "workflow_types_of"]
+__all__ = ["find_notebook", "workflow_types_of"]
 
 _FUNCTION: Final = "run_notebook"
 _POSITION: Final = 3
-"""Where ``workflow_type`` stands among the arguments."""
+"""Index of ``workflow_type`` among the positional arguments."""
 
 
-def notebook_named(root: Path, name: str) -> Path | None:
-    """The notebook of a project whose configuration has this name: below ``notebooks``, or beside it."""
+def find_notebook(root: Path, name: str) -> Path | None:
+    """The notebook with this name, in ``notebooks`` at any depth or in the root; None when there is none."""
     candidates = [*sorted((root / "notebooks").glob(f"**/{name}.ipynb")), root / f"{name}.ipynb"]
     return next((path for path in candidates if path.is_file()), None)
 
 
 def workflow_types_of(notebook: Path) -> tuple[str, ...] | None:
-    """The types that a notebook gives its workflow, the default when it gives none.
+    """The workflow types in a notebook's call of ``run_notebook``; the default when it gives none.
 
-    None when that cannot be read: the file is no notebook, calls ``run_notebook`` nowhere, or computes the types.
+    None when they cannot be read: the file is not a notebook, does not call ``run_notebook``, or computes the types.
     """
     for cell in _cells(notebook):
         for node in ast.walk(cell):
-            if isinstance(node, ast.Call) and _name(node.func) == _FUNCTION:
+            if isinstance(node, ast.Call) and _function_name(node.func) == _FUNCTION:
                 return _types(node)
     return None
 
 
 def _cells(notebook: Path) -> Iterator[ast.Module]:
-    """The code cells that are plain Python; lines of IPython's own are left out."""
+    """The code cells that are plain Python, without the lines that are IPython commands."""
     try:
         document = json.loads(notebook.read_text(encoding="utf-8"))
         cells = [cell["source"] for cell in document["cells"] if cell["cell_type"] == "code"]
@@ -51,20 +51,20 @@ def _cells(notebook: Path) -> Iterator[ast.Module]:
             continue
 
 
-def _name(function: ast.expr) -> str:
+def _function_name(function: ast.expr) -> str:
     return str(getattr(function, "id", None) or getattr(function, "attr", ""))
 
 
 def _types(call: ast.Call) -> tuple[str, ...] | None:
-    if any(one.arg is None for one in call.keywords) or any(isinstance(one, ast.Starred) for one in call.args):
-        return None
-    given = next((one.value for one in call.keywords if one.arg == "workflow_type"), None)
-    if given is None and len(call.args) > _POSITION:
-        given = call.args[_POSITION]
-    if given is None:
+    if any(keyword.arg is None for keyword in call.keywords) or any(isinstance(arg, ast.Starred) for arg in call.args):
+        return None  # ``*args`` or ``**kwargs`` may contain the types
+    argument = next((keyword.value for keyword in call.keywords if keyword.arg == "workflow_type"), None)
+    if argument is None and len(call.args) > _POSITION:
+        argument = call.args[_POSITION]
+    if argument is None:
         return (DEFAULT_WORKFLOW_TYPE,)
     try:
-        value: Any = ast.literal_eval(given)
+        value: Any = ast.literal_eval(argument)
     except ValueError:
         return None
     if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""What a check found, and all of it together."""
+"""The results of checks, and the report that collects them."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ GROUPS = (
     "environment",
     "sweep",
 )
-"""The groups of checks, in the order in which they are shown."""
+"""The groups of checks, in the order in which they are displayed."""
 
 
 class State(StrEnum):
-    """How a check ended."""
+    """The outcome of a check."""
 
     OK = "ok"
     WARNING = "warning"
@@ -37,15 +37,15 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Result:
-    """What one check found.
+    """The result of one check.
 
     Attributes:
-        group: One of ``GROUPS``.
-        check: The check's name within its group, for programs.
-        state: How it ended.
-        message: One sentence.
-        fix: The command, or the edit, that mends it; empty when nothing is needed.
-        subject: The RID, file or option it is about; empty for the whole.
+        group: The group of the check, one of ``GROUPS``.
+        check: Name of the check within its group, for programs.
+        state: The outcome.
+        message: What was found, one sentence.
+        fix: The command or the edit that solves the problem; empty when there is none.
+        subject: The RID, file or option that the result is about; empty when it is about the whole run.
     """
 
     group: str
@@ -58,22 +58,22 @@ class Result:
 
 @dataclass(frozen=True)
 class RunSummary:
-    """What will run, in short; it stands at the end of the report.
+    """A summary of the run, for the end of the report; what is unknown is empty.
 
     Attributes:
-        experiment: What is run: its experiment, sweep or main configuration.
-        target: The catalog.
-        identity: Who runs it.
-        commit: Short hash of the commit; empty outside of git.
-        branch: The branch.
-        version: The version that will be recorded.
-        jobs: How many jobs there are.
-        function: The dotted name of what is called.
-        parameters: Its parameters in the first job.
-        description: What will be recorded.
-        datasets: ``RID@VERSION`` → cache tier.
-        assets: RID → cache tier.
-        bytes_to_fetch: Bytes that are not here yet; None when that is not known.
+        experiment: Name of the experiment, sweep or main configuration.
+        target: The catalog, as text.
+        identity: Display name of the user.
+        commit: Short hash of the commit; empty outside git.
+        branch: Name of the git branch.
+        version: The version that the execution will record.
+        jobs: Number of jobs.
+        function: Dotted name of the function that is called.
+        parameters: Parameters of the function in the first job.
+        description: The description that will be recorded.
+        datasets: Cache tier by ``RID@VERSION``.
+        assets: Cache tier by RID.
+        bytes_to_fetch: Bytes to download before the run; None when unknown.
     """
 
     experiment: str = ""
@@ -93,22 +93,22 @@ class RunSummary:
 
 @dataclass(frozen=True)
 class Report:
-    """All results of a preflight.
+    """The results of a preflight.
 
     Attributes:
-        results: By group, in the order of ``GROUPS``.
-        card: What will run.
-        requests: Requests to the catalog's host, HEAD of objects included.
-        seconds: How long it took.
+        results: The results by group, in the order of ``GROUPS``.
+        summary: A summary of the run.
+        requests: Number of requests to the catalog's host, including HEAD requests for objects.
+        seconds: How long the checks took.
     """
 
     results: tuple[Result, ...]
-    card: RunSummary = field(default_factory=RunSummary)
+    summary: RunSummary = field(default_factory=RunSummary)
     requests: int = 0
     seconds: float = 0.0
 
     def count(self, state: State) -> int:
-        """How many results are in a state."""
+        """The number of results with a state."""
         return sum(result.state is state for result in self.results)
 
     @property
@@ -122,20 +122,20 @@ class Report:
 
 
 def ok(group: str, check: str, message: str, *, subject: str = "") -> Result:
-    """A check that found all well."""
+    """The result of a check that found no problem."""
     return Result(group, check, State.OK, message, "", subject)
 
 
 def warning(group: str, check: str, message: str, fix: str = "", *, subject: str = "") -> Result:
-    """A check that found what may be meant, but often is not."""
+    """The result of a check that found something that may be intended but often is not."""
     return Result(group, check, State.WARNING, message, fix, subject)
 
 
 def failed(group: str, check: str, message: str, fix: str = "", *, subject: str = "") -> Result:
-    """A check that found what would fail."""
+    """The result of a check that found something that would make the run fail."""
     return Result(group, check, State.FAILED, message, fix, subject)
 
 
 def skipped(group: str, check: str, reason: str, *, subject: str = "") -> Result:
-    """A check that could not look, and why."""
+    """The result of a check that could not be made, with the reason."""
     return Result(group, check, State.SKIPPED, reason, "", subject)

@@ -1,40 +1,42 @@
-"""What is examined: an experiment of a project, a configuration file, or inputs named on the command line.
+"""The plan of a run: an experiment of a project, a configuration file, or inputs given on the command line.
 
-Whatever it came from, the checks see the same: inputs, workflow, description, target, and where the words stand in
-the user's files.
+Whatever its source, the checks see the same: inputs, workflow, description, target, and where the user's files mention
+them.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
 from dml.errors import DmlError
-from dml.execution.configuration import ExecutionConfiguration, LocalFile
+from dml.execution.configuration import ExecutionConfiguration
 from dml.execution.requested_inputs import RequestedAsset, RequestedDataset, RequestedFile, RequestedInputs
-from dml.experiment.composition import Composition, Job
+from dml.experiment.composition import Composition
 from dml.experiment.inputs import assets_of, datasets_of
 from dml.target import Target
 
 T = TypeVar("T")
 
-__all__ = ["RunPlan", "WantedWorkflow", "plan_of_composition", "plan_of_configuration"]
+__all__ = ["RequestedWorkflow", "RunPlan", "plan_from_composition", "plan_from_configuration"]
 
 
 @dataclass(frozen=True)
-class WantedWorkflow:
-    """The workflow as the configuration names it.
+class RequestedWorkflow:
+    """A workflow as the configuration describes it.
 
     Attributes:
-        name: Its name; empty when there is none.
+        name: Name of the workflow; empty when there is none.
         types: Terms of ``Workflow_Type``.
-        rid: RID of a registered workflow, if one is named.
-        url, checksum: Of the code, when they are given.
-        path: The file that runs; None when it is not known.
+        rid: RID of a registered workflow; None when none is given.
+        url, checksum: URL and checksum of the code; None when they are not given.
+        path: The file that runs; None when it is unknown.
     """
 
     name: str = ""
@@ -47,25 +49,25 @@ class WantedWorkflow:
 
 @dataclass(frozen=True)
 class RunPlan:
-    """What the checks look at.
+    """A run to be checked.
 
     Attributes:
-        name: What is run, for people.
-        target: The catalog; None when none is named rightly.
+        name: Name of the run, for display.
+        target: The catalog; None when none is chosen or its name is invalid.
         target_problem: What is wrong with the target, as a sentence; empty when nothing is.
-        target_fix: What mends that.
-        datasets: Every dataset that any job names, each once.
-        assets: Every asset likewise.
-        either: RIDs named without saying whether they are datasets or assets.
+        target_fix: How to solve that problem.
+        datasets: The datasets of all jobs, without repeats.
+        assets: The assets of all jobs, without repeats.
+        unclassified: RIDs that are given without saying whether they are datasets or assets.
         files: Local files.
-        workflow: The workflow of the first job.
-        workflow_types: The types that any job names.
-        description: What will be recorded, of the first job.
-        composition: What was composed; None without a project.
-        needs_workflow: Whether an execution is to be made of this, which needs a workflow.
-        root: Directory of the code, to be looked at with git; None when there is none.
+        workflow: The workflow of the first job; None when there is none.
+        workflow_types: The workflow types of all jobs, without repeats.
+        description: The description of the first job.
+        composition: The composed configuration; None without a project.
+        needs_workflow: Whether the run will create an execution, which needs a workflow.
+        root: Directory of the code, for git; None when there is none.
         allow_dirty: Whether uncommitted changes are accepted.
-        duplicates: Inputs that one job names more than once: (kind, RID).
+        duplicates: Inputs that one job lists more than once, as (kind, RID).
     """
 
     name: str
@@ -74,9 +76,9 @@ class RunPlan:
     target_fix: str = ""
     datasets: tuple[RequestedDataset, ...] = ()
     assets: tuple[RequestedAsset, ...] = ()
-    either: tuple[str, ...] = ()
+    unclassified: tuple[str, ...] = ()
     files: tuple[RequestedFile, ...] = ()
-    workflow: WantedWorkflow | None = None
+    workflow: RequestedWorkflow | None = None
     workflow_types: tuple[str, ...] = ()
     description: str = ""
     composition: Composition | None = None
@@ -87,21 +89,23 @@ class RunPlan:
 
     @property
     def inputs(self) -> RequestedInputs:
-        """The inputs that it names, and the RID of its workflow."""
-        return RequestedInputs(self.datasets, self.assets, self.either, self.workflow.rid if self.workflow else None)
+        """The datasets, assets and other RIDs, and the RID of the workflow."""
+        workflow_rid = self.workflow.rid if self.workflow else None
+        return RequestedInputs(self.datasets, self.assets, self.unclassified, workflow_rid)
 
-    def place_of(self, literal: str) -> str:
-        """``src/configs/datasets.py:31``, where the user's configuration writes a literal; empty when it does not."""
+    def edit_hint(self, literal: str) -> str:
+        """``edit src/configs/datasets.py:31``: where the configuration contains a literal; empty when it does not."""
         quoted = re.compile(rf"""["']{re.escape(literal)}(?=["'@:])""")
-        for path, text in self._texts.items():
-            found = quoted.search(text)
-            if found and self.composition:
-                line = text.count("\n", 0, found.start()) + 1
-                return f"{self.composition.project.shown(path)}:{line}"
+        for path, text in self._config_texts.items():
+            match = quoted.search(text)
+            if match and self.composition:
+                line = text.count("\n", 0, match.start()) + 1
+                return f"edit {self.composition.project.shown(path)}:{line}"
         return ""
 
     @cached_property
-    def _texts(self) -> dict[Path, str]:
+    def _config_texts(self) -> dict[Path, str]:
+        """The configuration modules of the project that can be read, by path."""
         if self.composition is None:
             return {}
         texts = {}
@@ -113,20 +117,20 @@ class RunPlan:
         return texts
 
 
-def plan_of_composition(
+def plan_from_composition(
     composition: Composition,
     *,
     default_target: Target | None = None,
     allow_dirty: bool = False,
     notebook: Path | None = None,
 ) -> RunPlan:
-    """What a composed experiment names.
+    """The plan of a composed experiment.
 
     Args:
-        composition: The experiment; it need not have composed.
-        default_target: Used where the configuration names no host.
+        composition: The composition, which may contain problems.
+        default_target: The target when the configuration sets no host.
         allow_dirty: Whether uncommitted changes are accepted.
-        notebook: The notebook that runs; that of the configuration's name when None.
+        notebook: The notebook that runs; the one with the configuration's name when None.
     """
     jobs = [job for job in composition.jobs if job.composed]
     first: Mapping[str, Any] = jobs[0].config if jobs else {}
@@ -135,49 +139,60 @@ def plan_of_composition(
     assets = [assets_of(job.config.get("assets")) for job in jobs]
     is_notebook = composition.request.config_name in composition.notebooks
     if is_notebook:
-        workflow = _notebooks_workflow(composition, notebook)
+        workflow = _notebook_workflow(composition, notebook)
         types = [workflow.types] if workflow else []
     else:
         workflow = _workflow(first.get("workflow"), composition)
         types = [_types(job.config.get("workflow")) for job in jobs]
+    rows = [[asset for asset in listed if isinstance(asset, RequestedAsset)] for listed in assets]
     duplicates = [
-        *(("dataset", rid) for named in datasets for rid in _twice(one.rid for one in named)),
-        *(("asset", rid) for named in assets for rid in _twice(a.rid for a in named if isinstance(a, RequestedAsset))),
+        *(("dataset", rid) for listed in datasets for rid in _repeated(dataset.rid for dataset in listed)),
+        *(("asset", rid) for listed in rows for rid in _repeated(asset.rid for asset in listed)),
     ]
     return RunPlan(
         name=experiment_name(composition),
         target=target,
         target_problem=problem,
         target_fix=fix,
-        datasets=_once(one for named in datasets for one in named),
-        assets=_once(one for named in assets for one in named if isinstance(one, RequestedAsset)),
-        files=_once(one for named in assets for one in named if isinstance(one, RequestedFile)),
+        datasets=_unique(chain.from_iterable(datasets)),
+        assets=_unique(chain.from_iterable(rows)),
+        files=_unique(asset for listed in assets for asset in listed if isinstance(asset, RequestedFile)),
         workflow=workflow,
-        workflow_types=_once(one for named in types for one in named),
+        workflow_types=_unique(chain.from_iterable(types)),
         description=str(first.get("description") or ""),
         composition=composition,
         needs_workflow=not is_notebook,
         root=composition.project.root,
         allow_dirty=allow_dirty,
-        duplicates=_once(duplicates),
+        duplicates=_unique(duplicates),
     )
 
 
-def plan_of_configuration(
+def plan_from_configuration(
     configuration: ExecutionConfiguration,
     target: Target | None,
     *,
     name: str,
-    either: Iterable[str] = (),
+    unclassified: Iterable[str] = (),
     root: Path | None = None,
     needs_workflow: bool = True,
     allow_dirty: bool = False,
 ) -> RunPlan:
-    """What a configuration without Hydra names."""
+    """The plan of a configuration that does not come from Hydra.
+
+    Args:
+        configuration: The configuration.
+        target: The catalog; None when none is chosen.
+        name: Name of the run, for display.
+        unclassified: Further RIDs, of datasets or assets.
+        root: Directory of the code; None when there is none.
+        needs_workflow: Whether the run will create an execution.
+        allow_dirty: Whether uncommitted changes are accepted.
+    """
     workflow = configuration.workflow
-    wanted = None
+    requested = None
     if workflow is not None:
-        wanted = WantedWorkflow(
+        requested = RequestedWorkflow(
             workflow.name,
             tuple(workflow.workflow_type),
             workflow.workflow_rid,
@@ -185,20 +200,16 @@ def plan_of_configuration(
             workflow.checksum,
             workflow.path,
         )
+    inputs = RequestedInputs.of(configuration, unclassified)
     return RunPlan(
         name=name,
         target=target,
-        datasets=tuple(
-            RequestedDataset(
-                one.rid, str(one.version) if one.version else None, one.materialize, tuple(sorted(one.exclude_tables))
-            )
-            for one in configuration.datasets
-        ),
-        assets=tuple(RequestedAsset(one.rid, one.cache) for one in configuration.asset_specs),
-        either=tuple(either),
-        files=tuple(RequestedFile(one.path) for one in configuration.assets if isinstance(one, LocalFile)),
-        workflow=wanted,
-        workflow_types=wanted.types if wanted else (),
+        datasets=inputs.datasets,
+        assets=inputs.assets,
+        unclassified=inputs.unclassified,
+        files=tuple(RequestedFile(file.path) for file in configuration.local_files),
+        workflow=requested,
+        workflow_types=requested.types if requested else (),
         description=configuration.description,
         needs_workflow=needs_workflow,
         root=root,
@@ -207,13 +218,12 @@ def plan_of_configuration(
 
 
 def experiment_name(composition: Composition) -> str:
-    """What people call it: the sweep, the experiment, else the main configuration."""
+    """The name of the sweep, the experiment or the main configuration, whichever there is first."""
     if composition.sweep_name:
         return composition.sweep_name
-    jobs: tuple[Job, ...] = composition.jobs
-    chosen = jobs[0].choices.get("experiment") if jobs else None
-    asked = next((o.partition("=")[2] for o in composition.request.overrides if o.startswith("+experiment=")), None)
-    return chosen or asked or composition.request.config_name
+    chosen = composition.jobs[0].choices.get("experiment") if composition.jobs else None
+    overrides = dict(override.partition("=")[::2] for override in composition.request.overrides)
+    return chosen or overrides.get("+experiment") or composition.request.config_name
 
 
 def _target(config: Mapping[str, Any], default: Target | None) -> tuple[Target | None, str, str]:
@@ -221,13 +231,13 @@ def _target(config: Mapping[str, Any], default: Target | None) -> tuple[Target |
     if not isinstance(node, Mapping) or node.get("hostname") in (None, "", "???"):
         if default is not None:
             return default, "", ""
-        return None, "the configuration names no host, and no catalog selected", "dml catalog use HOST/NUMBER"
+        return None, "the configuration sets no host, and no catalog is selected", "dml catalog use HOST/NUMBER"
     host, catalog = str(node["hostname"]), node.get("catalog_id")
     if catalog in (None, 0, "0", "", "???"):
         return (
             None,
-            f"catalog_id {catalog} on {host} is a placeholder, no catalog",
-            "give --host and --catalog, choose deriva_ml=OPTION, or set catalog_id in the group deriva_ml",
+            f"catalog_id {catalog} on {host} is a placeholder, not a catalog",
+            "give --host and --catalog, choose deriva_ml=OPTION, or set catalog_id in the config group deriva_ml",
         )
     try:
         return Target.parse(f"{host}/{catalog}"), "", ""
@@ -235,11 +245,11 @@ def _target(config: Mapping[str, Any], default: Target | None) -> tuple[Target |
         return None, error.message, error.hint
 
 
-def _workflow(node: Any, composition: Composition) -> WantedWorkflow | None:
+def _workflow(node: Any, composition: Composition) -> RequestedWorkflow | None:
     path = composition.function.file if composition.function else None
     if not isinstance(node, Mapping):
         return None
-    return WantedWorkflow(
+    return RequestedWorkflow(
         name=str(node.get("name") or ""),
         types=_types(node),
         rid=node.get("workflow_rid") or node.get("rid"),
@@ -249,13 +259,13 @@ def _workflow(node: Any, composition: Composition) -> WantedWorkflow | None:
     )
 
 
-def _notebooks_workflow(composition: Composition, notebook: Path | None) -> WantedWorkflow | None:
-    """The workflow that a notebook makes of itself; None when its types cannot be read."""
-    from dml.preflight.notebook_call import notebook_named, workflow_types_of
+def _notebook_workflow(composition: Composition, notebook: Path | None) -> RequestedWorkflow | None:
+    """The workflow that a notebook registers for itself; None when its types cannot be read."""
+    from dml.preflight.notebook_call import find_notebook, workflow_types_of
 
-    path = notebook or notebook_named(composition.project.root, composition.request.config_name)
+    path = notebook or find_notebook(composition.project.root, composition.request.config_name)
     types = workflow_types_of(path) if path is not None else None
-    return None if path is None or types is None else WantedWorkflow(path.stem, types, path=path)
+    return None if path is None or types is None else RequestedWorkflow(path.stem, types, path=path)
 
 
 def _types(node: Any) -> tuple[str, ...]:
@@ -265,15 +275,9 @@ def _types(node: Any) -> tuple[str, ...]:
     return tuple(map(str, types)) if isinstance(types, list) else ()
 
 
-def _twice(rids: Iterable[str]) -> list[str]:
-    seen: set[str] = set()
-    twice = []
-    for rid in rids:
-        if rid in seen:
-            twice.append(rid)
-        seen.add(rid)
-    return twice
+def _repeated(rids: Iterable[str]) -> list[str]:
+    return [rid for rid, count in Counter(rids).items() if count > 1]
 
 
-def _once(items: Iterable[T]) -> tuple[T, ...]:
+def _unique(items: Iterable[T]) -> tuple[T, ...]:
     return tuple(dict.fromkeys(items))

@@ -1,4 +1,4 @@
-"""The card of a run: what will run, on what, and how much has to come for it."""
+"""The summary of a run: what runs, on which inputs, and how much must be downloaded first."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from dml.experiment.composition import Composition
 from dml.preflight.check_context import CheckContext
 from dml.preflight.results import RunSummary
 
-__all__ = ["card_of", "parameters_of"]
+__all__ = ["parameters_of", "summarize"]
 
 
-def card_of(look: CheckContext) -> RunSummary:
-    """The card; what could not be found out is left empty. Asks nothing that no check has asked."""
-    subject = look.subject
-    composition = subject.composition
+def summarize(context: CheckContext) -> RunSummary:
+    """Summarize the run; what the checks have not found out stays empty. Sends no requests."""
+    plan = context.plan
+    composition = plan.composition
     function = composition.function if composition else None
     values: dict[str, Any] = {
-        "experiment": subject.name,
-        "target": str(subject.target or ""),
-        "description": subject.description,
+        "experiment": plan.name,
+        "target": str(plan.target or ""),
+        "description": plan.description,
         "jobs": composition.job_count or 1 if composition else 1,
         "function": function.target if function else "",
         "parameters": parameters_of(composition) if composition else {},
     }
-    values |= _code(look) | _inputs(look)
-    if look.catalog is not None and look.catalog.identity.known:
+    values |= _code(context) | _inputs(context)
+    if context.catalog is not None and context.catalog.identity.known:
         try:
-            identity = look.catalog.identity()
+            identity = context.catalog.identity()
             values["identity"] = identity.display_name if identity else ""
         except DmlError:
             values["identity"] = ""
@@ -37,7 +37,7 @@ def card_of(look: CheckContext) -> RunSummary:
 
 
 def parameters_of(composition: Composition) -> Mapping[str, object]:
-    """The parameters of what is called, as the first job sets them; without those that the runner gives."""
+    """The parameters of the called function in the first job, without those that the runner passes."""
     job = next((job for job in composition.jobs if job.composed), None)
     key = composition.function.key if composition.function else "model_config"
     node = job.config.get(key) if job is not None else None
@@ -50,30 +50,32 @@ def parameters_of(composition: Composition) -> Mapping[str, object]:
     }
 
 
-def _code(look: CheckContext) -> dict[str, str]:
-    if look.code is None:
+def _code(context: CheckContext) -> dict[str, str]:
+    if context.code is None:
         return {}
     try:
-        facts = look.code()
+        facts = context.code()
     except DmlError:
         return {}
     return {"commit": facts.short_commit, "branch": facts.branch, "version": facts.version or ""}
 
 
-def _inputs(look: CheckContext) -> dict[str, Any]:
-    from dml.preflight.checks.cache import inputs_to_fetch
+def _inputs(context: CheckContext) -> dict[str, Any]:
+    from dml.preflight.checks.cache import input_downloads
 
-    if look.catalog is None:
-        return {"datasets": {str(one): str(look.tiers.dataset(one).tier) for one in look.subject.datasets}}
-    if not look.catalog.details.known:
+    if context.catalog is None:
+        datasets = context.plan.datasets
+        return {"datasets": {str(dataset): str(context.tiers.dataset(dataset).tier) for dataset in datasets}}
+    if not context.catalog.details.known:
         return {}
     try:
-        found = inputs_to_fetch(look)
+        downloads = input_downloads(context)
     except DmlError:
         return {}
-    assets = {one.rid for one in look.assets}
+    assets = {asset.rid for asset in context.assets}
+    tiers = {download.name: str(download.tier) for download in downloads}
     return {
-        "datasets": {one.name: str(one.tier) for one in found if one.name not in assets},
-        "assets": {one.name: str(one.tier) for one in found if one.name in assets},
-        "bytes_to_fetch": sum(one.bytes for one in found),
+        "datasets": {name: tier for name, tier in tiers.items() if name not in assets},
+        "assets": {name: tier for name, tier in tiers.items() if name in assets},
+        "bytes_to_fetch": sum(download.bytes for download in downloads),
     }

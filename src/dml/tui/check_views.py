@@ -40,7 +40,7 @@ _GROUP, _STATE = 13, 9
 def cells_of(one: CheckState) -> tuple[RowCell, ...]:
     """A line of the list."""
     experiment = one.experiment
-    about = one.report.card.description if one.report is not None else ""
+    about = one.report.summary.description if one.report is not None else ""
     return (
         RowCell(safe(experiment.name)),
         _summary(one),
@@ -78,7 +78,7 @@ def grid_of(one: CheckState) -> Table:
             grid.add_row(Text(group), Text("… looking", style="dim"), "")
     if one.report is not None:
         grid.add_row("", "", "")
-        _add_card(grid, one.report.card)
+        _add_summary(grid, one.report.summary)
         grid.add_row("", "", Text(_end(one.report), style="bold"))
     return grid
 
@@ -99,22 +99,22 @@ def _add_group(grid: Table, group: str, results: Sequence[Result]) -> None:
         grid.add_row(title, Text(f"{sign} ok", style=style), Text(f"and {len(results) - len(listed)} more"))
 
 
-def _add_card(grid: Table, card: RunSummary) -> None:
-    for name, value in _card_lines(card):
+def _add_summary(grid: Table, summary: RunSummary) -> None:
+    for name, value in _summary_lines(summary):
         if value:
             grid.add_row(Text(name, style="dim"), "", Text(safe(value)))
 
 
-def _card_lines(card: RunSummary) -> Iterable[tuple[str, str]]:
-    yield "would run", card.experiment + (f", {card.jobs} jobs" if card.jobs != 1 else "")
-    yield "catalog", " as ".join(part for part in (card.target, card.identity) if part)
-    yield "code", " @ ".join(part for part in (card.branch, card.commit) if part)
-    yield "version", card.version
-    yield "calls", card.function
-    yield "parameters", ", ".join(f"{key}={value}" for key, value in card.parameters.items())
-    yield "datasets", _tiers(card.datasets)
-    yield "assets", _tiers(card.assets)
-    yield "to fetch", format_size(card.bytes_to_fetch) if card.bytes_to_fetch is not None else ""
+def _summary_lines(summary: RunSummary) -> Iterable[tuple[str, str]]:
+    yield "would run", summary.experiment + (f", {summary.jobs} jobs" if summary.jobs != 1 else "")
+    yield "catalog", " as ".join(part for part in (summary.target, summary.identity) if part)
+    yield "code", " @ ".join(part for part in (summary.branch, summary.commit) if part)
+    yield "version", summary.version
+    yield "calls", summary.function
+    yield "parameters", ", ".join(f"{key}={value}" for key, value in summary.parameters.items())
+    yield "datasets", _tiers(summary.datasets)
+    yield "assets", _tiers(summary.assets)
+    yield "to fetch", format_size(summary.bytes_to_fetch) if summary.bytes_to_fetch is not None else ""
 
 
 def _tiers(inputs: Any) -> str:

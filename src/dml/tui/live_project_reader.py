@@ -16,7 +16,7 @@ from dml.safe_text import safe
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog
     from dml.experiment.composition import Composition
-    from dml.preflight.preflight import Told
+    from dml.preflight.preflight import ResultCallback
     from dml.preflight.results import Report, Result
     from dml.target import Target
     from dml.workspace.layout import Workspace
@@ -94,7 +94,7 @@ class CheckState:
         """RIDs of the inputs, once they are known."""
         if self.report is None:
             return []
-        named = [*self.report.card.datasets, *self.report.card.assets]
+        named = [*self.report.summary.datasets, *self.report.summary.assets]
         return list(dict.fromkeys(name.partition("@")[0] for name in named))
 
 
@@ -104,7 +104,7 @@ class ProjectReader(Protocol):
     def read(self) -> ProjectState:
         """What there is to run."""
 
-    def check(self, experiment: Experiment, told: Told) -> tuple[ProjectState, Report]:
+    def check(self, experiment: Experiment, on_result: ResultCallback) -> tuple[ProjectState, Report]:
         """Check an experiment, telling each group as it ends."""
 
 
@@ -149,26 +149,26 @@ class LiveProjectReader:
             )
         return _state_of(self._composed(()))
 
-    def check(self, experiment: Experiment, told: Told) -> tuple[ProjectState, Report]:
+    def check(self, experiment: Experiment, on_result: ResultCallback) -> tuple[ProjectState, Report]:
         """Check an experiment as ``dml preflight`` does.
 
         Raises:
             DmlError: There is no project any more, or its interpreter or the catalog's credential cannot be used.
         """
-        from dml.preflight.preflight import look_at, preflight
-        from dml.preflight.run_plan import plan_of_composition
+        from dml.preflight.preflight import build_context, preflight
+        from dml.preflight.run_plan import plan_from_composition
 
         composition = self._composed(experiment.words, others=True, packages=True)
-        subject = plan_of_composition(composition, default_target=self._target)
-        catalog = self._connect(subject.target) if subject.target is not None else None
-        is_ours = subject.target == self._target
-        look = look_at(
-            subject,
+        plan = plan_from_composition(composition, default_target=self._target)
+        catalog = self._connect(plan.target) if plan.target is not None else None
+        is_ours = plan.target == self._target
+        context = build_context(
+            plan,
             catalog,
-            self._workspace_of(subject.target, composition),
+            self._workspace_of(plan.target, composition),
             cache=self._cache if is_ours else None,
         )
-        return _state_of(composition), preflight(look, told=told)
+        return _state_of(composition), preflight(context, on_result=on_result)
 
     def _composed(self, words: tuple[str, ...], *, others: bool = False, packages: bool = False) -> Composition:
         from dml.experiment.composition import ComposeRequest, compose

@@ -1,1 +1,1 @@
-"""The checks, one module a group. Each has ``GROUP`` and ``check``, the interface of ``look.Check``."""
+"""The checks, one module per group. Each defines ``GROUP`` and ``check``, a ``check_context.Check``."""

@@ -1,4 +1,4 @@
-"""The cache: how much of each input is here, how much is to be fetched, whether the disk and the workspace take it."""
+"""The cache: how much of each input it holds, how much must be downloaded, and whether the disk has room for it."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ GROUP = "cache"
 
 
 @dataclass(frozen=True)
-class ToFetch:
-    """An input and what of it is not here.
+class InputDownload:
+    """An input, and what must be downloaded of it.
 
     Attributes:
         name: ``RID@VERSION`` of a dataset, RID of an asset.
-        tier: How much of it is here.
-        bytes: Bytes to fetch.
-        text: What is missing, for people.
+        tier: How much of it the cache holds.
+        bytes: Bytes to download.
+        text: What is missing, for display.
     """
 
     name: str
@@ -36,117 +36,115 @@ class ToFetch:
     text: str
 
 
-def check(look: CheckContext) -> Iterator[Result]:
-    """Report tiers, bytes to fetch and free space."""
-    yield from _workspace(look)
-    if not look.datasets and not look.assets:
+def check(context: CheckContext) -> Iterator[Result]:
+    """Report cache tiers, bytes to download and free space."""
+    yield from _workspace(context)
+    if not context.datasets and not context.assets:
         return
-    if look.catalog is None:
-        yield from _offline(look)
+    if context.catalog is None:
+        yield from _offline(context)
         return
-    inputs = inputs_to_fetch(look)
-    cold = [one for one in inputs if one.tier is not Tier.MATERIALIZED]
-    for one in cold:
-        if one.tier is Tier.INCOMPLETE:
-            yield warning(
-                GROUP, "tier", f"{one.name} {one.tier}: {one.text}", f"dml cache warm {one.name}", subject=one.name
-            )
-    total = sum(one.bytes for one in inputs)
-    here = len(inputs) - len(cold)
-    if cold:
-        yield ok(GROUP, "fetch", f"{here} of {len(inputs)} inputs are here, {format_size(total)} to fetch")
-    elif inputs:
-        yield ok(GROUP, "fetch", f"all {len(inputs)} inputs are here")
-    yield from _disk(look, total)
+    downloads = input_downloads(context)
+    uncached = [download for download in downloads if download.tier is not Tier.MATERIALIZED]
+    for download in uncached:
+        if download.tier is Tier.INCOMPLETE:
+            message = f"{download.name} {download.tier}: {download.text}"
+            yield warning(GROUP, "tier", message, f"dml cache warm {download.name}", subject=download.name)
+    total = sum(download.bytes for download in downloads)
+    if uncached:
+        cached = len(downloads) - len(uncached)
+        yield ok(GROUP, "fetch", f"{cached} of {len(downloads)} inputs are cached, {format_size(total)} to download")
+    elif downloads:
+        yield ok(GROUP, "fetch", f"all {len(downloads)} inputs are cached")
+    yield from _disk(context, total)
 
 
-def inputs_to_fetch(look: CheckContext) -> list[ToFetch]:
-    """Every input that exists, with what is to be fetched of it.
+def input_downloads(context: CheckContext) -> list[InputDownload]:
+    """Every input that exists, with what must be downloaded of it.
 
     Raises:
-        DmlError: The catalog could not be asked.
+        DmlError: The catalog could not be read.
     """
-    assert look.catalog is not None  # noqa: S101 - the caller asked
-    rows = look.catalog.rows()
-    details = look.catalog.details()
-    found = [_dataset(look, one) for one in look.datasets if one.rid in rows.datasets]
-    for asset in look.assets:
+    assert context.catalog is not None  # noqa: S101 - the caller checks it
+    rows, details = context.catalog.rows(), context.catalog.details()
+    downloads = [_dataset(context, dataset) for dataset in context.datasets if dataset.rid in rows.datasets]
+    for asset in context.assets:
         row = rows.assets.get(asset.rid)
         if row is not None:
             length = int(row.row.get("Length") or 0)
-            cold = asset.rid in details.objects
-            tier = Tier.NOT_CACHED if cold else Tier.MATERIALIZED
-            found.append(ToFetch(asset.rid, tier, length if cold else 0, format_size(length)))
-    return found
+            is_cached = asset.rid not in details.objects
+            tier = Tier.MATERIALIZED if is_cached else Tier.NOT_CACHED
+            downloads.append(InputDownload(asset.rid, tier, 0 if is_cached else length, format_size(length)))
+    return downloads
 
 
-def _dataset(look: CheckContext, dataset: RequestedDataset) -> ToFetch:
-    assert look.catalog is not None  # noqa: S101 - the caller asked
-    row = look.catalog.rows().datasets[dataset.rid]
+def _dataset(context: CheckContext, dataset: RequestedDataset) -> InputDownload:
+    assert context.catalog is not None  # noqa: S101 - the caller checks it
+    row = context.catalog.rows().datasets[dataset.rid]
     version = requested_version(dataset, row)
     name = f"{dataset.rid}@{version.text}" if version else dataset.rid
-    state = look.tiers.dataset(dataset)
+    state = context.tiers.dataset(dataset)
     if state.missing is not None:
         tier = Tier.MATERIALIZED if not dataset.materialize and state.tier is not Tier.NOT_CACHED else state.tier
         missing, size = state.missing or 0, state.missing_bytes or 0
-        text = f"{missing:,} of {state.files or 0:,} assets missing, {format_size(size)} to fetch"
-        return ToFetch(name, tier, size if dataset.materialize else 0, text)
+        text = f"{missing:,} of {state.files or 0:,} files missing, {format_size(size)} to download"
+        return InputDownload(name, tier, size if dataset.materialize else 0, text)
     if not dataset.materialize:
-        return ToFetch(name, state.tier, 0, "its rows only")
-    if look.exact and version is not None:
-        size_of = exact_size(look.catalog.catalog, dataset, version)
+        return InputDownload(name, state.tier, 0, "rows only")
+    if context.exact and version is not None:
+        size_of = exact_size(context.catalog.catalog, dataset, version)
     else:
-        size_of = look.catalog.details().sizes.get(dataset.rid)
-    return ToFetch(name, state.tier, size_of.bytes, f"{size_of.files:,} files, {format_size(size_of.bytes)}")
+        size_of = context.catalog.details().sizes.get(dataset.rid)
+    return InputDownload(name, state.tier, size_of.bytes, f"{size_of.files:,} files, {format_size(size_of.bytes)}")
 
 
-def _offline(look: CheckContext) -> Iterator[Result]:
-    if look.tiers.cache is None:
-        yield skipped(GROUP, "tier", look.without_catalog)
+def _offline(context: CheckContext) -> Iterator[Result]:
+    if context.tiers.cache is None:
+        yield skipped(GROUP, "tier", context.no_catalog_reason)
         return
-    for dataset in look.datasets:
-        state = look.tiers.dataset(dataset)
+    for dataset in context.datasets:
+        state, name = context.tiers.dataset(dataset), str(dataset)
         if state.tier is Tier.MATERIALIZED:
-            yield ok(GROUP, "tier", f"{dataset} {state.tier}", subject=str(dataset))
+            yield ok(GROUP, "tier", f"{name} {state.tier}", subject=name)
         else:
-            yield warning(GROUP, "tier", f"{dataset} {state.tier}", f"dml cache warm {dataset}", subject=str(dataset))
-    if look.assets:
-        yield skipped(GROUP, "assets", f"assets: {look.without_catalog}")
+            yield warning(GROUP, "tier", f"{name} {state.tier}", f"dml cache warm {name}", subject=name)
+    if context.assets:
+        yield skipped(GROUP, "assets", f"assets: {context.no_catalog_reason}")
 
 
-def _disk(look: CheckContext, total: int) -> Iterator[Result]:
-    if look.tiers.cache is None or not total:
+def _disk(context: CheckContext, total: int) -> Iterator[Result]:
+    if context.tiers.cache is None or not total:
         return
-    free = free_bytes(look.tiers.cache.root)
+    free = free_bytes(context.tiers.cache.root)
     if free is None:
-        yield skipped(GROUP, "disk", f"how much is free at {look.tiers.cache.root} could not be told")
+        yield skipped(GROUP, "disk", f"the free space at {context.tiers.cache.root} is unknown")
     elif free < total + SPARE_BYTES:
         yield failed(
             GROUP,
             "disk",
-            f"{format_size(total)} are to be fetched and {format_size(free)} are free at {look.tiers.cache.root}",
-            "dml cache clear, or set another cache with `dml config set cache_dir DIR`",
+            f"{format_size(total)} to download, but only {format_size(free)} free at {context.tiers.cache.root}",
+            "free space with `dml cache clear`, or move the cache with `dml config set cache_dir DIRECTORY`",
         )
 
 
-def _workspace(look: CheckContext) -> Iterator[Result]:
-    """Whether the registry can live where it would."""
-    if look.workspace is None:
+def _workspace(context: CheckContext) -> Iterator[Result]:
+    """Report whether the registry can be written where the workspace is."""
+    if context.workspace is None:
         return
-    root = look.workspace.root
+    root = context.workspace.root
     existing = nearest_existing(root)
     if not is_writable(existing):
-        yield failed(GROUP, "workspace", f"{root} cannot be written", "give --workspace DIR")
+        yield failed(GROUP, "workspace", f"{root} is not writable", "choose another directory with --workspace DIR")
     kind = file_system_type(existing)
     if kind in NETWORK_FILE_SYSTEMS:
         yield warning(
             GROUP,
             "workspace",
             f"{root} is on {kind}, where SQLite's write-ahead log is not safe between machines",
-            "give --workspace DIR on a local disk",
+            "choose a directory on a local disk with --workspace DIR",
         )
 
 
-def is_writable(place: Path) -> bool:
-    """Whether files can be made in a directory that is there."""
-    return os.access(place, os.W_OK | os.X_OK)
+def is_writable(directory: Path) -> bool:
+    """Whether this user may create files in an existing directory."""
+    return os.access(directory, os.W_OK | os.X_OK)

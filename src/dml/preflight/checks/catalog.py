@@ -1,4 +1,4 @@
-"""The catalog: it is there, can be written, and its model has what a run needs."""
+"""The catalog: it exists, it can be written, and its schema has what a run needs."""
 
 from __future__ import annotations
 
@@ -11,43 +11,42 @@ from dml.preflight.results import Result, failed, ok, skipped, warning
 GROUP = "catalog"
 
 
-def check(look: CheckContext) -> Iterator[Result]:
+def check(context: CheckContext) -> Iterator[Result]:
     """Report the state of the catalog."""
-    if look.catalog is None:
-        yield skipped(GROUP, "model", look.without_catalog)
+    if context.catalog is None:
+        yield skipped(GROUP, "model", context.no_catalog_reason)
         return
-    target = look.catalog.catalog.target
+    target = context.catalog.catalog.target
     if target.snapshot is not None:
         yield failed(
             GROUP,
             "snapshot",
             f"{target} is a snapshot, which cannot be written",
-            f"--catalog {target.catalog_id}",
+            f"use the live catalog: --catalog {target.catalog_id}",
         )
     try:
-        look.catalog.identity()
+        context.catalog.identity()
     except DmlError:
-        yield skipped(GROUP, "model", f"{target.host} did not answer")
+        yield skipped(GROUP, "model", f"{target.host} did not respond")
         return
     try:
-        schema = look.catalog.schema()
+        schema = context.catalog.schema()
     except DmlError as error:
         yield failed(GROUP, "model", f"{target}: {error.message}", error.hint)
         return
-    able = schema.capabilities
-    if not able.ml_schema:
-        yield failed(GROUP, "model", f"{target} has no schema deriva-ml", f"dml catalog init --catalog {target}")
+    capabilities = schema.capabilities
+    if not capabilities.ml_schema:
+        yield failed(GROUP, "model", f"{target} has no deriva-ml schema", f"dml catalog init --catalog {target}")
         return
-    lacking = []
-    if not able.dataset_execution_version:
-        lacking.append("the version of an input dataset")
-    if not able.workflow_type_table and not able.workflow_type_column:
-        lacking.append("types of workflows")
-    if look.subject.composition and look.subject.composition.is_sweep and not able.nesting:
-        yield failed(
-            GROUP, "nesting", f"{target} is older than nested executions, which a sweep needs", "run the jobs singly"
-        )
-    if lacking:
-        yield warning(GROUP, "model", f"{target} has no place for {' and '.join(lacking)}")
+    unsupported = []
+    if not capabilities.dataset_execution_version:
+        unsupported.append("the version of an input dataset")
+    if not capabilities.workflow_type_table and not capabilities.workflow_type_column:
+        unsupported.append("workflow types")
+    if context.plan.composition and context.plan.composition.is_sweep and not capabilities.nesting:
+        message = f"{target} does not support nested executions, which a sweep needs"
+        yield failed(GROUP, "nesting", message, "run the jobs one by one")
+    if unsupported:
+        yield warning(GROUP, "model", f"{target} cannot record {' and '.join(unsupported)}")
     else:
-        yield ok(GROUP, "model", f"{target}, a model of deriva-ml {able.version}")
+        yield ok(GROUP, "model", f"{target}, schema of deriva-ml {capabilities.version}")

@@ -1,13 +1,13 @@
-"""Datasets: each RID is a dataset, not deleted, in a version that exists and can be downloaded."""
+"""Datasets: each RID is a dataset that is not deleted, and its version exists and can be downloaded."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from dml.dataset.lookup import VersionRow
-from dml.execution.catalog_facts import DatasetRow, Details, Rows, is_rid, requested_version
+from dml.execution.catalog_facts import CatalogFacts, DatasetRow, is_rid, requested_version
 from dml.execution.requested_inputs import RequestedDataset
-from dml.preflight.check_context import CheckContext
+from dml.preflight.check_context import CheckContext, describe_wrong_row
 from dml.preflight.results import Result, failed, ok, skipped, warning
 
 GROUP = "datasets"
@@ -15,40 +15,41 @@ GROUP = "datasets"
 _LISTED = 20
 
 
-def check(look: CheckContext) -> Iterator[Result]:
+def check(context: CheckContext) -> Iterator[Result]:
     """Report each dataset."""
-    if not look.datasets:
+    if not context.datasets:
         return
-    if look.catalog is None:
-        yield skipped(GROUP, "datasets", look.without_catalog)
+    if context.catalog is None:
+        yield skipped(GROUP, "datasets", context.no_catalog_reason)
         return
-    rows, details = look.catalog.rows(), look.catalog.details()
-    for dataset in look.datasets:
-        yield from _dataset(look, dataset, rows, details)
+    for dataset in context.datasets:
+        yield from _dataset(context, context.catalog, dataset)
 
 
-def _dataset(look: CheckContext, dataset: RequestedDataset, rows: Rows, details: Details) -> Iterator[Result]:
+def _dataset(context: CheckContext, catalog: CatalogFacts, dataset: RequestedDataset) -> Iterator[Result]:
     rid = dataset.rid
-    edit = _edit(look, rid)
+    edit = context.plan.edit_hint(rid) or "dml dataset list"
     if not is_rid(rid):
-        yield failed(GROUP, "exists", f"{rid!r} is not a RID", edit, subject=rid)
+        yield failed(GROUP, "exists", f"{rid!r} is not a valid RID", edit, subject=rid)
         return
-    row = rows.datasets.get(rid)
+    row = catalog.rows().datasets.get(rid)
     if row is None:
-        yield failed(GROUP, "exists", _instead(rid, rows, details, look), edit, subject=rid)
+        yield failed(GROUP, "exists", describe_wrong_row(catalog, rid, "dataset"), edit, subject=rid)
         return
     if row.deleted:
         yield failed(GROUP, "deleted", f"{rid} is marked as deleted", edit, subject=rid)
     version = requested_version(dataset, row)
     if version is None:
-        yield _no_version(look, dataset, row)
+        yield _no_version(dataset, row, edit)
         return
-    yield from _version(look, dataset, row, version)
+    yield from _version(context, dataset, row, version)
 
 
-def _version(look: CheckContext, dataset: RequestedDataset, row: DatasetRow, version: VersionRow) -> Iterator[Result]:
+def _version(
+    context: CheckContext, dataset: RequestedDataset, row: DatasetRow, version: VersionRow
+) -> Iterator[Result]:
     name = f"{row.rid} {version.text}"
-    released = next((one for one in row.versions if not one.is_development and one.snapshot), None)
+    released = next((other for other in row.versions if not other.is_development and other.snapshot), None)
     if version.is_unfinished:
         yield failed(
             GROUP,
@@ -58,49 +59,25 @@ def _version(look: CheckContext, dataset: RequestedDataset, row: DatasetRow, ver
             subject=row.rid,
         )
     elif version.is_development:
-        use = f"version {released.text}" if released else f"dml dataset release {row.rid}"
-        yield warning(
-            GROUP,
-            "development",
-            f"{name} is a development version: it has no snapshot and may change",
-            use,
-            subject=row.rid,
-        )
+        fix = f"use version {released.text}" if released else f"dml dataset release {row.rid}"
+        message = f"{name} is a development version: it has no snapshot and may change"
+        yield warning(GROUP, "development", message, fix, subject=row.rid)
     elif dataset.version is None:
-        if look.subject.composition and look.subject.composition.api == "deriva_ml":
-            message = f"{row.rid} is named without a version, which deriva-ml takes for 0.0.0"
-            yield failed(GROUP, "version", message, f"version={version.text!r}", subject=row.rid)
+        if context.plan.composition and context.plan.composition.api == "deriva_ml":
+            message = f"{row.rid} is listed without a version, which deriva-ml reads as 0.0.0"
+            yield failed(GROUP, "version", message, f"add version={version.text!r}", subject=row.rid)
         else:
-            message = f"{row.rid} is named without a version: {version.text} is the current one today"
-            yield warning(GROUP, "version", message, f"{row.rid}@{version.text}", subject=row.rid)
+            message = f"{row.rid} is listed without a version; the current one is {version.text}"
+            yield warning(GROUP, "version", message, f"use {row.rid}@{version.text}", subject=row.rid)
     elif not row.deleted:
         title = f' "{row.description.splitlines()[0][:60]}"' if row.description.strip() else ""
         newer = f"; {released.text} is newer" if released and released.text != version.text else ""
         yield ok(GROUP, "version", f"{name}{title}{newer}", subject=row.rid)
 
 
-def _no_version(look: CheckContext, dataset: RequestedDataset, row: DatasetRow) -> Result:
-    there = ", ".join(version.text for version in row.versions[:_LISTED])
+def _no_version(dataset: RequestedDataset, row: DatasetRow, edit: str) -> Result:
     if dataset.version is None:
         return failed(GROUP, "version", f"{row.rid} has no version", f"dml dataset release {row.rid}", subject=row.rid)
-    has = f"has {there} (newest first)" if there else "it has none"
-    message = f"{row.rid}: no version {dataset.version}; {has}"
-    return failed(GROUP, "version", message, _edit(look, row.rid), subject=row.rid)
-
-
-def _instead(rid: str, rows: Rows, details: Details, look: CheckContext) -> str:
-    asset = rows.assets.get(rid)
-    if asset is not None:
-        return f"{rid} is an asset of {asset.table.name}, not a dataset"
-    place = details.elsewhere.get(rid)
-    if place is None:
-        assert look.catalog is not None  # noqa: S101 - the caller asked
-        target = look.catalog.catalog.target
-        return f"no row {rid} in {target}" if rid in details.looked_up else f"no dataset {rid} in {target}"
-    gone = " that was deleted" if place.deleted else ""
-    return f"{rid} is a row of {place.qualified_name}{gone}, not a dataset"
-
-
-def _edit(look: CheckContext, rid: str) -> str:
-    place = look.subject.place_of(rid)
-    return f"edit {place}" if place else "dml dataset list"
+    versions = ", ".join(version.text for version in row.versions[:_LISTED])
+    others = f"it has {versions} (newest first)" if versions else "it has no versions"
+    return failed(GROUP, "version", f"{row.rid} has no version {dataset.version}; {others}", edit, subject=row.rid)

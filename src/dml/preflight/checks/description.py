@@ -1,4 +1,4 @@
-"""The description: it is there, it says something, and this is what will be recorded."""
+"""The description: there is one, and its first line as it will be recorded."""
 
 from __future__ import annotations
 
@@ -12,22 +12,19 @@ GROUP = "description"
 _LONGEST = 60
 
 
-def check(look: CheckContext) -> Iterator[Result]:
+def check(context: CheckContext) -> Iterator[Result]:
     """Report the description."""
-    composition = look.subject.composition
+    composition = context.plan.composition
     if composition is not None and not any(job.composed for job in composition.jobs):
         yield skipped(GROUP, "text", "the configuration did not compose")
         return
-    if composition is None and not look.subject.needs_workflow:
+    if composition is None and not context.plan.needs_workflow:
         return
-    text = look.subject.description.strip()
+    text = context.plan.description.strip()
     if not text:
-        yield warning(GROUP, "text", "there is no description: nobody will know why this was run", 'description="…"')
+        yield warning(GROUP, "text", "no description: nobody will know why this was run", 'description="…"')
         return
     first = text.splitlines()[0].lstrip("# ")
     shown = first if len(first) <= _LONGEST else f"{first[:_LONGEST]}…"
-    yield ok(GROUP, "text", f'"{shown}" will be recorded' + (", with each job's overrides" if _is_sweep(look) else ""))
-
-
-def _is_sweep(look: CheckContext) -> bool:
-    return look.subject.composition is not None and look.subject.composition.is_sweep
+    is_sweep = composition is not None and composition.is_sweep
+    yield ok(GROUP, "text", f'"{shown}" will be recorded' + (", with each job's overrides" if is_sweep else ""))

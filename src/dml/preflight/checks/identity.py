@@ -1,4 +1,4 @@
-"""Who runs it: the server answers, knows us, and lets us write executions and store files."""
+"""The user: the server recognizes them, and lets them create executions and store files."""
 
 from __future__ import annotations
 
@@ -14,55 +14,55 @@ from dml.preflight.results import Result, failed, ok, skipped
 GROUP = "identity"
 
 NAMESPACE: Final = "/hatrac/Execution_Metadata"
-"""Where every execution stores files, whatever else it writes."""
+"""The namespace in which every execution stores files."""
 
 
-def check(look: CheckContext) -> Iterator[Result]:
-    """Report the identity and what it may do."""
-    if look.catalog is None:
-        yield skipped(GROUP, "identity", look.without_catalog)
+def check(context: CheckContext) -> Iterator[Result]:
+    """Report the user and what they may do."""
+    if context.catalog is None:
+        yield skipped(GROUP, "identity", context.no_catalog_reason)
         return
-    host = look.catalog.catalog.target.host
+    host = context.catalog.catalog.target.host
     login = sign_in_hint(host)
     try:
-        identity = look.catalog.identity()
+        identity = context.catalog.identity()
     except DmlError as error:
-        yield failed(GROUP, "server", f"{host} did not answer: {error.message}", error.hint)
+        yield failed(GROUP, "server", f"{host} did not respond: {error.message}", error.hint)
         return
     if identity is None:
-        yield failed(GROUP, "identity", f"not signed in on {host}", login)
+        yield failed(GROUP, "identity", f"not signed in to {host}", login)
         return
     try:
-        allowed = _may_insert(look)
+        allowed = _may_insert(context)
     except AuthError as error:
         yield failed(GROUP, "rights", error.message, login)
         return
     except DmlError:
         yield ok(GROUP, "identity", identity.display_name)
         return
-    stores = _may_store(look)
+    stores = _may_store(context)
     if allowed is None:
         yield ok(GROUP, "identity", identity.display_name)
-        yield skipped(GROUP, "rights", f"{host} does not say what {identity.display_name} may write")
+        yield skipped(GROUP, "rights", f"{host} does not report what {identity.display_name} may write")
     elif allowed:
         both = " and store files" if stores is True else ""
-        yield ok(GROUP, "rights", f"{identity.display_name}, may insert executions{both}")
+        yield ok(GROUP, "rights", f"{identity.display_name} may create executions{both}")
     else:
-        yield failed(
-            GROUP, "rights", f"{identity.display_name} may not insert executions", f"ask who keeps {host} for the right"
-        )
+        message = f"{identity.display_name} may not create executions"
+        yield failed(GROUP, "rights", message, f"ask the administrator of {host} for write access")
     if stores is False:
-        yield failed(GROUP, "objects", f"the object store of {host} does not know {identity.display_name}", login)
+        message = f"the object store of {host} does not recognize {identity.display_name}"
+        yield failed(GROUP, "objects", message, login)
     elif stores is None:
-        who = identity.display_name
-        yield skipped(GROUP, "objects", f"who may store files is shown to owners only: {who} may or may not")
+        message = f"{host} shows only to owners who may store files: {identity.display_name} may be allowed or not"
+        yield skipped(GROUP, "objects", message)
 
 
-def _may_insert(look: CheckContext) -> bool | None:
-    """What the model says about our rights (ERMrest's ``rights``); None when it says nothing."""
-    assert look.catalog is not None  # noqa: S101 - the caller asked
-    schema = look.catalog.schema()
-    if look.catalog.catalog.target.is_embedded:
+def _may_insert(context: CheckContext) -> bool | None:
+    """Whether the schema grants the right to insert executions (ERMrest's ``rights``); None when it does not say."""
+    assert context.catalog is not None  # noqa: S101 - the caller checks it
+    schema = context.catalog.schema()
+    if context.catalog.catalog.target.is_embedded:
         return True
     name, _, table = EXECUTION.partition(":")
     document = schema.document.get("schemas", {}).get(name, {}).get("tables", {}).get(table, {})
@@ -71,19 +71,21 @@ def _may_insert(look: CheckContext) -> bool | None:
     return None if insert is None else bool(insert)
 
 
-def _may_store(look: CheckContext) -> bool | None:
-    """Whether the object store lets us add files: it shows its access list to owners alone, who may. False when it
-    does not know us, None when it does not tell, which says nothing about a right to add. Nothing is written.
+def _may_store(context: CheckContext) -> bool | None:
+    """Whether the object store lets the user add files. Reads only.
+
+    The store shows its access list only to owners, who may add files. False when it does not recognize the user; None
+    when it does not show the list, which says nothing about the right to add files.
     """
-    assert look.catalog is not None  # noqa: S101 - the caller asked
-    catalog = look.catalog.catalog
+    assert context.catalog is not None  # noqa: S101 - the caller checks it
+    catalog = context.catalog.catalog
     if catalog.target.is_embedded:
         return True
     try:
-        asked = catalog.host_exchange("GET", f"{NAMESPACE};acl", accept=(401, 403, 404))
+        exchange = catalog.host_exchange("GET", f"{NAMESPACE};acl", accept=(401, 403, 404))
     except AuthError:
         return False
     except DmlError:
         return None
-    status = asked.response.status_code
+    status = exchange.response.status_code
     return False if status == 401 else True if status == 200 else None

@@ -1,73 +1,76 @@
-"""Inputs against each other: named twice, in two versions, in two roles, nested in one another, or under one name."""
+"""Conflicts between inputs: listed twice, in two versions, in two roles, nested in one another, with one file name."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from dml.errors import DmlError
 from dml.preflight.check_context import CheckContext
 from dml.preflight.results import Result, failed, ok, warning
+from dml.preflight.run_plan import RunPlan
 
 GROUP = "inputs"
 
 
-def check(look: CheckContext) -> Iterator[Result]:
-    """Report what does not go together."""
-    subject = look.subject
-    clean = True
-    for kind, rid in subject.duplicates:
-        clean = False
-        place = subject.place_of(rid)
-        yield failed(
-            GROUP, "duplicate", f"the {kind} {rid} is named twice", f"edit {place}" if place else "", subject=rid
-        )
+def check(context: CheckContext) -> Iterator[Result]:
+    """Report inputs that conflict with each other."""
+    plan = context.plan
+    conflicts = [*_within_plan(plan), *_within_catalog(context)]
+    yield from conflicts
+    total = len(plan.datasets) + len(plan.assets) + len(plan.files)
+    if not conflicts and total > 1:
+        yield ok(GROUP, "together", f"{total} inputs, each listed once")
+
+
+def _within_plan(plan: RunPlan) -> Iterator[Result]:
+    """Report conflicts that the plan alone shows."""
+    for kind, rid in plan.duplicates:
+        yield failed(GROUP, "duplicate", f"the {kind} {rid} is listed twice", plan.edit_hint(rid), subject=rid)
     versions: dict[str, set[str]] = defaultdict(set)
-    for dataset in subject.datasets:
+    for dataset in plan.datasets:
         versions[dataset.rid].add(dataset.version or "the current one")
-    for rid, named in versions.items():
-        if len(named) > 1:
-            clean = False
-            text = f"{rid} is named in {len(named)} versions: {', '.join(sorted(named))}"
-            across = subject.composition is not None and subject.composition.is_sweep
-            make = warning if across and ("dataset", rid) not in subject.duplicates else failed
-            yield make(GROUP, "versions", text, "choose one", subject=rid)
-    for rid in sorted(versions.keys() & {asset.rid for asset in subject.assets}):
-        clean = False
-        yield failed(GROUP, "role", f"{rid} is named as a dataset and as an asset", "name it once", subject=rid)
-    for result in _by_catalog(look):
-        clean = False
-        yield result
-    total = len(subject.datasets) + len(subject.assets) + len(subject.files)
-    if clean and total > 1:
-        yield ok(GROUP, "together", f"{total} inputs, each named once")
+    for rid, listed in versions.items():
+        if len(listed) > 1:
+            message = f"{rid} is listed in {len(listed)} versions: {', '.join(sorted(listed))}"
+            # Different jobs of a sweep may use different versions; within one job it is an error.
+            is_sweep = plan.composition is not None and plan.composition.is_sweep
+            problem = warning if is_sweep and ("dataset", rid) not in plan.duplicates else failed
+            yield problem(GROUP, "versions", message, "choose one", subject=rid)
+    for rid in sorted(versions.keys() & {asset.rid for asset in plan.assets}):
+        yield failed(GROUP, "role", f"{rid} is listed both as a dataset and as an asset", "list it once", subject=rid)
 
 
-def _by_catalog(look: CheckContext) -> Iterator[Result]:
-    """What only the rows tell; a catalog that could not be asked is told by other groups."""
-    if look.catalog is None:
+def _within_catalog(context: CheckContext) -> Iterator[Result]:
+    """Report conflicts that the rows in the catalog show; other groups report a catalog that could not be read."""
+    if context.catalog is None:
         return
     try:
-        rows = look.catalog.rows()
+        rows = context.catalog.rows()
     except DmlError:
         return
-    named = {dataset.rid for dataset in look.subject.datasets}
-    for outer in sorted(named):
-        below, todo = set[str](), [outer]
-        while todo:
-            for inner in rows.nested.get(todo.pop(), ()):
-                if inner not in below:
-                    below.add(inner)
-                    todo.append(inner)
-        for inner in sorted(below & named - {outer}):
-            text = f"{inner} is nested in {outer}: its members come twice"
-            yield warning(GROUP, "nested", text, f"name {outer} or {inner}", subject=inner)
-    names: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for asset in look.assets:
-        found = rows.assets.get(asset.rid)
-        if found is not None:
-            names[found.table.name, str(found.row.get("Filename"))].append(asset.rid)
+    listed = {dataset.rid for dataset in context.plan.datasets}
+    for outer in sorted(listed):
+        for inner in sorted(_descendants(rows.nested, outer) & listed - {outer}):
+            message = f"{inner} is nested in {outer}: its members are included twice"
+            yield warning(GROUP, "nested", message, f"list only {outer} or only {inner}", subject=inner)
+    names: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for asset in context.assets:
+        row = rows.assets.get(asset.rid)
+        if row is not None:
+            names[row.table.name, str(row.row.get("Filename"))].add(asset.rid)
     for (table, name), rids in names.items():
-        if len(set(rids)) > 1:
-            text = f"{table}/{name} is the name of {len(set(rids))} inputs: {', '.join(sorted(set(rids)))}"
-            yield warning(GROUP, "names", text, "tell them apart by their RID", subject=rids[0])
+        if len(rids) > 1:
+            message = f"{len(rids)} inputs have the name {table}/{name}: {', '.join(sorted(rids))}"
+            yield warning(GROUP, "names", message, "distinguish them by RID in the code", subject=min(rids))
+
+
+def _descendants(nested: Mapping[str, Sequence[str]], dataset: str) -> set[str]:
+    """The datasets nested in a dataset at any depth."""
+    descendants, pending = set[str](), [dataset]
+    while pending:
+        for inner in nested.get(pending.pop(), ()):
+            if inner not in descendants:
+                descendants.add(inner)
+                pending.append(inner)
+    return descendants

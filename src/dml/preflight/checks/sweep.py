@@ -1,4 +1,4 @@
-"""The sweep: how many jobs, by which launcher, and whether they differ."""
+"""The sweep: its number of jobs, its launcher, and whether its jobs differ."""
 
 from __future__ import annotations
 
@@ -11,36 +11,35 @@ from dml.preflight.results import Result, ok, skipped, warning
 GROUP = "sweep"
 
 MANY: Final = 100
-"""Jobs above which a sweep is more often a slip than meant."""
+"""A sweep of more jobs than this is often a mistake."""
 
 
-def check(look: CheckContext) -> Iterator[Result]:
-    """Report the fan-out; nothing for a single run."""
-    composition = look.subject.composition
+def check(context: CheckContext) -> Iterator[Result]:
+    """Report the jobs of a sweep; nothing for a single run."""
+    composition = context.plan.composition
     if composition is None or not composition.is_sweep:
         return
     if not composition.jobs:
         yield skipped(GROUP, "jobs", "the configuration did not compose")
         return
     if not composition.sweeper.endswith("BasicSweeper"):
-        yield skipped(
-            GROUP, "jobs", f"{composition.sweeper.rpartition('.')[2]} decides while it runs how many jobs there are"
-        )
+        yield skipped(GROUP, "jobs", f"{composition.sweeper.rpartition('.')[2]} chooses the jobs while it runs")
         return
     count = composition.job_count
     launcher = composition.launcher.rpartition(".")[2]
     noun = "job" if count == 1 else "jobs"
-    text = f"{count:,} {noun} by {launcher}, nested in one parent"
+    message = f"{count:,} {noun} with {launcher}, nested in one parent"
     if count > MANY:
-        yield warning(GROUP, "jobs", f"{text}: is that meant?", "fewer values, or go on with --yes")
+        yield warning(GROUP, "jobs", f"{message}: is this intended?", "sweep fewer values, or confirm with --yes")
     else:
-        yield ok(GROUP, "jobs", text)
+        yield ok(GROUP, "jobs", message)
     if len(composition.jobs) < count:
         yield skipped(GROUP, "composed", f"{count - len(composition.jobs):,} of {count:,} jobs were not composed")
     configs = [job.config for job in composition.jobs if job.composed]
-    same = [config for position, config in enumerate(configs) if config in configs[:position]] if count <= MANY else []
-    if same:
-        yield warning(GROUP, "same", f"{len(same)} of {count} jobs have the configuration of another one")
+    repeated = [config for index, config in enumerate(configs) if config in configs[:index]] if count <= MANY else []
+    if repeated:
+        verb = "repeats" if len(repeated) == 1 else "repeat"
+        yield warning(GROUP, "same", f"{len(repeated)} of {count} jobs {verb} the configuration of another job")
     targets = {str(config.get("deriva_ml")) for config in configs}
     if len(targets) > 1:
         yield warning(GROUP, "targets", f"the jobs write to {len(targets)} catalogs: one parent cannot nest them all")

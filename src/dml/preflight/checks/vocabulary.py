@@ -1,4 +1,4 @@
-"""Vocabulary that the run itself will need: types of its metadata files and of its inputs and outputs."""
+"""Vocabulary terms that every run needs: the types of its metadata files, inputs and outputs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Final
 
 from dml.execution.catalog_facts import ASSET_TYPE
 from dml.preflight.check_context import CheckContext
-from dml.preflight.checks.workflow import nearest_terms
 from dml.preflight.results import Result, ok, skipped, warning
 
 GROUP = "vocabulary"
@@ -21,27 +20,25 @@ NEEDED: Final = (
     "Output_File",
     "Model_File",
 )
-"""Asset types that executions write; deriva-ml seeds them."""
+"""Asset types that executions use; a catalog with the deriva-ml schema normally has them."""
 
 
-def check(look: CheckContext) -> Iterator[Result]:
+def check(context: CheckContext) -> Iterator[Result]:
     """Report terms that are missing."""
-    if look.catalog is None:
-        yield skipped(GROUP, "terms", look.without_catalog)
+    if context.catalog is None:
+        yield skipped(GROUP, "terms", context.no_catalog_reason)
         return
-    known = look.catalog.rows().asset_types
+    known = context.catalog.rows().asset_types
     names = {term.name for term in known}
     missing = [name for name in NEEDED if name not in names]
     table = ASSET_TYPE.rpartition(":")[2]
     for name in missing:
-        near = nearest_terms(known, name)
-        hint = f"; nearest: {', '.join(near)}" if near else ""
         yield warning(
             GROUP,
             "term",
-            f'no term "{name}" in {table}{hint}: files of this type get none',
-            f"dml catalog init --catalog {look.catalog.catalog.target}",
+            f'no term "{name}" in {table}: files of this type will have no type',
+            f"dml catalog init --catalog {context.catalog.catalog.target}",
             subject=name,
         )
     if not missing:
-        yield ok(GROUP, "terms", f"{len(names)} asset types, those of executions among them")
+        yield ok(GROUP, "terms", f"{len(names)} asset types, including those that executions need")

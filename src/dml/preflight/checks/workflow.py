@@ -1,4 +1,4 @@
-"""The workflow: it has a name, its types are terms, and the code it stands for is found."""
+"""The workflow: it has a name, its types are terms, and its source code is found."""
 
 from __future__ import annotations
 
@@ -11,83 +11,81 @@ from dml.errors import DmlError
 from dml.execution.catalog_facts import WORKFLOW_TYPE, is_rid
 from dml.preflight.check_context import CheckContext
 from dml.preflight.results import Result, failed, ok, skipped, warning
-from dml.preflight.run_plan import WantedWorkflow
+from dml.preflight.run_plan import RequestedWorkflow
 
 GROUP = "workflow"
 
 
-def check(look: CheckContext) -> Iterator[Result]:
+def check(context: CheckContext) -> Iterator[Result]:
     """Report the workflow."""
-    composition = look.subject.composition
+    composition = context.plan.composition
     if composition is not None and not any(job.composed for job in composition.jobs):
         yield skipped(GROUP, "workflow", "the configuration did not compose")
         return
-    workflow = look.subject.workflow
+    workflow = context.plan.workflow
     if workflow is None:
-        if look.subject.needs_workflow:
-            yield failed(
-                GROUP, "workflow", "there is no workflow, which an execution needs", "add one to the group workflow"
-            )
+        if context.plan.needs_workflow:
+            fix = "add a workflow to the config group workflow"
+            yield failed(GROUP, "workflow", "no workflow: an execution needs one", fix)
         elif composition is not None:
-            yield skipped(GROUP, "types", "which type the notebook gives its workflow cannot be read")
+            yield skipped(GROUP, "types", "the notebook's workflow type could not be determined")
         return
     if workflow.rid:
-        yield from _registered(look, workflow)
+        yield from _registered(context, workflow)
         return
     if not workflow.name.strip():
-        yield failed(GROUP, "name", "the workflow has no name", "name= in the group workflow")
-    yield from _types(look, workflow)
-    if look.subject.needs_workflow:
-        yield from _source(look, workflow)
+        yield failed(GROUP, "name", "the workflow has no name", "set name= in the config group workflow")
+    yield from _types(context, workflow)
+    if context.plan.needs_workflow:
+        yield from _source(context, workflow)
 
 
 def nearest_terms(known: Sequence[Term], name: str) -> list[str]:
-    """The names of the terms that are spelt most like a name, synonyms counted; the first few terms when none is."""
-    spelled = {form.casefold(): term.name for term in known for form in (term.name, *term.synonyms)}
-    close = difflib.get_close_matches(name.casefold(), list(spelled), 3, 0.4)
-    return list(dict.fromkeys(spelled[form] for form in close)) or [term.name for term in known[:2]]
+    """The terms whose name or synonym is most similar to a name, best first; the first two terms when none is."""
+    by_spelling = {spelling.casefold(): term.name for term in known for spelling in (term.name, *term.synonyms)}
+    matches = difflib.get_close_matches(name.casefold(), list(by_spelling), 3, 0.4)
+    return list(dict.fromkeys(by_spelling[match] for match in matches)) or [term.name for term in known[:2]]
 
 
-def missing_term(group: str, table: str, known: Sequence[Term], name: str) -> Result:
-    """The result for a term that is not there."""
-    near = nearest_terms(known, name)
-    nearest = f"; nearest: {', '.join(near)}" if near else ""
+def _missing_type(known: Sequence[Term], name: str) -> Result:
+    table = WORKFLOW_TYPE.rpartition(":")[2]
+    similar = nearest_terms(known, name)
+    suggestion = f"; nearest: {', '.join(similar)}" if similar else ""
     command = f'dml vocab add {table} {shlex.quote(name)} -d "…"'
-    return failed(group, "term", f'no term "{name}" in {table}{nearest}', command, subject=name)
+    return failed(GROUP, "term", f'no term "{name}" in {table}{suggestion}', command, subject=name)
 
 
-def _types(look: CheckContext, workflow: WantedWorkflow) -> Iterator[Result]:
-    names = look.subject.workflow_types
+def _types(context: CheckContext, workflow: RequestedWorkflow) -> Iterator[Result]:
+    names = context.plan.workflow_types
     if not names:
-        yield failed(
-            GROUP, "types", f"the workflow {workflow.name!r} has no type", "workflow_type= in the group workflow"
-        )
+        fix = "set workflow_type= in the config group workflow"
+        yield failed(GROUP, "types", f"the workflow {workflow.name!r} has no type", fix)
         return
-    if look.catalog is None:
-        yield skipped(GROUP, "types", look.without_catalog)
+    if context.catalog is None:
+        yield skipped(GROUP, "types", context.no_catalog_reason)
         return
-    known = look.catalog.rows().workflow_types
-    spelled = {form for term in known for form in (term.name, *term.synonyms)}
-    missing = [name for name in names if name not in spelled]
+    known = context.catalog.rows().workflow_types
+    spellings = {spelling for term in known for spelling in (term.name, *term.synonyms)}
+    missing = [name for name in names if name not in spellings]
     for name in missing:
-        yield missing_term(GROUP, WORKFLOW_TYPE.rpartition(":")[2], known, name)
+        yield _missing_type(known, name)
     if not missing:
         yield ok(GROUP, "types", f"{workflow.name} · {', '.join(names)}")
 
 
-def _source(look: CheckContext, workflow: WantedWorkflow) -> Iterator[Result]:
+def _source(context: CheckContext, workflow: RequestedWorkflow) -> Iterator[Result]:
     from dml.workflow.source import describe_source
 
     if workflow.url and workflow.checksum:
         yield ok(GROUP, "source", workflow.url)
         return
     if workflow.path is None:
-        composition = look.subject.composition
+        composition = context.plan.composition
         if composition is not None and composition.function is not None:
-            what = f"the source of {composition.function.target} was not found"
-            yield failed(GROUP, "source", what, "check its name in the group model_config")
+            message = f"the source of {composition.function.target} was not found"
+            yield failed(GROUP, "source", message, "check the name in the config group model_config")
         else:
-            yield skipped(GROUP, "source", "which file runs is not known")
+            yield skipped(GROUP, "source", "the file that runs is unknown")
         return
     try:
         source = describe_source(workflow.path, url=workflow.url, checksum=workflow.checksum, allow_dirty=True)
@@ -95,20 +93,20 @@ def _source(look: CheckContext, workflow: WantedWorkflow) -> Iterator[Result]:
         yield failed(GROUP, "source", error.message.splitlines()[0], error.hint)
         return
     if not source.url:
-        why = "is in no repository" if source.git_root is None else "is in a repository without a remote"
-        yield warning(GROUP, "source", f"{workflow.path.name} {why}: no link will be recorded")
+        state = "is not in a git repository" if source.git_root is None else "is in a repository without a remote"
+        yield warning(GROUP, "source", f"{workflow.path.name} {state}: no link will be recorded")
     else:
         yield ok(GROUP, "source", source.url)
 
 
-def _registered(look: CheckContext, workflow: WantedWorkflow) -> Iterator[Result]:
+def _registered(context: CheckContext, workflow: RequestedWorkflow) -> Iterator[Result]:
     rid = str(workflow.rid)
-    if look.catalog is None:
-        yield skipped(GROUP, "workflow", look.without_catalog)
+    if context.catalog is None:
+        yield skipped(GROUP, "workflow", context.no_catalog_reason)
         return
-    row = look.catalog.rows().workflow if is_rid(rid) else None
+    row = context.catalog.rows().workflow if is_rid(rid) else None
     if row is None:
-        target = look.catalog.catalog.target
-        yield failed(GROUP, "workflow", f"there is no workflow {rid} in {target}", "name a registered one", subject=rid)
+        message = f"no workflow {rid} in {context.catalog.catalog.target}"
+        yield failed(GROUP, "workflow", message, "dml workflow list", subject=rid)
     else:
         yield ok(GROUP, "workflow", f"{rid} {row.get('Name') or ''}".strip(), subject=rid)
