@@ -49,3 +49,23 @@ def test_a_workflow_may_only_read_and_pins_its_actions(workflow: Path) -> None:
         for step in job["steps"]:
             if step.get("uses", "").startswith("actions/checkout@"):
                 assert step["with"] == {"persist-credentials": False}
+
+
+def _commands(job: dict[str, Any]) -> list[str]:
+    """The commands of a job's steps, once for each value of the matrix that they name."""
+    matrix = job.get("strategy", {}).get("matrix", {})
+    targets = [*matrix.get("target", [""]), *(entry.get("target", "") for entry in matrix.get("include", []))]
+    steps = [step["run"] for step in job["steps"] if "run" in step]
+    return [step.replace("${{ matrix.target }}", target) for step in steps for target in targets]
+
+
+def test_the_workflows_run_targets_of_the_makefile() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    called: set[str] = set()
+    for workflow in WORKFLOWS:
+        for job in _yaml(workflow)["jobs"].values():
+            made = [command.split()[1:] for command in _commands(job) if command.split()[0] == "make"]
+            assert made
+            called |= {word for command in made for word in command if "=" not in word}
+    assert called == {"lint", "test-fast", "dist", "site", "test-all", "test"}
+    assert called <= targets
