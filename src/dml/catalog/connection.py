@@ -17,7 +17,6 @@ from urllib.parse import quote, urlsplit
 from requests import RequestException, Response
 from requests.adapters import BaseAdapter
 
-from dml.catalog.bindings import Server, Store, session_configuration
 from dml.catalog.credentials import LOOPBACK, credential_headers, secrets_of, stored_credential
 from dml.catalog.encoding import encode_json
 from dml.catalog.responses import ErrorMapper
@@ -116,6 +115,8 @@ class Catalog:
     """
 
     def __init__(self, target: Target, wire: Transport) -> None:
+        from dml.catalog.bindings import Server, Store, session_configuration
+
         self.target = target
         self.traffic = wire.traffic
         self.border = wire.border

@@ -11,8 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from deriva.core.ermrest_model import make_id
-
 from dml.catalog.model import ASSET_TAG, ForeignKey
 
 Document = dict[str, Any]
@@ -76,7 +74,7 @@ def table_document(
         "annotations": dict(annotations or {}),
         "column_definitions": [_column_document(column) for column in (*system, *columns)],
         "keys": [
-            {"unique_columns": list(key), "names": [[schema, named.get(key) or make_id(name, *key, "key")]]}
+            {"unique_columns": list(key), "names": [[schema, named.get(key) or _make_id(name, *key, "key")]]}
             for key in unique
         ],
         "foreign_keys": [foreign_key_document(table, key) for key in (*foreign_keys, *clients)],
@@ -111,7 +109,7 @@ def foreign_key_document(table: str, key: ForeignKey) -> Document:
         "referenced_columns": [
             {"schema_name": other_schema, "table_name": other, "column_name": column} for column in key.referenced
         ],
-        "names": [[schema, key.name or make_id(name, *key.columns, "fkey")]],
+        "names": [[schema, key.name or _make_id(name, *key.columns, "fkey")]],
         "on_delete": key.on_delete,
         "on_update": key.on_update,
     }
@@ -193,10 +191,16 @@ def association_document(
     given = defaults or {}
     own = [ColumnDefinition(side.columns[0], "text", False, given.get(side.columns[0])) for side in sides]
     key = tuple(side.columns[0] for side in sides)
-    names = {key: make_id(table.partition(":")[2], "assoc", "key")}
+    names = {key: _make_id(table.partition(":")[2], "assoc", "key")}
     return table_document(table, (*own, *columns), [key], (*sides, *foreign_keys), comment=comment, key_names=names)
 
 
 def association_name(*tables: str) -> str:
     """The usual name of an association of tables (bare names), cut to 63 bytes as deriva does it."""
-    return str(make_id(*tables))
+    return _make_id(*tables)
+
+
+def _make_id(*parts: str) -> str:
+    from deriva.core.ermrest_model import make_id  # loading deriva takes longer than most programs that import dml
+
+    return str(make_id(*parts))
