@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from cli.runner import run
+from cli.runner import Result, run
 from dml.cli.app.exit_codes import EXIT_CODES
 from dml.execution.status import LEGACY, ExecutionStatus
 
@@ -36,20 +37,27 @@ def commands(text: str) -> list[tuple[str, str, str]]:
     return found
 
 
+def execute(line: str) -> Result:
+    """Run one shell line: in this process if it is a command of ``dml`` alone, otherwise with bash."""
+    if line.startswith("dml") and not re.search(r"[|<>;&$`]", line):
+        return run(*shlex.split(line, comments=True)[1:])
+    shell = f'dml() {{ "{sys.executable}" -m dml.cli "$@"; }}\n'
+    done = subprocess.run(
+        ["bash", "-c", shell + line], capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL, check=False
+    )
+    return Result(done.returncode, done.stdout, done.stderr)
+
+
 def follow(text: str, bound: dict[str, str]) -> None:
     """Run the commands of a text, one shell line each, in the directory to which ``cd`` leads."""
-    shell = f'dml() {{ "{sys.executable}" -m dml.cli "$@"; }}\n'
     for line, kind, value in commands(text):
         for name, rid in bound.items():
             line = line.replace(name, rid)
         if line.startswith("cd "):
             os.chdir(line[3:])
             continue
-        script = f"{shell}{line}{' --json' if kind in ('here', 'the latest is') else ''}"
-        done = subprocess.run(
-            ["bash", "-c", script], capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL
-        )
-        assert done.returncode == (int(value) if kind == "exit" else 0), f"{line}\n{done.stdout}\n{done.stderr}"
+        done = execute(f"{line}{' --json' if kind in ('here', 'the latest is') else ''}")
+        assert done.code == (int(value) if kind == "exit" else 0), f"{line}\n{done.shown}"
         if kind in ("here", "the latest is"):
             bound[value] = re.findall(r'"rid": "([^"]+)"', done.stdout)[0]
 
