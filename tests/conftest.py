@@ -53,5 +53,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         "DERIVA_ML_WORKFLOW_URL",
     ):
         monkeypatch.delenv(name, raising=False)
+    # As on a real server, one of two writes that overlap is aborted: programs that collide with themselves are seen.
+    monkeypatch.setenv("DML_EMBEDDED_OVERLAPPING_WRITES", "abort")
     yield directory
     release_applications()  # the databases of this test would stay open until the last one ends

@@ -18,6 +18,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+FIRST_ABORT_WAIT, LONGEST_ABORT_WAIT = 0.02, 1.0
+"""Upper bounds, in seconds, of the first and of any wait after an aborted transaction."""
+
+QUIET_ABORTS = 8
+"""Repeats after aborted transactions before anybody is told."""
+
 REPEATABLE_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 """HTTP statuses that say the same request may succeed later."""
 
@@ -31,7 +37,7 @@ class Wait:
         reason: What went wrong, as in "answered 503".
         seconds: How long it takes.
         attempt: Which try follows it, from 2 on.
-        attempts: How many there are at most.
+        attempts: How many there are at most; 0 where time alone decides.
     """
 
     subject: str
@@ -42,7 +48,8 @@ class Wait:
 
     def __str__(self) -> str:
         """One line for people."""
-        return f"{self.subject} {self.reason}; trying again {self.when} (try {self.attempt} of {self.attempts})"
+        limit = f" of {self.attempts}" if self.attempts else ""
+        return f"{self.subject} {self.reason}; trying again {self.when} (try {self.attempt}{limit})"
 
     @property
     def when(self) -> str:
@@ -128,6 +135,7 @@ class Attempts:
         self.made = 1
         self._policy = policy
         self._subject = subject
+        self._aborted = 0
         self._first_failure: float | None = None
 
     def again(self, reason: str, retry_after: float | None = None) -> bool:
@@ -153,12 +161,34 @@ class Attempts:
         policy.sleep(wait)
         return True
 
+    def after_abort(self) -> bool:
+        """Wait a moment before a request is repeated that the server undid because another one came between.
+
+        The first repeats are not told to anybody: they are how a busy server works, and cost some milliseconds.
+
+        Returns:
+            False when this has gone on for so long that the request counts as failed.
+        """
+        policy = self._policy
+        now = policy.clock()
+        if self._first_failure is None:
+            self._first_failure = now
+        bound = min(LONGEST_ABORT_WAIT, FIRST_ABORT_WAIT * 2**self._aborted)
+        wait = policy.draw(bound / 4, bound)
+        if now - self._first_failure + wait > policy.patience or not policy.take(wait):
+            return False
+        self._aborted += 1
+        if self._aborted >= QUIET_ABORTS:
+            policy.tell(Wait(self._subject, "is busy with other writers", wait, self._aborted + 1, 0))
+        policy.sleep(wait)
+        return True
+
     def __enter__(self) -> Attempts:
         return self
 
     def __exit__(self, *_: object) -> None:
         """The request is over, one way or the other."""
-        if self.made > 1:
+        if self.made > 1 or self._aborted >= QUIET_ABORTS:
             self._policy.tell(None)
 
 

@@ -31,6 +31,8 @@ _UNVERIFIED = frozenset({"localhost"})
 """Hosts whose certificate deriva does not check; REQUESTS_CA_BUNDLE makes them checked."""
 
 _REDIRECTS = 5
+_SHORT_ANSWER = 4096
+"""Bytes of an answer that is read to learn why a request failed."""
 _OWN_HEADERS = frozenset({"Cookie", "Authorization"})
 
 
@@ -256,6 +258,9 @@ class Session(requests.Session):
                     if harmless and _is_transient(failure) and attempts.again(f"failed ({reason(failure)})"):
                         continue
                     raise wire.border.unreachable(failure, urlsplit(url).path) from failure
+                if response.status_code == 503 and _is_aborted(response) and attempts.after_abort():
+                    response.close()
+                    continue
                 if response.status_code not in REPEATABLE_STATUSES or not harmless:
                     return Exchange(response, attempts.made)
                 asked = retry_after(response.headers.get("Retry-After"))
@@ -291,6 +296,13 @@ def origin_of(url: str) -> str:
     parts = urlsplit(url)
     default = {"https": ":443", "http": ":80"}.get(parts.scheme, "")
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2].lower().removesuffix(default or ' ')}"
+
+
+def _is_aborted(response: Response) -> bool:
+    """Whether ERMrest says that it aborted the transaction, as it does with one of two writes that overlap: nothing was
+    done, so that a repeat is harmless whatever the method."""
+    length = response.headers.get("Content-Length", "")
+    return length.isdigit() and int(length) < _SHORT_ANSWER and b"Transaction aborted" in response.content
 
 
 def _is_transient(error: RequestException | OSError) -> bool:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from dml.catalog import required_terms
-from dml.catalog.concurrency import gather
 from dml.catalog.rows import Row, insert, select, update
 from dml.catalog.schema import ASSET_TYPE, EXECUTION
 from dml.errors import ConflictError
@@ -155,7 +154,8 @@ def link_assets(
         ]
         if rows:
             calls.append(partial(insert, catalog, types_table.qualified_name, rows, on_conflict="skip"))
-    gather(calls)
+    for call in calls:  # one after the other: a server aborts one of two writes that overlap
+        call()
 
 
 def describe_shared(catalog: Catalog, table: Table, descriptions: Mapping[str, str]) -> None:

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from werkzeug.exceptions import ServiceUnavailable
+
 from dml.embedded.ermrest import patterns
 from dml.embedded.ermrest.time_limit import TimeLimit
 from dml.embedded.ermrest.times import encode_rid, instant_text, now
@@ -24,6 +26,12 @@ __all__ = ["BUSY_SECONDS", "FIRST_RID", "Connection", "State", "Storage", "Trans
 BUSY_SECONDS = 60.0
 _KEPT = 4
 """Readers' connections kept open: each holds a page cache and a copy of the file's own schema in memory."""
+
+ABORTED = "Transaction aborted."
+"""What ERMrest says when two writes overlap, also of different tables: nothing was done, and a repeat is harmless."""
+
+OVERLAPPING_WRITES = "DML_EMBEDDED_OVERLAPPING_WRITES"
+"""The environment variable that makes overlapping writes fail (``abort``) as on a real server instead of wait."""
 
 FIRST_RID = 32**4 // 2
 """RIDs start at ``1-0000``, so that they sort as they were given out for the first 16 million."""
@@ -217,14 +225,14 @@ class Storage:
             sqlite3.Error: From the block or from the final check of foreign keys.
         """
         self.after_fork()
-        with self._writing:
+        with self._turn():
             if self._writer is None:
                 self._writer = self._open()
             connection = self._writer
             if rebuilds:
                 connection.execute("PRAGMA foreign_keys = OFF")
             try:
-                connection.execute("BEGIN IMMEDIATE")
+                self._begin(connection)
                 transaction = self._begun(connection, client)
                 before = connection.total_changes
                 yield transaction
@@ -235,6 +243,31 @@ class Storage:
                 if rebuilds:
                     connection.execute("PRAGMA foreign_keys = ON")
 
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """The turn of one writer of this process; others wait, or are refused as on a real server."""
+        if not self._writing.acquire(blocking=not aborts_overlapping_writes()):
+            raise ServiceUnavailable(ABORTED)
+        try:
+            yield
+        finally:
+            self._writing.release()
+
+    def _begin(self, connection: Connection) -> None:
+        """Begin a write; a writer of another process is waited for, or refuses this one."""
+        if not aborts_overlapping_writes():
+            connection.execute("BEGIN IMMEDIATE")
+            return
+        connection.execute("PRAGMA busy_timeout = 0")
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):
+                raise
+            raise ServiceUnavailable(ABORTED) from None
+        finally:
+            connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
+
     def _begun(self, connection: sqlite3.Connection, client: str) -> Transaction:
         state = read_state(connection)
         time = max(now(), state.time + 1)
@@ -244,6 +277,11 @@ class Storage:
 
 
 _INHERITED: list[object] = []
+
+
+def aborts_overlapping_writes() -> bool:
+    """Whether a write that overlaps another one is answered 503, which programs should be tried with."""
+    return os.environ.get(OVERLAPPING_WRITES) == "abort"
 
 
 def read_state(connection: sqlite3.Connection) -> State:
