@@ -47,6 +47,58 @@ def test_commands_options_and_values(tab) -> None:  # type: ignore[no-untyped-de
     assert tab("dml xyzzy something ") == []
 
 
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("dml bump ", ["major", "minor", "patch"]),
+        ("dml bump p", ["patch"]),
+        ("dml bump patch ", []),
+        ("dml run --cfg h", ["hydra"]),
+        ("dml run --cfg=h", ["--cfg=hydra"]),
+        ("dml run --cfg = h", ["hydra"]),
+        ("dml --progress =", ["auto", "bar", "json", "none"]),
+        ("dml --progress bar config g", ["get"]),
+        ("dml -vq --host=a.org config g", ["get"]),
+        ("dml exec create --script ", [":files"]),
+        ("dml exec create --hydra-output ", [":directories"]),
+        ("dml --workspace ", [":directories"]),
+        ("dml init ", [":directories"]),
+        ("dml exec stage 1-ABC ", [":files"]),
+        ("dml exec stage 1-ABC a.csv ", [":files"]),
+        ("dml exec list --limit ", []),
+        ("dml config show -- --", []),
+        ("dml config show xyzzy --js", ["--json"]),
+        ("dml config show --xyzzy --js", ["--json"]),
+    ],
+)
+def test_what_is_offered_where(tab, line: str, offered: list[str]) -> None:  # type: ignore[no-untyped-def]
+    assert tab(line) == offered
+
+
+def test_an_option_is_offered_again_only_when_it_can_be_repeated(tab) -> None:  # type: ignore[no-untyped-def]
+    offered = tab("dml exec create --dataset 1-ABC --script train.py -v --")
+    assert {"--dataset", "--verbose", "--module"} <= set(offered)
+    assert "--script" not in offered
+
+
+def test_a_group_that_is_a_command_offers_both(tab) -> None:  # type: ignore[no-untyped-def]
+    assert tab("dml lineage d") == ["diff"]
+    assert {"--depth", "--format", "--json"} <= set(tab("dml lineage --"))
+    assert {"--depth", "--json"} <= set(tab("dml lineage 1-ABC --"))
+    assert "--depth" not in tab("dml lineage diff --")
+
+
+def test_the_rid_of_a_group_that_is_a_command_is_offered(tab, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    target = Target("local", "1")
+    monkeypatch.setenv("DML_HOST", "local")
+    monkeypatch.setenv("DML_CATALOG", "1")
+    with Registry.writing(Workspace(target.default_workspace, target)) as registry:
+        insert_execution(registry, "4VP", config_json="{}")
+    assert tab("dml nested ") == ["show", "add", "remove", "4VP"]
+    assert tab("dml nested 4") == ["4VP"]
+    assert tab("dml exec show ") == ["4VP"]
+
+
 def test_helps_are_shown_where_the_shell_can(tab) -> None:  # type: ignore[no-untyped-def]
     (line,) = tab("dml conf", "zsh")
     assert line == "config\tShow and change settings, each with its origin."

@@ -87,6 +87,8 @@ def test_completion_loads_nothing_heavy(line: str) -> None:
         ["doctor", "--offline"],
         ["exec", "list"],
         ["exec", "list", "--pending", "--json"],
+        ["exec", "list", "--limit", "5", "--host=local", "-v"],
+        ["completion", "zsh", "--progress", "none"],
         ["exec", "--help"],
         ["demo", "--help"],
         ["catalog", "--help"],

@@ -9,7 +9,7 @@ import pytest
 from dml.cli.app.commands import COMMANDS, root
 from dml.cli.app.exit_codes import EXIT_CODES
 from dml.cli.app.reference import all_commands, main, pages
-from dml.cli.app.typer_internals import Context
+from dml.cli.app.typer_internals import context_of
 
 TOP = Path(__file__).parents[2]
 EVERY = list(all_commands())
@@ -52,7 +52,7 @@ def test_the_index_has_every_command_and_exit_code() -> None:
 
 def test_the_table_tells_what_the_groups_tell() -> None:
     top = root()
-    context = Context(top, info_name="dml")
+    context = context_of(top, "dml")
     for entry in COMMANDS.values():
         assert top.get_command(context, entry.name) is not None
         assert len(entry.help) < 70

@@ -62,7 +62,13 @@ def _run(arguments: list[str]) -> int:
             from dml.cli.app.shell_complete import answer
 
             return answer(os.environ[COMPLETE_VARIABLE])
-        code = _invoke(arguments, invocation)
+        from dml.cli.app.supported_versions import refuse_unsupported_typer
+
+        refuse_unsupported_typer()
+        from dml.cli.app.commands import root
+        from dml.cli.app.typer_internals import run
+
+        code = run(root(), arguments)
         sys.stdout.flush()  # here, so that a full disk is told like any other error
         return code
     except BrokenPipeError:
@@ -74,20 +80,6 @@ def _run(arguments: list[str]) -> int:
 
         wants_json = invocation.json or "--json" in arguments[: _end_of_options(arguments)]
         return report(error, json=wants_json, debug=invocation.debug)
-
-
-def _invoke(arguments: list[str], invocation: object) -> int:
-    from typer import Exit
-
-    from dml.cli.app.commands import root
-
-    command = root()
-    try:
-        with command.make_context("dml", arguments, obj=invocation) as context:
-            command.invoke(context)
-    except Exit as ending:
-        return ending.exit_code
-    return 0
 
 
 def _end_of_options(arguments: list[str]) -> int:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from typer import Argument, Option
 
@@ -11,13 +10,7 @@ from dml.cli.app.framework import command, current, single
 
 app = single("bump")
 
-
-class Part(StrEnum):
-    """Which number is raised."""
-
-    major = "major"
-    minor = "minor"
-    patch = "patch"
+Part = Literal["major", "minor", "patch"]
 
 
 @command(
@@ -40,7 +33,7 @@ def bump(
 
     from dml.experiment.version_tags import bump as make_tag
 
-    made = make_tag(Path.cwd(), str(part), push=push, dry_run=dry_run, allow_dirty=allow_dirty)
+    made = make_tag(Path.cwd(), part, push=push, dry_run=dry_run, allow_dirty=allow_dirty)
     console = current().console
 
     def render() -> None:

@@ -229,7 +229,7 @@ def _refuse_with_unsent_work(target: Target) -> None:
     ],
 )
 def serve(
-    port: Annotated[int, Option("--port", min=0, max=65535, help="0 for any free one.")] = 0,
+    port: Annotated[int, Option("--port", metavar="N", min=0, max=65535, help="0 for any free one.")] = 0,
     read_only: Annotated[bool, Option("--read-only", help="Refuse whatever writes.")] = False,
     tls: Annotated[bool, Option("--tls", help="Serve https with a certificate of this machine.")] = False,
     interface: Annotated[

@@ -7,15 +7,18 @@ this table alone.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from typer.main import get_command as build
+import typer
 
 from dml.cli.app.exit_codes import SHORT
-from dml.cli.app.framework import Command, Group
+from dml.cli.app.framework import PLAIN, Command, Group
 from dml.cli.app.invocation import current
-from dml.cli.app.options import version_option
-from dml.cli.app.typer_internals import Context, HelpFormatter, get_current_context
+from dml.cli.app.options import Version
+from dml.cli.app.typer_internals import build
+
+if TYPE_CHECKING:
+    from dml.cli.app.typer_internals import Context, HelpFormatter
 
 
 class Entry(NamedTuple):
@@ -76,13 +79,13 @@ class Root(Group):
         """The names in the order of the table."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: Context, cmd_name: str) -> Command | Group | None:  # noqa: ARG002
+    def get_command(self, ctx: Context, cmd_name: str) -> Command | Group | None:
         """Load the module of ``cmd_name`` and build its command."""
         if cmd_name not in COMMANDS:
             return None
         if cmd_name not in self.commands:
             self.commands[cmd_name] = load(COMMANDS[cmd_name])
-        return self.commands[cmd_name]  # type: ignore[return-value]
+        return super().get_command(ctx, cmd_name)
 
     def visible(self, ctx: Context) -> list[tuple[str, str]]:  # noqa: ARG002
         """Names and one-line helps for completion; no module is imported."""
@@ -102,20 +105,21 @@ def load(entry: Entry) -> Command | Group:
 
 
 def root() -> Root:
-    """The root command; cheap, made anew for each invocation."""
-    return Root(
+    """The root command; cheap, made for each invocation."""
+    app = typer.Typer(
         name="dml",
+        cls=Root,
         help=HELP,
-        callback=_overview,
         invoke_without_command=True,
-        params=[version_option()],
-        rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
+        **PLAIN,
     )
+    app.callback()(_overview)
+    return build(app)  # type: ignore[return-value]
 
 
-def _overview() -> None:
-    if get_current_context().invoked_subcommand is None:
+def _overview(ctx: typer.Context, global_version: Version = False) -> None:  # noqa: ARG001
+    if ctx.invoked_subcommand is None:
         from dml.cli.overview import overview
 
         overview(current())

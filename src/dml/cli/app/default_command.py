@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import typer
 
 from dml.cli.app.framework import Group, group
 from dml.cli.app.options import global_options
+from dml.cli.app.parameters import takes_value
+
+if TYPE_CHECKING:
+    from dml.cli.app.typer_internals import Context
 
 __all__ = ["group_with_default"]
 
@@ -17,23 +21,25 @@ DEFAULT = "show"
 class DefaultGroup(Group):
     """A group whose command ``show`` is meant when the first word is none of its commands."""
 
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+    default = DEFAULT
+
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
         """Put the default command in front where no other is named; ``--help`` alone is about the group."""
-        if self._means_default(ctx, args):
+        if self._means_default(args):
             args = [DEFAULT, *args]
         return super().parse_args(ctx, args)
 
-    def _means_default(self, ctx: Any, args: list[str]) -> bool:
+    def _means_default(self, args: list[str]) -> bool:
         word = _first_word(args)
         if word is None:
-            return not ctx.resilient_parsing and not {"-h", "--help"} & set(args)
+            return not {"-h", "--help"} & set(args)
         takes_words = any(one.param_type_name == "argument" for one in self.commands[DEFAULT].params)
         return takes_words and word not in self.commands
 
 
 def _first_word(args: list[str]) -> str | None:
     """The first argument that is neither an option nor the value of one that every command takes."""
-    valued = {name for one in global_options() if not one.is_flag and not one.count for name in one.opts}
+    valued = {name for option in global_options() if takes_value(option) for name in option.opts}
     words = iter(args)
     for argument in words:
         if argument in valued:

@@ -63,10 +63,10 @@ def _context(error: DmlError) -> dict[str, object]:
 
 def _ours(error: Exception) -> tuple[DmlError, str | None]:
     """The error as one of ours, and the path of the crash log when it was a defect."""
-    from typer import Abort, TyperException
-
     if isinstance(error, DmlError):
         return error, None
+    from typer import Abort, TyperException
+
     if isinstance(error, TyperException):
         from dml.cli.app.usage_errors import translate
 

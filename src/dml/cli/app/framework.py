@@ -17,22 +17,26 @@ A group is one module with an ``app``, entered in the table of ``commands``::
 A command ends well by returning, and badly by raising a ``DmlError``; ``raise typer.Exit(3)`` gives another code after
 something has been printed. Every command has at least one example: the documentation prints it and a test runs it.
 A command that stands alone (``dml lineage RID``) uses ``single()`` instead of ``group()``. Arguments that are RIDs take
-``autocompletion=complete_execution`` (or another function of ``completing``). At module level a command module imports
-nothing heavier than the standard library, typer and this package.
+``autocompletion=complete_execution`` (or another function of ``shell_complete``). At module level a command module
+imports nothing heavier than the standard library, typer and this package.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple, TypeVar
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 import typer
-from typer.core import TyperCommand, TyperGroup
 
 from dml.cli.app.invocation import Invocation, current
-from dml.cli.app.options import global_options, is_global
-from dml.cli.app.typer_internals import CompletionItem, Context, HelpFormatter, Parameter
+from dml.cli.app.options import global_options, global_specs, is_global
+from dml.cli.app.parameters import ParameterSpec, help_row, parameter_specs, process, usage
+from dml.cli.app.typer_internals import TyperCommand, TyperGroup, set_conversion
+
+if TYPE_CHECKING:
+    from dml.cli.app.typer_internals import Context, HelpFormatter, Parameter
 
 __all__ = ["Command", "Example", "Group", "Invocation", "command", "current", "group", "single"]
 
@@ -48,21 +52,22 @@ class Example(NamedTuple):
 
 def group(name: str, help_text: str) -> typer.Typer:
     """A Typer application for a group of commands; ``dml NAME`` alone shows its help, with exit code 2."""
-    app = typer.Typer(name=name, cls=Group, help=help_text, **_MANNERS)
+    app = typer.Typer(name=name, cls=Group, help=help_text, **PLAIN)
     app.callback()(_nothing)
     return app
 
 
 def single(name: str) -> typer.Typer:
     """A Typer application that is one command, to be filled with one ``command``."""
-    return typer.Typer(name=name, **_MANNERS)
+    return typer.Typer(name=name, **PLAIN)
 
 
-_MANNERS: dict[str, Any] = {
+PLAIN: dict[str, Any] = {
     "add_completion": False,
     "rich_markup_mode": None,
     "pretty_exceptions_enable": False,
 }
+"""Settings of every application: help without Rich, no completion and no tracebacks of Typer's."""
 
 
 def _nothing() -> None:
@@ -103,13 +108,27 @@ class Command(TyperCommand):
         """The lines shown under *Examples*."""
         return getattr(self.callback, "dml_examples", ())
 
+    @cached_property
+    def specs(self) -> dict[str, ParameterSpec]:
+        """What each parameter accepts, by its name."""
+        return {**global_specs(), **parameter_specs(self.callback)} if self.callback else global_specs()
+
+    def spec(self, parameter: Parameter) -> ParameterSpec:
+        """What one parameter accepts; ``--help``, which Typer adds, has no specification of its own."""
+        return self.specs.get(str(parameter.name), _NO_SPEC)
+
     def get_params(self, ctx: Context) -> list[Parameter]:
         """The command's own parameters, then the global ones, then ``--help``."""
-        return _with_global_options(super().get_params(ctx))
+        return _all_parameters(self, super().get_params(ctx))
 
     def get_help_option_names(self, ctx: Context) -> list[str]:
         """The help options in a stable order."""
         return list(ctx.help_option_names)
+
+    def collect_usage_pieces(self, ctx: Context) -> list[str]:
+        """The words of the usage line behind the name."""
+        arguments = [parameter for parameter in self.get_params(ctx) if parameter.param_type_name == "argument"]
+        return ["[OPTIONS]", *map(usage, arguments)]
 
     def invoke(self, ctx: Context) -> Any:
         """Run the command, with the log of the rooms below in its place."""
@@ -134,27 +153,41 @@ class Command(TyperCommand):
 
 
 class Group(TyperGroup):
-    """A group of commands of dml."""
+    """A group of commands of dml.
+
+    Attributes:
+        default: The command that is meant when no other is named; None when one must be named.
+    """
+
+    default: ClassVar[str | None] = None
+
+    def spec(self, parameter: Parameter) -> ParameterSpec:
+        """What one parameter accepts."""
+        return global_specs().get(str(parameter.name), _NO_SPEC)
 
     def get_params(self, ctx: Context) -> list[Parameter]:
         """The group's own parameters, then the global ones, then ``--help``."""
-        return _with_global_options(super().get_params(ctx))
+        return _all_parameters(self, super().get_params(ctx))
 
     def get_help_option_names(self, ctx: Context) -> list[str]:
         """The help options in a stable order."""
         return list(ctx.help_option_names)
 
+    def get_command(self, ctx: Context, cmd_name: str) -> Command | Group | None:
+        """The command of that name, None when there is none."""
+        return super().get_command(ctx, cmd_name)  # type: ignore[return-value]
+
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
         """Parse the line; one without any word shows what could be typed."""
-        if not args and not self.invoke_without_command and not ctx.resilient_parsing:
+        if not args and not self.invoke_without_command:
             typer.echo(ctx.get_help(), err=True)
             raise typer.Exit(2)
         return super().parse_args(ctx, args)
 
     def visible(self, ctx: Context) -> list[tuple[str, str]]:
         """Names and one-line helps of the commands that are not hidden."""
-        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
-        return [(name, first_line(one.help)) for name, one in found if one is not None and not one.hidden]
+        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        return [(name, first_line(command.help)) for name, command in commands if command and not command.hidden]
 
     def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
         """Write the commands before the options of every command."""
@@ -174,27 +207,27 @@ class Group(TyperGroup):
     def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """Find the command; an unknown word suggests the nearest."""
         name = args[0]
-        if not name.startswith("-") and not ctx.resilient_parsing and self.get_command(ctx, name) is None:
+        if not name.startswith("-") and self.get_command(ctx, name) is None:
             from dml.cli.app.usage_errors import unknown_command
 
             raise unknown_command(self, ctx, name)
         return super().resolve_command(ctx, args)
 
-    def shell_complete(self, ctx: Context, incomplete: str) -> list[CompletionItem]:
-        """Complete commands from names alone, so that no module is imported for it."""
-        commands = [CompletionItem(name, help=text) for name, text in self.visible(ctx) if name.startswith(incomplete)]
-        return [*commands, *super(TyperGroup, self).shell_complete(ctx, incomplete)]
+
+_NO_SPEC = ParameterSpec(kind=bool)
 
 
-def _with_global_options(own: list[Parameter]) -> list[Parameter]:
-    return [*(p for p in own if p.name != "help"), *global_options(), *(p for p in own if p.name == "help")]
+def _all_parameters(command: Command | Group, own: list[Parameter]) -> list[Parameter]:
+    """The parameters of a command in the order of its help, each with dml's conversion of values."""
+    every = [*(p for p in own if p.name != "help"), *global_options(), *(p for p in own if p.name == "help")]
+    for parameter in every:
+        set_conversion(parameter, partial(process, parameter, command.spec(parameter)))
+    return every
 
 
 def _records(command: Command | Group, ctx: Context) -> Iterator[tuple[Parameter, tuple[str, str]]]:
     for parameter in command.get_params(ctx):
-        record = parameter.get_help_record(ctx)
-        if record is not None:
-            yield parameter, record
+        yield parameter, help_row(parameter, command.spec(parameter))
 
 
 def _write_own_parameters(command: Command | Group, ctx: Context, formatter: HelpFormatter) -> None:

@@ -1,23 +1,137 @@
 """The options that every command takes, before or after its name.
 
-They do not become parameters of the commands: each records itself in the ``Invocation``.
+They are not parameters of the commands: each records itself in the ``Invocation``. Typer makes them from the signature
+of ``_declaration``, like the options of any command.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from functools import cache
-from typing import Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from typer import Exit
-from typer.core import TyperOption
+from typer import CallbackParam, Context, Exit, Option, Typer
 
 from dml._version import __version__
-from dml.cli.app.invocation import Invocation
-from dml.cli.app.typer_internals import Context
+from dml.cli.app.invocation import current
+from dml.cli.app.parameters import ParameterSpec, parameter_specs
+from dml.cli.app.typer_internals import build
+
+if TYPE_CHECKING:
+    from dml.cli.app.typer_internals import Parameter
+
+__all__ = ["Version", "global_options", "global_specs", "is_global"]
 
 PREFIX: Final = "global_"
+"""What the names of these parameters begin with, so that a command may have an argument ``catalog`` too."""
+
+PROGRESS: Final = ("auto", "bar", "json", "none")
+
+
+def _setting(ctx: Context, param: CallbackParam, value: str | None) -> None:  # noqa: ARG001
+    if value is not None:
+        current().overrides[str(param.name).removeprefix(PREFIX)] = value
+
+
+def _json(value: bool) -> None:
+    current().json |= value
+
+
+def _verbose(value: int) -> None:
+    current().verbosity += value
+
+
+def _quiet(value: bool) -> None:
+    if value:
+        current().verbosity = -1
+
+
+def _debug(value: bool) -> None:
+    current().debug |= value
+
+
+def _version(value: bool) -> None:
+    if value:
+        sys.stdout.write(f"dml {__version__}\n")
+        raise Exit
+
+
+def _complete_progress(incomplete: str) -> list[str]:
+    return [mode for mode in PROGRESS if mode.startswith(incomplete)]
+
+
+def _declaration(
+    global_host: Annotated[
+        str | None,
+        Option(
+            "--host",
+            metavar="NAME",
+            callback=_setting,
+            expose_value=False,
+            help="Server; `local` is the embedded one.  [env: DML_HOST]",
+        ),
+    ] = None,
+    global_catalog: Annotated[
+        str | None,
+        Option(
+            "--catalog",
+            metavar="ID",
+            callback=_setting,
+            expose_value=False,
+            help="Catalog number, HOST/NUMBER or a URL.  [env: DML_CATALOG]",
+        ),
+    ] = None,
+    global_workspace: Annotated[
+        str | None,
+        Option(
+            "--workspace",
+            metavar="DIR",
+            callback=_setting,
+            expose_value=False,
+            help="Where registry and staged files are.  [env: DML_WORKSPACE]",
+        ),
+    ] = None,
+    global_progress: Annotated[
+        str | None,
+        Option(
+            "--progress",
+            metavar="HOW",
+            callback=_setting,
+            expose_value=False,
+            autocompletion=_complete_progress,
+            help="auto, bar, json or none.  [env: DML_PROGRESS]",
+        ),
+    ] = None,
+    global_json: Annotated[
+        bool, Option("--json", callback=_json, expose_value=False, help="Print JSON for programs.")
+    ] = False,
+    global_verbose: Annotated[
+        int,
+        Option(
+            "-v",
+            "--verbose",
+            count=True,
+            callback=_verbose,
+            expose_value=False,
+            show_default=False,
+            help="Say more; twice, even more.",
+        ),
+    ] = 0,
+    global_quiet: Annotated[
+        bool, Option("-q", "--quiet", callback=_quiet, expose_value=False, help="Say only what failed.")
+    ] = False,
+    global_debug: Annotated[
+        bool, Option("--debug", callback=_debug, expose_value=False, help="Show tracebacks.  [env: DML_DEBUG]")
+    ] = False,
+) -> None:
+    """The options themselves; never called."""
+
+
+Version = Annotated[
+    bool,
+    Option("--version", callback=_version, expose_value=False, is_eager=True, help="Show the version and leave."),
+]
+"""``--version`` of the root."""
 
 
 def is_global(parameter: Any) -> bool:
@@ -26,87 +140,14 @@ def is_global(parameter: Any) -> bool:
 
 
 @cache
-def global_options() -> tuple[TyperOption, ...]:
+def global_options() -> tuple[Parameter, ...]:
     """The options themselves, shared by all commands."""
-    return (
-        _setting("host", "NAME", "Server; `local` is the embedded one."),
-        _setting("catalog", "ID", "Catalog number, HOST/NUMBER or a URL."),
-        _setting("workspace", "DIR", "Where registry and staged files are."),
-        _setting("progress", "HOW", "auto, bar, json or none.", ("auto", "bar", "json", "none")),
-        _flag("json", "--json", "Print JSON for programs.", _json),
-        _flag("verbose", "--verbose", "Say more; twice, even more.", _verbose, "-v", count=True),
-        _flag("quiet", "--quiet", "Say only what failed.", _quiet, "-q"),
-        _flag("debug", "--debug", "Show tracebacks.  [env: DML_DEBUG]", _debug),
-    )
+    app = Typer(add_completion=False, rich_markup_mode=None)
+    app.command()(_declaration)
+    return tuple(build(app).params)
 
 
-def version_option() -> TyperOption:
-    """``--version`` of the root."""
-    return _flag("version", "--version", "Show the version and leave.", _version, eager=True)
-
-
-def _setting(name: str, metavar: str, help_text: str, choices: tuple[str, ...] = ()) -> TyperOption:
-    def record(context: Context, _parameter: Any, value: str | None) -> None:
-        if value is None or context.resilient_parsing:
-            return
-        context.ensure_object(Invocation).overrides[name] = value
-
-    def complete(_context: Context, _arguments: list[str], incomplete: str) -> list[str]:
-        return [choice for choice in choices if choice.startswith(incomplete)]
-
-    return TyperOption(
-        param_decls=[f"{PREFIX}{name}", f"--{name}"],
-        metavar=metavar,
-        help=f"{help_text}  [env: DML_{name.upper()}]",
-        callback=record,
-        expose_value=False,
-        autocompletion=complete if choices else None,
-    )
-
-
-def _flag(
-    name: str,
-    long: str,
-    help_text: str,
-    record: Callable[[Context, Any], None],
-    *short: str,
-    count: bool = False,
-    eager: bool = False,
-) -> TyperOption:
-    def callback(context: Context, _parameter: Any, value: Any) -> None:
-        if value and not context.resilient_parsing:
-            record(context, value)
-
-    return TyperOption(
-        param_decls=[f"{PREFIX}{name}", *short, long],
-        is_flag=None if count else True,
-        count=count,
-        type=int if count else None,
-        default=0 if count else False,
-        show_default=False,
-        help=help_text,
-        callback=callback,
-        expose_value=False,
-        is_eager=eager,
-    )
-
-
-def _json(context: Context, _value: Any) -> None:
-    context.ensure_object(Invocation).json = True
-
-
-def _verbose(context: Context, value: int) -> None:
-    context.ensure_object(Invocation).verbosity += value
-
-
-def _quiet(context: Context, _value: Any) -> None:
-    context.ensure_object(Invocation).verbosity = -1
-
-
-def _debug(context: Context, _value: Any) -> None:
-    context.ensure_object(Invocation).debug = True
-
-
-def _version(_context: Context, _value: Any) -> None:
-    sys.stdout.write(f"dml {__version__}\n")
-    raise Exit
+@cache
+def global_specs() -> dict[str, ParameterSpec]:
+    """What each of these options accepts, by its name."""
+    return parameter_specs(_declaration)

@@ -10,14 +10,19 @@ import inspect
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from dml.cli.app.commands import COMMANDS, Root, root
+from dml.cli.app.commands import COMMANDS, root
 from dml.cli.app.exit_codes import EXIT_CODES
 from dml.cli.app.framework import Command, Group
-from dml.cli.app.options import global_options, is_global
-from dml.cli.app.typer_internals import Context
+from dml.cli.app.options import global_options, global_specs, is_global
+from dml.cli.app.parameters import ParameterSpec, help_row
+from dml.cli.app.typer_internals import context_of
 from dml.cli.completion import FILES, SCRIPTS
 from dml.settings import SETTINGS
+
+if TYPE_CHECKING:
+    from dml.cli.app.typer_internals import Context, Parameter
 
 __all__ = ["all_commands", "main", "pages"]
 
@@ -42,7 +47,7 @@ def main(directory: Path | None = None) -> int:
 def pages() -> dict[str, str]:
     """Every generated file: path from the top of the source → text."""
     top = root()
-    base = Context(top, info_name="dml", help_option_names=["-h", "--help"])
+    base = context_of(top, "dml")
     found = {"docs/commands/README.md": _index()}
     for name in COMMANDS:
         command = top.get_command(base, name)
@@ -55,7 +60,7 @@ def pages() -> dict[str, str]:
 def all_commands() -> Iterator[tuple[str, Command, Context]]:
     """Every command that can be run, with its full name (``dml exec list``) and a context for its help."""
     top = root()
-    base = Context(top, info_name="dml", help_option_names=["-h", "--help"])
+    base = context_of(top, "dml")
     yield from _below(top, base)
 
 
@@ -64,7 +69,7 @@ def _below(group: Group, context: Context) -> Iterator[tuple[str, Command, Conte
         command = group.get_command(context, name)
         if command is None or command.hidden:
             continue
-        inner = Context(command, info_name=name, parent=context)
+        inner = context_of(command, name, context)
         if isinstance(command, Group):
             yield from _below(command, inner)
         elif isinstance(command, Command):
@@ -78,7 +83,7 @@ def _index() -> str:
     lines += [f"| [`dml {entry.name}`]({entry.name}.md) | {entry.help} |" for entry in COMMANDS.values()]
     lines += ["", "Every command takes these options, before or after its name:", ""]
     lines += ["| option | meaning |", "|---|---|"]
-    lines += [_option_row(option, Context(Root(name="dml"))) for option in global_options()]
+    lines += [_option_row(option, global_specs()[str(option.name)]) for option in global_options()]
     lines += ["", "With `--json` a command prints one JSON document on one line, with its model's name in `schema`;"]
     lines += ['streams print several, the last with `"record": "result"`. An error is a document as well:']
     lines += ['`{"schema": "dml.error/1", "error": {"type", "message", "hint", "exit"}}`. Fields are only ever added.']
@@ -105,7 +110,7 @@ def _index() -> str:
 
 
 def _page(name: str, command: Command | Group, base: Context) -> str:
-    context = Context(command, info_name=name, parent=base)
+    context = context_of(command, name, base)
     lines = [HEADER, f"# `dml {name}`", "", COMMANDS[name].help, ""]
     if isinstance(command, Group):
         inner = list(_below(command, context))
@@ -125,8 +130,8 @@ def _first(command: Command) -> str:
 def _body(path: str, command: Command, context: Context) -> list[str]:
     usage = " ".join(piece for piece in command.collect_usage_pieces(context) if piece)
     lines = ["```", f"{path} {usage}".rstrip(), "```", "", inspect.cleandoc(command.help or ""), ""]
-    own = [one for one in command.get_params(context) if not is_global(one)]
-    rows = [_option_row(one, context) for one in own if one.get_help_record(context) is not None]
+    own = [parameter for parameter in command.get_params(context) if not is_global(parameter)]
+    rows = [_option_row(parameter, command.spec(parameter)) for parameter in own]
     if rows:
         lines += ["| option or argument | meaning |", "|---|---|", *rows, ""]
     lines += ["```sh"]
@@ -135,9 +140,8 @@ def _body(path: str, command: Command, context: Context) -> list[str]:
     return [*lines, "```", ""]
 
 
-def _option_row(parameter: object, context: Context) -> str:
-    record = parameter.get_help_record(context)  # type: ignore[attr-defined]
-    left, right = record if record is not None else ("", "")
+def _option_row(parameter: Parameter, spec: ParameterSpec) -> str:
+    left, right = help_row(parameter, spec)
     return f"| `{_cell(left)}` | {_cell(right)} |"
 
 

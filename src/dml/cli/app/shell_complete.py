@@ -12,10 +12,12 @@ import os
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from dml.cli.app.framework import Group
-from dml.cli.app.typer_internals import CompletionItem, left_over, resolve_context, resolve_incomplete
 from dml.safe_text import safe
+
+if TYPE_CHECKING:
+    from dml.cli.app.completion_candidates import Candidate
 
 __all__ = ["answer", "complete_cached", "complete_execution", "complete_rid"]
 
@@ -24,30 +26,21 @@ def answer(shell: str) -> int:
     """Print the choices for the command line in the environment; the exit code is always 0."""
     words = os.environ.get("_DML_WORDS", "").split("\n")
     with suppress(Exception):
+        from dml.cli.app.commands import root
+        from dml.cli.app.completion_candidates import candidates
+
         position = int(os.environ.get("_DML_WORD", len(words) - 1))
         incomplete = words[position] if position < len(words) else ""
-        for choice in choices(words[1:position], incomplete):
-            sys.stdout.write(_line(choice, shell) + "\n")
+        for candidate in candidates(root(), words[1:position], incomplete):
+            sys.stdout.write(_line(candidate, shell) + "\n")
     return 0
 
 
-def choices(words: list[str], incomplete: str) -> list[CompletionItem]:
-    """What may stand at the place of ``incomplete`` after ``words`` (the command's own name left out)."""
-    from dml.cli.app.commands import root
-
-    context = resolve_context(root(), {}, "dml", list(words))
-    if isinstance(context.command, Group) and left_over(context):
-        return []  # a word before this one is no command
-    subject, incomplete = resolve_incomplete(context, list(words), incomplete)
-    found: list[CompletionItem] = subject.shell_complete(context, incomplete)
-    return found
-
-
-def _line(choice: CompletionItem, shell: str) -> str:
-    if choice.type in ("file", "dir"):
-        return ":files" if choice.type == "file" else ":directories"
-    text = safe(choice.value)
-    return text if shell == "bash" or not choice.help else f"{text}\t{safe(choice.help, limit=60)}"
+def _line(candidate: Candidate, shell: str) -> str:
+    if candidate.kind != "word":
+        return f":{candidate.kind}"
+    text = safe(candidate.value)
+    return text if shell == "bash" or not candidate.help else f"{text}\t{safe(candidate.help, limit=60)}"
 
 
 def complete_execution(incomplete: str) -> list[tuple[str, str]]:

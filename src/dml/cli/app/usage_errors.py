@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import difflib
-from typing import Any
+from typing import TYPE_CHECKING
 
 from typer import TyperException
 
-from dml.cli.app.typer_internals import Context
+from dml.cli.app.typer_internals import context_of
 from dml.errors import DmlError, UsageError
+
+if TYPE_CHECKING:
+    from dml.cli.app.framework import Group
+    from dml.cli.app.typer_internals import Context
 
 
 def translate(error: TyperException) -> DmlError:
@@ -25,7 +29,7 @@ def translate(error: TyperException) -> DmlError:
     return UsageError(message[:1].lower() + message[1:], hint=help_line)
 
 
-def unknown_command(group: Any, context: Context, name: str) -> UsageError:
+def unknown_command(group: Group, context: Context, name: str) -> UsageError:
     """The error for a word that is no command of ``group``."""
     known = [command for command, _ in group.visible(context)]
     path = context.command_path
@@ -40,7 +44,7 @@ def _elsewhere(name: str) -> list[str]:
     from dml.cli.app.commands import root
 
     top = root()
-    base = Context(top, info_name="dml")
+    base = context_of(top, "dml")
     found = []
     for entry, _ in top.visible(base):
         candidate = top.get_command(base, entry)

@@ -12,7 +12,7 @@ from dml.cli.dataset._common import Description, Execution, Token, Versioned, ap
 from dml.cli.dataset.view import dataset_document
 from dml.formatting import pluralize
 
-Seed = Annotated[int, Option("--seed", help="The same seed chooses the same elements.")]
+Seed = Annotated[int, Option("--seed", metavar="N", help="The same seed chooses the same elements.")]
 StratifyBy = Annotated[
     str | None, Option("--stratify-by", metavar="NAME", help="Column or feature whose classes keep their proportions.")
 ]
