@@ -185,8 +185,8 @@ class DatasetHandle:
             description: What changed since the last release, Markdown.
             execution_rid: The execution that produced this version; the one the handle was created for when None.
 
-            Returns:
-                The current version; None when the dataset has none.
+        Returns:
+            The current version; None when the dataset has none.
         """
         part = VersionPart(component)
         result = releases.release(

@@ -192,17 +192,17 @@ def commit_output_assets(
 
     Args:
         clean_folder: Remove local files once the catalog has confirmed every one of them; the execution's
-                ``clean_execution_dir`` when None.
+            ``clean_execution_dir`` when None.
         progress_callback: Called with an ``UploadProgress`` for each event of the upload.
         options: Number of parallel transfers, chunk size and the like.
 
     Returns:
         What this call uploaded.
 
-        Raises:
-            IllegalTransitionError: The execution may not be uploaded in its status.
-            LockedError: Another process is working on it.
-            PartialError: The upload of some files failed; the others are in the catalog.
+    Raises:
+        IllegalTransitionError: The execution may not be uploaded in its status.
+        LockedError: Another process is working on it.
+        PartialError: The upload of some files failed; the others are in the catalog.
     """
     report = commit(self.session, self.execution_rid, options, callback=progress_callback)
     self._stop_heartbeat()

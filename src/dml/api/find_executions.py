@@ -50,8 +50,8 @@ def find_executions(
         dataset_role: ``input`` for executions that read the dataset, ``output`` for those that produced a version of
             it, ``any`` for both.
 
-        Raises:
-            UsageError: ``dataset_role`` is unknown, or a RID is malformed.
+    Raises:
+        UsageError: ``dataset_role`` is unknown, or a RID is malformed.
     """
     if dataset_role not in ("any", "input", "output"):
         raise UsageError(f"unknown dataset_role {dataset_role!r}", hint="Use any, input or output.")
