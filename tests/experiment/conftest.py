@@ -11,7 +11,7 @@ from dml.catalog.connection import Catalog
 from dml.experiment.composition import ComposeRequest, Composition, compose
 from dml.experiment.project import find_project
 from experiments import RetinaProject
-from preflight.world import World, make_world
+from preflight.sample_catalog import SampleCatalog, make_sample_catalog
 from targets import Place
 
 
@@ -33,18 +33,18 @@ def composed() -> Callable[..., Composition]:
 
 
 @pytest.fixture
-def world(catalog: Catalog, domain: str, tmp_path: Path) -> World:
+def sample(catalog: Catalog, domain: str, tmp_path: Path) -> SampleCatalog:
     """A catalog with inputs."""
     folder = tmp_path / "files"
     folder.mkdir()
-    return make_world(catalog, domain, folder)
+    return make_sample_catalog(catalog, domain, folder)
 
 
 @pytest.fixture
 def retina(
-    make_project: Callable[..., RetinaProject], world: World, place: Place, monkeypatch: pytest.MonkeyPatch
+    make_project: Callable[..., RetinaProject], sample: SampleCatalog, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> RetinaProject:
     """A good project on the test's catalog, entered."""
-    project = make_project("dml", dataset=world.dataset, asset=world.asset)
+    project = make_project("dml", dataset=sample.dataset, asset=sample.asset)
     monkeypatch.chdir(project.root)
     return project

@@ -15,7 +15,7 @@ from cli.runner import DML, run
 from dml.catalog.rows import select
 from experiment.runs import children, executions, succeeded
 from experiments import RetinaProject
-from preflight.world import World
+from preflight.sample_catalog import SampleCatalog
 
 SWEEPER = '''"""A sweeper that chooses its last job by what the first ones returned."""
 
@@ -70,15 +70,15 @@ def spawned(*words: str) -> subprocess.Popen[str]:
     )
 
 
-def where(world: World) -> list[str]:
+def where(sample: SampleCatalog) -> list[str]:
     """The catalog, for commands that read no project."""
-    return ["--host", world.catalog.target.host, "--catalog", world.catalog.target.catalog_id]
+    return ["--host", sample.catalog.target.host, "--catalog", sample.catalog.target.catalog_id]
 
 
-def only_parent(world: World, before: set[str]) -> str:
+def only_parent(sample: SampleCatalog, before: set[str]) -> str:
     """The execution made since that has children."""
-    made = set(executions(world.catalog)) - before
-    links = select(world.catalog, "deriva-ml:Execution_Execution", columns=["Execution"])
+    made = set(executions(sample.catalog)) - before
+    links = select(sample.catalog, "deriva-ml:Execution_Execution", columns=["Execution"])
     (parent,) = {str(link["Execution"]) for link in links} & made
     return parent
 
@@ -92,53 +92,53 @@ def resumed(parent: str) -> dict[str, object]:
 
 
 def test_the_jobs_go_on_when_dml_run_is_killed_and_are_not_begun_twice(
-    retina: RetinaProject, world: World, marker: Path, tmp_path: Path
+    retina: RetinaProject, sample: SampleCatalog, marker: Path, tmp_path: Path
 ) -> None:
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     behave(retina, marker, 0.001, "os.kill(os.getppid(), 9)", f"open({str(gate)!r}).read()")
     retina.commit()
-    before = set(executions(world.catalog))
+    before = set(executions(sample.catalog))
     process = spawned("+multirun=lr_sweep")
     assert process.wait() == -signal.SIGKILL
     with gate.open("w"):  # opens once the second job waits for it
-        parent = only_parent(world, before)
+        parent = only_parent(sample, before)
         refused = run("run", "--resume", parent)
         assert refused.code == 7
         assert f"the sweep ({parent}) is being run by process" in refused.stderr
         assert f"(the jobs of the sweep {parent})" in refused.stderr
-        assert run("exec", "resume", parent, *where(world)).code == 7
+        assert run("exec", "resume", parent, *where(sample)).code == 7
     output, _ = process.communicate()
     assert output.count(" committed\n") == 4
-    assert executions(world.catalog)[parent]["Status"] == "Running"
+    assert executions(sample.catalog)[parent]["Status"] == "Running"
     assert resumed(parent)["status"] == "Uploaded"
-    assert [len(rids) for rids in children(world.catalog, parent).values()] == [1, 1, 1, 1]
+    assert [len(rids) for rids in children(sample.catalog, parent).values()] == [1, 1, 1, 1]
 
 
 def test_a_sweep_whose_every_process_was_killed_runs_what_is_not_done(
-    retina: RetinaProject, world: World, marker: Path
+    retina: RetinaProject, sample: SampleCatalog, marker: Path
 ) -> None:
     behave(retina, marker, 0.01, "os.killpg(os.getpgrp(), 9)")
     retina.commit()
-    before = set(executions(world.catalog))
+    before = set(executions(sample.catalog))
     process = spawned("+multirun=lr_sweep", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
     process.communicate()
     assert process.returncode == -signal.SIGKILL
-    parent = only_parent(world, before)
-    begun = children(world.catalog, parent)
+    parent = only_parent(sample, before)
+    begun = children(sample.catalog, parent)
     marker.unlink()
-    assert f"hint: dml run --resume {parent}" in succeeded(run("exec", "resume", parent, *where(world))).stderr
-    refused = run("exec", "commit", parent, *where(world))
+    assert f"hint: dml run --resume {parent}" in succeeded(run("exec", "resume", parent, *where(sample))).stderr
+    refused = run("exec", "commit", parent, *where(sample))
     assert refused.code == 7
     assert f"{parent} is the parent of a sweep, which is Uploaded when all its jobs are" in refused.stderr
     assert f"hint: dml run --resume {parent}" in refused.stderr
-    shown = json.loads(succeeded(run("exec", "show", parent, "--json", *where(world))).stdout)
+    shown = json.loads(succeeded(run("exec", "show", parent, "--json", *where(sample))).stdout)
     assert shown["execution"]["next"] == f"dml run --resume {parent}"
-    assert parent not in succeeded(run("exec", "commit", "--all", "--dry-run", "--json", *where(world))).stdout
+    assert parent not in succeeded(run("exec", "commit", "--all", "--dry-run", "--json", *where(sample))).stdout
     document = resumed(parent)
     assert document["status"] == "Uploaded"
-    rows = executions(world.catalog)
-    after = children(world.catalog, parent)
+    rows = executions(sample.catalog)
+    after = children(sample.catalog, parent)
     assert [sum(rows[rid]["Status"] == "Uploaded" for rid in after[place]) for place in range(4)] == [1, 1, 1, 1]
     dead = rows[begun[2][0]]
     assert dead["Status"] == "Failed"
@@ -146,29 +146,29 @@ def test_a_sweep_whose_every_process_was_killed_runs_what_is_not_done(
 
 
 def test_a_single_run_that_was_killed_is_recovered_with_what_it_wrote(
-    retina: RetinaProject, world: World, marker: Path
+    retina: RetinaProject, sample: SampleCatalog, marker: Path
 ) -> None:
     behave(retina, marker, 0.5, "os.killpg(os.getpgrp(), 9)")
     retina.commit()
-    before = set(executions(world.catalog))
+    before = set(executions(sample.catalog))
     process = spawned("model_config.learning_rate=0.5")
     process.communicate()
     assert process.returncode == -signal.SIGKILL
-    (rid,) = set(executions(world.catalog)) - before
-    assert executions(world.catalog)[rid]["Status"] == "Running"
+    (rid,) = set(executions(sample.catalog)) - before
+    assert executions(sample.catalog)[rid]["Status"] == "Running"
     refused = run("run", "--resume", rid)
     assert refused.code == 7
     assert f"dml exec resume {rid} --commit" in refused.stderr
-    document = json.loads(succeeded(run("exec", "resume", rid, "--commit", "--json", *where(world))).stdout)
+    document = json.loads(succeeded(run("exec", "resume", rid, "--commit", "--json", *where(sample))).stdout)
     assert document["status"] == "Uploaded"
     edges = select(
-        world.catalog, "deriva-ml:Execution_Asset_Execution", where={"Execution": rid, "Asset_Role": "Output"}
+        sample.catalog, "deriva-ml:Execution_Asset_Execution", where={"Execution": rid, "Asset_Role": "Output"}
     )
     assert len(edges) == 1
 
 
 def test_a_sweeper_that_chooses_while_it_runs_goes_on_with_what_its_jobs_returned(
-    retina: RetinaProject, world: World, marker: Path, capfd: pytest.CaptureFixture[str]
+    retina: RetinaProject, sample: SampleCatalog, marker: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     retina.write("src/hydra_plugins/tenfold.py", SWEEPER)
     retina.edit("src/models/retina_net.py", "else epochs", "else learning_rate")
@@ -192,15 +192,15 @@ def test_a_sweeper_that_chooses_while_it_runs_goes_on_with_what_its_jobs_returne
     retina.commit()
     marker.unlink()
     assert resumed(parent)["status"] == "Uploaded"
-    assert [len(rids) for rids in children(world.catalog, parent).values()] == [1, 1, 2]
+    assert [len(rids) for rids in children(sample.catalog, parent).values()] == [1, 1, 2]
 
 
-def test_jobs_do_not_begin_when_dml_run_is_gone(retina: RetinaProject, world: World, tmp_path: Path) -> None:
+def test_jobs_do_not_begin_when_dml_run_is_gone(retina: RetinaProject, sample: SampleCatalog, tmp_path: Path) -> None:
     document = json.loads(succeeded(run("run", "--yes", "--json")).stdout.splitlines()[-1])
-    before = set(executions(world.catalog))
+    before = set(executions(sample.catalog))
     request = tmp_path / "request.json"
-    sweep = {"target": str(world.catalog.target), "parent": document["execution"], "done": [], "starter": 1}
-    sweep["workspace"] = str(world.catalog.target.default_workspace)
+    sweep = {"target": str(sample.catalog.target), "parent": document["execution"], "done": [], "starter": 1}
+    sweep["workspace"] = str(sample.catalog.target.default_workspace)
     words = {"config_directory": str(retina.configs), "config_name": "deriva_model", "overrides": [], "flags": []}
     request.write_text(
         json.dumps({**words, "hydra_overrides": [], "is_sweep": True, "jobs": [{"sequence": 0}], "sweep": sweep})
@@ -209,7 +209,7 @@ def test_jobs_do_not_begin_when_dml_run_is_gone(retina: RetinaProject, world: Wo
     done = subprocess.run(command, cwd=retina.root, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert f"hint: dml run --resume {document['execution']}" in done.stderr, done.stderr
-    assert set(executions(world.catalog)) == before
+    assert set(executions(sample.catalog)) == before
 
 
 DYING = """
@@ -239,7 +239,7 @@ AFTER_ITS_NESTING = ("dml.nesting.edit", "deriva-ml:Execution_Execution", True)
 
 
 def killed_while_created(
-    retina: RetinaProject, world: World, marker: Path, point: tuple[str, str, bool]
+    retina: RetinaProject, sample: SampleCatalog, marker: Path, point: tuple[str, str, bool]
 ) -> tuple[str, str]:
     """A sweep of which every process was killed while job 2 was created; RIDs of the parent and of that job."""
     module, table, after = point
@@ -247,26 +247,26 @@ def killed_while_created(
     text = DYING.format(module=module, table=table, marker=str(marker), after=after)
     path.write_text(path.read_text() + text)
     retina.commit()
-    before = set(executions(world.catalog))
+    before = set(executions(sample.catalog))
     process = spawned("+multirun=lr_sweep", "--no-preflight")
     process.communicate()
     assert process.returncode == -signal.SIGKILL
     marker.unlink()
-    parent = only_parent(world, before)
-    listed = json.loads(succeeded(run("exec", "list", "--json", *where(world))).stdout)["executions"]
+    parent = only_parent(sample, before)
+    listed = json.loads(succeeded(run("exec", "list", "--json", *where(sample))).stdout)["executions"]
     known = {str(one["rid"]) for one in listed} - before - {parent}
-    (child,) = known - {rid for place in (0, 1) for rid in children(world.catalog, parent)[place]}
-    assert (2 in children(world.catalog, parent)) == (point == AFTER_ITS_NESTING)
+    (child,) = known - {rid for place in (0, 1) for rid in children(sample.catalog, parent)[place]}
+    assert (2 in children(sample.catalog, parent)) == (point == AFTER_ITS_NESTING)
     return parent, child
 
 
 @pytest.mark.parametrize("point", [BEFORE_ITS_ROW, AFTER_ITS_ROW, BEFORE_ITS_NESTING, AFTER_ITS_NESTING])
 def test_a_job_killed_while_it_was_created_is_nested_once_when_the_sweep_is_resumed(
-    retina: RetinaProject, world: World, marker: Path, point: tuple[str, str, bool]
+    retina: RetinaProject, sample: SampleCatalog, marker: Path, point: tuple[str, str, bool]
 ) -> None:
-    parent, child = killed_while_created(retina, world, marker, point)
+    parent, child = killed_while_created(retina, sample, marker, point)
     assert resumed(parent)["status"] == "Uploaded"
-    found, rows = children(world.catalog, parent), executions(world.catalog)
+    found, rows = children(sample.catalog, parent), executions(sample.catalog)
     assert [len(found[place]) for place in range(4)] == [1, 1, 2, 1]
     assert child in found[2]
     assert rows[child]["Status"] == "Aborted"
@@ -274,27 +274,27 @@ def test_a_job_killed_while_it_was_created_is_nested_once_when_the_sweep_is_resu
     assert [sum(rows[rid]["Status"] == "Uploaded" for rid in found[place]) for place in range(4)] == [1, 1, 1, 1]
     again = resumed(parent)
     assert again["status"] == "Uploaded"
-    assert children(world.catalog, parent) == found
+    assert children(sample.catalog, parent) == found
 
 
 def test_a_job_killed_while_it_was_created_is_nested_by_its_own_resume(
-    retina: RetinaProject, world: World, marker: Path
+    retina: RetinaProject, sample: SampleCatalog, marker: Path
 ) -> None:
-    parent, child = killed_while_created(retina, world, marker, BEFORE_ITS_NESTING)
-    told = succeeded(run("exec", "resume", child, *where(world)))
+    parent, child = killed_while_created(retina, sample, marker, BEFORE_ITS_NESTING)
+    told = succeeded(run("exec", "resume", child, *where(sample)))
     assert "Finished its creation." in told.stdout + told.stderr
-    assert children(world.catalog, parent)[2] == [child]
+    assert children(sample.catalog, parent)[2] == [child]
     assert resumed(parent)["status"] == "Uploaded"
-    assert [len(rids) for rids in children(world.catalog, parent).values()] == [1, 1, 2, 1]
+    assert [len(rids) for rids in children(sample.catalog, parent).values()] == [1, 1, 2, 1]
 
 
 def test_a_job_that_was_given_up_by_hand_after_it_was_killed_is_nested_too(
-    retina: RetinaProject, world: World, marker: Path
+    retina: RetinaProject, sample: SampleCatalog, marker: Path
 ) -> None:
-    parent, child = killed_while_created(retina, world, marker, BEFORE_ITS_NESTING)
-    succeeded(run("exec", "abort", child, *where(world)))
-    assert 2 not in children(world.catalog, parent)
+    parent, child = killed_while_created(retina, sample, marker, BEFORE_ITS_NESTING)
+    succeeded(run("exec", "abort", child, *where(sample)))
+    assert 2 not in children(sample.catalog, parent)
     assert resumed(parent)["status"] == "Uploaded"
-    found = children(world.catalog, parent)
+    found = children(sample.catalog, parent)
     assert len(found[2]) == 2
     assert child in found[2]

@@ -15,15 +15,15 @@ from cli.runner import run
 from dml.catalog.connection import Catalog
 from dml.catalog.rows import select
 from experiments import RetinaProject
-from preflight.world import World, make_world
+from preflight.sample_catalog import SampleCatalog, make_sample_catalog
 
 
 @pytest.fixture
-def world(catalog: Catalog, domain: str, tmp_path: Path) -> World:
+def sample(catalog: Catalog, domain: str, tmp_path: Path) -> SampleCatalog:
     """A catalog with inputs."""
     folder = tmp_path / "files"
     folder.mkdir()
-    return make_world(catalog, domain, folder)
+    return make_sample_catalog(catalog, domain, folder)
 
 
 def notebook(*cells: str) -> str:
@@ -53,9 +53,11 @@ WRITE = (
 
 
 @pytest.fixture
-def retina(make_project: Callable[..., RetinaProject], world: World, monkeypatch: pytest.MonkeyPatch) -> RetinaProject:
+def retina(
+    make_project: Callable[..., RetinaProject], sample: SampleCatalog, monkeypatch: pytest.MonkeyPatch
+) -> RetinaProject:
     """A good project with a notebook, entered."""
-    project = make_project("dml", dataset=world.dataset, asset=world.asset)
+    project = make_project("dml", dataset=sample.dataset, asset=sample.asset)
     project.write("notebooks/roc.ipynb", notebook("threshold = 0.5", BEGIN, WRITE))
     project.commit()
     monkeypatch.chdir(project.root)
@@ -71,26 +73,26 @@ def outputs(catalog: Catalog, execution: str) -> dict[str, dict[str, Any]]:
     return {str(row["Filename"]): row for row in rows}
 
 
-def test_a_notebook_is_an_execution(retina: RetinaProject, world: World) -> None:
+def test_a_notebook_is_an_execution(retina: RetinaProject, sample: SampleCatalog) -> None:
     result = run("run-notebook", "notebooks/roc.ipynb", "-p", "threshold", "0.4", "threshold=0.7", "--yes", "--json")
     assert result.code == 0, result.stdout + result.stderr
     document = json.loads(result.stdout.splitlines()[-1])
     assert document["status"] == "Uploaded"
-    assert set(outputs(world.catalog, document["execution"])) == {"roc.ipynb", "roc.md", "roc.json"}
-    row = select(world.catalog, "deriva-ml:Execution", where={"RID": document["execution"]})[0]
-    workflow = select(world.catalog, "deriva-ml:Workflow", where={"RID": row["Workflow"]})[0]
+    assert set(outputs(sample.catalog, document["execution"])) == {"roc.ipynb", "roc.md", "roc.json"}
+    row = select(sample.catalog, "deriva-ml:Execution", where={"RID": document["execution"]})[0]
+    workflow = select(sample.catalog, "deriva-ml:Workflow", where={"RID": row["Workflow"]})[0]
     assert str(workflow["URL"]).endswith("notebooks/roc.ipynb")
     assert row["Description"] == "ROC curves"
 
 
-def test_a_cell_that_raises_fails_the_execution(retina: RetinaProject, world: World) -> None:
+def test_a_cell_that_raises_fails_the_execution(retina: RetinaProject, sample: SampleCatalog) -> None:
     retina.write("notebooks/roc.ipynb", notebook("threshold = 0.5", BEGIN, WRITE, "raise ValueError('no area')"))
     retina.commit()
     result = run("run-notebook", "notebooks/roc.ipynb", "--yes", "--json")
     assert result.code == 1
     document = json.loads(result.stdout.splitlines()[-1])
     assert document["status"] == "Failed"
-    row = select(world.catalog, "deriva-ml:Execution", where={"RID": document["execution"]})[0]
+    row = select(sample.catalog, "deriva-ml:Execution", where={"RID": document["execution"]})[0]
     assert "ValueError: no area" in str(row["Status_Detail"])
 
 
@@ -107,18 +109,18 @@ def test_what_cannot_be_run(retina: RetinaProject, tmp_path: Path) -> None:
     assert run("run-notebook", "notebooks/roc.ipynb", "assets=none_such", "--yes").code == 8
 
 
-def test_a_dry_run_of_a_notebook_writes_nothing_to_the_catalog(retina: RetinaProject, world: World) -> None:
-    before = world.catalog.snaptime()
+def test_a_dry_run_of_a_notebook_writes_nothing_to_the_catalog(retina: RetinaProject, sample: SampleCatalog) -> None:
+    before = sample.catalog.snaptime()
     result = run("run-notebook", "notebooks/roc.ipynb", "dry_run=true", "--json")
     assert result.code == 0, result.stdout + result.stderr
     assert json.loads(result.stdout.splitlines()[-1])["dry_run"] is True
-    assert world.catalog.snaptime() == before
+    assert sample.catalog.snaptime() == before
 
 
 def test_a_notebook_for_deriva_ml_is_run_by_its_own_runner(
-    make_project: Callable[..., RetinaProject], world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    make_project: Callable[..., RetinaProject], sample: SampleCatalog, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    project = make_project("deriva_ml", dataset=world.dataset, asset=world.asset, name="theirs")
+    project = make_project("deriva_ml", dataset=sample.dataset, asset=sample.asset, name="theirs")
     project.write("notebooks/roc.ipynb", notebook("threshold = 0.5"))
     project.commit()
     monkeypatch.chdir(project.root)
@@ -137,7 +139,7 @@ def test_a_notebook_for_deriva_ml_is_run_by_its_own_runner(
     assert "takes the configuration roc for roc.ipynb, not deriva_model" in refused.stderr
 
 
-def test_the_type_of_its_workflow_by_default_is_that_of_deriva_ml(retina: RetinaProject, world: World) -> None:
+def test_the_type_of_its_workflow_by_default_is_that_of_deriva_ml(retina: RetinaProject, sample: SampleCatalog) -> None:
     retina.write(
         "notebooks/roc.ipynb", notebook("threshold = 0.5", BEGIN.replace("workflow_type='Training'", ""), WRITE)
     )
@@ -148,11 +150,11 @@ def test_the_type_of_its_workflow_by_default_is_that_of_deriva_ml(retina: Retina
     add = re.search(r"fix: (dml vocab add .*)", refused.stdout)
     assert add is not None
     words = [*shlex.split(add[1])[1:-1], "Looks at results in a notebook"]
-    where = ["--host", world.catalog.target.host, "--catalog", world.catalog.target.catalog_id]
+    where = ["--host", sample.catalog.target.host, "--catalog", sample.catalog.target.catalog_id]
     assert run(*words, *where).code == 0
     result = run("run-notebook", "notebooks/roc.ipynb", "--yes", "--json")
     assert result.code == 0, result.stdout + result.stderr
     rid = json.loads(result.stdout.splitlines()[-1])["execution"]
-    row = select(world.catalog, "deriva-ml:Execution", where={"RID": rid})[0]
-    types = select(world.catalog, "deriva-ml:Workflow_Workflow_Type", where={"Workflow": row["Workflow"]})
+    row = select(sample.catalog, "deriva-ml:Execution", where={"RID": rid})[0]
+    types = select(sample.catalog, "deriva-ml:Workflow_Workflow_Type", where={"Workflow": row["Workflow"]})
     assert [one["Workflow_Type"] for one in types] == ["Analysis Notebook"]

@@ -14,33 +14,33 @@ from dml.workspace.executions import get_execution
 from dml.workspace.session import WorkspaceSession
 from experiment.runs import children, executions, succeeded
 from experiments import RetinaProject
-from preflight.world import World
+from preflight.sample_catalog import SampleCatalog
 from targets import Place
 
 
-def test_a_run_makes_one_execution_with_its_provenance(retina: RetinaProject, world: World) -> None:
-    before = set(executions(world.catalog))
+def test_a_run_makes_one_execution_with_its_provenance(retina: RetinaProject, sample: SampleCatalog) -> None:
+    before = set(executions(sample.catalog))
     result = succeeded(run("run", "+experiment=retina_quick", "--yes", "--json"))
     document = json.loads(result.stdout.splitlines()[-1])
     rid = document["execution"]
-    assert set(executions(world.catalog)) - before == {rid}
-    row = executions(world.catalog)[rid]
+    assert set(executions(sample.catalog)) - before == {rid}
+    row = executions(sample.catalog)[rid]
     assert row["Status"] == "Uploaded"
     assert row["Description"] == "Quick look at the retina images [overrides: +experiment=retina_quick]"
-    workflow = select(world.catalog, "deriva-ml:Workflow", where={"RID": row["Workflow"]})[0]
+    workflow = select(sample.catalog, "deriva-ml:Workflow", where={"RID": row["Workflow"]})[0]
     assert workflow["Name"] == "Retina classifier"
     assert str(workflow["URL"]).endswith("src/models/retina_net.py")
     assert workflow["Version"] == "0.3.1"
-    inputs = select(world.catalog, "deriva-ml:Dataset_Execution", where={"Execution": rid})
-    assert [one["Dataset"] for one in inputs] == [world.dataset]
-    edges = select(world.catalog, "deriva-ml:Execution_Asset_Execution", where={"Execution": rid})
-    roles = {(one["Execution_Asset"] == world.asset, one["Asset_Role"]) for one in edges}
+    inputs = select(sample.catalog, "deriva-ml:Dataset_Execution", where={"Execution": rid})
+    assert [one["Dataset"] for one in inputs] == [sample.dataset]
+    edges = select(sample.catalog, "deriva-ml:Execution_Asset_Execution", where={"Execution": rid})
+    roles = {(one["Execution_Asset"] == sample.asset, one["Asset_Role"]) for one in edges}
     assert roles == {(True, "Input"), (False, "Output")}
-    metadata = select(world.catalog, "deriva-ml:Execution_Metadata_Execution", where={"Execution": rid})
+    metadata = select(sample.catalog, "deriva-ml:Execution_Metadata_Execution", where={"Execution": rid})
     names = [
         one["Filename"]
         for one in select(
-            world.catalog,
+            sample.catalog,
             "deriva-ml:Execution_Metadata",
             where={"RID": [one["Execution_Metadata"] for one in metadata]},
         )
@@ -49,20 +49,20 @@ def test_a_run_makes_one_execution_with_its_provenance(retina: RetinaProject, wo
     assert retina.git("status", "--porcelain") == ""
 
 
-def test_without_a_terminal_a_run_needs_yes(retina: RetinaProject, world: World) -> None:
-    before = set(executions(world.catalog))
+def test_without_a_terminal_a_run_needs_yes(retina: RetinaProject, sample: SampleCatalog) -> None:
+    before = set(executions(sample.catalog))
     result = run("run", "+experiment=retina_quick")
     assert result.code == 2
     assert "--yes" in result.stderr
-    assert set(executions(world.catalog)) == before
+    assert set(executions(sample.catalog)) == before
 
 
-def test_the_checks_stop_a_run(retina: RetinaProject, world: World) -> None:
-    before = set(executions(world.catalog))
+def test_the_checks_stop_a_run(retina: RetinaProject, sample: SampleCatalog) -> None:
+    before = set(executions(sample.catalog))
     result = run("run", "workflow.workflow_type=[Nonsense]", "--yes")
     assert result.code == 8
     assert 'no term "Nonsense"' in result.stdout
-    assert set(executions(world.catalog)) == before
+    assert set(executions(sample.catalog)) == before
 
 
 def test_what_does_not_compose_is_not_run_without_checks_either(retina: RetinaProject) -> None:
@@ -74,11 +74,11 @@ def test_what_does_not_compose_is_not_run_without_checks_either(retina: RetinaPr
 
 
 def test_a_dry_run_writes_nothing_to_the_catalog(
-    retina: RetinaProject, world: World, capfd: pytest.CaptureFixture[str]
+    retina: RetinaProject, sample: SampleCatalog, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    before = world.catalog.snaptime()
+    before = sample.catalog.snaptime()
     result = succeeded(run("run", "+experiment=retina_quick", "dry_run=true"))
-    assert world.catalog.snaptime() == before
+    assert sample.catalog.snaptime() == before
     assert "Dry run: nothing was written" in result.stdout
     told = capfd.readouterr().err
     assert "dry run: 1 dataset found, 1 asset fetched" in told
@@ -86,13 +86,13 @@ def test_a_dry_run_writes_nothing_to_the_catalog(
 
 
 def test_a_model_that_raises_fails_its_execution_and_keeps_its_outputs(
-    retina: RetinaProject, world: World, place: Place
+    retina: RetinaProject, sample: SampleCatalog, place: Place
 ) -> None:
     result = run("run", "model_config.learning_rate=0.5", "model_config.fail_at=0.5", "--yes", "--json")
     assert result.code == 1
     document = json.loads(result.stdout.splitlines()[-1])
     assert document["status"] == "Failed"
-    row = executions(world.catalog)[document["execution"]]
+    row = executions(sample.catalog)[document["execution"]]
     assert row["Status"] == "Failed"
     assert "NaN loss at learning rate 0.5" in str(row["Status_Detail"])
     with WorkspaceSession.reading(place.target) as workplace:
@@ -100,14 +100,14 @@ def test_a_model_that_raises_fails_its_execution_and_keeps_its_outputs(
         assert json.loads(staged.read_text())["learning_rate"] == 0.5
 
 
-def test_a_sweep_has_one_parent_and_the_right_children(retina: RetinaProject, world: World) -> None:
+def test_a_sweep_has_one_parent_and_the_right_children(retina: RetinaProject, sample: SampleCatalog) -> None:
     result = succeeded(run("run", "+multirun=lr_sweep", "--yes", "--json"))
     document = json.loads(result.stdout.splitlines()[-1])
     parent = document["parent"]
-    rows = executions(world.catalog)
+    rows = executions(sample.catalog)
     assert rows[parent]["Status"] == "Uploaded"
     assert str(rows[parent]["Description"]).startswith("# Learning rates")
-    found = children(world.catalog, parent)
+    found = children(sample.catalog, parent)
     assert sorted(found) == [0, 1, 2, 3]
     assert all(rows[rid]["Status"] == "Uploaded" for rids in found.values() for rid in rids)
     assert str(rows[found[2][0]]["Description"]).startswith("[Job 2] ")
@@ -115,7 +115,7 @@ def test_a_sweep_has_one_parent_and_the_right_children(retina: RetinaProject, wo
 
 
 def test_a_failed_job_fails_the_parent_and_is_run_again_on_resume(
-    retina: RetinaProject, world: World, place: Place
+    retina: RetinaProject, sample: SampleCatalog, place: Place
 ) -> None:
     marker = retina.root / "fails"
     marker.touch()
@@ -131,15 +131,15 @@ def test_a_failed_job_fails_the_parent_and_is_run_again_on_resume(
     document = json.loads(result.stdout.splitlines()[-1])
     parent = document["parent"]
     assert [job["status"] for job in document["jobs"]] == ["Uploaded", "Uploaded", "Failed", "Uploaded"]
-    row = executions(world.catalog)[parent]
+    row = executions(sample.catalog)[parent]
     assert row["Status"] == "Failed"
     assert "1 of 4 jobs are not uploaded: job 2 (" in str(row["Status_Detail"])
     assert "NaN loss" in str(row["Status_Detail"])
     marker.unlink()
     resumed = json.loads(succeeded(run("run", "--resume", parent, "--json")).stdout.splitlines()[-1])
     assert [job["status"] for job in resumed["jobs"]] == ["Uploaded"] * 4
-    assert executions(world.catalog)[parent]["Status"] == "Uploaded"
-    found = children(world.catalog, parent)
+    assert executions(sample.catalog)[parent]["Status"] == "Uploaded"
+    found = children(sample.catalog, parent)
     assert [len(found[number]) for number in range(4)] == [1, 1, 2, 1]
     with WorkspaceSession.reading(place.target) as workplace:
         assert get_execution(workplace.registry, parent).status == "Uploaded"
@@ -148,7 +148,7 @@ def test_a_failed_job_fails_the_parent_and_is_run_again_on_resume(
 
 
 def test_a_sweep_is_resumed_with_the_changes_that_were_accepted(
-    retina: RetinaProject, world: World, capfd: pytest.CaptureFixture[str]
+    retina: RetinaProject, sample: SampleCatalog, capfd: pytest.CaptureFixture[str]
 ) -> None:
     retina.edit("src/models/retina_net.py", "if learning_rate == fail_at:", "if learning_rate == 0.01:")
     result = run("run", "+multirun=lr_sweep", "--allow-dirty", "--yes", "--catalog", "1")
@@ -161,26 +161,28 @@ def test_a_sweep_is_resumed_with_the_changes_that_were_accepted(
     retina.edit("src/models/retina_net.py", "if learning_rate == 0.01:", "if learning_rate == fail_at:")
     retina.write("src/models/more.py", "x = 1\n")
     succeeded(run(*then.split()[-7:], "--json"))
-    assert executions(world.catalog)[parent]["Status"] == "Uploaded"
+    assert executions(sample.catalog)[parent]["Status"] == "Uploaded"
 
 
-def test_joblib_with_four_workers_makes_one_parent(retina: RetinaProject, world: World) -> None:
+def test_joblib_with_four_workers_makes_one_parent(retina: RetinaProject, sample: SampleCatalog) -> None:
     # A process of another launcher finds the project by the environment alone; submitit's are such.
     finds = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import models.retina_net'], check=True)"
     fails = "    if learning_rate == fail_at:"
     retina.edit("src/models/retina_net.py", fails, f"    {finds}\n{fails}")
     retina.commit()
-    before = set(executions(world.catalog))
+    before = set(executions(sample.catalog))
     overrides = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=4"]
     result = succeeded(run("run", "+multirun=lr_sweep", *overrides, "--yes", "--json"))
     parent = json.loads(result.stdout.splitlines()[-1])["parent"]
-    rows = executions(world.catalog)
+    rows = executions(sample.catalog)
     assert len(set(rows) - before) == 5
-    assert {place: len(rids) for place, rids in children(world.catalog, parent).items()} == {0: 1, 1: 1, 2: 1, 3: 1}
+    assert {place: len(rids) for place, rids in children(sample.catalog, parent).items()} == {0: 1, 1: 1, 2: 1, 3: 1}
     assert rows[parent]["Status"] == "Uploaded"
 
 
-def test_a_worker_killed_in_the_middle_leaves_a_sweep_that_resumes(retina: RetinaProject, world: World) -> None:
+def test_a_worker_killed_in_the_middle_leaves_a_sweep_that_resumes(
+    retina: RetinaProject, sample: SampleCatalog
+) -> None:
     marker = retina.root / "kills"
     marker.touch()
     retina.edit(
@@ -197,12 +199,12 @@ def test_a_worker_killed_in_the_middle_leaves_a_sweep_that_resumes(retina: Retin
     assert result.code != 0
     document = json.loads(result.stdout.splitlines()[-1])
     parent = document["parent"]
-    assert executions(world.catalog)[parent]["Status"] == "Failed"
+    assert executions(sample.catalog)[parent]["Status"] == "Failed"
     assert document["jobs"][2]["status"] == "Running"
     marker.unlink()
     resumed = json.loads(succeeded(run("run", "--resume", parent, "--json")).stdout.splitlines()[-1])
     assert [job["status"] for job in resumed["jobs"]] == ["Uploaded"] * 4
-    assert executions(world.catalog)[parent]["Status"] == "Uploaded"
+    assert executions(sample.catalog)[parent]["Status"] == "Uploaded"
 
 
 def test_only_a_sweep_is_resumed(retina: RetinaProject) -> None:
@@ -231,9 +233,9 @@ def test_a_configuration_is_printed(retina: RetinaProject, capfd: pytest.Capture
 
 
 def test_a_project_for_deriva_ml_is_run_by_its_own_runner(
-    make_project: Callable[..., RetinaProject], world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    make_project: Callable[..., RetinaProject], sample: SampleCatalog, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    project = make_project("deriva_ml", dataset=world.dataset, asset=world.asset, name="theirs")
+    project = make_project("deriva_ml", dataset=sample.dataset, asset=sample.asset, name="theirs")
     monkeypatch.chdir(project.root)
     told = tmp_path / "told.json"
     monkeypatch.setenv("STAND_IN_RUNNER_TELLS", str(told))

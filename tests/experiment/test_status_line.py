@@ -23,7 +23,7 @@ from dml.workspace.executions import compare_and_set_status, insert_execution
 from dml.workspace.session import WorkspaceSession
 from experiment.runs import executions
 from experiments import RetinaProject
-from preflight.world import World
+from preflight.sample_catalog import SampleCatalog
 from terminal import on_terminal
 
 TARGET = Target("data.example.org", "7")
@@ -147,7 +147,7 @@ def test_a_terminal_that_can_nothing_gets_lines(screen: tuple[int, TextIO], monk
 
 
 def test_a_run_on_a_terminal_says_which_execution_it_is_and_how_it_was_interrupted(
-    retina: RetinaProject, world: World, tmp_path: Path
+    retina: RetinaProject, sample: SampleCatalog, tmp_path: Path
 ) -> None:
     gate = tmp_path / "gate"
     os.mkfifo(gate)
@@ -166,4 +166,4 @@ def test_a_run_on_a_terminal_says_which_execution_it_is_and_how_it_was_interrupt
     assert "Traceback" not in session.shown
     assert session.shown.count("\x1b[1;23r") == 1
     assert session.shown.count("\x1b[r") == 1
-    assert str(executions(world.catalog)[rid]["Status_Detail"]) == "KeyboardInterrupt"
+    assert str(executions(sample.catalog)[rid]["Status_Detail"]) == "KeyboardInterrupt"

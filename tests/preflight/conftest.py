@@ -1,4 +1,4 @@
-"""Fixtures of the preflight tests: a world of inputs, a good project that uses it, and the checks on it."""
+"""Fixtures of the preflight tests: a catalog with inputs, a project that uses them, and the checks on it."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from dml.workspace import layout
 from experiments import RetinaProject
 from targets import Place
 
-from .world import World, make_world
+from .sample_catalog import SampleCatalog, make_sample_catalog
 
 
 @pytest.fixture
-def world(catalog: Catalog, domain: str, tmp_path: Path) -> World:
+def sample(catalog: Catalog, domain: str, tmp_path: Path) -> SampleCatalog:
     """A catalog with inputs."""
     folder = tmp_path / "files"
     folder.mkdir()
-    return make_world(catalog, domain, folder)
+    return make_sample_catalog(catalog, domain, folder)
 
 
 @pytest.fixture
-def good(make_project: Callable[..., RetinaProject], world: World, place: Place) -> RetinaProject:
-    """A project in which nothing is wrong."""
-    project = make_project("dml", dataset=world.dataset, asset=world.asset)
+def clean_project(make_project: Callable[..., RetinaProject], sample: SampleCatalog, place: Place) -> RetinaProject:
+    """A project without problems."""
+    project = make_project("dml", dataset=sample.dataset, asset=sample.asset)
     if place.is_real:
         target = place.target
         project.edit(
@@ -46,8 +46,8 @@ def good(make_project: Callable[..., RetinaProject], world: World, place: Place)
 
 
 @pytest.fixture
-def checked(place: Place) -> Callable[..., Report]:
-    """Preflights a project: ``checked(project, "+experiment=x", only=["datasets"])``."""
+def run_checks(place: Place) -> Callable[..., Report]:
+    """Checks a project: ``run_checks(project, "+experiment=x", only=["datasets"])``."""
 
     def run(
         project: RetinaProject,
@@ -57,28 +57,28 @@ def checked(place: Place) -> Callable[..., Report]:
         offline: bool = False,
         exact: bool = False,
         allow_dirty: bool = False,
-        **request: object,
+        **compose_options: object,
     ) -> Report:
-        found = find_project(directory=project.root)
-        wanted = ComposeRequest(overrides=overrides, others=True, packages=True, **request)  # type: ignore[arg-type]
-        subject = plan_from_composition(compose(found, wanted), allow_dirty=allow_dirty)
-        return examined(subject, place, Options(offline, exact, select_groups(only, skip)))
+        request = ComposeRequest(overrides=overrides, others=True, packages=True, **compose_options)  # type: ignore[arg-type]
+        composition = compose(find_project(directory=project.root), request)
+        plan = plan_from_composition(composition, allow_dirty=allow_dirty)
+        return run_preflight(plan, place, Options(offline, exact, select_groups(only, skip)))
 
     return run
 
 
-def examined(subject: RunPlan, place: Place, options: Options | None = None) -> Report:
-    """The checks of a subject, with a connection of their own."""
-    target: Target | None = subject.target
+def run_preflight(plan: RunPlan, place: Place, options: Options | None = None) -> Report:
+    """The report on a plan, from a new connection."""
+    target: Target | None = plan.target
     catalog = connect(target, credential=place.credential) if target else None
     workspace = layout.find(target) if target else None
-    look = build_context(subject, catalog, workspace, options=options)
-    return preflight(look, options)
+    context = build_context(plan, catalog, workspace, options=options)
+    return preflight(context, options)
 
 
 @pytest.fixture
-def without_uv(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine that has no uv."""
+def no_uv(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without uv."""
     which = shutil.which
     monkeypatch.setattr(
         shutil, "which", lambda name, *rest, **more: None if name == "uv" else which(name, *rest, **more)

@@ -1,4 +1,4 @@
-"""``validate_execution_configuration``: the report that programs written for deriva-ml know."""
+"""``validate_execution_configuration``: the report in the form that programs for deriva-ml expect."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dml.errors import RetryableError
 from dml.execution.configuration import AssetSpec, DatasetSpec, ExecutionConfiguration, LocalFile, Workflow
 from targets import Place
 
-from .world import World
+from .sample_catalog import SampleCatalog
 
 MISSING = "0-0000"
 
@@ -24,13 +24,13 @@ def ml(place: Place) -> DerivaML:
     return DerivaML(place.target.host, place.target.catalog_id, credential=place.credential)
 
 
-def test_a_good_configuration_is_valid(ml: DerivaML, world: World, tmp_path: Path) -> None:
+def test_good_configuration_is_valid(ml: DerivaML, sample: SampleCatalog, tmp_path: Path) -> None:
     (tmp_path / "local.csv").write_text("a\n")
     report = validate_execution_configuration(
         ml,
         ExecutionConfiguration(
-            datasets=[DatasetSpec(world.dataset, "0.1.0"), DatasetSpec(world.add_dataset())],
-            assets=[AssetSpec(world.asset), LocalFile(str(tmp_path / "local.csv"))],
+            datasets=[DatasetSpec(sample.dataset, "0.1.0"), DatasetSpec(sample.add_dataset())],
+            assets=[AssetSpec(sample.asset), LocalFile(str(tmp_path / "local.csv"))],
         ),
     )
     assert report.all_valid
@@ -43,23 +43,23 @@ def test_a_good_configuration_is_valid(ml: DerivaML, world: World, tmp_path: Pat
     assert report.cross_spec_issues == ()
 
 
-def test_each_reason_is_told(ml: DerivaML, world: World) -> None:
-    deleted = world.add_dataset()
-    delete_dataset(world.catalog, deleted)
+def test_each_reason_is_reported(ml: DerivaML, sample: SampleCatalog) -> None:
+    deleted = sample.add_dataset()
+    delete_dataset(sample.catalog, deleted)
     report = validate_execution_configuration(
         ml,
         ExecutionConfiguration(
             datasets=[
                 DatasetSpec(MISSING),
-                DatasetSpec(world.images[0]),
-                DatasetSpec(world.dataset, "9.9.9"),
+                DatasetSpec(sample.images[0]),
+                DatasetSpec(sample.dataset, "9.9.9"),
                 DatasetSpec(deleted),
             ],
             assets=[AssetSpec("0-0001"), AssetSpec(deleted), LocalFile("nowhere.csv")],
         ),
     )
     assert not report.all_valid
-    assert [one.reasons for one in report.dataset_results] == [
+    assert [result.reasons for result in report.dataset_results] == [
         ("rid_not_found",),
         ("not_a_dataset",),
         ("version_not_found",),
@@ -67,36 +67,42 @@ def test_each_reason_is_told(ml: DerivaML, world: World) -> None:
     ]
     assert report.dataset_results[1].actual_table == "Image"
     assert report.dataset_results[3].warnings == ("dataset_deleted",)
-    assert [one.reasons for one in report.asset_results] == [("rid_not_found",), ("not_an_asset",), ("file_not_found",)]
+    assert [result.reasons for result in report.asset_results] == [
+        ("rid_not_found",),
+        ("not_an_asset",),
+        ("file_not_found",),
+    ]
     (issue,) = report.cross_spec_issues
     assert (issue.kind, issue.rids) == ("role_conflict", (deleted,))
 
 
-def test_a_registered_workflow(ml: DerivaML, world: World) -> None:
+def test_registered_workflow(ml: DerivaML, sample: SampleCatalog) -> None:
     row = insert(
-        world.catalog, "deriva-ml:Workflow", [{"Name": "Old", "URL": "https://example.org/a", "Checksum": "1"}]
+        sample.catalog, "deriva-ml:Workflow", [{"Name": "Old", "URL": "https://example.org/a", "Checksum": "1"}]
     )
     for rid, valid, reasons in (
         (row[0]["RID"], True, ()),
         (MISSING, False, ("rid_not_found",)),
-        (world.dataset, False, ("not_a_workflow",)),
+        (sample.dataset, False, ("not_a_workflow",)),
     ):
         report = validate_execution_configuration(ml, ExecutionConfiguration(Workflow("Old", workflow_rid=rid)))
         assert report.workflow_result is not None
         assert (report.workflow_result.valid, report.workflow_result.reasons) == (valid, reasons)
 
 
-def test_many_missing_rids_are_all_told(ml: DerivaML, world: World) -> None:
-    specs = [DatasetSpec(f"0-{number:04d}") for number in range(20)] + [DatasetSpec(rid) for rid in world.images]
+def test_many_missing_rids_are_all_reported(ml: DerivaML, sample: SampleCatalog) -> None:
+    specs = [DatasetSpec(f"0-{number:04d}") for number in range(20)] + [DatasetSpec(rid) for rid in sample.images]
     report = validate_execution_configuration(ml, ExecutionConfiguration(datasets=specs))
-    reasons = [one.reasons[0] for one in report.dataset_results]
-    assert reasons == ["rid_not_found"] * 20 + ["not_a_dataset"] * len(world.images)
+    reasons = [result.reasons[0] for result in report.dataset_results]
+    assert reasons == ["rid_not_found"] * 20 + ["not_a_dataset"] * len(sample.images)
 
 
-def test_a_server_that_fails_is_no_missing_row(ml: DerivaML, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failing_server_is_not_reported_as_a_missing_row(
+    ml: DerivaML, sample: SampleCatalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise RetryableError("no answer")
 
     monkeypatch.setattr("dml.execution.catalog_facts.select", refuse)
     with pytest.raises(RetryableError):
-        validate_execution_configuration(ml, ExecutionConfiguration(datasets=[DatasetSpec(world.dataset)]))
+        validate_execution_configuration(ml, ExecutionConfiguration(datasets=[DatasetSpec(sample.dataset)]))

@@ -1,4 +1,4 @@
-"""Counting round trips in sequence: requests are held back until no more of them come, then let go together."""
+"""Count sequential round trips: requests are held until no more arrive, then released together."""
 
 from __future__ import annotations
 
@@ -12,47 +12,47 @@ import pytest
 from dml.catalog.session import Session
 
 QUIET = 0.25
-"""Seconds without a new request, after which those that wait are let go together."""
+"""Seconds without a new request, after which the waiting ones are released together."""
 
 
-class Waves:
-    """Requests in waves: what was begun before anything of its wave was answered belongs together.
+class RoundTrips:
+    """Groups requests into round trips: requests that are sent before any of them is answered belong together.
 
     Attributes:
-        sizes: How many requests each wave had.
+        sizes: The number of requests in each round trip.
     """
 
     def __init__(self) -> None:
         self.sizes: list[int] = []
         self._condition = threading.Condition()
         self._waiting = 0
-        self._wave = 0
+        self._current = 0
 
     def hold(self) -> None:
-        """Wait until the wave of this request is let go."""
+        """Wait until the round trip of this request is released."""
         with self._condition:
             self._waiting += 1
-            mine = self._wave
+            mine = self._current
             self._condition.notify_all()
-            while self._wave == mine:
+            while self._current == mine:
                 before = self._waiting
-                if not self._condition.wait(QUIET) and self._waiting == before and self._wave == mine:
+                if not self._condition.wait(QUIET) and self._waiting == before and self._current == mine:
                     self.sizes.append(self._waiting)
                     self._waiting = 0
-                    self._wave += 1
+                    self._current += 1
                     self._condition.notify_all()
 
 
 @contextmanager
-def counted_waves(monkeypatch: pytest.MonkeyPatch) -> Iterator[Waves]:
-    """Counts the waves of everything that is sent in the block."""
-    waves = Waves()
+def count_round_trips(monkeypatch: pytest.MonkeyPatch) -> Iterator[RoundTrips]:
+    """Count the round trips of all requests in the block."""
+    round_trips = RoundTrips()
     send = Session.exchange
 
     def held(self: Session, *arguments: Any, **options: Any) -> Any:
-        waves.hold()
+        round_trips.hold()
         return send(self, *arguments, **options)
 
     with monkeypatch.context() as patch:
         patch.setattr(Session, "exchange", held)
-        yield waves
+        yield round_trips

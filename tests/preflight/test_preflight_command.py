@@ -1,4 +1,4 @@
-"""``dml preflight`` on the command line: the screen, the document, the exit code, inputs without a project."""
+"""``dml preflight`` on the command line: its output, JSON document and exit codes, and inputs without a project."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from dml.workspace import layout
 from experiments import RetinaProject
 from targets import Place
 
-from .world import World
+from .sample_catalog import SampleCatalog
 
 
 @pytest.fixture
-def inside(good: RetinaProject, monkeypatch: pytest.MonkeyPatch) -> RetinaProject:
-    """The good project, entered, on a terminal of 100 columns."""
-    monkeypatch.chdir(good.root)
+def inside(clean_project: RetinaProject, monkeypatch: pytest.MonkeyPatch) -> RetinaProject:
+    """The clean project as the working directory, on a terminal of 100 columns."""
+    monkeypatch.chdir(clean_project.root)
     monkeypatch.setenv("COLUMNS", "100")
-    return good
+    return clean_project
 
 
 @pytest.fixture
 def chosen(place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The test's catalog chosen by the environment, in a directory that is no project."""
+    """The test catalog selected by the environment, in a directory without a project."""
     monkeypatch.setenv("DML_HOST", place.target.host)
     monkeypatch.setenv("DML_CATALOG", place.target.catalog_id)
     empty = tmp_path / "empty"
@@ -33,7 +33,7 @@ def chosen(place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
     monkeypatch.chdir(empty)
 
 
-def test_a_good_project_exits_0(inside: RetinaProject) -> None:
+def test_clean_project_exits_0(inside: RetinaProject) -> None:
     result = run("preflight", "+experiment=retina_quick")
     assert result.code == 0, result.stdout
     first, *_, last = result.stdout.splitlines()
@@ -43,7 +43,7 @@ def test_a_good_project_exits_0(inside: RetinaProject) -> None:
     assert "learning_rate=0.001" in result.stdout
 
 
-def test_a_fault_exits_8_with_what_mends_it(inside: RetinaProject) -> None:
+def test_problem_exits_8_with_its_fix(inside: RetinaProject) -> None:
     result = run("preflight", "workflow.workflow_type=[Trainning]")
     assert result.code == 8
     assert 'failed   no term "Trainning" in Workflow_Type; nearest: Training' in result.stdout
@@ -51,7 +51,7 @@ def test_a_fault_exits_8_with_what_mends_it(inside: RetinaProject) -> None:
     assert result.stdout.splitlines()[-1] == "1 failed. Nothing was written."
 
 
-def test_the_document_has_every_result(inside: RetinaProject) -> None:
+def test_json_document_has_every_result(inside: RetinaProject) -> None:
     result = run("preflight", "+multirun=lr_sweep", "--json", "--skip", "environment")
     document = result.json
     assert document["schema"] == "dml.preflight/1"
@@ -62,9 +62,9 @@ def test_the_document_has_every_result(inside: RetinaProject) -> None:
     assert document["requests"] <= 13
 
 
-def test_only_some_groups(inside: RetinaProject) -> None:
+def test_selected_groups_only(inside: RetinaProject) -> None:
     document = run("preflight", "--only", "code", "--only", "description", "--json").json
-    assert {one["group"] for one in document["results"]} == {"code", "description"}
+    assert {row["group"] for row in document["results"]} == {"code", "description"}
     assert document["requests"] == 0
     refused = run("preflight", "--only", "coed")
     assert refused.code == 2
@@ -72,28 +72,28 @@ def test_only_some_groups(inside: RetinaProject) -> None:
     assert run("preflight", "--only", "code", "--skip", "code").code == 2
 
 
-def test_the_target_of_the_command_line_wins(inside: RetinaProject) -> None:
+def test_command_line_target_wins(inside: RetinaProject) -> None:
     document = run("preflight", "--catalog", "99", "--json").json
     assert document["summary"]["target"] == "local/99"
     assert document["passed"] is False
 
 
-def test_inputs_by_their_rids(chosen: None, world: World, place: Place) -> None:
-    result = run("preflight", world.dataset, world.asset, f"{world.add_dataset()}@0.1.0", "--json")
+def test_inputs_given_by_rid(chosen: None, sample: SampleCatalog, place: Place) -> None:
+    result = run("preflight", sample.dataset, sample.asset, f"{sample.add_dataset()}@0.1.0", "--json")
     document = result.json
     assert result.code == 0, document
-    groups = {one["group"]: one["state"] for one in document["results"] if one["group"] in ("datasets", "assets")}
+    groups = {row["group"]: row["state"] for row in document["results"] if row["group"] in ("datasets", "assets")}
     assert set(groups) == {"datasets", "assets"}
-    assert {one["group"] for one in document["results"] if one["state"] == "failed"} == set()
+    assert {row["group"] for row in document["results"] if row["state"] == "failed"} == set()
     missing = run("preflight", "0-0000")
     assert missing.code == 8
     assert "no row 0-0000" in missing.stdout
 
 
-def test_a_configuration_file(chosen: None, world: World, tmp_path: Path) -> None:
+def test_configuration_file(chosen: None, sample: SampleCatalog, tmp_path: Path) -> None:
     document = {
-        "datasets": [f"{world.dataset}@0.1.0"],
-        "assets": [world.asset],
+        "datasets": [f"{sample.dataset}@0.1.0"],
+        "assets": [sample.asset],
         "workflow": {"name": "Train", "workflow_type": ["Training"], "url": "https://example.org/t", "checksum": "1"},
         "description": "By file",
     }
@@ -108,7 +108,7 @@ def test_a_configuration_file(chosen: None, world: World, tmp_path: Path) -> Non
     assert "no workflow: an execution needs one" in refused.stdout
 
 
-def test_words_that_are_nothing(chosen: None) -> None:
+def test_invalid_arguments(chosen: None) -> None:
     result = run("preflight", "retina_quick")
     assert result.code == 2
     assert "+experiment=retina_quick" in result.stderr
@@ -119,20 +119,20 @@ def test_words_that_are_nothing(chosen: None) -> None:
     assert "dml init" in without.stderr
 
 
-def test_fixing_fetches_and_checks_again(inside: RetinaProject, world: World, place: Place) -> None:
+def test_fix_downloads_and_checks_again(inside: RetinaProject, sample: SampleCatalog, place: Place) -> None:
     result = run("preflight", "--fix")
     assert result.code == 0, result.stdout
-    assert f"fixed: downloaded {world.asset}" in result.stdout
+    assert f"fixed: downloaded {sample.asset}" in result.stdout
     assert "all 2 inputs are cached" in result.stdout
     assert layout.find(place.target).cache_directory.is_dir()
 
 
-def test_hostile_text_does_no_harm(inside: RetinaProject) -> None:
+def test_escape_sequences_are_removed(inside: RetinaProject) -> None:
     result = run("preflight", "description='[/red]\\x1b[31m'", "--only", "description")
     assert "\x1b" not in result.stdout
 
 
-def test_the_screen(inside: RetinaProject) -> None:
+def test_screen(inside: RetinaProject) -> None:
     overrides = ["workflow.workflow_type=[Trainning]", "workflow.url='https://example.org/t.py'", "workflow.checksum=1"]
     result = run("preflight", *overrides, "description=''", "--only", "workflow", "--only", "description")
     check_message("preflight", result.shown.replace(inside.git("rev-parse", "HEAD")[:7], "COMMIT"))

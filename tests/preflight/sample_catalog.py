@@ -1,4 +1,4 @@
-"""What tests of the preflight work on: a catalog with images, datasets and assets, and a project that uses them."""
+"""A catalog with images, a dataset and an asset, for tests of the preflight and of runs."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from dml.catalog.objects import object_path, upload
 from dml.catalog.rows import insert
 from dml.dataset.curation import create_dataset
 
-__all__ = ["World", "make_world"]
+__all__ = ["SampleCatalog", "make_sample_catalog"]
 
 
 @dataclass
-class World:
+class SampleCatalog:
     """A catalog with inputs.
 
     Attributes:
-        catalog: A connection of the test's own.
+        catalog: A connection to the catalog.
         table: The asset table of images.
-        images: RIDs of images; all are members of the dataset.
+        images: RIDs of the images; all are members of the dataset.
         dataset: RID of a dataset with version 0.1.0.
         asset: RID of an asset in Execution_Asset.
-        folder: For files.
+        folder: Directory for the files of assets.
     """
 
     catalog: Catalog
@@ -40,31 +40,31 @@ class World:
     def add_asset(
         self, name: str, content: bytes, table: str = "deriva-ml:Execution_Asset", *, send: bool = True
     ) -> str:
-        """Insert an asset; without ``send`` its bytes are nowhere."""
+        """Insert an asset and return its RID; without ``send`` its file is not uploaded."""
         return add_assets(self.catalog, table, self.folder, [(name, content)], send=send)[0]
 
     def add_dataset(self, members: Sequence[str] = (), nested: Sequence[str] = (), **more: Any) -> str:
-        """Make a dataset of images and datasets."""
-        wanted = {self.table: list(members), "deriva-ml:Dataset": list(nested)}
-        chosen = {table: rids for table, rids in wanted.items() if rids}
-        return create_dataset(self.catalog, description="Retina images", members=chosen, **more).rid
+        """Create a dataset of images and nested datasets, and return its RID."""
+        by_table = {self.table: list(members), "deriva-ml:Dataset": list(nested)}
+        selected = {table: rids for table, rids in by_table.items() if rids}
+        return create_dataset(self.catalog, description="Retina images", members=selected, **more).rid
 
 
-def make_world(catalog: Catalog, domain: str, folder: Path) -> World:
-    """Two images in a dataset, and a file of weights."""
+def make_sample_catalog(catalog: Catalog, domain: str, folder: Path) -> SampleCatalog:
+    """Create two images in a dataset, and a file of weights."""
     table = f"{domain}:Image"
     create_asset_table(catalog, table)
     add_dataset_element_type(catalog, table)
     images = add_assets(catalog, table, folder, [("one.png", b"one"), ("two.png", b"twotwo")])
     dataset = create_dataset(catalog, description="Retina training", members={table: images}).rid
     asset = add_assets(catalog, "deriva-ml:Execution_Asset", folder, [("weights.bin", b"w" * 1000)])[0]
-    return World(catalog, table, images, dataset, asset, folder)
+    return SampleCatalog(catalog, table, images, dataset, asset, folder)
 
 
 def add_assets(
     catalog: Catalog, table: str, folder: Path, files: Sequence[tuple[str, bytes]], *, send: bool = True
 ) -> list[str]:
-    """Insert assets with their bytes."""
+    """Insert assets and upload their files; return their RIDs."""
     rows = []
     for name, content in files:
         path = folder / name
