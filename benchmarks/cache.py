@@ -19,14 +19,14 @@ from pathlib import Path
 from time import perf_counter
 from urllib.request import urlopen
 
-from dml.cache.assets import AssetToCache, enter_asset
-from dml.cache.bags import warm_bag
-from dml.cache.files import BagFile
+from dml.cache.asset_records import AssetToCache, record_asset
+from dml.cache.bag_files import BagFile
+from dml.cache.bag_records import BagIdentity, add_bag
 from dml.cache.index import Index
-from dml.cache.inventory import take_inventory
+from dml.cache.inventory import list_entries
 from dml.cache.layout import Cache
-from dml.cache.records import BagToRecord, add_bag
 from dml.cache.usage import Usage
+from dml.cache.warm_bag import warm_bag
 from dml.catalog.administration import create_catalog
 from dml.catalog.concurrency import gather
 from dml.catalog.connection import Catalog, connect
@@ -118,7 +118,7 @@ def _ours(root: Path, url: str, catalog_id: str, dataset: str) -> Iterator[str]:
         yield _timed("dml: warm again (every file's size looked at)", url, warm)
         yield _timed("dml: warm again, version left open", url, partial(warm_bag, index, catalog, dataset))
     with Index.reading(cache) as view:
-        yield _timed("dml: list", url, partial(take_inventory, view, Usage()))
+        yield _timed("dml: list", url, partial(list_entries, view, Usage()))
 
 
 def _exported(catalog: Catalog, name: str, place: Path) -> None:
@@ -160,21 +160,17 @@ def _listing(root: Path) -> Iterator[str]:
     cache = Cache(root / "many", Target("data.example.org", "1"))
     with Index.writing(cache) as index:
         for number in range(ENTRIES // 2):
-            key, files = (
-                f"dml-{number:04}_live",
-                [BagFile(f"data/asset/{n}", 20_000, f"{n:032x}", True) for n in range(40)],
-            )
-            cache.bag_directory(key, "1-ABC").mkdir(parents=True)
-            add_bag(
-                index, BagToRecord(key, "data.example.org/1", "1-ABC", f"1.{number}.0", None, (), "dml", "", 1), files
-            )
+            bag = BagIdentity(f"dml-{number:04}_live", "1-ABC", f"1.{number}.0", None)
+            files = [BagFile(f"data/asset/{n}", 20_000, f"{n:032x}", True) for n in range(40)]
+            bag.path(cache).mkdir(parents=True)
+            add_bag(index, bag, files, tag_md5="", metadata_bytes=1)
             name = cache.asset_name(f"2-{number}", f"{number:032x}")
             cache.asset_directory(name).mkdir(parents=True)
             asset = AssetToCache(f"2-{number}", "/hatrac/a", "a.png", 20_000, f"{number:032x}")
-            enter_asset(index, name, asset, cache.asset_directory(name) / "a.png")
+            record_asset(index, name, asset, cache.asset_directory(name) / "a.png")
     begun = perf_counter()
     with Index.reading(cache) as view:
-        found = take_inventory(view, Usage())
+        found = list_entries(view, Usage())
     yield f"{f'dml: list of {len(found):,} entries':<44}{perf_counter() - begun:>10.2f}{0:>10}"
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from textual.app import App, ComposeResult
 from textual.widgets import DataTable
 
-from dml.cache.inventory import CachedItem
+from dml.cache.entries import CacheEntry
 from dml.execution.local_list import ExecutionSummary
 from dml.tui.cache_views import COLUMNS as CACHE_COLUMNS
 from dml.tui.cache_views import cells_of as cache_cells
@@ -76,13 +76,13 @@ def _summaries() -> tuple[ExecutionSummary, ...]:
     )
 
 
-def _bags() -> list[CachedItem]:
-    from dml.cache.inventory import Kind
+def _bags() -> list[CacheEntry]:
+    from dml.cache.entries import EntryKind
     from dml.cache.tiers import Tier
 
     return [
-        CachedItem(
-            Kind.BAG, f"1-{n:04X}@1.0.0", Path("/c"), rid=f"1-{n:04X}", key=str(n), tier=Tier.MATERIALIZED, bytes=n
+        CacheEntry(
+            EntryKind.BAG, f"1-{n:04X}@1.0.0", Path("/c"), rid=f"1-{n:04X}", key=str(n), tier=Tier.MATERIALIZED, bytes=n
         )
         for n in range(BAGS)
     ]

@@ -1,4 +1,4 @@
-"""What tests of the cache have: a gallery of images in a catalog, and the cache of its workspace."""
+"""Fixtures for tests of the cache: a gallery of images in a catalog, and the cache of its workspace."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 
 from dml.cache.index import Index
 from dml.cache.layout import Cache
+from dml.cache.session import CacheSession
 from dml.catalog.connection import Catalog
 from dml.dataset.bag_export import export_bag
 from dml.dataset.lookup import resolve
@@ -38,15 +39,21 @@ def cache(workspace: Workspace) -> Cache:
 
 
 @pytest.fixture
-def index(cache: Cache) -> Iterator[Index]:
-    """The index of the cache, open for writing."""
-    with Index.writing(cache) as opened:
-        yield opened
+def session(workspace: Workspace, cache: Cache) -> Iterator[CacheSession]:
+    """The cache, open for writing."""
+    with Index.writing(cache) as index:
+        yield CacheSession(workspace, cache, index)
 
 
 @pytest.fixture
-def foreign(gallery: Gallery, cache: Cache) -> str:
-    """A bag as deriva-ml keeps it: its own key, two tables, no row of dml's."""
+def index(session: CacheSession) -> Index:
+    """The index of the cache, open for writing."""
+    return session.index
+
+
+@pytest.fixture
+def deriva_ml_bag(gallery: Gallery, cache: Cache) -> str:
+    """The key of a bag as deriva-ml caches it: with a key of its own, and rows in its two tables only."""
     source = resolve(gallery.catalog, f"{gallery.dataset}@1.0.0")
     key = f"0123456789abcdef_{source.snapshot}"
     export_bag(gallery.catalog, source, cache.bag_directory(key, gallery.dataset))

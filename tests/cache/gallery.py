@@ -1,13 +1,11 @@
-"""A domain for tests of the cache: images with bytes in the object store, in a dataset with two released versions."""
+"""A catalog for tests of the cache: images in the object store, in a dataset with two released versions."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from dml.cache.layout import Cache
 from dml.catalog.connection import Catalog
 from dml.catalog.definitions import ColumnDefinition, add_dataset_element_type, create_asset_table, create_table
 from dml.catalog.objects import object_path, upload
@@ -21,13 +19,13 @@ __all__ = ["Gallery", "contents", "make_gallery", "objects_fetched"]
 
 @dataclass(frozen=True)
 class Gallery:
-    """What a test works on.
+    """Images and datasets of a catalog.
 
     Attributes:
         catalog: A connection to the test's catalog.
         schema: The domain schema with the tables Image and Subject.
-        images: RIDs of the images, each of other content.
-        dataset: A dataset: 1.0.0 holds all images but the last, 1.1.0 all.
+        images: RIDs of the images, each with different content.
+        dataset: A dataset; version 1.0.0 holds all images but the last, 1.1.0 all.
         plain: A dataset of subjects, which have no files.
         content: The bytes of each image, by RID.
     """
@@ -45,7 +43,7 @@ class Gallery:
 
 
 def make_gallery(catalog: Catalog, schema: str, folder: Path, *, count: int = 5, size: int = 2000) -> Gallery:
-    """Make images of ``size`` bytes and their dataset."""
+    """Create images of ``size`` bytes and their dataset."""
     image, subject = f"{schema}:Image", f"{schema}:Subject"
     create_asset_table(catalog, image)
     create_table(catalog, subject, [ColumnDefinition("Name", "text")])
@@ -71,13 +69,10 @@ def make_gallery(catalog: Catalog, schema: str, folder: Path, *, count: int = 5,
 
 
 def contents(bag: Path) -> dict[str, bytes]:
-    """The files of a bag's images by the image's RID."""
+    """The content of a bag's images by RID."""
     return {path.parent.name: path.read_bytes() for path in sorted((bag / "data" / "asset").rglob("*.png"))}
 
 
 def objects_fetched(catalog: Catalog) -> list[str]:
-    """The paths of objects that were asked for since the traffic was last reset."""
+    """Paths of the objects that were requested since the traffic log was last reset."""
     return [path for method, path, _ in catalog.traffic.log if method == "GET" and "/hatrac/" in path]
-
-
-Opening = Callable[[], Cache]

@@ -1,4 +1,4 @@
-"""Sizes before fetching: counted by the server, never below what the export brings, in a bounded number of requests."""
+"""Estimated sizes never fall below what an export contains, and take a bounded number of requests."""
 
 from __future__ import annotations
 
@@ -13,35 +13,34 @@ from dml.dataset.lookup import resolve
 from .gallery import Gallery
 
 
-def test_the_estimate_is_what_the_export_brings(gallery: Gallery, tmp_path: Path) -> None:
+def test_the_estimate_agrees_with_the_export(gallery: Gallery, tmp_path: Path) -> None:
     for spec in (gallery.dataset, f"{gallery.dataset}@1.0.0", gallery.plain):
         source = resolve(gallery.catalog, spec)
         report = export_bag(gallery.catalog, source, tmp_path / str(source))
-        found = {one.table: one for one in estimate(gallery.catalog, source)}
-        assert set(found) == set(report.rows)
-        assert {table: found[table].rows for table in report.rows if found[table].exact} == {
-            table: rows for table, rows in report.rows.items() if found[table].exact
-        }
-        assert all(found[table].rows >= rows for table, rows in report.rows.items())
-        assert sum(one.asset_bytes for one in found.values()) == report.asset_bytes
-        assert sum(one.rows for one in found.values() if one.is_asset) == report.assets
+        result = estimate(gallery.catalog, source)
+        tables = {table.table: table for table in result.tables}
+        assert set(tables) == set(report.rows)
+        exact = {name for name, table in tables.items() if table.exact}
+        assert {name: tables[name].rows for name in exact} == {name: report.rows[name] for name in exact}
+        assert all(tables[name].rows >= rows for name, rows in report.rows.items())
+        assert (result.asset_bytes, result.assets) == (report.asset_bytes, report.assets)
 
 
-def test_nested_datasets_are_counted_and_shared_members_too(gallery: Gallery, tmp_path: Path) -> None:
+def test_nested_datasets_and_shared_members_are_counted(gallery: Gallery, tmp_path: Path) -> None:
     inner = create_dataset(gallery.catalog, description="Part", members={gallery.image_table: gallery.images[:2]}).rid
     outer = create_dataset(
         gallery.catalog, description="All", members={"deriva-ml:Dataset": [inner, gallery.dataset]}
     ).rid
     source = resolve(gallery.catalog, outer)
     report = export_bag(gallery.catalog, source, tmp_path / "bag")
-    found = {one.table: one for one in estimate(gallery.catalog, source)}
-    image = found[gallery.image_table]
+    tables = {table.table: table for table in estimate(gallery.catalog, source).tables}
+    image = tables[gallery.image_table]
     assert (image.rows, image.exact) == (5, False)
     assert image.asset_bytes == report.asset_bytes
-    assert found["deriva-ml:Dataset"].rows >= 3
+    assert tables["deriva-ml:Dataset"].rows >= 3
 
 
-def test_requests_do_not_grow_with_rows(gallery: Gallery) -> None:
+def test_the_number_of_requests_does_not_depend_on_rows(gallery: Gallery) -> None:
     source = resolve(gallery.catalog, gallery.plain)
     gallery.catalog.traffic.reset()
     estimate(gallery.catalog, source)
@@ -50,6 +49,6 @@ def test_requests_do_not_grow_with_rows(gallery: Gallery) -> None:
     members = {f"{gallery.schema}:Subject": [row["RID"] for row in rows]}
     source = resolve(gallery.catalog, create_dataset(gallery.catalog, description="Many", members=members).rid)
     gallery.catalog.traffic.reset()
-    found = {one.table: one.rows for one in estimate(gallery.catalog, source)}
-    assert found[f"{gallery.schema}:Subject"] == 600
+    counts = {table.table: table.rows for table in estimate(gallery.catalog, source).tables}
+    assert counts[f"{gallery.schema}:Subject"] == 600
     assert gallery.catalog.traffic.requests == few

@@ -1,4 +1,4 @@
-"""Verifying: every changed byte is found, what can be repaired is, and what the index did not know is entered."""
+"""Verifying finds every changed byte, repairs what can be repaired, and adds what the index lacks."""
 
 from __future__ import annotations
 
@@ -8,26 +8,29 @@ from pathlib import Path
 import pytest
 from bdbag import bdbag_api
 
-from dml.cache import records
-from dml.cache.assets import AssetToCache, asset_records, find_asset_row, warm_asset
-from dml.cache.bags import WarmBag, warm_bag
-from dml.cache.index import Index, put_aside_if_damaged
-from dml.cache.inventory import CachedItem, Kind, take_inventory
+from dml.cache.asset_records import AssetToCache, asset_records
+from dml.cache.bag_records import bag_records, forget_bag
+from dml.cache.entries import CacheEntry, EntryKind
+from dml.cache.index import Index, set_aside_if_damaged
+from dml.cache.inventory import list_entries
+from dml.cache.resolve_name import find_asset
 from dml.cache.tiers import Tier
 from dml.cache.usage import Usage
-from dml.cache.verify import Verified, verify_item
+from dml.cache.verify import Verified, verify_entry
+from dml.cache.warm_asset import warm_asset
+from dml.cache.warm_bag import WarmBag, warm_bag
 from dml.catalog.connection import Catalog
 from dml.errors import IntegrityError
 
 from .gallery import Gallery, contents, objects_fetched
 
 
-def items(index: Index) -> list[CachedItem]:
-    return take_inventory(index, Usage())
+def entries(index: Index) -> list[CacheEntry]:
+    return list_entries(index, Usage())
 
 
 def verify_all(index: Index, catalog: Catalog | None = None) -> list[Verified]:
-    return [verify_item(index, item, catalog=catalog) for item in items(index)]
+    return [verify_entry(index, entry, catalog=catalog) for entry in entries(index)]
 
 
 def overwrite(path: Path, content: bytes) -> None:
@@ -37,15 +40,16 @@ def overwrite(path: Path, content: bytes) -> None:
 
 @pytest.fixture
 def warm(gallery: Gallery, index: Index) -> WarmBag:
+    """A complete version."""
     return warm_bag(index, gallery.catalog, gallery.dataset)
 
 
-def test_what_is_whole_is_found_right(warm: WarmBag, index: Index) -> None:
-    (found,) = verify_all(index)
-    assert found.is_right
-    assert found.files == sum(path.is_file() for path in warm.path.rglob("*")) - 1  # the tag manifest itself
-    (item,) = items(index)
-    assert item.verified_at is not None
+def test_an_intact_bag_has_no_faults(warm: WarmBag, index: Index) -> None:
+    (result,) = verify_all(index)
+    assert result.is_intact
+    assert result.files == sum(path.is_file() for path in warm.path.rglob("*")) - 1  # the tag manifest itself
+    (entry,) = entries(index)
+    assert entry.verified_at is not None
 
 
 def test_every_kind_of_damage_to_files_is_found_and_repaired(gallery: Gallery, warm: WarmBag, index: Index) -> None:
@@ -55,20 +59,20 @@ def test_every_kind_of_damage_to_files_is_found_and_repaired(gallery: Gallery, w
     files[2].unlink()
     files[3].unlink()
     files[3].symlink_to("/etc/hostname")
-    (found,) = verify_all(index)
-    problems = {fault.path.rpartition("/")[2]: fault.problem for fault in found.faults}
+    (result,) = verify_all(index)
+    problems = {fault.path.rpartition("/")[2]: fault.problem for fault in result.faults}
     names = [path.name for path in files]
     assert problems == {
-        names[0]: "wrong bytes",
+        names[0]: "wrong checksum",
         names[1]: "wrong length",
-        names[2]: "gone",
-        names[3]: "a symbolic link",
+        names[2]: "missing",
+        names[3]: "symbolic link",
     }
-    record = records.bag_records(index)[0]
+    record = bag_records(index)[0]
     assert (record.tier, record.missing) == (Tier.INCOMPLETE, 4)
     gallery.catalog.traffic.reset()
     (repaired,) = verify_all(index, gallery.catalog)
-    assert repaired.is_right
+    assert repaired.is_intact
     assert len(objects_fetched(gallery.catalog)) == 4
     assert contents(warm.path) == gallery.content
     assert not files[3].is_symlink()
@@ -76,11 +80,11 @@ def test_every_kind_of_damage_to_files_is_found_and_repaired(gallery: Gallery, w
     bdbag_api.validate_bag(str(warm.path), fast=False)
 
 
-def test_repairing_one_call_after_the_damage_is_enough(gallery: Gallery, warm: WarmBag, index: Index) -> None:
+def test_one_call_finds_and_repairs_damage(gallery: Gallery, warm: WarmBag, index: Index) -> None:
     file = next((warm.path / "data" / "asset").rglob("*.png"))
     overwrite(file, b"X" * 2000)
-    (found,) = verify_all(index, gallery.catalog)
-    assert [fault.repaired for fault in found.faults] == [True]
+    (result,) = verify_all(index, gallery.catalog)
+    assert [fault.repaired for fault in result.faults] == [True]
     assert contents(warm.path) == gallery.content
 
 
@@ -89,19 +93,19 @@ def test_damaged_metadata_is_exported_again(gallery: Gallery, warm: WarmBag, ind
     overwrite(table, table.read_bytes().replace(b"image 1.png", b"image X.png"))
     (warm.path / "data" / "extra.csv").write_text("planted")
     (warm.path / "bag-info.txt").unlink()
-    (found,) = verify_all(index)
-    assert {(fault.path, fault.problem) for fault in found.faults} == {
-        (f"data/{gallery.schema}/Image.csv", "wrong bytes"),
+    (result,) = verify_all(index)
+    assert {(fault.path, fault.problem) for fault in result.faults} == {
+        (f"data/{gallery.schema}/Image.csv", "wrong checksum"),
         ("data/extra.csv", "not in the manifest"),
-        ("bag-info.txt", "gone"),
+        ("bag-info.txt", "missing"),
     }
     (repaired,) = verify_all(index, gallery.catalog)
-    assert repaired.is_right
+    assert repaired.is_intact
     assert verify_all(index)[0].faults == ()
     bdbag_api.validate_bag(str(warm.path), fast=False)
 
 
-def test_manifests_changed_together_with_the_bytes_are_found(gallery: Gallery, warm: WarmBag, index: Index) -> None:
+def test_manifests_that_were_changed_with_the_files_are_found(gallery: Gallery, warm: WarmBag, index: Index) -> None:
     from dml.dataset.bagit import file_md5
 
     table = warm.path / "data" / gallery.schema / "Image.csv"
@@ -111,9 +115,9 @@ def test_manifests_changed_together_with_the_bytes_are_found(gallery: Gallery, w
         text = (warm.path / name).read_text()
         old = before if name == "manifest-md5.txt" else text.split("  manifest-md5.txt")[0].rsplit("\n", 1)[-1]
         overwrite(warm.path / name, text.replace(old, file_md5(path)).encode())
-    (found,) = verify_all(index)
-    assert [fault.path for fault in found.faults] == ["tagmanifest-md5.txt"]
-    assert verify_all(index, gallery.catalog)[0].is_right
+    (result,) = verify_all(index)
+    assert [fault.path for fault in result.faults] == ["tagmanifest-md5.txt"]
+    assert verify_all(index, gallery.catalog)[0].is_intact
     assert file_md5(table) == before
 
 
@@ -121,17 +125,17 @@ def test_a_manifest_cannot_make_the_repair_reach_outside(
     gallery: Gallery, warm: WarmBag, index: Index, tmp_path: Path
 ) -> None:
     outside = tmp_path / "outside.txt"
-    outside.write_text("mine")
+    outside.write_text("kept")
     up = "../" * len(warm.path.parts)
     manifest = warm.path / "manifest-md5.txt"
     overwrite(manifest, manifest.read_bytes() + f"{'0' * 32}  data/{up}{outside.relative_to('/')}\n".encode())
-    found = verify_all(index, gallery.catalog)[0]
-    assert any(fault.problem == "a path that is not safe" for fault in found.faults)
-    assert outside.read_text() == "mine"
+    result = verify_all(index, gallery.catalog)[0]
+    assert any(fault.problem == "unsafe path" for fault in result.faults)
+    assert outside.read_text() == "kept"
     assert verify_all(index)[0].faults == ()
 
 
-def test_what_the_store_no_longer_has_stays_a_fault(gallery: Gallery, warm: WarmBag, index: Index) -> None:
+def test_a_damaged_fetch_txt_is_repaired_before_the_files(gallery: Gallery, warm: WarmBag, index: Index) -> None:
     file = next((warm.path / "data" / "asset").rglob("*.png"))
     fetch = warm.path / "fetch.txt"
     overwrite(file, b"X" * 2000)
@@ -141,93 +145,93 @@ def test_what_the_store_no_longer_has_stays_a_fault(gallery: Gallery, warm: Warm
         for line in fetch.read_text().split("\n")
     ]
     overwrite(fetch, "\n".join(lines).encode())
-    record = records.bag_records(index)[0]
+    record = bag_records(index)[0]
     assert record.tag_md5
     catalog = gallery.catalog
-    (item,) = items(index)
-    found = verify_item(index, item, catalog=catalog)
-    assert found.is_right, "fetch.txt is renewed first, then the file is fetched from the right address"
+    (entry,) = entries(index)
+    result = verify_entry(index, entry, catalog=catalog)
+    assert result.is_intact, "fetch.txt is replaced first, then the file is fetched from the right URL"
     assert contents(warm.path) == gallery.content
 
 
 def test_an_asset_is_verified_and_repaired(gallery: Gallery, index: Index) -> None:
-    asset = find_asset_row(gallery.catalog, gallery.images[0])
-    place = warm_asset(index, gallery.catalog, asset).path
-    overwrite(place, b"X" * 2000)
-    (found,) = verify_all(index)
-    assert [fault.problem for fault in found.faults] == ["wrong bytes"]
+    asset = find_asset(gallery.catalog, gallery.images[0])
+    path = warm_asset(index, gallery.catalog, asset).path
+    overwrite(path, b"X" * 2000)
+    (result,) = verify_all(index)
+    assert [fault.problem for fault in result.faults] == ["wrong checksum"]
     (repaired,) = verify_all(index, gallery.catalog)
-    assert repaired.is_right
-    assert place.read_bytes() == gallery.content[gallery.images[0]]
+    assert repaired.is_intact
+    assert path.read_bytes() == gallery.content[gallery.images[0]]
 
 
-def test_an_asset_touched_on_disk_is_noticed_when_it_is_asked_for(gallery: Gallery, index: Index) -> None:
-    asset = find_asset_row(gallery.catalog, gallery.images[0])
-    place = warm_asset(index, gallery.catalog, asset).path
+def test_an_asset_that_was_changed_on_disk_is_fetched_again(gallery: Gallery, index: Index) -> None:
+    asset = find_asset(gallery.catalog, gallery.images[0])
+    path = warm_asset(index, gallery.catalog, asset).path
     gallery.catalog.traffic.reset()
     assert warm_asset(index, gallery.catalog, asset).fetched.files == 0
     assert gallery.catalog.traffic.requests == 0
-    overwrite(place, b"X" * 2000)
+    overwrite(path, b"X" * 2000)
     assert warm_asset(index, gallery.catalog, asset).fetched.files == 1
-    assert place.read_bytes() == gallery.content[gallery.images[0]]
+    assert path.read_bytes() == gallery.content[gallery.images[0]]
 
 
-def test_assets_of_the_other_program_are_entered_when_right(gallery: Gallery, index: Index) -> None:
-    asset = find_asset_row(gallery.catalog, gallery.images[0])
+def test_assets_of_deriva_ml_are_added_when_they_are_intact(gallery: Gallery, index: Index) -> None:
+    asset = find_asset(gallery.catalog, gallery.images[0])
     for rid, content in (("1-GOOD", gallery.content[asset.rid]), ("1-BAD", b"cut")):
         directory = index.cache.assets_directory / f"{rid}_{asset.md5}"
         directory.mkdir(parents=True)
         (directory / "a.png").write_bytes(content)
-    assert {item.name: (item.origin, item.tier) for item in items(index)} == {
+    assert {entry.name: (entry.origin, entry.tier) for entry in entries(index)} == {
         "1-GOOD": ("deriva-ml", None),
         "1-BAD": ("deriva-ml", None),
     }
-    found = {one.item.name: one for one in verify_all(index)}
-    assert found["1-GOOD"].remark == "entered into the index"
-    assert [fault.problem for fault in found["1-BAD"].faults] == ["wrong bytes"]
+    results = {result.entry.name: result for result in verify_all(index)}
+    assert results["1-GOOD"].note == "added to the index"
+    assert [fault.problem for fault in results["1-BAD"].faults] == ["wrong checksum"]
     assert [record.rid for record in asset_records(index)] == ["1-GOOD"]
 
 
-def test_a_bag_the_index_lost_is_entered_again(gallery: Gallery, warm: WarmBag, index: Index) -> None:
-    records.forget_bag(index, warm.record.key)
-    (item,) = items(index)
-    assert (item.kind, item.rid) == (Kind.ORPHAN, gallery.dataset)
-    (found,) = verify_all(index)
-    assert (found.is_right, found.remark) == (True, "entered into the index")
+def test_a_bag_missing_in_the_index_is_added(gallery: Gallery, warm: WarmBag, index: Index) -> None:
+    forget_bag(index, warm.record.key)
+    (entry,) = entries(index)
+    assert (entry.kind, entry.rid) == (EntryKind.ORPHAN, gallery.dataset)
+    (result,) = verify_all(index)
+    assert (result.is_intact, result.note) == (True, "added to the index")
     gallery.catalog.traffic.reset()
     assert warm_bag(index, gallery.catalog, f"{gallery.dataset}@1.1.0").fetched.files == 0
     assert gallery.catalog.traffic.requests == 0
 
 
-def test_a_bag_under_a_strange_key_is_not_taken_for_what_it_says(warm: WarmBag, index: Index) -> None:
+def test_a_bag_with_a_wrong_key_is_not_added(warm: WarmBag, index: Index) -> None:
     other = warm.path.parent.with_name("dml-0000_live")
     shutil.copytree(warm.path.parent, other)
-    found = {one.item.key: one for one in verify_all(index)}
-    assert not found["dml-0000_live"].is_right
-    assert "clear it" in found["dml-0000_live"].faults[0].problem
+    results = {result.entry.key: result for result in verify_all(index)}
+    assert not results["dml-0000_live"].is_intact
+    assert "clear it" in results["dml-0000_live"].faults[0].problem
 
 
-def test_a_damaged_index_is_named_and_made_anew(gallery: Gallery, warm: WarmBag, index: Index) -> None:
+def test_a_damaged_index_is_reported_and_rebuilt(gallery: Gallery, warm: WarmBag, index: Index) -> None:
     index.close()
     path = index.cache.index_path
     content = bytearray(path.read_bytes())
     content[4096:12288] = b"\xa5" * 8192
     path.write_bytes(bytes(content))
-    with pytest.raises(IntegrityError, match="The cache index") as raised, Index.reading(index.cache) as broken:
-        records.bag_records(broken)
+    with pytest.raises(IntegrityError, match="The cache index") as raised, Index.reading(index.cache) as reader:
+        bag_records(reader)
     assert "dml cache verify --repair" in raised.value.hint
-    with Index.reading(index.cache) as broken:
-        assert put_aside_if_damaged(broken) is not None
-    with Index.writing(index.cache) as renewed:
-        (found,) = verify_all(renewed)
-        assert (found.is_right, found.remark) == (True, "entered into the index")
-        assert put_aside_if_damaged(renewed) is None
+    with Index.reading(index.cache) as reader:
+        assert set_aside_if_damaged(reader) is not None
+    with Index.writing(index.cache) as rebuilt:
+        (result,) = verify_all(rebuilt)
+        assert (result.is_intact, result.note) == (True, "added to the index")
+        assert set_aside_if_damaged(rebuilt) is None
 
 
-def test_the_file_name_of_an_asset_is_judged(gallery: Gallery, index: Index) -> None:
+def test_unsafe_file_names_of_assets_are_refused(gallery: Gallery, index: Index) -> None:
     from dml.errors import UnsafePathError
 
-    asset = find_asset_row(gallery.catalog, gallery.images[0])
+    asset = find_asset(gallery.catalog, gallery.images[0])
     for name in ("../x", "a/b", "%2e%2e", "%252e%252e", "-rf", "a\x00b", "a\nb", "x" * 256, "..", "\u202egnp.exe"):
         hostile = AssetToCache(asset.rid, asset.url, name, asset.length, asset.md5)
         with pytest.raises(UnsafePathError):

@@ -1,4 +1,4 @@
-"""Warming dataset versions: what comes, what is found again, at what cost, and what an interruption leaves."""
+"""Warming dataset versions: what is fetched, what is reused, the number of requests, and interruptions."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from bdbag import bdbag_api
 
-from dml.cache import records
-from dml.cache.bags import place_bag, warm_bag
+from dml.cache.bag_records import bag_records, find_bag
 from dml.cache.index import Index
 from dml.cache.layout import Cache
+from dml.cache.link import link_bag
 from dml.cache.tiers import Tier
+from dml.cache.warm_bag import warm_bag
 from dml.catalog.connection import Catalog
 from dml.catalog.rows import update
 from dml.dataset.bag import DatasetBag
@@ -23,9 +24,9 @@ from dml.errors import ConflictError, DmlError, NotFoundError, RetryableError
 from .gallery import Gallery, contents, objects_fetched
 
 
-def test_a_version_comes_whole_and_read_only(gallery: Gallery, index: Index) -> None:
+def test_a_version_is_complete_and_read_only(gallery: Gallery, index: Index) -> None:
     done = warm_bag(index, gallery.catalog, f"{gallery.dataset}@1.0.0")
-    assert done.made
+    assert done.metadata_fetched
     assert (done.fetched.files, done.fetched.bytes) == (4, 8000)
     assert done.record.tier is Tier.MATERIALIZED
     assert contents(done.path) == {rid: gallery.content[rid] for rid in gallery.images[:-1]}
@@ -37,42 +38,42 @@ def test_a_version_comes_whole_and_read_only(gallery: Gallery, index: Index) -> 
     assert str(DatasetBag(done.path).version) == "1.0.0"
 
 
-def test_a_hit_costs_nothing_and_an_open_version_one_request(gallery: Gallery, index: Index) -> None:
+def test_a_cached_version_takes_no_request_and_an_unnamed_one_takes_one(gallery: Gallery, index: Index) -> None:
     catalog = gallery.catalog
     warm_bag(index, catalog, gallery.dataset)
     catalog.traffic.reset()
     again = warm_bag(index, catalog, f"{gallery.dataset}@1.1.0")
-    assert (again.made, again.fetched.files, catalog.traffic.requests) == (False, 0, 0)
+    assert (again.metadata_fetched, again.fetched.files, catalog.traffic.requests) == (False, 0, 0)
     assert str(DatasetBag(again.path).version) == "1.1.0"
-    assert not warm_bag(index, catalog, f"{gallery.dataset}@1.1").made
+    assert not warm_bag(index, catalog, f"{gallery.dataset}@1.1").metadata_fetched
     assert catalog.traffic.requests == 0
-    assert not warm_bag(index, catalog, gallery.dataset).made
+    assert not warm_bag(index, catalog, gallery.dataset).metadata_fetched
     assert catalog.traffic.requests == 1
 
 
-def test_metadata_alone_then_the_files(gallery: Gallery, index: Index) -> None:
+def test_metadata_first_and_files_later(gallery: Gallery, index: Index) -> None:
     first = warm_bag(index, gallery.catalog, gallery.dataset, metadata_only=True)
     assert first.record.tier is Tier.METADATA_ONLY
     assert (first.record.missing, first.record.missing_bytes) == (5, 10000)
     assert contents(first.path) == {}
-    as_asked = warm_bag(index, gallery.catalog, DatasetSpec(gallery.dataset, "1.1.0", materialize=False))
-    assert as_asked.record.tier is Tier.METADATA_ONLY
+    by_spec = warm_bag(index, gallery.catalog, DatasetSpec(gallery.dataset, "1.1.0", materialize=False))
+    assert by_spec.record.tier is Tier.METADATA_ONLY
     second = warm_bag(index, gallery.catalog, gallery.dataset)
-    assert not second.made
+    assert not second.metadata_fetched
     assert second.record.tier is Tier.MATERIALIZED
     assert contents(second.path) == gallery.content
 
 
-def test_a_dataset_without_files_is_whole_at_once(gallery: Gallery, index: Index) -> None:
+def test_a_dataset_without_files_is_materialized_by_its_metadata(gallery: Gallery, index: Index) -> None:
     done = warm_bag(index, gallery.catalog, gallery.plain, metadata_only=True)
     assert done.record.tier is Tier.MATERIALIZED
 
 
-def test_versions_and_options_have_entries_of_their_own_and_share_bytes(gallery: Gallery, index: Index) -> None:
+def test_versions_and_options_have_separate_entries_that_share_files(gallery: Gallery, index: Index) -> None:
     old = warm_bag(index, gallery.catalog, f"{gallery.dataset}@1.0.0")
     gallery.catalog.traffic.reset()
     new = warm_bag(index, gallery.catalog, f"{gallery.dataset}@1.1.0")
-    assert (new.fetched.files, new.fetched.shared) == (1, 4)
+    assert (new.fetched.files, new.fetched.reused) == (1, 4)
     assert len(objects_fetched(gallery.catalog)) == 1
     assert contents(new.path) == gallery.content
     narrow = DatasetSpec(gallery.dataset, "1.1.0", exclude_tables={"Image"})
@@ -80,7 +81,7 @@ def test_versions_and_options_have_entries_of_their_own_and_share_bytes(gallery:
     assert without.record.tier is Tier.MATERIALIZED
     assert without.record.excluded == ("Image",)
     assert len({old.record.key, new.record.key, without.record.key}) == 3
-    assert records.find_bag(index, gallery.dataset, "1.1.0") == new.record
+    assert find_bag(index, gallery.dataset, "1.1.0") == new.record
 
 
 def test_equal_content_is_fetched_once(gallery: Gallery, index: Index) -> None:
@@ -95,12 +96,12 @@ def test_equal_content_is_fetched_once(gallery: Gallery, index: Index) -> None:
     dataset = create_dataset(catalog, description="Twins", members=members).rid
     catalog.traffic.reset()
     done = warm_bag(index, catalog, dataset)
-    assert (done.fetched.files, done.fetched.shared) == (1, 1)
+    assert (done.fetched.files, done.fetched.reused) == (1, 1)
     assert len(objects_fetched(catalog)) == 1
     assert set(contents(done.path).values()) == {gallery.content[gallery.images[0]]}
 
 
-def test_a_development_version_is_found_while_nothing_changed(gallery: Gallery, index: Index) -> None:
+def test_a_development_version_is_reused_until_the_catalog_changes(gallery: Gallery, index: Index) -> None:
     catalog = gallery.catalog
     from dml.catalog.rows import delete
 
@@ -108,14 +109,14 @@ def test_a_development_version_is_found_while_nothing_changed(gallery: Gallery, 
     add_members(catalog, gallery.dataset, [gallery.plain])
     first = warm_bag(index, catalog, gallery.dataset)
     assert first.is_development
-    assert not warm_bag(index, catalog, gallery.dataset).made
+    assert not warm_bag(index, catalog, gallery.dataset).metadata_fetched
     delete(catalog, f"{gallery.schema}:Dataset_Image", where)
     second = warm_bag(index, catalog, gallery.dataset)
-    assert second.made
+    assert second.metadata_fetched
     assert len(contents(second.path)) == len(contents(first.path)) - 1
 
 
-def test_what_is_missing_or_wrong_is_said(gallery: Gallery, index: Index) -> None:
+def test_missing_versions_and_other_rows_are_refused(gallery: Gallery, index: Index) -> None:
     with pytest.raises(NotFoundError, match=r"no version 9\.0\.0"):
         warm_bag(index, gallery.catalog, f"{gallery.dataset}@9.0.0")
     with pytest.raises(NotFoundError, match="not a dataset"):
@@ -123,7 +124,7 @@ def test_what_is_missing_or_wrong_is_said(gallery: Gallery, index: Index) -> Non
     assert not list(index.cache.bags_directory.glob("*"))
 
 
-def test_files_removed_or_cut_on_disk_come_again(gallery: Gallery, index: Index) -> None:
+def test_deleted_and_truncated_files_are_fetched_again(gallery: Gallery, index: Index) -> None:
     done = warm_bag(index, gallery.catalog, gallery.dataset)
     files = sorted((done.path / "data" / "asset").rglob("*.png"))
     files[0].unlink()
@@ -131,36 +132,36 @@ def test_files_removed_or_cut_on_disk_come_again(gallery: Gallery, index: Index)
     files[1].write_bytes(b"cut")
     gallery.catalog.traffic.reset()
     again = warm_bag(index, gallery.catalog, gallery.dataset)
-    assert (again.made, again.fetched.files) == (False, 2)
+    assert (again.metadata_fetched, again.fetched.files) == (False, 2)
     assert len(objects_fetched(gallery.catalog)) == 2
     assert contents(again.path) == gallery.content
 
 
-def test_a_bag_removed_by_hand_is_made_again(gallery: Gallery, index: Index) -> None:
+def test_a_bag_deleted_by_hand_is_exported_again(gallery: Gallery, index: Index) -> None:
     import shutil
 
     done = warm_bag(index, gallery.catalog, gallery.dataset)
     shutil.rmtree(done.path)
     again = warm_bag(index, gallery.catalog, gallery.dataset)
-    assert again.made
+    assert again.metadata_fetched
     assert contents(again.path) == gallery.content
 
 
-def test_a_run_has_a_bag_of_its_own(gallery: Gallery, index: Index, tmp_path: Path) -> None:
+def test_a_linked_bag_is_independent_of_the_cache(gallery: Gallery, index: Index, tmp_path: Path) -> None:
     done = warm_bag(index, gallery.catalog, gallery.dataset)
-    mine = tmp_path / "run" / "bag"
-    mine.parent.mkdir()
-    assert place_bag(done, mine) == sum(path.is_file() for path in done.path.rglob("*"))
+    linked = tmp_path / "run" / "bag"
+    linked.parent.mkdir()
+    assert link_bag(done.path, linked) == sum(path.is_file() for path in done.path.rglob("*"))
     import shutil
 
     shutil.rmtree(done.path)
-    assert contents(mine) == gallery.content
-    bdbag_api.validate_bag(str(mine), fast=False)
-    with pytest.raises(ConflictError, match="exists already"):
-        place_bag(done, mine)
+    assert contents(linked) == gallery.content
+    bdbag_api.validate_bag(str(linked), fast=False)
+    with pytest.raises(ConflictError, match="already exists"):
+        link_bag(done.path, linked)
 
 
-def test_too_little_room_is_noticed_before_a_byte_is_fetched(
+def test_disk_space_is_checked_before_any_request(
     gallery: Gallery, index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from dml.cache import fetch
@@ -174,7 +175,7 @@ def test_too_little_room_is_noticed_before_a_byte_is_fetched(
     assert objects_fetched(gallery.catalog) == []
 
 
-def test_a_file_gone_from_the_store_does_not_keep_the_others_away(gallery: Gallery, index: Index) -> None:
+def test_a_file_missing_from_the_store_does_not_stop_the_others(gallery: Gallery, index: Index) -> None:
     catalog = gallery.catalog
     lost = gallery.images[1]
     update(catalog, gallery.image_table, [{"RID": lost, "URL": "/hatrac/Image/none.png"}], columns=["URL"])
@@ -184,32 +185,30 @@ def test_a_file_gone_from_the_store_does_not_keep_the_others_away(gallery: Galle
     release(catalog, gallery.dataset)
     with pytest.raises(NotFoundError, match=lost):
         warm_bag(index, catalog, gallery.dataset)
-    record = records.find_bag(index, gallery.dataset, "1.2.0")
+    record = find_bag(index, gallery.dataset, "1.2.0")
     assert record is not None
     assert (record.tier, record.missing) == (Tier.INCOMPLETE, 1)
 
 
-def test_nothing_is_left_when_the_catalog_cannot_be_read(
-    gallery: Gallery, index: Index, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_export_leaves_nothing(gallery: Gallery, index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
     from dml.dataset import bag_export
 
     def broken(*_: object) -> None:
-        raise RetryableError("the server is gone")
+        raise RetryableError("the server failed")
 
     with monkeypatch.context() as patch:
-        patch.setattr(bag_export, "reach", broken)
-        with pytest.raises(DmlError, match="the server is gone"):
+        patch.setattr(bag_export, "collect_rows", broken)
+        with pytest.raises(DmlError, match="the server failed"):
             warm_bag(index, gallery.catalog, gallery.dataset)
-    assert records.bag_records(index) == []
-    assert warm_bag(index, gallery.catalog, gallery.dataset).made
+    assert bag_records(index) == []
+    assert warm_bag(index, gallery.catalog, gallery.dataset).metadata_fetched
 
 
-def test_another_catalog_in_the_same_cache_is_another_entry(gallery: Gallery, index: Index, catalog: Catalog) -> None:
+def test_catalogs_in_the_same_cache_have_separate_entries(gallery: Gallery, index: Index, catalog: Catalog) -> None:
     from dml.target import Target
 
     done = warm_bag(index, catalog, gallery.dataset)
     other = Cache(index.cache.root, Target("data.example.org", "7"))
-    with Index.reading(other) as view:
-        assert records.find_bag(view, gallery.dataset, "1.1.0") is None
+    with Index.reading(other) as reader:
+        assert find_bag(reader, gallery.dataset, "1.1.0") is None
     assert done.path.is_dir()

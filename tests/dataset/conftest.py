@@ -1,4 +1,4 @@
-"""The domain that tests of datasets work on."""
+"""Fixtures for tests of datasets."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SITES = ("north", "south")
 
 @pytest.fixture
 def laboratory(catalog: Catalog, domain: str, unique: Callable[[str], str]) -> Laboratory:
-    """Thirty subjects at two sites, by a column and by a feature."""
+    """Thirty subjects at two sites, which a column and a feature record."""
     table, sites, feature = f"{domain}:Subject", f"{domain}:Site_Name", unique("Origin")
     create_table(catalog, table, [ColumnDefinition("Name", "text"), ColumnDefinition("Site", "text")])
     create_vocabulary(catalog, sites)
@@ -34,10 +34,10 @@ def laboratory(catalog: Catalog, domain: str, unique: Callable[[str], str]) -> L
     rows = insert(catalog, table, [{"Name": f"Subject {number}", "Site": SITES[number % 2]} for number in range(30)])
     classes = {row["RID"]: row["Site"] for row in rows}
     execution = select(catalog, "deriva-ml:Execution", columns=["RID"], limit=1)[0]["RID"]
-    found = next(one for one in catalog.schema().feature_tables() if one.name == feature)
+    definition = next(known for known in catalog.schema().feature_tables() if known.name == feature)
     insert(
         catalog,
-        found.table.qualified_name,
+        definition.table.qualified_name,
         [
             {"Execution": execution, "Subject": rid, "Feature_Name": feature, "Site_Name": site}
             for rid, site in classes.items()

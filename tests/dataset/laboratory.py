@@ -1,4 +1,4 @@
-"""A domain for tests of datasets: subjects at two sites, with a feature, that may be members of datasets."""
+"""A catalog for tests of datasets: subjects at two sites, with a feature, that can be members of datasets."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ __all__ = ["Laboratory", "writes"]
 
 @dataclass(frozen=True)
 class Laboratory:
-    """What a test works on.
+    """Subjects of a catalog.
 
     Attributes:
         catalog: A connection to the test's catalog.
         table: The element table, ``schema:Subject``.
         subjects: RIDs of its rows.
-        classes: The site of each subject; a feature says the same.
-        feature: The feature's name.
+        classes: The site of each subject, which the feature records as well.
+        feature: Name of the feature.
     """
 
     catalog: Catalog
@@ -31,17 +31,17 @@ class Laboratory:
     feature: str
 
     def datasets(self) -> set[str]:
-        """RIDs of the datasets that hold subjects, and of those that hold such datasets; never another test's."""
+        """RIDs of the datasets that hold subjects of this test, and of those that hold such datasets."""
         association = self.catalog.schema().element_tables()[self.table].association.qualified_name
-        holding = {str(row["Dataset"]) for row in select(self.catalog, association, columns=["Dataset"])}
+        holders = {str(row["Dataset"]) for row in select(self.catalog, association, columns=["Dataset"])}
         nested = "deriva-ml:Dataset_Dataset"
-        above = select(self.catalog, nested, where={"Nested_Dataset": holding}, columns=["Dataset"]) if holding else []
-        return holding | {str(row["Dataset"]) for row in above}
+        above = select(self.catalog, nested, where={"Nested_Dataset": holders}, columns=["Dataset"]) if holders else []
+        return holders | {str(row["Dataset"]) for row in above}
 
 
 @contextmanager
 def writes(catalog: Catalog) -> Iterator[list[tuple[str, str]]]:
-    """Collects the method and path of every request in the block that is no read."""
+    """Collects method and path of every request in the block that is not a read."""
     catalog.traffic.reset()
     written: list[tuple[str, str]] = []
     yield written

@@ -1,4 +1,4 @@
-"""Datasets on a catalog: made once whatever is repeated, changed and released in few requests, deleted with care."""
+"""Creating, changing, releasing and deleting datasets: idempotent, interruptible, in a bounded number of requests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from dml.catalog.rows import compare_and_set, insert, select
 from dml.dataset.curation import create_dataset, delete_dataset, new_token
 from dml.dataset.lookup import find_dataset, history, list_datasets, resolve, resolve_all
 from dml.dataset.members import add_members, descendants, list_members, member_counts, remove_members
-from dml.dataset.releases import mark_dev, release, seal
+from dml.dataset.records import Dataset
+from dml.dataset.releases import mark_dev, record_snapshot, release
 from dml.dataset.version import DatasetVersion, VersionPart
 from dml.errors import ConflictError, DmlError, NotFoundError, UsageError
 
@@ -20,7 +21,7 @@ from .laboratory import Laboratory, writes
 VERSIONS = "deriva-ml:Dataset_Version"
 
 
-def test_a_new_dataset_is_released_with_what_it_holds(laboratory: Laboratory) -> None:
+def test_a_new_dataset_is_released_with_its_members(laboratory: Laboratory) -> None:
     catalog, subjects = laboratory.catalog, laboratory.subjects[:5]
     made = create_dataset(
         catalog, description="Five", types=["Training", "Labeled"], members={laboratory.table: subjects}
@@ -34,7 +35,7 @@ def test_a_new_dataset_is_released_with_what_it_holds(laboratory: Laboratory) ->
     assert find_dataset(resolved.reader(catalog), made.rid).types == ("Labeled", "Training")
 
 
-def test_the_same_token_makes_the_same_dataset(laboratory: Laboratory) -> None:
+def test_the_same_token_gives_the_same_dataset(laboratory: Laboratory) -> None:
     token = new_token()
     first = create_dataset(laboratory.catalog, description="Once", types=["Testing"], token=token)
     add_members(laboratory.catalog, first.rid, laboratory.subjects[:1])
@@ -44,9 +45,9 @@ def test_the_same_token_makes_the_same_dataset(laboratory: Laboratory) -> None:
     assert [row.text for row in again.versions] == ["0.2.0", "0.1.0"]
 
 
-@pytest.mark.parametrize("cut", range(1, 9))
-def test_a_creation_cut_anywhere_is_completed(
-    laboratory: Laboratory, cut: int, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("failing_request", range(1, 9))
+def test_an_interrupted_creation_is_completed(
+    laboratory: Laboratory, failing_request: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     catalog, token = laboratory.catalog, new_token()
     catalog.schema()
@@ -55,14 +56,14 @@ def test_a_creation_cut_anywhere_is_completed(
     def failing(method: str, *args: object, **kwargs: object) -> object:
         if method != "GET":
             calls.append(method)
-            if len(calls) == cut:
-                raise DmlError("the power went out")
+            if len(calls) == failing_request:
+                raise DmlError("the power failed")
         return exchange(method, *args, **kwargs)  # type: ignore[arg-type]
 
-    def make() -> object:
+    def create() -> Dataset:
         return create_dataset(
             catalog,
-            description=f"Cut {token}",
+            description=f"Interrupted {token}",
             types=["Testing"],
             members={laboratory.table: laboratory.subjects[:3]},
             token=token,
@@ -71,16 +72,15 @@ def test_a_creation_cut_anywhere_is_completed(
     with monkeypatch.context() as patch:
         patch.setattr(catalog, "exchange", failing)
         try:
-            make()
+            create()
         except DmlError as error:
-            assert "power" in error.message  # noqa: PT017 - the last cuts lie behind the end
-    made = make()
-    named = [one for one in list_datasets(catalog) if one.rid == made.rid]  # type: ignore[attr-defined]
-    assert named == [made]
-    assert made.versions[0].snapshot is not None  # type: ignore[attr-defined]
-    reader = resolve(catalog, made.rid).reader(catalog)  # type: ignore[attr-defined]
-    assert list_members(reader, made.rid) == {laboratory.table: sorted(laboratory.subjects[:3])}  # type: ignore[attr-defined]
-    assert len(select(catalog, "deriva-ml:Dataset", where={"Description": f"Cut {token}"})) == 1
+            assert "power" in error.message  # noqa: PT017 - a complete creation has fewer requests than the last cases
+    created = create()
+    assert [dataset for dataset in list_datasets(catalog) if dataset.rid == created.rid] == [created]
+    assert created.versions[0].snapshot is not None
+    reader = resolve(catalog, created.rid).reader(catalog)
+    assert list_members(reader, created.rid) == {laboratory.table: sorted(laboratory.subjects[:3])}
+    assert len(select(catalog, "deriva-ml:Dataset", where={"Description": f"Interrupted {token}"})) == 1
 
 
 def test_changes_are_collected_in_one_development_version(laboratory: Laboratory) -> None:
@@ -99,7 +99,7 @@ def test_changes_are_collected_in_one_development_version(laboratory: Laboratory
     assert member_counts(resolve(catalog, f"{rid}@0.2.0").reader(catalog), rid) == {laboratory.table: 4}
 
 
-def test_what_is_done_already_writes_nothing(laboratory: Laboratory) -> None:
+def test_repeating_a_change_writes_nothing(laboratory: Laboratory) -> None:
     catalog = laboratory.catalog
     rid = create_dataset(catalog, description="Still", members={laboratory.table: laboratory.subjects[:3]}).rid
     with writes(catalog) as written:
@@ -112,7 +112,7 @@ def test_what_is_done_already_writes_nothing(laboratory: Laboratory) -> None:
         release(catalog, rid, version=DatasetVersion("1.0.0"))
 
 
-def test_an_element_taken_out_stays_in_the_release(laboratory: Laboratory) -> None:
+def test_a_removed_element_stays_in_the_release(laboratory: Laboratory) -> None:
     catalog, subjects = laboratory.catalog, sorted(laboratory.subjects[:3])
     rid = create_dataset(catalog, description="Shrinks", members={laboratory.table: subjects}).rid
     assert remove_members(catalog, rid, subjects[:1]) == {laboratory.table: subjects[:1]}
@@ -121,7 +121,7 @@ def test_an_element_taken_out_stays_in_the_release(laboratory: Laboratory) -> No
     assert resolve(catalog, rid).snapshot is None
 
 
-def test_an_interrupted_release_is_completed_not_followed(laboratory: Laboratory) -> None:
+def test_an_interrupted_release_is_completed_by_the_next(laboratory: Laboratory) -> None:
     catalog = laboratory.catalog
     rid = create_dataset(catalog, description="Interrupted").rid
     row = mark_dev(catalog, rid, description="changed")
@@ -131,24 +131,24 @@ def test_an_interrupted_release_is_completed_not_followed(laboratory: Laboratory
     done = release(catalog, rid)
     assert (done.row.text, done.made) == ("0.2.0", True)
     assert done.row.snapshot is not None
-    assert seal(catalog, done.row) == done.row
+    assert record_snapshot(catalog, done.row) == done.row
 
 
-def test_a_change_does_not_slip_into_an_interrupted_release(laboratory: Laboratory) -> None:
+def test_a_change_is_not_part_of_an_interrupted_release(laboratory: Laboratory) -> None:
     catalog = laboratory.catalog
     rid = create_dataset(catalog, description="Interrupted").rid
     row = mark_dev(catalog, rid)
     compare_and_set(catalog, VERSIONS, row.rid, "Version", row.text, "0.2.0")
     add_members(catalog, rid, laboratory.subjects[:1])
-    assert [one.text for one in history(catalog, rid)] == ["0.2.0.post1.dev1", "0.2.0", "0.1.0"]
+    assert [row.text for row in history(catalog, rid)] == ["0.2.0.post1.dev1", "0.2.0", "0.1.0"]
     assert member_counts(resolve(catalog, f"{rid}@0.2.0").reader(catalog), rid) == {}
 
 
 @pytest.mark.parametrize(
     ("version", "message"),
-    [("0.1.0", "not newer"), ("0.0.9", "not newer"), ("1.0.0.post1.dev1", "not the number of a release")],
+    [("0.1.0", "not newer"), ("0.0.9", "not newer"), ("1.0.0.post1.dev1", "is not a release")],
 )
-def test_release_numbers_only_grow(laboratory: Laboratory, version: str, message: str) -> None:
+def test_a_release_must_be_newer_than_the_last(laboratory: Laboratory, version: str, message: str) -> None:
     rid = create_dataset(laboratory.catalog, description="Numbered").rid
     mark_dev(laboratory.catalog, rid)
     with pytest.raises(UsageError, match=message):
@@ -156,7 +156,7 @@ def test_release_numbers_only_grow(laboratory: Laboratory, version: str, message
     assert release(laboratory.catalog, rid, version=DatasetVersion("3.0.0")).row.text == "3.0.0"
 
 
-def test_versions_order_by_pep_440_and_foreign_ones_come_last(laboratory: Laboratory) -> None:
+def test_versions_follow_pep_440_and_others_come_last(laboratory: Laboratory) -> None:
     catalog = laboratory.catalog
     rid = create_dataset(catalog, description="Old", version="9.0.0").rid
     snapshot = catalog.snaptime()
@@ -172,14 +172,14 @@ def test_versions_order_by_pep_440_and_foreign_ones_come_last(laboratory: Labora
     assert str(resolve(catalog, rid)) == f"{rid}@10.0.0"
 
 
-def test_a_missing_version_names_those_there_are(laboratory: Laboratory) -> None:
+def test_an_unknown_version_lists_the_known_ones(laboratory: Laboratory) -> None:
     rid = create_dataset(laboratory.catalog, description="Short").rid
     mark_dev(laboratory.catalog, rid)
     with pytest.raises(NotFoundError, match=r"no version 2\.1\.1; has 0\.1\.0\.post1\.dev1, 0\.1\.0 \(newest first\)"):
         resolve(laboratory.catalog, f"{rid}@2.1.1")
 
 
-def test_what_is_no_dataset(laboratory: Laboratory) -> None:
+def test_other_rows_are_not_datasets(laboratory: Laboratory) -> None:
     with pytest.raises(NotFoundError, match="No row 9-ZZZZ-ZZZZ"):
         find_dataset(laboratory.catalog, "9-ZZZZ-ZZZZ")
     with pytest.raises(NotFoundError, match=f"is a row of {laboratory.table}, not a dataset"):
@@ -208,11 +208,11 @@ def test_datasets_nest_without_cycles(laboratory: Laboratory) -> None:
     assert list_members(catalog, top) == {"deriva-ml:Dataset": [middle]}
     assert list_members(catalog, top, recurse=True)[laboratory.table] == sorted(laboratory.subjects[:2])
     for nested in (top, bottom):
-        with pytest.raises(UsageError, match="nest it in itself"):
+        with pytest.raises(UsageError, match="nested in itself"):
             add_members(catalog, bottom, [nested])
 
 
-def test_deleting_marks_and_spares_what_others_hold(laboratory: Laboratory) -> None:
+def test_deleting_keeps_what_other_datasets_hold(laboratory: Laboratory) -> None:
     catalog = laboratory.catalog
     top, other, shared, inside, own = (
         create_dataset(catalog, description=name).rid for name in ("top", "other", "shared", "inside", "own")
@@ -224,22 +224,22 @@ def test_deleting_marks_and_spares_what_others_hold(laboratory: Laboratory) -> N
         delete_dataset(catalog, own)
     assert delete_dataset(catalog, top, recurse=True) == sorted([top, own])
     assert delete_dataset(catalog, top, recurse=True) == []
-    listed = {one.rid for one in list_datasets(catalog)}
+    listed = {dataset.rid for dataset in list_datasets(catalog)}
     assert {other, shared, inside} <= listed
     assert not {top, own} & listed
-    assert {top, own} <= {one.rid for one in list_datasets(catalog, deleted=True)}
+    assert {top, own} <= {dataset.rid for dataset in list_datasets(catalog, deleted=True)}
     with pytest.raises(ConflictError, match="marked as deleted"):
         resolve(catalog, top)
 
 
-def test_requests_do_not_grow_with_datasets_or_rows(laboratory: Laboratory) -> None:
+def test_the_number_of_requests_is_bounded(laboratory: Laboratory) -> None:
     catalog = laboratory.catalog
     rids = [create_dataset(catalog, description=f"Number {number}").rid for number in range(4)]
     catalog.traffic.reset()
-    assert {one.rid for one in list_datasets(catalog)} >= set(rids)
+    assert {dataset.rid for dataset in list_datasets(catalog)} >= set(rids)
     assert catalog.traffic.requests == 3
     catalog.traffic.reset()
-    assert [one.rid for one in resolve_all(catalog, rids)] == rids
+    assert [resolved.rid for resolved in resolve_all(catalog, rids)] == rids
     assert catalog.traffic.requests == 3
 
     def cost(count: int) -> int:
@@ -259,18 +259,18 @@ def test_requests_do_not_grow_with_datasets_or_rows(laboratory: Laboratory) -> N
     assert catalog.traffic.requests <= 14
 
 
-def test_only_terms_are_types(laboratory: Laboratory) -> None:
+def test_a_type_must_be_a_term(laboratory: Laboratory) -> None:
     with writes(laboratory.catalog) as written, pytest.raises(NotFoundError, match="Trainig"):
         create_dataset(laboratory.catalog, description="Odd", types=["Trainig"])
     assert written == []
 
 
-def test_a_dataset_begins_released(laboratory: Laboratory) -> None:
-    with pytest.raises(UsageError, match="begins with a release"):
+def test_the_first_version_must_be_a_release(laboratory: Laboratory) -> None:
+    with pytest.raises(UsageError, match="must be a release"):
         create_dataset(laboratory.catalog, description="Odd", version="0.1.0.post1.dev1")
 
 
-def test_a_version_begun_by_a_slow_process_does_not_stay_beside_the_one_that_was_advanced(
+def test_a_slow_process_leaves_no_second_development_version(
     laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import dml.dataset.releases as releases
@@ -278,28 +278,28 @@ def test_a_version_begun_by_a_slow_process_does_not_stay_beside_the_one_that_was
     catalog, insert, others = laboratory.catalog, releases.insert, [2]
     rid = create_dataset(catalog, description="Busy").rid
 
-    def after_the_others(*arguments: Any, **more: Any) -> Any:
+    def insert_after_others(*arguments: Any, **options: Any) -> Any:
         if others[0]:
             number, others[0] = others[0], 0
             for _ in range(number):
                 mark_dev(catalog, rid)
-        return insert(*arguments, **more)
+        return insert(*arguments, **options)
 
-    monkeypatch.setattr(releases, "insert", after_the_others)
+    monkeypatch.setattr(releases, "insert", insert_after_others)
     assert mark_dev(catalog, rid).text == "0.1.0.post1.dev3"
     assert [row.text for row in history(catalog, rid)] == ["0.1.0.post1.dev3", "0.1.0"]
 
 
-def test_changes_and_releases_at_the_same_time(laboratory: Laboratory) -> None:
+def test_concurrent_changes_and_releases(laboratory: Laboratory) -> None:
     catalog = laboratory.catalog
     rid = create_dataset(catalog, description="Busy").rid
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: mark_dev(catalog, rid), range(4)))
         assert [row.text for row in history(catalog, rid)] == ["0.1.0.post1.dev4", "0.1.0"]
         done = list(pool.map(lambda _: release(catalog, rid), range(4)))
-    assert {one.row.text for one in done} == {"0.2.0"}
+    assert {released.row.text for released in done} == {"0.2.0"}
     assert [row.text for row in history(catalog, rid)] == ["0.2.0", "0.1.0"]
-    assert len({one.row.snapshot for one in done}) == 1
+    assert len({released.row.snapshot for released in done}) == 1
     parts = [laboratory.subjects[start::3] for start in range(3)]
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(lambda part: add_members(catalog, rid, part), parts))

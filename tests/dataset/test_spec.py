@@ -1,4 +1,4 @@
-"""Specifications of datasets: shorthand, the forms of configurations, and what is refused."""
+"""Dataset specifications: the short form, the forms of configurations, and invalid ones."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ VERSIONS = st.tuples(*[st.integers(0, 99)] * 3).map(DatasetVersion.of)
 
 
 @given(RIDS, st.none() | VERSIONS | VERSIONS.map(DatasetVersion.next_development))
-def test_shorthand_and_mapping_are_read_back(rid: str, version: DatasetVersion | None) -> None:
+def test_short_form_and_mapping_round_trip(rid: str, version: DatasetVersion | None) -> None:
     spec = DatasetSpec(rid, version)
     assert DatasetSpec.parse(str(spec)) == spec
     assert DatasetSpec.of(spec.to_mapping()) == spec
     assert DatasetSpec.of(spec) is spec
 
 
-def test_every_field_is_kept() -> None:
+def test_every_field_round_trips() -> None:
     spec = DatasetSpec(
         "1-ABC",
         [1, 2, 3],
@@ -36,7 +36,7 @@ def test_every_field_is_kept() -> None:
     assert spec.to_mapping()["version"] == {"major": 1, "minor": 2, "patch": 3}
 
 
-def test_a_bare_rid_leaves_the_version_open() -> None:
+def test_a_bare_rid_has_no_version() -> None:
     assert DatasetSpec.parse(" 1-ABC ").version is None
 
 
@@ -44,7 +44,7 @@ def test_a_bare_rid_leaves_the_version_open() -> None:
     ("text", "message"),
     [("1-ABC@", "no version after"), ("1-abc@1.0.0", "RID"), ("", "RID"), ("1-ABC@latest", "not a dataset version")],
 )
-def test_malformed_shorthand(text: str, message: str) -> None:
+def test_malformed_short_forms_are_refused(text: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         DatasetSpec.parse(text)
 
@@ -59,6 +59,6 @@ def test_malformed_shorthand(text: str, message: str) -> None:
         {"rid": "1-ABC", "fetch_concurrency": 0},
     ],
 )
-def test_mappings_that_mean_nothing(fields: dict[str, object]) -> None:
+def test_invalid_mappings_are_refused(fields: dict[str, object]) -> None:
     with pytest.raises(UsageError):
         DatasetSpec.of(fields)

@@ -1,4 +1,4 @@
-"""Versions of datasets: their order, their successors, and the forms configurations hold."""
+"""Dataset versions: order, successors, and the forms that configurations use."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ TEXTS = st.one_of(
 
 
 @given(TEXTS, TEXTS)
-def test_the_order_is_that_of_pep_440(one: str, other: str) -> None:
-    assert (DatasetVersion(one) < DatasetVersion(other)) == (Version(one) < Version(other))
-    assert (DatasetVersion(one) == DatasetVersion(other)) == (Version(one) == Version(other))
+def test_the_order_follows_pep_440(first: str, second: str) -> None:
+    assert (DatasetVersion(first) < DatasetVersion(second)) == (Version(first) < Version(second))
+    assert (DatasetVersion(first) == DatasetVersion(second)) == (Version(first) == Version(second))
 
 
 @given(TEXTS)
-def test_text_is_read_back(text: str) -> None:
+def test_text_round_trips(text: str) -> None:
     assert str(DatasetVersion(text)) == text
     assert DatasetVersion(text).is_development == ("dev" in text)
 
 
 @given(TEXTS, st.sampled_from(VersionPart))
-def test_development_lies_between_two_releases(text: str, part: VersionPart) -> None:
+def test_a_development_version_sorts_between_two_releases(text: str, part: VersionPart) -> None:
     version = DatasetVersion(text)
     assert version < version.next_development() < version.next_release(part)
     assert version.next_development().last_release == version.last_release
@@ -38,25 +38,25 @@ def test_development_lies_between_two_releases(text: str, part: VersionPart) -> 
 
 
 @given(TEXTS)
-def test_the_parts_are_ordered(text: str) -> None:
+def test_incrementing_a_higher_part_gives_a_newer_version(text: str) -> None:
     version = DatasetVersion(text)
     assert version.next_release(VersionPart.patch) < version.next_release(VersionPart.minor)
     assert version.next_release(VersionPart.minor) < version.next_release(VersionPart.major)
 
 
-def test_a_development_version_is_numbered_from_one() -> None:
-    begun = first_version().next_development()
-    assert str(begun) == "0.1.0.post1.dev1"
-    assert str(begun.next_development()) == "0.1.0.post1.dev2"
+def test_development_versions_are_numbered_from_1() -> None:
+    first = first_version().next_development()
+    assert str(first) == "0.1.0.post1.dev1"
+    assert str(first.next_development()) == "0.1.0.post1.dev2"
 
 
 @given(NUMBERS)
-def test_configurations_hold_numbers(numbers: tuple[int, int, int]) -> None:
+def test_the_forms_of_configurations_round_trip(numbers: tuple[int, int, int]) -> None:
     version = DatasetVersion.of(list(numbers))
     assert DatasetVersion.of(version.to_mapping()) == version == DatasetVersion.of(".".join(map(str, numbers)))
 
 
 @pytest.mark.parametrize("value", ["", "one", "1.2.x", "1.2.0@3", [1, 2], [1, 2, -3], [1, 2, True], {"major": "1"}])
-def test_what_is_no_version(value: object) -> None:
+def test_invalid_versions_are_refused(value: object) -> None:
     with pytest.raises(UsageError, match="not a dataset version"):
         DatasetVersion.of(value)  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ from dml.asset.rows_by_rid import AssetRow
 from dml.catalog.objects import ObjectInfo
 from dml.catalog.rows import RowLocation
 from dml.catalog.schema import Capabilities
-from dml.dataset.lookup import VersionRow
+from dml.dataset.records import VersionRow
 from dml.dataset.version import DatasetVersion
 from dml.errors import DmlError, ForbiddenError, RetryableError
 from dml.execution.catalog_facts import DatasetRow, InputDetails, InputRows

@@ -15,7 +15,7 @@ from typing import Any
 from textual.app import App
 from textual.pilot import Pilot
 
-from dml.cache.inventory import CachedItem
+from dml.cache.entries import CacheEntry
 from dml.errors import DmlError, NotFoundError
 from dml.execution.local_list import ExecutionDetails, ExecutionSummary
 from dml.preflight.preflight import ResultCallback
@@ -98,7 +98,7 @@ class RecordedOperations:
                 raise self.error
             self.calls.append((name, *arguments))
             if name == "plan_clearing":
-                return [f"goes   {arguments[0]}  1.0 MiB"]
+                return [f"remove {arguments[0]}  1.0 MiB"]
             return f"{name} {' '.join(arguments)} done"
 
         return call
@@ -132,7 +132,7 @@ class FedCache:
     def __init__(self) -> None:
         self.state: CacheState | None = CacheState((), 41 << 30, Path("/cache"))
 
-    def put(self, *items: CachedItem) -> None:
+    def put(self, *items: CacheEntry) -> None:
         self.state = CacheState(items, 41 << 30, Path("/cache"))
 
     def read(self) -> CacheState | None:

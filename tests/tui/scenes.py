@@ -9,7 +9,7 @@ from typing import Any
 
 from textual.pilot import Pilot
 
-from dml.cache.inventory import CachedItem, Kind
+from dml.cache.entries import CacheEntry, EntryKind
 from dml.cache.tiers import Tier
 from dml.preflight.results import Report, RunSummary, failed, ok, skipped, warning
 from dml.tui.app import Dashboard
@@ -113,10 +113,10 @@ def uploads_scene() -> tuple[Dashboard, Script]:
     return app, script
 
 
-def _entry(name: str, tier: Tier, size: int, **parts: Any) -> CachedItem:
+def _entry(name: str, tier: Tier, size: int, **parts: Any) -> CacheEntry:
     rid, _, version = name.partition("@")
-    return CachedItem(
-        Kind.BAG, name, Path("/cache"), rid=rid, version=version, key=name, tier=tier, bytes=size, **parts
+    return CacheEntry(
+        EntryKind.BAG, name, Path("/cache"), rid=rid, version=version, key=name, tier=tier, bytes=size, **parts
     )
 
 
@@ -137,8 +137,8 @@ def cache_scene() -> tuple[Dashboard, Script]:
             last_used=NOW - timedelta(days=2),
         ),
         _entry("1-RAW@1.0.0", Tier.METADATA_ONLY, 3 << 20, missing=900, missing_bytes=7 * gib),
-        CachedItem(
-            Kind.ASSET,
+        CacheEntry(
+            EntryKind.ASSET,
             "2-GHI",
             Path("/cache"),
             rid="2-GHI",

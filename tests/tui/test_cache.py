@@ -8,7 +8,7 @@ import pytest
 from textual.pilot import Pilot
 
 from dml.api.execution import Execution
-from dml.cache.inventory import CachedItem, Kind
+from dml.cache.entries import CacheEntry, EntryKind
 from dml.cache.tiers import Tier
 from dml.catalog.connection import Catalog
 from dml.catalog.rows import select
@@ -58,9 +58,7 @@ def test_verify_pin_and_clear_with_the_plan_shown_first(live: Dashboard, asset: 
         await pilot.press("3")
         await until(pilot, lambda: asset in text_of(live), "it is read")
         await pilot.press("v")
-        await until(
-            pilot, lambda: any("0 with something wrong" in one.message for one in live._notifications), "it is verified"
-        )
+        await until(pilot, lambda: any("0 damaged" in one.message for one in live._notifications), "it is verified")
         await pilot.press("p")
         await until(pilot, lambda: "pinned" in text_of(live).splitlines()[4], "it is pinned")
         await until(pilot, lambda: "unpin" in text_of(live).splitlines()[-1], "it can be let go")
@@ -69,7 +67,7 @@ def test_verify_pin_and_clear_with_the_plan_shown_first(live: Dashboard, asset: 
         await until(pilot, lambda: "clear" in text_of(live).splitlines()[-1], "it may go again")
         await pilot.press("x")
         await until(pilot, lambda: isinstance(live.screen, Question), "it asks")
-        await until(pilot, lambda: f"goes   {asset}" in text_of(live))
+        await until(pilot, lambda: f"remove {asset}" in text_of(live))
         await until(pilot, lambda: f"dml cache clear {asset}" in text_of(live))
         await pilot.press("y")
         await until(pilot, lambda: "Nothing is cached" in text_of(live), "it is gone")
@@ -77,10 +75,10 @@ def test_verify_pin_and_clear_with_the_plan_shown_first(live: Dashboard, asset: 
     drive(live, script, size=(120, 30))
 
 
-def _items() -> list[CachedItem]:
+def _items() -> list[CacheEntry]:
     return [
-        CachedItem(
-            Kind.BAG,
+        CacheEntry(
+            EntryKind.BAG,
             "1-ABC@1.0.0",
             Path("/c"),
             rid="1-ABC",
@@ -89,8 +87,8 @@ def _items() -> list[CachedItem]:
             bytes=2 << 20,
             key="a",
         ),
-        CachedItem(
-            Kind.BAG,
+        CacheEntry(
+            EntryKind.BAG,
             "1-DEF@1.0.0",
             Path("/c"),
             rid="1-DEF",
@@ -101,7 +99,7 @@ def _items() -> list[CachedItem]:
             missing_bytes=3 << 20,
             key="b",
         ),
-        CachedItem(Kind.DEBRIS, "strange [/x]", Path("/c"), bytes=5, remark="left by a fetch that was interrupted"),
+        CacheEntry(EntryKind.DEBRIS, "strange [/x]", Path("/c"), bytes=5, note="left by a fetch that was interrupted"),
     ]
 
 
@@ -136,8 +134,8 @@ def test_marked_entries_are_cleared_together_and_no_is_no() -> None:
         await until(pilot, lambda: "1-DEF@1.0.0" in text_of(app), "it is read")
         await pilot.press("space", "space", "x")
         await until(pilot, lambda: isinstance(app.screen, Question), "it asks")
-        assert "goes   1-DEF@1.0.0" in text_of(app)
-        assert "goes   1-ABC@1.0.0" in text_of(app)
+        assert "remove 1-DEF@1.0.0" in text_of(app)
+        assert "remove 1-ABC@1.0.0" in text_of(app)
         await pilot.press("escape")
         await pilot.pause()
         assert not [call for call in operations.calls if call[0] == "clear"]

@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dml.catalog.rows import select, update
+from dml.catalog.schema import DATASET
 from dml.dataset import curation, lookup, releases
 from dml.dataset import members as membership
-from dml.dataset.lookup import DATASET, VersionRow
+from dml.dataset.records import Dataset, VersionRow
 from dml.dataset.spec import DatasetSpec
 from dml.dataset.version import DatasetVersion, VersionPart
 
@@ -245,7 +246,7 @@ class DatasetHandle:
         """
         return curation.delete_dataset(self.catalog, self.dataset_rid, recurse=recurse)
 
-    def _row(self) -> lookup.Dataset:
+    def _row(self) -> Dataset:
         return lookup.find_dataset(self.catalog, self.dataset_rid, deleted=True)
 
     def _handles(self, rids: Sequence[str]) -> list[DatasetHandle]:

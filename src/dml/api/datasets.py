@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from dml.api.execution import Execution
     from dml.catalog.model import Table
     from dml.dataset.bag import DatasetBag
-    from dml.dataset.lookup import VersionRow
+    from dml.dataset.records import VersionRow
     from dml.dataset.split import Split
 
 
@@ -183,12 +183,12 @@ def split_dataset(
         NotFoundError: The dataset or the version does not exist.
         UsageError: A part is unknown or would be empty, or the shares do not add up to 1.
     """
-    from dml.dataset.split import Choice
+    from dml.dataset.split import SamplingOptions
     from dml.dataset.split import split_dataset as split
 
-    choice = Choice(seed, stratify_by, group_by, element_table)
+    options = SamplingOptions(seed, stratify_by, group_by, element_table)
     rid = None if execution is None else str(getattr(execution, "execution_rid", execution))
-    return split(self.catalog, DatasetSpec.of(dataset), fractions, choice, description=description, execution=rid)
+    return split(self.catalog, DatasetSpec.of(dataset), fractions, options, description=description, execution=rid)
 
 
 def download_dataset_bag(self: DerivaML, dataset: DatasetSpec | str) -> DatasetBag:
@@ -225,49 +225,21 @@ def estimate_bag_size(self: DerivaML, dataset: DatasetSpec | str) -> dict[str, A
     from dml.cache.estimate import estimate
     from dml.dataset.lookup import resolve
 
-    estimates = estimate(self.catalog, resolve(self.catalog, DatasetSpec.of(dataset)))
-    tables = {
-        estimate.table: {
-            "row_count": estimate.rows,
-            "is_asset": estimate.is_asset,
-            "asset_bytes": estimate.asset_bytes,
-            "csv_bytes": estimate.csv_bytes,
-            "exact": estimate.exact,
-        }
-        for estimate in estimates
-    }
-    assets, csv = sum(estimate.asset_bytes for estimate in estimates), sum(estimate.csv_bytes for estimate in estimates)
-    return {
-        "tables": tables,
-        "total_rows": sum(estimate.rows for estimate in estimates),
-        "total_asset_bytes": assets,
-        "total_csv_bytes": csv,
-        "total_estimated_bytes": assets + csv,
-    }
+    return estimate(self.catalog, resolve(self.catalog, dataset)).to_mapping()
 
 
 def bag_info(self: DerivaML, dataset: DatasetSpec | str) -> dict[str, Any]:
     """``estimate_bag_size`` and how much of the version is in the cache.
 
     Returns:
-        The keys of ``estimate_bag_size``, with ``status`` (a cache tier), ``cache_path`` and ``versions_cached``.
+        The keys of ``estimate_bag_size``, with ``rid``, ``version``, ``status`` (a cache tier), ``cache_path``,
+        ``versions_cached``, ``missing`` (files), ``missing_bytes``, ``free_bytes`` and sizes as text.
     """
-    from dml.api.storage import cache_of
-    from dml.cache.index import Index
-    from dml.cache.status import status_of, versions_here
-    from dml.dataset.lookup import resolve
+    from dml.api.storage import open_cache
+    from dml.cache.bag_info import bag_info as read
 
-    spec = DatasetSpec.of(dataset)
-    source = resolve(self.catalog, spec)
-    with Index.reading(cache_of(self)) as index:
-        status = status_of(index, spec, source.row.text, snapshot=source.snapshot)
-        cached = versions_here(index, spec.rid)
-    return {
-        **self.estimate_bag_size(spec),
-        "status": str(status.tier),
-        "cache_path": None if status.path is None else str(status.path),
-        "versions_cached": [entry.version for entry in cached],
-    }
+    with open_cache(self) as session:
+        return read(session, self.catalog, dataset).to_mapping()
 
 
 def _rid(dataset: str | DatasetSpec | DatasetHandle) -> str:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dml.api.deriva_ml import DerivaML
-    from dml.cache.clear import Selection
-    from dml.cache.inventory import CachedItem
+    from dml.cache.clear_plan import Selection
+    from dml.cache.entries import CacheEntry
     from dml.cache.layout import Cache
+    from dml.cache.session import CacheSession
 
 _MEBIBYTE = 1 << 20
 
@@ -24,27 +26,36 @@ def cache_of(ml: DerivaML) -> Cache:
     return Cache.of(Workspace(ml.working_dir, ml.target), ml.cache_dir)
 
 
-def list_cached_bags(self: DerivaML) -> list[CachedItem]:
+def open_cache(ml: DerivaML) -> AbstractContextManager[CacheSession]:
+    """The cache of the workspace, open for reading."""
+    from dml.cache.session import open_for_reading
+    from dml.workspace.layout import Workspace
+
+    return open_for_reading(Workspace(ml.working_dir, ml.target), ml.cache_dir)
+
+
+def list_cached_bags(self: DerivaML) -> list[CacheEntry]:
     """The dataset versions in the cache, sorted by name; sends no request and writes nothing."""
-    from dml.cache.inventory import Kind
+    from dml.cache.entries import EntryKind
 
-    return [item for item in _inventory(self) if item.kind is Kind.BAG]
+    with open_cache(self) as session:
+        return [entry for entry in session.entries() if entry.kind is EntryKind.BAG]
 
 
-def list_cached_assets(self: DerivaML) -> list[CachedItem]:
+def list_cached_assets(self: DerivaML) -> list[CacheEntry]:
     """The assets in the cache, sorted by RID; sends no request and writes nothing."""
-    from dml.cache.inventory import Kind
+    from dml.cache.entries import EntryKind
 
-    return [item for item in _inventory(self) if item.kind is Kind.ASSET]
+    with open_cache(self) as session:
+        return [entry for entry in session.entries() if entry.kind is EntryKind.ASSET]
 
 
 def get_cache_size(self: DerivaML) -> dict[str, float]:
     """The size of the cache on disk: ``total_bytes``, ``total_mb`` (MiB) and ``part_count``."""
     from dml.cache.disk_usage import measure
 
-    shares = measure(cache_of(self))
-    size = sum(share.bytes for share in shares)
-    return {"total_bytes": size, "total_mb": size / _MEBIBYTE, "part_count": len(shares)}
+    usage = measure(cache_of(self))
+    return {"total_bytes": usage.bytes, "total_mb": usage.bytes / _MEBIBYTE, "part_count": len(usage.parts)}
 
 
 def clear_cache(self: DerivaML, older_than_days: float | None = None) -> dict[str, int]:
@@ -58,7 +69,7 @@ def clear_cache(self: DerivaML, older_than_days: float | None = None) -> dict[st
     Returns:
         ``removed``, ``kept`` and ``bytes_freed``.
     """
-    from dml.cache.clear import Selection
+    from dml.cache.clear_plan import Selection
 
     before = None if older_than_days is None else datetime.now(UTC) - timedelta(days=older_than_days)
     return _clear(self, Selection(everything=True) if before is None else Selection(before=before))
@@ -72,10 +83,10 @@ def delete_cached_bag(self: DerivaML, dataset_rid: str, version: str | None = No
     Returns:
         ``bags_removed``, ``kept`` and ``bytes_freed``.
     """
-    from dml.cache.clear import Selection
+    from dml.cache.clear_plan import Selection
 
-    items = [item for item in self.list_cached_bags() if item.rid == dataset_rid and version in (None, item.version)]
-    result = _clear(self, Selection(names=tuple(item.name for item in items)))
+    bags = [bag for bag in self.list_cached_bags() if bag.rid == dataset_rid and version in (None, bag.version)]
+    result = _clear(self, Selection(names=tuple(bag.name for bag in bags)))
     return {"bags_removed": result["removed"], "kept": result["kept"], "bytes_freed": result["bytes_freed"]}
 
 
@@ -91,15 +102,15 @@ def delete_cached_asset(self: DerivaML, asset_rid: str, md5: str | None = None) 
     Returns:
         ``assets_removed``, ``kept`` and ``bytes_freed``.
     """
-    from dml.cache.clear import Selection
+    from dml.cache.clear_plan import Selection
 
     suffix = None if md5 is None else f"_{md5.lower()}"
-    items = [
-        item
-        for item in self.list_cached_assets()
-        if item.rid == asset_rid and (suffix is None or item.key.lower().endswith(suffix))
+    assets = [
+        asset
+        for asset in self.list_cached_assets()
+        if asset.rid == asset_rid and (suffix is None or asset.key.lower().endswith(suffix))
     ]
-    result = _clear(self, Selection(names=tuple(item.key for item in items)))
+    result = _clear(self, Selection(names=tuple(asset.key for asset in assets)))
     return {"assets_removed": result["removed"], "kept": result["kept"], "bytes_freed": result["bytes_freed"]}
 
 
@@ -113,11 +124,11 @@ def download_asset(self: DerivaML, asset_rid: str) -> Path:
         UsageError: The row is not an asset.
         IntegrityError: The file does not match the length or checksum in the catalog.
     """
-    from dml.cache.assets import find_asset_row, warm_asset
     from dml.cache.index import Index
+    from dml.cache.warm_asset import warm_asset
 
     with Index.writing(cache_of(self)) as index:
-        return warm_asset(index, self.catalog, find_asset_row(self.catalog, asset_rid)).path
+        return warm_asset(index, self.catalog, asset_rid).path
 
 
 def list_execution_dirs(self: DerivaML) -> list[dict[str, Any]]:
@@ -182,31 +193,30 @@ def get_storage_summary(self: DerivaML) -> dict[str, Any]:
     from dml.cache.disk_usage import measure
 
     cache = cache_of(self)
-    shares = measure(cache)
-    bags = [share for share in shares if share.path.parent == cache.bags_directory]
-    assets = [share for share in shares if share.path.parent == cache.assets_directory]
+    usage = measure(cache)
+    bags = [part for part in usage.parts if part.path.parent == cache.bags_directory]
+    assets = [part for part in usage.parts if part.path.parent == cache.assets_directory]
     directories = self.list_execution_dirs()
-    cache_bytes = sum(share.bytes for share in shares)
     execution_bytes = sum(directory["size_bytes"] for directory in directories)
     return {
         "working_dir": str(self.working_dir),
         "cache_dir": str(cache.root),
-        "cache_size_mb": cache_bytes / _MEBIBYTE,
-        "cache_file_count": sum(_file_count(share.path) for share in shares),
+        "cache_size_mb": usage.bytes / _MEBIBYTE,
+        "cache_file_count": sum(_file_count(part.path) for part in usage.parts),
         "bag_count": len(bags),
-        "bag_size_mb": sum(share.bytes for share in bags) / _MEBIBYTE,
+        "bag_size_mb": sum(part.bytes for part in bags) / _MEBIBYTE,
         "asset_count": len(assets),
-        "asset_size_mb": sum(share.bytes for share in assets) / _MEBIBYTE,
+        "asset_size_mb": sum(part.bytes for part in assets) / _MEBIBYTE,
         "execution_dir_count": len(directories),
         "execution_size_mb": execution_bytes / _MEBIBYTE,
-        "total_size_mb": (cache_bytes + execution_bytes) / _MEBIBYTE,
+        "total_size_mb": (usage.bytes + execution_bytes) / _MEBIBYTE,
     }
 
 
 def _directory_info(path: Path) -> dict[str, Any]:
-    from dml.cache.bag_contents import walk_size
+    from dml.cache.file_checks import total_size
 
-    size = walk_size(path)
+    size = total_size(path)
     return {
         "execution_rid": path.name,
         "path": str(path),
@@ -224,27 +234,10 @@ def _file_count(path: Path) -> int:
 
 
 def _clear(ml: DerivaML, selection: Selection) -> dict[str, int]:
-    from dml.cache.clear import clear, plan_clearing
-    from dml.cache.index import Index
-    from dml.cache.inventory import take_inventory
-    from dml.cache.usage import usage_of
-    from dml.workspace.layout import Workspace
+    from dml.cache.clear import clear
+    from dml.cache.clear_plan import plan_clearing
 
-    cache = cache_of(ml)
-    if not cache.root.is_dir():
-        return {"removed": 0, "kept": 0, "bytes_freed": 0}
-    with Index.writing(cache) as index:
-        usage = usage_of(Workspace(ml.working_dir, ml.target), cache, links=True)
-        result = clear(index, plan_clearing(index, take_inventory(index, usage), selection))
+    with open_cache(ml) as session:
+        plan = plan_clearing(session, selection)
+    result = clear(session.cache, plan)
     return {"removed": len(result.removed), "kept": len(result.kept), "bytes_freed": result.bytes}
-
-
-def _inventory(ml: DerivaML) -> list[CachedItem]:
-    from dml.cache.index import Index
-    from dml.cache.inventory import take_inventory
-    from dml.cache.usage import usage_of
-    from dml.workspace.layout import Workspace
-
-    cache = cache_of(ml)
-    with Index.reading(cache) as index:
-        return take_inventory(index, usage_of(Workspace(ml.working_dir, ml.target), cache))

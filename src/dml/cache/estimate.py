@@ -1,8 +1,8 @@
-"""How large a dataset version is before it is fetched, table by table, counted by the server.
+"""The size of a dataset version before it is fetched, table by table, counted by the server.
 
-The paths that the export's walk takes through the foreign keys are followed by the server itself, each with one
-aggregate; requests grow with tables and their references, never with rows. Where a table is come to on one path the
-figures are exact; on several paths rows may be counted more than once, and the figure is an upper bound.
+The server follows the foreign-key paths of an export itself, each with one aggregate; the number of requests depends on
+tables and their references, not on rows. Where one path leads to a table the numbers are exact. Where several do, rows
+may be counted more than once, and the numbers are upper bounds.
 """
 
 from __future__ import annotations
@@ -11,27 +11,28 @@ from collections import defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from dml.catalog.concurrency import gather
 from dml.catalog.read_rows import filtered_paths, read
 from dml.catalog.rows import count
+from dml.catalog.schema import DATASET
 from dml.catalog.url import quote, table_path
-from dml.dataset.export_scope import Edge, Edges, edges_of
-from dml.dataset.lookup import DATASET, ResolvedDataset
+from dml.dataset.export_scope import Reference, References, references_of
 from dml.dataset.members import descendants
 
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog
     from dml.catalog.schema import Schema
+    from dml.dataset.records import ResolvedDataset
 
-__all__ = ["TableEstimate", "estimate"]
+__all__ = ["Estimate", "TableEstimate", "estimate"]
 
-_MOST_PATHS: Final = 6
-"""Paths to one table that are counted; a table with more is taken to be needed whole."""
+_MAX_PATHS: Final = 6
+"""Paths to one table that are counted; a table with more is counted whole."""
 
-_BYTES_A_VALUE: Final = 20
-"""What a value takes in a CSV file, commas included, as a rough mean over catalogs."""
+_BYTES_PER_VALUE: Final = 20
+"""Rough mean size of a value in a CSV file, with its comma."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +41,10 @@ class TableEstimate:
 
     Attributes:
         table: ``schema:Table``.
-        rows: Its rows, at most.
+        rows: Number of rows, at most.
         is_asset: Whether its rows have files.
-        asset_bytes: The size of these, at most.
-        csv_bytes: The size of the rows as CSV, roughly.
+        asset_bytes: Size of the files, at most.
+        csv_bytes: Approximate size of the rows as CSV.
         exact: Whether rows and files are counted exactly.
     """
 
@@ -55,8 +56,54 @@ class TableEstimate:
     exact: bool
 
 
-def estimate(catalog: Catalog, source: ResolvedDataset) -> list[TableEstimate]:
-    """The tables a bag of a dataset version would hold, those without rows left out, by name.
+@dataclass(frozen=True)
+class Estimate:
+    """What a bag of a dataset version would hold, by table."""
+
+    tables: tuple[TableEstimate, ...]
+
+    @property
+    def rows(self) -> int:
+        """Rows of all tables."""
+        return sum(table.rows for table in self.tables)
+
+    @property
+    def assets(self) -> int:
+        """Number of files."""
+        return sum(table.rows for table in self.tables if table.is_asset)
+
+    @property
+    def asset_bytes(self) -> int:
+        """Size of all files."""
+        return sum(table.asset_bytes for table in self.tables)
+
+    @property
+    def csv_bytes(self) -> int:
+        """Approximate size of the rows as CSV."""
+        return sum(table.csv_bytes for table in self.tables)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """The JSON form, with the keys of deriva-ml's ``estimate_bag_size``."""
+        return {
+            "tables": {
+                table.table: {
+                    "row_count": table.rows,
+                    "is_asset": table.is_asset,
+                    "asset_bytes": table.asset_bytes,
+                    "csv_bytes": table.csv_bytes,
+                    "exact": table.exact,
+                }
+                for table in self.tables
+            },
+            "total_rows": self.rows,
+            "total_asset_bytes": self.asset_bytes,
+            "total_csv_bytes": self.csv_bytes,
+            "total_estimated_bytes": self.asset_bytes + self.csv_bytes,
+        }
+
+
+def estimate(catalog: Catalog, source: ResolvedDataset) -> Estimate:
+    """The tables that a bag of a dataset version would hold, by name; those without rows are left out.
 
     Args:
         catalog: Where to count: at the version's snapshot, live for a development version.
@@ -64,29 +111,32 @@ def estimate(catalog: Catalog, source: ResolvedDataset) -> list[TableEstimate]:
     """
     reader = source.reader(catalog)
     schema = reader.schema()
-    edges = edges_of(schema, source.spec.exclude_tables)
+    references = references_of(schema, source.spec.exclude_tables)
     datasets = [source.rid, *descendants(reader, [source.rid])]
-    paths = _paths(edges)
+    paths = _paths(references)
+    # Tables with too many paths, and vocabularies, are counted whole.
+    crowded = {table for table, routes in paths.items() if len(routes) > _MAX_PATHS}
+    vocabularies = {name for table in paths for name in references.vocabularies.get(table, ())}
     calls = [
         (table, partial(_count_path, reader, schema, datasets, table, path))
-        for table, found in paths.items()
-        if len(found) <= _MOST_PATHS
-        for path in found
+        for table, routes in paths.items()
+        if table not in crowded
+        for path in routes
     ]
-    bounded = {table for table, found in paths.items() if len(found) > _MOST_PATHS}
-    vocabularies = {name for table in paths for name in edges.terms.get(table, ())}
-    calls += [(table, partial(_count_whole, reader, schema, table)) for table in sorted(bounded | vocabularies)]
-    counted: dict[str, list[_Count]] = defaultdict(list)
-    for (table, _), one in zip(calls, gather([call for _, call in calls]), strict=True):
-        if one.rows:
-            counted[table].append(one)
-    # Vocabularies come whole, but only those that a row may refer to.
-    used = {name for table in counted for name in edges.terms.get(table, ())}
-    return [
-        _combined(schema, table, found, bounded=table in bounded)
-        for table, found in sorted(counted.items())
-        if table in used or table not in vocabularies
-    ]
+    calls += [(table, partial(_count_whole, reader, schema, table)) for table in sorted(crowded | vocabularies)]
+    counts: dict[str, list[_Count]] = defaultdict(list)
+    for (table, _), result in zip(calls, gather([call for _, call in calls]), strict=True):
+        if result.rows:
+            counts[table].append(result)
+    # An export takes vocabularies whole, but only those that a row may refer to.
+    used = {name for table in counts for name in references.vocabularies.get(table, ())}
+    return Estimate(
+        tuple(
+            _table_estimate(schema, table, results, crowded=table in crowded)
+            for table, results in sorted(counts.items())
+            if table in used or table not in vocabularies
+        )
+    )
 
 
 @dataclass(frozen=True)
@@ -97,53 +147,61 @@ class _Count:
 
 
 _Path = tuple[tuple[str, str, str], ...]
-"""Steps: column of the table before, next table, its column."""
+"""Steps of a join: column of the previous table, next table, its column."""
 
 
-def _paths(edges: Edges) -> dict[str, set[_Path]]:
-    """Every way in which the walk comes to a table, no table twice on one; one with very many is not gone beyond."""
-    found: dict[str, set[_Path]] = defaultdict(set)
+def _paths(references: References) -> dict[str, set[_Path]]:
+    """Every path on which an export reaches a table without passing a table twice.
+
+    A table with more than ``_MAX_PATHS`` paths is not followed further, or their number would explode.
+    """
+    paths: dict[str, set[_Path]] = defaultdict(set)
     queue: deque[tuple[str, _Path, frozenset[str], bool]] = deque([(DATASET, (), frozenset({DATASET}), True)])
     while queue:
         table, path, passed, owns = queue.popleft()
-        if path in found[table] or len(found[table]) > _MOST_PATHS:
+        if path in paths[table] or len(paths[table]) > _MAX_PATHS:
             continue
-        found[table].add(path)
-        for edge, goes_on in _onward(edges, table, owns):
-            inward = edge.table != table
-            other = edge.table if inward else edge.other
-            if other not in passed:
-                step = (edge.key, other, edge.column) if inward else (edge.column, other, edge.key)
-                queue.append((other, (*path, step), passed | {other}, goes_on))
-    return found
+        paths[table].add(path)
+        for reference, owns_next in _next_references(references, table, owns):
+            is_inward = reference.table != table
+            target = reference.table if is_inward else reference.target
+            if target not in passed:
+                columns = (reference.target_column, reference.column)
+                near, far = columns if is_inward else reversed(columns)
+                queue.append((target, (*path, (near, target, far)), passed | {target}, owns_next))
+    return paths
 
 
-def _onward(edges: Edges, table: str, owns: bool) -> Iterable[tuple[Edge, bool]]:
-    """The references that are followed from a table, and whether what they lead to owns rows in turn."""
-    member = edges.members.get(table)
+def _next_references(references: References, table: str, owns: bool) -> Iterable[tuple[Reference, bool]]:
+    """The references that an export follows from a table, and whether the rows they lead to own rows in turn."""
+    member = references.members.get(table)
     if owns:
-        yield from ((edge, True) for edge in edges.owned.get(table, ()))
-        if member is not None and member.other != DATASET:
+        yield from ((reference, True) for reference in references.owned.get(table, ()))
+        if member is not None and member.target != DATASET:
             yield member, True
-    for edge in edges.outward.get(table, ()):
-        if not (owns and member is not None and edge == member):
-            yield edge, False
+    for reference in references.outward.get(table, ()):
+        if not (owns and member is not None and reference == member):
+            yield reference, False
 
 
 def _count_path(reader: Catalog, schema: Schema, datasets: list[str], table: str, path: _Path) -> _Count:
-    links = "".join(
-        f"/({quote(column)})=({table_path(other)}:{quote(other_column)})" for column, other, other_column in path
+    """Count the rows of a table that one path reaches.
+
+    A row may be reached several times on one path. The aggregate counts both pairs and distinct rows; the size of the
+    files is summed over pairs and scaled down. Datasets that do not fit one URL are counted in parts, which may
+    overlap.
+    """
+    joins = "".join(
+        f"/({quote(column)})=({table_path(target)}:{quote(target_column)})" for column, target, target_column in path
     )
-    found = schema.table(table)
-    wanted = "/n:=cnt(RID),d:=cnt_d(RID)" + (",b:=sum(Length)" if found.is_asset else "")
+    aggregate = "/n:=cnt(RID),d:=cnt_d(RID)" + (",b:=sum(Length)" if schema.table(table).is_asset else "")
     head = f"/aggregate/{table_path(DATASET)}"
-    parts = [
-        row for one in filtered_paths(reader, head, {"RID": datasets}, links + wanted) for row in read(reader, one)
-    ]
+    urls = filtered_paths(reader, head, {"RID": datasets}, joins + aggregate)
+    parts = [row for url in urls for row in read(reader, url)]
     pairs, rows = sum(int(row["n"] or 0) for row in parts), sum(int(row["d"] or 0) for row in parts)
     size = sum(int(row.get("b") or 0) for row in parts)
     if pairs > rows:
-        size = -(-size * rows // pairs)
+        size = -(-size * rows // pairs)  # rounded up
     return _Count(rows, size, exact=pairs == rows and len(parts) == 1)
 
 
@@ -154,14 +212,14 @@ def _count_whole(reader: Catalog, schema: Schema, table: str) -> _Count:
     return _Count(int(row["n"] or 0), int(row["b"] or 0), exact=True)
 
 
-def _combined(schema: Schema, table: str, counts: list[_Count], *, bounded: bool) -> TableEstimate:
-    found = schema.table(table)
-    rows = sum(one.rows for one in counts)
+def _table_estimate(schema: Schema, table: str, counts: list[_Count], *, crowded: bool) -> TableEstimate:
+    definition = schema.table(table)
+    rows = sum(part.rows for part in counts)
     return TableEstimate(
         table=table,
         rows=rows,
-        is_asset=found.is_asset,
-        asset_bytes=sum(one.bytes for one in counts),
-        csv_bytes=rows * len(found.columns) * _BYTES_A_VALUE,
-        exact=len(counts) == 1 and counts[0].exact and not bounded,
+        is_asset=definition.is_asset,
+        asset_bytes=sum(part.bytes for part in counts),
+        csv_bytes=rows * len(definition.columns) * _BYTES_PER_VALUE,
+        exact=len(counts) == 1 and counts[0].exact and not crowded,
     )

@@ -1,7 +1,7 @@
-"""Everything that is in a cache, each thing for what it is: by the index and three directory listings, no file walked.
+"""Lists all entries of a cache from its index and a few directory listings, without walking any files.
 
-Besides dml's bags and assets there may be those of deriva-ml, directories that no index row describes, what an
-interrupted extraction or deletion left, and the layout of older releases. Each is named, none is hidden.
+Besides the bags and assets of dml there may be those of deriva-ml, directories without a row in the index, leftovers of
+interrupted work, and bags in an older layout. All of them are listed.
 """
 
 from __future__ import annotations
@@ -11,102 +11,27 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 
-from dml.cache.assets import AssetRecord, asset_records
+from dml.cache.asset_records import AssetRecord, asset_records
+from dml.cache.bag_records import BagRecord, Origin, bag_records
+from dml.cache.entries import CacheEntry, EntryKind
 from dml.cache.index import Index
 from dml.cache.layout import Cache, split_asset_name
-from dml.cache.pins import pins
-from dml.cache.records import OURS, THEIRS, BagRecord, bag_records
+from dml.cache.pins import list_pins
 from dml.cache.tiers import Tier
 from dml.cache.usage import Usage
 
-__all__ = ["CachedItem", "Kind", "take_inventory", "totals"]
-
-
-class Kind(StrEnum):
-    """What a thing in a cache is."""
-
-    BAG = "bag"
-    """A dataset version that the index knows."""
-    ASSET = "asset"
-    """A single asset."""
-    ORPHAN = "orphan"
-    """A directory among the bags that the index does not know."""
-    DEBRIS = "debris"
-    """What an interrupted extraction, export or deletion left."""
-    LEGACY = "legacy"
-    """A bag in the layout of releases before the index."""
-    OTHER = "other"
-    """Something that neither program put there."""
-
-
-@dataclass(frozen=True)
-class CachedItem:
-    """One thing in a cache.
-
-    Attributes:
-        kind: What it is.
-        name: ``RID@VERSION``, an asset's RID, or the name of a directory.
-        path: Where it is.
-        origin: The program that made it; empty when that is not known.
-        rid, version: Of a bag's dataset, or an asset; None where it has none.
-        key: The bag's key or the asset's directory name; the directory's name for all else.
-        tier: How much of it is here; None when nobody has looked (``dml cache verify`` does).
-        bytes: What it takes on disk, None when not known.
-        assets, missing, missing_bytes: Of a bag: its files, and those that are not here.
-        last_used: When a run or a user last asked for it; when it was last changed, where that is not known.
-        verified_at: When all its checksums were last found right.
-        pinned: Whether it is kept whatever happens.
-        used_by: Executions that have it as input, the latest first.
-        needed_by: Those of them that still need it.
-        remark: What there is to say besides.
-    """
-
-    kind: Kind
-    name: str
-    path: Path
-    origin: str = ""
-    rid: str | None = None
-    version: str | None = None
-    key: str = ""
-    tier: Tier | None = None
-    bytes: int | None = None
-    assets: int | None = None
-    missing: int | None = None
-    missing_bytes: int | None = None
-    last_used: datetime | None = None
-    verified_at: datetime | None = None
-    pinned: bool = False
-    used_by: tuple[str, ...] = ()
-    needed_by: tuple[str, ...] = ()
-    remark: str = ""
-
+__all__ = ["Totals", "list_entries", "totals"]
 
 _PARTS = {"bags", "assets", "dml-locks", "dml-pins.json"}
 _LEGACY = re.compile(r"([0-9A-Z][0-9A-Z-]*)_([0-9a-f]{40,128})")
-
-
-def take_inventory(index: Index, usage: Usage, *, workspace_root: Path | None = None) -> list[CachedItem]:
-    """All things in a cache: bags, assets, then the rest, each by name.
-
-    Args:
-        index: The index.
-        usage: Who uses what.
-        workspace_root: Where older releases left bags besides.
-    """
-    cache = index.cache
-    items = [*_bags(index, usage), *_assets(index, usage), *_others(cache)]
-    if workspace_root is not None:
-        items += [_legacy(entry) for entry in _entries(workspace_root) if _is_legacy(entry)]
-    order = list(Kind)
-    return sorted(items, key=lambda item: (order.index(item.kind), item.name, item.key))
+_NOT_VERIFIED = "not verified yet: dml cache verify"
 
 
 @dataclass(frozen=True)
 class Totals:
-    """A cache in one line: its datasets, those that miss files, its assets, and the bytes that are known of."""
+    """Number of dataset versions, of those that lack files, and of assets; and their size on disk as far as known."""
 
     bags: int
     incomplete: int
@@ -115,98 +40,109 @@ class Totals:
 
 
 def totals(index: Index) -> Totals:
-    """What the index alone says, for a line in an overview; no directory is read."""
+    """Sum up the index for one line of an overview; no directory is read."""
     bags = bag_records(index)
-    single = asset_records(index)
-    size = sum(record.bytes_here or 0 for record in bags) + sum(record.length for record in single)
-    return Totals(len(bags), sum(record.tier is Tier.INCOMPLETE for record in bags), len(single), size)
+    assets = asset_records(index)
+    size = sum(record.cached_bytes or 0 for record in bags) + sum(record.length for record in assets)
+    return Totals(len(bags), sum(record.tier is Tier.INCOMPLETE for record in bags), len(assets), size)
 
 
-def _bags(index: Index, usage: Usage) -> Iterator[CachedItem]:
-    cache, pinned = index.cache, {rid for rid, version in pins(index) if version}
-    there = {entry.name: entry for entry in _entries(cache.bags_directory)}
+def list_entries(index: Index, usage: Usage, *, workspace_root: Path | None = None) -> list[CacheEntry]:
+    """All entries of a cache: bags, assets, then the other kinds, each by name.
+
+    Args:
+        index: The index.
+        usage: Which executions use what.
+        workspace_root: Where deriva-ml used to keep bags before it had a cache directory; None does not look there.
+    """
+    entries = [*_bags(index, usage), *_assets(index, usage), *_others(index.cache)]
+    if workspace_root is not None:
+        entries += [_legacy(item) for item in _scan(workspace_root) if _is_legacy(item)]
+    order = list(EntryKind)
+    return sorted(entries, key=lambda entry: (order.index(entry.kind), entry.name, entry.key))
+
+
+def _bags(index: Index, usage: Usage) -> Iterator[CacheEntry]:
+    cache, pinned = index.cache, {rid for rid, version in list_pins(index) if version}
+    directories = {item.name: item for item in _scan(cache.bags_directory)}
     known = set()
     for record in bag_records(index):
         known.add(record.key)
-        yield _bag(record, cache, usage, there.get(record.key))
-    for name, entry in there.items():
+        yield _bag(record, cache, usage, directories.get(record.key))
+    for name, item in directories.items():
         if name not in known:
-            yield _unknown_bag(entry, usage, pinned)
+            yield _unknown_bag(item, usage, pinned)
 
 
-def _bag(record: BagRecord, cache: Cache, usage: Usage, entry: os.DirEntry[str] | None) -> CachedItem:
-    here = entry is not None and entry.is_dir(follow_symlinks=False)
+def _bag(record: BagRecord, cache: Cache, usage: Usage, item: os.DirEntry[str] | None) -> CacheEntry:
+    exists = item is not None and item.is_dir(follow_symlinks=False)
     version = record.version or ""
-    remark = ""
-    if not here:
-        remark = "its directory is gone"
+    note = ""
+    if not exists:
+        note = "directory missing"
     elif record.target not in (None, str(cache.target)):
-        remark = f"of {record.target}"
+        note = f"from {record.target}"
     elif record.assets is None:
-        remark = "not looked at yet: dml cache verify"
+        note = _NOT_VERIFIED
     elif record.excluded:
-        remark = f"without {', '.join(record.excluded)}"
-    return CachedItem(
-        Kind.BAG,
+        note = f"without {', '.join(record.excluded)}"
+    return CacheEntry(
+        EntryKind.BAG,
         record.name,
-        cache.bag_directory(record.key, record.dataset_rid),
+        record.path(cache),
         record.origin,
         record.dataset_rid,
         record.version,
         record.key,
-        record.tier if here else Tier.NOT_CACHED,
-        record.bytes_here if here else 0,
+        record.tier if exists else Tier.NOT_CACHED,
+        record.cached_bytes if exists else 0,
         record.assets,
         record.missing,
         record.missing_bytes,
         record.last_used,
         record.verified_at,
         record.pinned,
-        usage.users_of(record.dataset_rid, version),
-        usage.needers_of(record.dataset_rid, version),
-        remark,
+        usage.used_by(record.dataset_rid, version),
+        usage.needed_by(record.dataset_rid, version),
+        note,
     )
 
 
-def _unknown_bag(entry: os.DirEntry[str], usage: Usage, pinned: Collection[str]) -> CachedItem:
-    """A directory that the index does not know. Which version it holds is not known either, so any may be needed."""
-    path = Path(entry.path)
-    changed = _changed(entry)
-    if entry.is_symlink():
-        return CachedItem(Kind.OTHER, entry.name, path, key=entry.name, last_used=changed, remark="a symbolic link")
-    if not entry.is_dir(follow_symlinks=False):
-        return CachedItem(Kind.OTHER, entry.name, path, key=entry.name, last_used=changed, remark="not a directory")
-    for ending, remark in (("_staging", "an interrupted extraction"), (".trash", "an interrupted deletion")):
-        if entry.name.endswith(ending):
-            return CachedItem(Kind.DEBRIS, entry.name, path, key=entry.name, last_used=changed, remark=remark)
-    inside = next((one.name for one in _entries(path) if one.name.startswith("Dataset_")), None)
-    origin = OURS if entry.name.startswith("dml-") else THEIRS
-    if inside is None:
-        return CachedItem(
-            Kind.DEBRIS, entry.name, path, origin, key=entry.name, last_used=changed, remark="an interrupted export"
-        )
-    rid = inside.removeprefix("Dataset_")
-    return CachedItem(
-        Kind.ORPHAN,
-        entry.name,
-        path,
+def _unknown_bag(item: os.DirEntry[str], usage: Usage, pinned: Collection[str]) -> CacheEntry:
+    """A directory without a row in the index. Its version is unknown, so a pin or need of any version protects it."""
+    if item.is_symlink():
+        return _entry(item, EntryKind.OTHER, "symbolic link")
+    if not item.is_dir(follow_symlinks=False):
+        return _entry(item, EntryKind.OTHER, "not a directory")
+    for suffix, note in (("_staging", "interrupted extraction"), (".trash", "interrupted deletion")):
+        if item.name.endswith(suffix):
+            return _entry(item, EntryKind.DEBRIS, note)
+    bag = next((child.name for child in _scan(Path(item.path)) if child.name.startswith("Dataset_")), None)
+    origin = Origin.DML if item.name.startswith("dml-") else Origin.DERIVA_ML
+    if bag is None:
+        return _entry(item, EntryKind.DEBRIS, "interrupted export", origin)
+    rid = bag.removeprefix("Dataset_")
+    return CacheEntry(
+        EntryKind.ORPHAN,
+        item.name,
+        Path(item.path),
         origin,
         rid,
-        key=entry.name,
-        last_used=changed,
+        key=item.name,
+        last_used=_modified(item),
         pinned=rid in pinned,
-        needed_by=usage.needers_of_any(rid),
-        remark=f"a bag of {rid} that the index does not know",
+        needed_by=usage.needed_by_any_version(rid),
+        note=f"bag of {rid}, not in the index",
     )
 
 
-def _assets(index: Index, usage: Usage) -> Iterator[CachedItem]:
+def _assets(index: Index, usage: Usage) -> Iterator[CacheEntry]:
     cache = index.cache
-    pinned = pins(index)
-    there = {entry.name: entry for entry in _entries(cache.assets_directory)}
-    known = {record.name: record for record in asset_records(index)}
-    for name in sorted(there.keys() | known.keys()):
-        yield _asset(name, cache, usage, pinned, there.get(name), known.get(name))
+    pinned = list_pins(index)
+    directories = {item.name: item for item in _scan(cache.assets_directory)}
+    records = {record.name: record for record in asset_records(index)}
+    for name in sorted(directories.keys() | records.keys()):
+        yield _asset(name, cache, usage, pinned, directories.get(name), records.get(name))
 
 
 def _asset(
@@ -214,86 +150,72 @@ def _asset(
     cache: Cache,
     usage: Usage,
     pinned: set[tuple[str, str]],
-    entry: os.DirEntry[str] | None,
+    item: os.DirEntry[str] | None,
     record: AssetRecord | None,
-) -> CachedItem:
-    path = cache.assets_directory / name
+) -> CacheEntry:
     parts = split_asset_name(name)
-    changed = _changed(entry) if entry else None
-    if entry is not None and (parts is None or not entry.is_dir(follow_symlinks=False)):
-        remark = "a symbolic link" if entry.is_symlink() else "not an asset"
-        kind = Kind.DEBRIS if name.endswith(".trash") else Kind.OTHER
-        return CachedItem(kind, name, path, key=name, last_used=changed, remark=remark)
+    if item is not None and (parts is None or not item.is_dir(follow_symlinks=False)):
+        kind = EntryKind.DEBRIS if name.endswith(".trash") else EntryKind.OTHER
+        return _entry(item, kind, "symbolic link" if item.is_symlink() else "not an asset")
     rid = record.rid if record else (parts or (name, ""))[0]
-    remark = "" if record else "not looked at yet: dml cache verify"
-    if entry is None:
-        remark = "its directory is gone"
-    return CachedItem(
-        kind=Kind.ASSET,
-        name=rid,
-        path=path / record.filename if record else path,
-        origin=OURS if record else THEIRS,
-        rid=rid,
+    return CacheEntry(
+        EntryKind.ASSET,
+        rid,
+        record.path(cache) if record else cache.assets_directory / name,
+        Origin.DML if record else Origin.DERIVA_ML,
+        rid,
         key=name,
-        tier=Tier.NOT_CACHED if entry is None else Tier.MATERIALIZED if record and record.verified_at else None,
-        bytes=0 if entry is None else record.length if record else None,
-        last_used=record.last_used if record else changed,
+        tier=Tier.NOT_CACHED if item is None else Tier.MATERIALIZED if record and record.verified_at else None,
+        bytes=0 if item is None else record.length if record else None,
+        last_used=record.last_used if record else _modified(item) if item else None,
         verified_at=record.verified_at if record else None,
         pinned=(rid, "") in pinned,
-        used_by=usage.users_of(rid),
-        needed_by=tuple(dict.fromkeys((*usage.needers_of(rid), *usage.linked.get(name, ())))),
-        remark=remark,
+        used_by=usage.used_by(rid),
+        needed_by=tuple(dict.fromkeys((*usage.needed_by(rid), *usage.linked_by.get(name, ())))),
+        note="directory missing" if item is None else "" if record else _NOT_VERIFIED,
     )
 
 
-def _others(cache: Cache) -> Iterator[CachedItem]:
-    """What is in the cache's own directory besides its parts."""
-    for entry in _entries(cache.root):
-        if entry.name in _PARTS or entry.name.startswith("index.sqlite"):
+def _others(cache: Cache) -> Iterator[CacheEntry]:
+    """What lies in the cache's own directory besides its parts."""
+    for item in _scan(cache.root):
+        if item.name in _PARTS or item.name.startswith("index.sqlite"):
             continue
-        if _is_legacy(entry):
-            yield _legacy(entry)
-            continue
-        is_temporary = entry.name.startswith("tmp") and entry.is_dir(follow_symlinks=False)
-        yield CachedItem(
-            Kind.DEBRIS if is_temporary else Kind.OTHER,
-            entry.name,
-            Path(entry.path),
-            key=entry.name,
-            last_used=_changed(entry),
-            remark="an interrupted export" if is_temporary else "",
-        )
+        if _is_legacy(item):
+            yield _legacy(item)
+        elif item.name.startswith("tmp") and item.is_dir(follow_symlinks=False):
+            yield _entry(item, EntryKind.DEBRIS, "interrupted export")
+        else:
+            yield _entry(item, EntryKind.OTHER)
 
 
-def _is_legacy(entry: os.DirEntry[str]) -> bool:
-    return _LEGACY.fullmatch(entry.name) is not None and entry.is_dir(follow_symlinks=False)
+def _is_legacy(item: os.DirEntry[str]) -> bool:
+    return _LEGACY.fullmatch(item.name) is not None and item.is_dir(follow_symlinks=False)
 
 
-def _legacy(entry: os.DirEntry[str]) -> CachedItem:
-    match = _LEGACY.fullmatch(entry.name)
-    rid = match[1] if match else None
-    return CachedItem(
-        Kind.LEGACY,
-        entry.name,
-        Path(entry.path),
-        THEIRS,
-        rid,
-        key=entry.name,
-        last_used=_changed(entry),
-        remark=f"a bag of {rid} in the layout of an older release",
+def _legacy(item: os.DirEntry[str]) -> CacheEntry:
+    rid = item.name.rpartition("_")[0]
+    return _entry(item, EntryKind.LEGACY, f"bag of {rid} in an older layout", Origin.DERIVA_ML, rid)
+
+
+def _entry(
+    item: os.DirEntry[str], kind: EntryKind, note: str = "", origin: str = "", rid: str | None = None
+) -> CacheEntry:
+    return CacheEntry(
+        kind, item.name, Path(item.path), origin, rid, key=item.name, last_used=_modified(item), note=note
     )
 
 
-def _entries(directory: Path) -> list[os.DirEntry[str]]:
+def _scan(directory: Path) -> list[os.DirEntry[str]]:
     try:
-        with os.scandir(directory) as entries:
-            return sorted(entries, key=lambda entry: entry.name)
+        with os.scandir(directory) as items:
+            return sorted(items, key=lambda item: item.name)
     except OSError:
         return []
 
 
-def _changed(entry: os.DirEntry[str]) -> datetime | None:
+def _modified(item: os.DirEntry[str]) -> datetime | None:
     try:
-        return datetime.fromtimestamp(entry.stat(follow_symlinks=False).st_mtime, UTC)
+        return datetime.fromtimestamp(item.stat(follow_symlinks=False).st_mtime, UTC)
     except OSError:
         return None

@@ -1,11 +1,11 @@
-"""Giving a run a file of the cache so that it cannot change the cache and clearing the cache cannot take it away.
+"""Gives a run files of the cache so that it cannot change the cache and clearing the cache takes nothing from it.
 
-In this order: a reflink (a copy that shares its blocks until one is written; FICLONE of ioctl_ficlone(2)), a hard link
-to the read-only file, and across file systems, or where links are not possible, a copy. The file appears in its place
-whole, in one step, and read-only.
+Three ways are tried in this order: a reflink (a copy that shares its blocks until one is written; FICLONE of
+ioctl_ficlone(2)), a hard link to the read-only file, and a copy, which always works. The file appears complete, in one
+step, and read-only.
 
-A mode keeps out who asks politely, not root and not the owner after a chmod. Files whose every change is noticed (those
-that ``files`` watches) may be hard links all the same; everything else is given as a reflink or a copy.
+A file mode stops neither root nor the owner after a chmod. Only files whose changes are noticed (those that
+``bag_files`` watches) may therefore be hard links; all others are reflinked or copied.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from collections.abc import Collection
 from enum import StrEnum
 from pathlib import Path
 
-from dml.errors import DmlError, RetryableError, UnsafePathError
+from dml.dataset.bagit import read_fetch
+from dml.errors import ConflictError, DmlError, RetryableError, UnsafePathError
 from dml.safe_text import safe
 
-__all__ = ["READ_ONLY", "Linked", "link_file", "link_tree"]
+__all__ = ["READ_ONLY", "LinkMethod", "link_bag", "link_file", "link_tree"]
 
 READ_ONLY = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
 """The mode of every file in the cache."""
@@ -33,129 +34,149 @@ _NO_LINK = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EOPNOTS
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-class Linked(StrEnum):
-    """How a file came to its place."""
+class LinkMethod(StrEnum):
+    """How a file was provided."""
 
     REFLINK = "reflink"
     HARD_LINK = "hard link"
     COPY = "copy"
 
 
-def link_file(source: Path, destination: Path, *, hard: bool = True) -> Linked:
-    """Give ``destination`` the bytes of a cached file; what is there is replaced. Its directory must exist.
+def link_file(source: Path, destination: Path, *, hard: bool = True) -> LinkMethod:
+    """Provide a cached file at ``destination``, replacing what is there; its directory must exist.
 
     Args:
         source: The cached file.
-        destination: Its place.
+        destination: The new file.
         hard: Whether it may be a hard link.
 
     Raises:
-        UnsafePathError: The source is a symbolic link or no regular file.
+        UnsafePathError: The source is a symbolic link or not a regular file.
         RetryableError: The disk is full.
-        DmlError: The place cannot be written.
+        DmlError: The destination cannot be written.
     """
     temporary = destination.with_name(f".dml-{os.getpid()}-{os.urandom(6).hex()}.tmp")
     try:
         try:
-            reading = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
             if error.errno in (errno.ELOOP, errno.EMLINK):
                 raise UnsafePathError(f"{safe(source)} is a symbolic link and is not followed") from error
             raise
         try:
-            if not stat.S_ISREG(os.fstat(reading).st_mode):
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise UnsafePathError(f"{safe(source)} is not a regular file")
-            how = _bring(reading, source, temporary, hard=hard)
+            method = _provide(descriptor, source, temporary, hard=hard)
         finally:
-            os.close(reading)
+            os.close(descriptor)
         temporary.replace(destination)
-        # Two names of one file: rename(2) leaves both as they are then.
+        # rename(2) does nothing when both names are links to the same file; then the temporary name is still there.
         temporary.unlink(missing_ok=True)
-        return how
+        return method
     except OSError as error:
         if error.errno in _FULL:
-            hint = "Make room (`dml cache clear --keep SIZE`) and run it again."
+            hint = "Free some space (`dml cache clear --keep SIZE`) and run the command again."
             raise RetryableError(f"The disk is full: {safe(destination)} cannot be written", hint=hint) from error
-        raise DmlError(f"{safe(destination)} cannot be made: {error.strerror or error}") from error
+        raise DmlError(f"Cannot create {safe(destination)}: {error.strerror or error}") from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
 
 
-def link_tree(source: Path, destination: Path, hard: Collection[str]) -> int:
-    """Give ``destination`` (a directory that does not exist) every file of a cached directory; returns their number.
+def link_bag(bag: Path, destination: Path) -> int:
+    """Provide a cached bag as a directory of its own; returns the number of files.
 
-    Made beside its place and renamed, so that it is there whole or not at all.
+    Its fetched files may be hard links, since the cache notices when they change; its metadata is reflinked or copied.
+
+    Args:
+        bag: The cached bag.
+        destination: A path that does not exist; its parent must.
+
+    Raises:
+        ConflictError: The destination exists.
+        UnsafePathError: The bag holds a symbolic link.
+        DmlError: The destination cannot be written.
+    """
+    if destination.is_symlink() or destination.exists():
+        raise ConflictError(f"{destination} already exists", hint="Choose another path.")
+    return link_tree(bag, destination, hard={remote.path for remote in read_fetch(bag)})
+
+
+def link_tree(source: Path, destination: Path, hard: Collection[str]) -> int:
+    """Provide every file of a cached directory below ``destination``, a path that does not exist.
+
+    The tree is built beside it and renamed, so it appears complete or not at all. Returns the number of files.
 
     Args:
         source: The cached directory.
-        destination: Its place.
-        hard: The files that may be hard links, relative to the directory.
+        destination: The new directory.
+        hard: Files that may be hard links, relative to the directory.
 
     Raises:
         As :func:`link_file`; also UnsafePathError when the source holds a symbolic link.
     """
     staging = destination.with_name(f".dml-{os.getpid()}-{os.urandom(6).hex()}.tmp")
     try:
-        try:
-            number = _tree(source, staging, "", hard)
-            staging.rename(destination)
-        except OSError as error:
-            raise DmlError(f"{safe(destination)} cannot be made: {error.strerror or error}") from error
-        return number
+        count = _link_directory(source, staging, "", hard)
+        staging.rename(destination)
+        return count
+    except OSError as error:
+        raise DmlError(f"Cannot create {safe(destination)}: {error.strerror or error}") from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _tree(source: Path, destination: Path, above: str, hard: Collection[str]) -> int:
+def _link_directory(source: Path, destination: Path, prefix: str, hard: Collection[str]) -> int:
     destination.mkdir(parents=True)
-    number = 0
+    count = 0
     with os.scandir(source) as entries:
-        for entry in sorted(entries, key=lambda one: one.name):
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            name = f"{prefix}{entry.name}"
             if entry.is_dir(follow_symlinks=False):
-                number += _tree(Path(entry.path), destination / entry.name, f"{above}{entry.name}/", hard)
+                count += _link_directory(Path(entry.path), destination / entry.name, f"{name}/", hard)
             else:
-                link_file(Path(entry.path), destination / entry.name, hard=f"{above}{entry.name}" in hard)
-                number += 1
-    return number
+                link_file(Path(entry.path), destination / entry.name, hard=name in hard)
+                count += 1
+    return count
 
 
-def _bring(reading: int, source: Path, temporary: Path, *, hard: bool) -> Linked:
-    if _reflinked(reading, temporary):
-        return Linked.REFLINK
-    if hard and _linked(reading, source, temporary):
-        return Linked.HARD_LINK
-    with os.fdopen(os.dup(reading), "rb") as reader, temporary.open("xb") as writer:
+def _provide(descriptor: int, source: Path, temporary: Path, *, hard: bool) -> LinkMethod:
+    if _reflink(descriptor, temporary):
+        return LinkMethod.REFLINK
+    if hard and _hard_link(descriptor, source, temporary):
+        return LinkMethod.HARD_LINK
+    with os.fdopen(os.dup(descriptor), "rb") as reader, temporary.open("xb") as writer:
         shutil.copyfileobj(reader, writer, 1 << 20)
-        _seal(writer.fileno())
-    return Linked.COPY
+        _finish(writer.fileno())
+    return LinkMethod.COPY
 
 
-def _linked(reading: int, source: Path, temporary: Path) -> bool:
+def _hard_link(descriptor: int, source: Path, temporary: Path) -> bool:
     try:
-        if stat.S_IMODE(os.fstat(reading).st_mode) & 0o222:
-            os.fchmod(reading, READ_ONLY)
+        if stat.S_IMODE(os.fstat(descriptor).st_mode) & 0o222:
+            os.fchmod(descriptor, READ_ONLY)
         os.link(source, temporary, follow_symlinks=False)
     except OSError as error:
         if error.errno not in _NO_LINK:
             raise
         return False
-    if not os.path.samestat(os.lstat(temporary), os.fstat(reading)):
-        raise UnsafePathError(f"{safe(source)} was replaced while it was linked")
+    # link(2) takes a path: another file may have taken it since the descriptor was opened and checked.
+    if not os.path.samestat(os.lstat(temporary), os.fstat(descriptor)):
+        raise UnsafePathError(f"{safe(source)} was replaced while it was being linked")
     return True
 
 
-def _reflinked(reading: int, temporary: Path) -> bool:
+def _reflink(descriptor: int, temporary: Path) -> bool:
     with temporary.open("xb") as writer:
         try:
-            fcntl.ioctl(writer.fileno(), _FICLONE, reading)
+            fcntl.ioctl(writer.fileno(), _FICLONE, descriptor)
         except OSError:
-            os.unlink(temporary)  # noqa: PTH108 - within the block, by the name it was made with
+            os.unlink(temporary)  # noqa: PTH108 - within the block, by the name it was created with
             return False
-        _seal(writer.fileno())
+        _finish(writer.fileno())
     return True
 
 
-def _seal(descriptor: int) -> None:
+def _finish(descriptor: int) -> None:
     os.fchmod(descriptor, READ_ONLY)
     os.fsync(descriptor)

@@ -1,6 +1,6 @@
-"""Putting right what verifying found wrong: files are fetched again, metadata is exported again beside the bag.
+"""Repairs what verifying found: fetches files again, and exports the metadata of a bag again.
 
-The same version exports to the same bytes, so each wrong file is replaced by its right one in one step.
+The same version exports to the same bytes, so each damaged file is replaced by the correct one in one step.
 """
 
 from __future__ import annotations
@@ -10,97 +10,108 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dml.cache import assets
-from dml.cache.bag_scan import paths_of, problem_of
-from dml.cache.bags import files_to_fetch
-from dml.cache.fetch import FileToFetch, fetch_files
-from dml.cache.files import bag_files, mark_here
-from dml.cache.index import Index
+from dml.cache.bag_files import bag_files, mark_present
+from dml.cache.bag_records import BagRecord
+from dml.cache.fetch import fetch_files
+from dml.cache.file_checks import find_fault
+from dml.cache.index import Index, set_aside_if_damaged
 from dml.cache.layout import Cache
 from dml.cache.link import READ_ONLY
-from dml.cache.records import BagRecord
+from dml.cache.pins import read_pins_file
+from dml.cache.resolve_name import find_asset
+from dml.cache.scan import paths_of
+from dml.cache.warm_asset import fetch_asset
+from dml.cache.warm_bag import files_to_fetch
 from dml.dataset.checksums import file_checksum
 from dml.errors import IntegrityError, NotFoundError, PartialError
+from dml.formatting import pluralize
 from dml.progress import Progress
 
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog
 
-__all__ = ["fetch_broken", "renew_metadata", "repair_asset"]
+__all__ = ["refetch_asset", "refetch_files", "replace_damaged_index", "replace_metadata"]
 
 
-def fetch_broken(
+def replace_damaged_index(cache: Cache) -> str:
+    """Set a damaged index aside, so that the next writer creates a new one; bags beside it are found as orphans.
+
+    Returns:
+        What was done, as a sentence; empty when the index is intact.
+    """
+    with Index.reading(cache) as index:
+        aside = set_aside_if_damaged(index)
+    if aside is None:
+        return ""
+    pins = pluralize(len(read_pins_file(cache)), "pin")
+    return f"the index was damaged and is now {aside.name}; rebuilding it from the files on disk, with {pins}"
+
+
+def refetch_files(
     index: Index, catalog: Catalog, key: str, bag: Path, broken: list[str], jobs: int, progress: Progress
 ) -> set[str]:
-    """Fetch wrong files again; returns the paths of those that came."""
-    came: set[str] = set()
+    """Fetch damaged and lost files of a bag again; returns the paths of those that were fetched."""
+    fetched: set[str] = set()
 
     def record(paths: list[str]) -> None:
-        mark_here(index, key, bag, paths)
-        came.update(paths)
+        mark_present(index, key, bag, paths)
+        fetched.update(paths)
 
     wanted = [file for file in bag_files(index, key, present=False) if file.path in set(broken)]
     files = files_to_fetch(index, catalog, key, bag, wanted)
     for file in files:
-        if file.place.is_symlink():
-            file.place.unlink()
-    # What the store no longer has, or has with other bytes, stays a fault and is listed as one.
+        if file.destination.is_symlink():
+            file.destination.unlink()
+    # What the object store has lost or changed cannot be repaired, and stays listed as a fault.
     with contextlib.suppress(IntegrityError, NotFoundError, PartialError):
         fetch_files(catalog, index.cache.root, files, record=record, jobs=jobs, progress=progress, label=bag.name)
-    return came
+    return fetched
 
 
-def renew_metadata(catalog: Catalog, record: BagRecord, bag: Path, files: set[str]) -> None:
-    """Export the version again beside the bag and take over each file that differs; what does not belong is removed."""
+def replace_metadata(catalog: Catalog, record: BagRecord, bag: Path, files: set[str]) -> None:
+    """Export a version again beside its bag, replace each metadata file that differs, and delete those that are new.
+
+    Args:
+        catalog: Where to read.
+        record: The bag's row in the index; its version must be a released one.
+        bag: The bag.
+        files: Paths of the files that are fetched apart from the metadata; they are left alone.
+    """
     from dml.dataset.bag_export import export_bag
     from dml.dataset.lookup import resolve
     from dml.dataset.spec import DatasetSpec
 
     source = resolve(catalog, DatasetSpec(record.dataset_rid, record.version, exclude_tables=record.excluded))
-    beside = bag.parent / f".Dataset_{record.dataset_rid}.repair"
-    shutil.rmtree(beside, ignore_errors=True)
+    export = bag.parent / f".Dataset_{record.dataset_rid}.repair"
+    shutil.rmtree(export, ignore_errors=True)
     try:
-        export_bag(catalog, source, beside)
-        right = set(paths_of(beside))
+        export_bag(catalog, source, export)
+        expected = set(paths_of(export))
         for path in paths_of(bag):
-            if path not in right and path not in files:
+            if path not in expected and path not in files:
                 (bag / path).unlink()
-        for path in sorted(right):
-            place, fresh = bag / path, beside / path
-            if problem_of(place, None, file_checksum(fresh)):
-                place.parent.mkdir(parents=True, exist_ok=True)
+        for path in sorted(expected):
+            damaged, fresh = bag / path, export / path
+            if find_fault(damaged, None, file_checksum(fresh)):
+                damaged.parent.mkdir(parents=True, exist_ok=True)
                 fresh.chmod(READ_ONLY)
-                fresh.replace(place)
+                fresh.replace(damaged)
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(export, ignore_errors=True)
 
 
-def repair_asset(
-    index: Index, catalog: Catalog, cache: Cache, name: str, parts: tuple[str, str], place: Path, progress: Progress
-) -> bool:
-    """Fetch an asset again, as its row describes it now."""
-    rid, md5 = parts
-    asset = assets.find_asset_row(catalog, rid)
+def refetch_asset(index: Index, catalog: Catalog, rid: str, md5: str, path: Path, progress: Progress) -> bool:
+    """Fetch an asset again as its row describes it now; returns whether that repaired it.
+
+    It cannot be repaired when the row has another MD5 by now, or when the object store has lost its bytes.
+    """
+    asset = find_asset(catalog, rid)
     if asset.md5 != md5:
-        return False  # the catalog has other bytes by now: this entry is of no more use
-    if place.is_symlink():
-        place.unlink()
-    file = FileToFetch(
-        item=f"{rid}/{place.name}",
-        url=asset.url,
-        place=place,
-        partial=cache.partial_path(place.parent, place.name),
-        length=asset.length,
-        checksum=md5,
-    )
+        return False
+    if path.is_symlink():
+        path.unlink()
     try:
-        fetch_files(
-            catalog,
-            cache.root,
-            [file],
-            record=lambda _: assets.enter_asset(index, name, asset, place),
-            progress=progress,
-        )
+        fetch_asset(index, catalog, asset, path, progress=progress)
     except (IntegrityError, NotFoundError):
         return False
     return True

@@ -1,23 +1,23 @@
-"""The tables of the index: deriva-ml's two, column for column, and dml's own beside them.
+"""The tables of the index: the two that deriva-ml defines, column for column, and dml's own.
 
-``bags``, ``bag_anchor_rids`` and ``schema_meta`` belong to both programs. Tables ``dml_*`` are dml's; those that
-describe a bag go with its row in ``bags``, whichever program deletes that.
+``bags``, ``bag_anchor_rids`` and ``schema_meta`` belong to both programs. Tables named ``dml_*`` belong to dml; rows
+that describe a bag are deleted with its row in ``bags``, whichever program deletes that.
 """
 
 from __future__ import annotations
 
 import sqlite3
 
-__all__ = ["DATASET_ANCHOR", "SCHEMA_VERSION", "create_missing", "refusal", "shadow_missing"]
+__all__ = ["DATASET_ANCHOR", "SCHEMA_VERSION", "create_missing_tables", "newer_version", "shadow_missing_tables"]
 
 SCHEMA_VERSION = 1
-"""``schema_meta.version`` of the index as deriva-ml makes it."""
+"""``schema_meta.version`` of an index as deriva-ml creates it."""
 
 DML_VERSION = 1
 """``dml_meta.version`` of dml's own tables."""
 
 DATASET_ANCHOR = "Dataset"
-"""What ``bag_anchor_rids."table"`` says of datasets."""
+"""The value of ``bag_anchor_rids."table"`` for datasets."""
 
 SHARED_TABLES = {
     "schema_meta": """
@@ -39,7 +39,7 @@ SHARED_TABLES = {
 
 OWN_TABLES = {
     "dml_meta": "version INTEGER PRIMARY KEY, recorded_at TEXT NOT NULL",
-    # What a bag is and how much of it is here; counts and sizes are of its assets, in bytes.
+    # What a bag holds and how much of it is cached; assets and missing count files, the other sizes are bytes.
     "dml_bags": """
         checksum TEXT PRIMARY KEY REFERENCES bags (checksum) ON DELETE CASCADE,
         target TEXT NOT NULL,
@@ -76,8 +76,8 @@ OWN_TABLES = {
         stored_at TEXT NOT NULL,
         last_used TEXT NOT NULL,
         verified_at TEXT""",
-    # A pin is on what is meant, not on the bytes: it holds when they are fetched anew. Assets have the version ''.
-    # The same is in a file beside the index (``kept_pins``), from which a new index takes it.
+    # A pin names a version, not its bytes: it still holds after they were cleared and fetched again. Assets have the
+    # version ''. A file beside the index repeats the pins (module pins), so that a new index can restore them.
     "dml_pins": """
         target TEXT NOT NULL,
         rid TEXT NOT NULL,
@@ -93,24 +93,24 @@ INDEXES = {
 }
 
 
-def refusal(connection: sqlite3.Connection) -> str:
-    """Why an index must not be written: a release of either program that this one does not know; empty if it may."""
+def newer_version(connection: sqlite3.Connection) -> str:
+    """Which table has a version that this release does not know, as a sentence; empty when the index may be written."""
     tables = _tables(connection)
     for table, newest in (("schema_meta", SCHEMA_VERSION), ("dml_meta", DML_VERSION)):
         if table in tables:
             version = connection.execute(f"SELECT max(version) FROM main.{table}").fetchone()[0]  # noqa: S608
             if version is not None and version > newest:
-                return f"{table} says version {version}; this release knows {newest}"
+                return f"{table} has version {version}, this release supports {newest}"
     return ""
 
 
-def create_missing(connection: sqlite3.Connection, now: str) -> bool:
-    """Create every table and index that is not there; the caller holds the transaction.
+def create_missing_tables(connection: sqlite3.Connection, now: str) -> bool:
+    """Create the tables and indexes that are missing; the caller holds the transaction.
 
     Returns:
-        Whether dml's tables are new, so that what else dml knows of this cache has to be entered.
+        Whether dml's tables are new, so that the caller must restore the pins.
     """
-    there = _tables(connection)
+    tables = _tables(connection)
     for table, definition in (SHARED_TABLES | OWN_TABLES).items():
         connection.execute(f"CREATE TABLE IF NOT EXISTS {table} ({definition})")
     if "changed" not in {row[1] for row in connection.execute("PRAGMA table_info(dml_files)")}:
@@ -119,14 +119,14 @@ def create_missing(connection: sqlite3.Connection, now: str) -> bool:
         connection.execute(f"CREATE INDEX IF NOT EXISTS {name} ON {definition}")
     connection.execute("INSERT OR IGNORE INTO schema_meta (version) VALUES (?)", (SCHEMA_VERSION,))
     connection.execute("INSERT OR IGNORE INTO dml_meta (version, recorded_at) VALUES (?, ?)", (DML_VERSION, now))
-    return "dml_pins" not in there
+    return "dml_pins" not in tables
 
 
-def shadow_missing(connection: sqlite3.Connection) -> None:
-    """Let a reader use every table: one that is missing is shadowed by an empty temporary one, kept in memory."""
-    there = _tables(connection)
+def shadow_missing_tables(connection: sqlite3.Connection) -> None:
+    """Create an empty temporary table, in memory, for each missing one, so that a reader can query all of them."""
+    tables = _tables(connection)
     for table, definition in (SHARED_TABLES | OWN_TABLES).items():
-        if table not in there:
+        if table not in tables:
             connection.execute(f"CREATE TEMP TABLE {table} ({definition})")
 
 

@@ -1,4 +1,4 @@
-"""Sizes as people write them: ``50G``, ``1.5 TiB``, ``800MB``."""
+"""Sizes as users write them: ``50G``, ``1.5 TiB``, ``800MB``."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _LETTERS = "KMGTP"
 
 
 def parse_size(text: str) -> int:
-    """Bytes that a text means; units are binary, whether written ``G``, ``GB`` or ``GiB``.
+    """The number of bytes that a text names; units are binary, whether written ``G``, ``GB`` or ``GiB``.
 
     Raises:
-        UsageError: It is no size.
+        UsageError: The text is not a size.
     """
     match = _SIZE.fullmatch(text)
     if match is None:

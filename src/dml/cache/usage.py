@@ -1,7 +1,7 @@
-"""Which executions of the workspace use what is in the cache, and which of them still need it.
+"""Which executions of the workspace use what is cached, and which of them still need it.
 
-An execution needs its inputs until it is closed: while it was created, runs, stopped, or waits to be uploaded. One that
-failed needs them only as long as it has outputs to upload. Executions of deriva-ml are read by their configuration.
+An execution needs its inputs until it is closed: while it is created, running or stopped, and until it is uploaded. One
+that failed needs them as long as it has outputs to upload. For executions of deriva-ml the configuration is read.
 """
 
 from __future__ import annotations
@@ -20,67 +20,67 @@ from dml.workspace.inputs import all_inputs
 from dml.workspace.layout import Workspace
 from dml.workspace.registry import Registry
 
-__all__ = ["Usage", "usage_of"]
+__all__ = ["Usage", "read_usage"]
 
-Item = tuple[str, str]
+Input = tuple[str, str]
 """RID and version; the version of an asset is empty."""
 
 
 @dataclass(frozen=True)
 class Usage:
-    """Who uses what, and who needs it; RIDs of executions, the latest first.
+    """RIDs of executions, latest first, by what they use.
 
     Attributes:
-        users: By RID and version, the executions that have it as input.
+        users: Executions that have a RID and version as an input.
         needers: Those of them that still need it.
-        linked: By the name of an asset's directory, the executions whose directory links into it.
+        linked_by: By the name of an asset's directory, the open executions whose directories link into it.
     """
 
-    users: Mapping[Item, tuple[str, ...]] = field(default_factory=dict)
-    needers: Mapping[Item, tuple[str, ...]] = field(default_factory=dict)
-    linked: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    users: Mapping[Input, tuple[str, ...]] = field(default_factory=dict)
+    needers: Mapping[Input, tuple[str, ...]] = field(default_factory=dict)
+    linked_by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def users_of(self, rid: str, version: str = "") -> tuple[str, ...]:
-        """The executions that have a dataset version or an asset as input."""
+    def used_by(self, rid: str, version: str = "") -> tuple[str, ...]:
+        """The executions that have a dataset version or an asset as an input."""
         return self.users.get((rid, version), ())
 
-    def needers_of(self, rid: str, version: str = "") -> tuple[str, ...]:
+    def needed_by(self, rid: str, version: str = "") -> tuple[str, ...]:
         """The executions that still need it; an input without a recorded version needs every version."""
         return tuple(dict.fromkeys((*self.needers.get((rid, version), ()), *self.needers.get((rid, ""), ()))))
 
-    def needers_of_any(self, rid: str) -> tuple[str, ...]:
+    def needed_by_any_version(self, rid: str) -> tuple[str, ...]:
         """The executions that still need some version of a dataset."""
-        return tuple(dict.fromkeys(one for (of, _), ones in self.needers.items() if of == rid for one in ones))
+        found = (executions for (dataset, _), executions in self.needers.items() if dataset == rid)
+        return tuple(dict.fromkeys(execution for executions in found for execution in executions))
 
 
-def usage_of(workspace: Workspace, cache: Cache, *, links: bool = False) -> Usage:
-    """Read the registry of a workspace; nothing is created.
+def read_usage(workspace: Workspace, cache: Cache, *, links: bool = False) -> Usage:
+    """Read from the registry of a workspace which executions use what; creates nothing.
 
     Args:
         workspace: The workspace.
         cache: Its cache.
-        links: Also look into the directories of executions for links into the cache, as deriva-ml makes them.
+        links: Also find the symbolic links into the cache that deriva-ml creates in the directories of executions.
     """
-    users: dict[Item, dict[str, None]] = defaultdict(dict)
-    needers: dict[Item, dict[str, None]] = defaultdict(dict)
+    users: dict[Input, dict[str, None]] = defaultdict(dict)
+    needers: dict[Input, dict[str, None]] = defaultdict(dict)
     with Registry.reading(workspace) as registry:
         rows = list_executions(registry)
         pending = {row.rid for row in list_executions(registry, pending=True)}
-        declared: dict[str, list[Item]] = defaultdict(list)
-        for execution, one in all_inputs(registry):
-            if one.kind in ("dataset", "asset"):
-                declared[execution].append((one.rid, one.version or ""))
+        declared: dict[str, list[Input]] = defaultdict(list)
+        for execution, record in all_inputs(registry):
+            if record.kind in ("dataset", "asset"):
+                declared[execution].append((record.rid, record.version or ""))
     closed = set()
     for row in rows:
-        needed = _is_open(row, row.rid in pending)
-        if not needed:
+        is_open = _is_open(row, row.rid in pending)
+        if not is_open:
             closed.add(row.rid)
-        for item in (*declared[row.rid], *_configured(row.config_json)):
-            users[item][row.rid] = None
-            if needed:
-                needers[item][row.rid] = None
-    linked = _links(workspace, cache, closed) if links else {}
-    return Usage(_frozen(users), _frozen(needers), linked)
+        for key in (*declared[row.rid], *_configured_inputs(row.config_json)):
+            users[key][row.rid] = None
+            if is_open:
+                needers[key][row.rid] = None
+    return Usage(_tuples(users), _tuples(needers), _linked_assets(workspace, cache, closed) if links else {})
 
 
 def _is_open(row: ExecutionRow, pending: bool) -> bool:
@@ -89,19 +89,19 @@ def _is_open(row: ExecutionRow, pending: bool) -> bool:
     return row.status not in CLOSED_STATUSES
 
 
-def _configured(text: str) -> Iterator[Item]:
-    """Inputs as a configuration names them; what cannot be read names none."""
+def _configured_inputs(text: str) -> Iterator[Input]:
+    """The inputs that a configuration names; none when it cannot be read."""
     try:
         configuration = json.loads(text)
     except ValueError:
         return
     if not isinstance(configuration, dict):
         return
-    for one in configuration.get("datasets") or ():
-        if isinstance(one, dict) and isinstance(one.get("rid"), str):
-            yield one["rid"], _version(one.get("version"))
-    for one in configuration.get("assets") or ():
-        rid = one.get("rid") if isinstance(one, dict) else one
+    for dataset in configuration.get("datasets") or ():
+        if isinstance(dataset, dict) and isinstance(dataset.get("rid"), str):
+            yield dataset["rid"], _version(dataset.get("version"))
+    for asset in configuration.get("assets") or ():
+        rid = asset.get("rid") if isinstance(asset, dict) else asset
         if isinstance(rid, str):
             yield rid, ""
 
@@ -112,39 +112,40 @@ def _version(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _links(workspace: Workspace, cache: Cache, closed: set[str]) -> dict[str, tuple[str, ...]]:
-    """Assets of the cache that directories of open executions link into, with those executions."""
+def _linked_assets(workspace: Workspace, cache: Cache, closed: set[str]) -> dict[str, tuple[str, ...]]:
+    """Assets of the cache that files of open executions are links to, with those executions.
+
+    The files are ``downloaded-assets/<table>/<asset>/<file>`` in the directory of an execution.
+    """
     found: dict[str, dict[str, None]] = defaultdict(dict)
     for execution in _names(workspace.executions_directory):
         if execution in closed:
             continue
-        below = workspace.executions_directory / execution / "downloaded-assets"
-        for table in _names(below):
-            for asset in _names(below / table):
-                for file in _names(below / table / asset):
-                    name = _linked_name(below / table / asset / file, cache)
+        downloads = workspace.executions_directory / execution / "downloaded-assets"
+        for table in _names(downloads):
+            for asset in _names(downloads / table):
+                for file in _names(downloads / table / asset):
+                    name = _linked_asset(downloads / table / asset / file, cache)
                     if name:
                         found[name][execution] = None
-    return _frozen(found)
+    return _tuples(found)
 
 
-def _linked_name(path: Path, cache: Cache) -> str:
+def _linked_asset(path: Path, cache: Cache) -> str:
+    """The name of the asset that a symbolic link leads to; empty when it is not one into the cache."""
     try:
         target = Path(os.path.normpath(path.parent / path.readlink()))
-    except OSError:
-        return ""
-    try:
         return target.relative_to(cache.assets_directory).parts[0]
-    except (ValueError, IndexError):
+    except (OSError, ValueError, IndexError):
         return ""
 
 
 def _names(directory: Path) -> list[str]:
     try:
-        return sorted(os.listdir(directory))  # noqa: PTH208 - names are what is wanted
+        return sorted(os.listdir(directory))  # noqa: PTH208 - names are enough
     except OSError:
         return []
 
 
-def _frozen(found: Mapping[Any, dict[str, None]]) -> dict[Any, tuple[str, ...]]:
-    return {item: tuple(names) for item, names in found.items()}
+def _tuples(found: Mapping[Any, dict[str, None]]) -> dict[Any, tuple[str, ...]]:
+    return {key: tuple(names) for key, names in found.items()}

@@ -119,10 +119,14 @@ def values(
     limit: Limit = DEFAULT_LIMIT,
 ) -> None:
     """Show the values of a feature as the catalog has them now."""
+    from io import StringIO
+
     from dml.catalog.rids import validate_rid
-    from dml.feature.export import as_csv, write_values
+    from dml.dataset.table_files import check_table_file, write_csv, write_table
     from dml.feature.values import read_value_table
 
+    if output is not None:
+        check_table_file(output)
     console, catalog = current().console, open_catalog()
     found = _find(catalog, feature)
     wanted = [validate_rid(rid) for rid in execution or ()]
@@ -133,7 +137,7 @@ def values(
         for rid in wanted:
             check_execution(catalog, rid)
     if output is not None:
-        write_values(table, output)
+        write_table(table.columns, table.rows, output)
     payload = {
         "feature": f"{found.target.name}.{found.name}",
         "selector": selector,
@@ -146,7 +150,9 @@ def values(
         if output is not None:
             console.say(f"{output} written: {pluralize(len(table.rows), 'value')}")
         elif csv:
-            for line in as_csv(table.columns, table.rows).splitlines():
+            text = StringIO()
+            write_csv(table.columns, table.rows, text)
+            for line in text.getvalue().splitlines():
                 console.print(line)
         else:
             rows = [[UNKNOWN if row[name] is None else row[name] for name in table.columns] for row in table.rows]

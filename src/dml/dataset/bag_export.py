@@ -1,14 +1,14 @@
-"""Makes a bag of a dataset version: its rows as one CSV a table, its files as entries to fetch.
+"""Exports a dataset version as a bag: its rows as one CSV file per table, its files as entries of ``fetch.txt``.
 
 ::
 
     <directory>/data/schema.json                       the catalog's schema at the version's snapshot
-                data/<schema>/<Table>.csv              rows, all columns, ordered by RID
-                data/asset/<Table>/<RID>/<Filename>    files, fetched by ``materialize``
+                data/<schema>/<Table>.csv              rows with all columns, ordered by RID
+                data/asset/<Table>/<RID>/<Filename>    files, fetched later
                 bagit.txt bag-info.txt manifest-md5.txt fetch.txt tagmanifest-md5.txt
 
-The same version exported twice gives the same bytes. A bag is there whole or not at all: it is written beside its place
-and renamed. Requests grow with the tables that the walk of :mod:`dml.dataset.export_scope` comes to, not with rows.
+Exporting the same version twice gives the same bytes. A bag is complete or absent: it is written beside its destination
+and renamed. The number of requests depends on the tables that :mod:`dml.dataset.export_scope` reaches, not on rows.
 """
 
 from __future__ import annotations
@@ -25,11 +25,10 @@ from tempfile import mkdtemp
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
-from dml.dataset.bagit import Remote, safe_filename, write_tag_files
-from dml.dataset.export_scope import Reached, TableReader, edges_of, reach
-from dml.dataset.lookup import ResolvedDataset
+from dml.dataset.bagit import RemoteFile, safe_filename, write_tag_files
+from dml.dataset.export_scope import RowsByTable, TableReader, collect_rows, references_of
 from dml.dataset.members import descendants
-from dml.errors import ConflictError, DmlError, RetryableError
+from dml.errors import ConflictError, RetryableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from dml.catalog.connection import Catalog
     from dml.catalog.rows import Row
     from dml.catalog.schema import Schema, Table
+    from dml.dataset.records import ResolvedDataset
 
 __all__ = ["BagReport", "export_bag"]
 
@@ -52,7 +52,7 @@ class BagReport:
         path: The bag.
         rows: Number of rows by ``schema:Table``.
         assets: Number of files to fetch.
-        asset_bytes: Their size together, in bytes.
+        asset_bytes: Size of all these files.
     """
 
     path: Path
@@ -67,24 +67,24 @@ def export_bag(
     """Export a dataset version as a bag without its files.
 
     Args:
-        catalog: Where to read: rows at the version's snapshot, live for a development version.
+        catalog: Where to read: at the version's snapshot, live for a development version.
         source: The version.
-        directory: The bag's place; must not exist. Its parents are made.
-        exclude: Tables to leave out; those of the specification when None.
+        directory: The bag; it must not exist. Its parents are created.
+        exclude: Tables to leave out; None takes those of the specification.
 
     Raises:
-        ConflictError: The place is taken.
-        UnsafePathError: An asset's file name is no plain file name.
-        RetryableError: The disk is full or the place cannot be written.
+        ConflictError: The directory exists.
+        UnsafePathError: An asset's file name is not a plain one.
+        RetryableError: The disk is full, or the directory cannot be written.
     """
     if directory.exists() or directory.is_symlink():
-        raise ConflictError(f"{directory} exists already", hint="Name another place.")
+        raise ConflictError(f"{directory} already exists", hint="Choose another directory.")
     reader = source.reader(catalog)
     schema = reader.schema()
-    edges = edges_of(schema, source.spec.exclude_tables if exclude is None else exclude)
-    rows = reach(TableReader(reader), edges, [source.rid, *descendants(reader, [source.rid])])
-    remotes = _remotes(catalog, schema, rows)
-    with _beside(directory) as staging:
+    references = references_of(schema, source.spec.exclude_tables if exclude is None else exclude)
+    rows = collect_rows(TableReader(reader), references, [source.rid, *descendants(reader, [source.rid])])
+    remotes = _remote_files(catalog, schema, rows)
+    with _staging(directory) as staging:
         _write_payload(staging, schema, rows)
         write_tag_files(staging, remotes, _info(catalog, source))
     counts = {table: len(part) for table, part in sorted(rows.items())}
@@ -101,9 +101,9 @@ def _info(catalog: Catalog, source: ResolvedDataset) -> dict[str, str]:
     }
 
 
-def _remotes(catalog: Catalog, schema: Schema, rows: Reached) -> list[Remote]:
-    """The files of all reached asset rows; rows that refer to files elsewhere (``tag:`` and other URLs) have none."""
-    found = []
+def _remote_files(catalog: Catalog, schema: Schema, rows: RowsByTable) -> list[RemoteFile]:
+    """The files of all asset rows that are in the object store; other rows (with ``tag:`` and other URLs) have none."""
+    remotes = []
     for name, part in rows.items():
         table = schema.table(name)
         if not table.is_asset:
@@ -111,13 +111,13 @@ def _remotes(catalog: Catalog, schema: Schema, rows: Reached) -> list[Remote]:
         for rid, row in part.items():
             url = str(row["URL"])
             if url.startswith("/hatrac/"):
-                filename = safe_filename(row.get("Filename"), rid)
-                path = f"data/asset/{table.name}/{rid}/{filename}"
-                found.append(Remote(path, urljoin(catalog.target.live.url, url), int(row["Length"]), str(row["MD5"])))
-    return found
+                path = f"data/asset/{table.name}/{rid}/{safe_filename(row.get('Filename'), rid)}"
+                full_url = urljoin(catalog.target.live.url, url)
+                remotes.append(RemoteFile(path, full_url, int(row["Length"]), str(row["MD5"])))
+    return remotes
 
 
-def _write_payload(staging: Path, schema: Schema, rows: Reached) -> None:
+def _write_payload(staging: Path, schema: Schema, rows: RowsByTable) -> None:
     data = staging / "data"
     data.mkdir()
     document = json.dumps(schema.document, ensure_ascii=False, sort_keys=True, indent=1)
@@ -134,12 +134,12 @@ def _write_csv(path: Path, table: Table, rows: dict[str, Row]) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(table.column_names)
         for rid in sorted(rows):
-            writer.writerow([_text(column.type, rows[rid].get(column.name)) for column in table.columns])
+            writer.writerow([_format(column.type, rows[rid].get(column.name)) for column in table.columns])
 
 
-def _text(kind: str, value: object) -> object:
-    """A value as CSV text: null is empty, arrays and objects are JSON, booleans ``t`` and ``f`` as ERMrest has them."""
-    if isinstance(value, list | dict) or (kind.startswith("json") and value is not None):
+def _format(type_name: str, value: object) -> object:
+    """A value for CSV: null is empty, arrays and objects are JSON, booleans ``t`` and ``f`` as ERMrest writes them."""
+    if isinstance(value, list | dict) or (type_name.startswith("json") and value is not None):
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, bool):
         return "t" if value else "f"
@@ -147,8 +147,8 @@ def _text(kind: str, value: object) -> object:
 
 
 @contextmanager
-def _beside(directory: Path) -> Iterator[Path]:
-    """A directory beside the bag's place that becomes the bag when the block ends well."""
+def _staging(directory: Path) -> Iterator[Path]:
+    """A temporary directory that becomes ``directory`` when the block succeeds, and is deleted when it fails."""
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
         staging = Path(mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
@@ -162,19 +162,17 @@ def _beside(directory: Path) -> Iterator[Path]:
         _sync(directory.parent)
     except OSError as error:
         raise RetryableError(f"cannot write {directory}: {error.strerror}") from error
-    except DmlError:
-        raise
     finally:
         if staging.exists():
             shutil.rmtree(staging, ignore_errors=True)
 
 
 def _sync_tree(directory: Path) -> None:
-    """Bring every file and directory to the disk: a name must not outlive its content when the power fails."""
-    for here, _, names in os.walk(directory, topdown=False):
+    """Write every file and directory through to the disk, so that no name outlives its content in a power failure."""
+    for parent, _, names in os.walk(directory, topdown=False):
         for name in names:
-            _sync(Path(here, name))
-        _sync(Path(here))
+            _sync(Path(parent, name))
+        _sync(Path(parent))
 
 
 def _sync(path: Path) -> None:

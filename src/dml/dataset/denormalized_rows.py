@@ -1,7 +1,7 @@
-"""One wide row for each row of a table: with the rows it refers to and its feature values beside it.
+"""Wide rows: each row of a table together with the rows it refers to and its feature values.
 
-Columns are named ``Table.Column`` and ``Feature.Column``. Only references that lead from many to one are followed, so
-there are exactly as many wide rows as rows, whatever is included.
+Columns are named ``Table.Column`` and ``Feature.Column``. Only references from many rows to one are followed, so there
+are exactly as many wide rows as rows, whatever is included.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from dml.catalog.model import SYSTEM_COLUMNS, ForeignKey
-from dml.dataset.feature_values import Rows, feature_values, newest
+from dml.dataset.feature_values import DatasetRows, feature_values, newest
 from dml.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,60 +18,62 @@ if TYPE_CHECKING:
 
 __all__ = ["denormalize"]
 
-_CREATED = frozenset(SYSTEM_COLUMNS) - {"RID"}
+_OMITTED = frozenset(SYSTEM_COLUMNS) - {"RID"}
 
 
 def denormalize(
-    bag: Rows, table: str, *, include: Sequence[str] = (), features: Sequence[str] = ()
+    source: DatasetRows, table: str, *, include: Sequence[str] = (), features: Sequence[str] = ()
 ) -> list[dict[str, Any]]:
-    """Join a table with tables it refers to, directly or through others, and with its features.
+    """Join a table with tables that it refers to, directly or through others, and with its features.
 
     Args:
-        bag: Where to read: a :class:`DatasetBag`, or a :class:`LiveDataset`.
-        table: The table whose rows are widened, ``schema:Table`` or its name.
-        include: Tables to join; each must be reached by one shortest chain of references.
-        features: Names of features of the table; of several values the newest counts.
+        source: Where to read: a :class:`DatasetBag` or a :class:`LiveDataset`.
+        table: The table, ``schema:Table`` or its name.
+        include: Tables to join; exactly one shortest chain of references must lead to each.
+        features: Names of features of the table; the newest of several values is taken.
 
     Returns:
-        The wide rows, by RID of the table. What a row does not refer to, or has no value of, is None.
+        The wide rows by RID. A column is None where the row refers to nothing, or has no value.
 
     Raises:
         NotFoundError: There is no such table or feature.
-        UsageError: A table cannot be reached, or by two chains of the same length.
+        UsageError: No chain of references leads to a table, or several of the same length.
     """
-    schema = bag.schema
+    schema = source.schema
     base = schema.table(table)
-    wide = [{f"{base.name}.{name}": value for name, value in _own(row).items()} for row in bag.rows(table)]
-    rows = bag.rows(table)
+    rows = source.rows(table)
+    wide = [{f"{base.name}.{name}": value for name, value in row.items() if name not in _OMITTED} for row in rows]
     for name in include:
         other = schema.table(name)
-        joined = _follow(bag, rows, _chain(schema, base.qualified_name, other.qualified_name))
-        columns = [column for column in other.column_names if column not in _CREATED]
-        for target, found in zip(wide, joined, strict=True):
-            target.update({f"{other.name}.{column}": found[column] if found else None for column in columns})
+        joined = _follow(source, rows, _shortest_chain(schema, base.qualified_name, other.qualified_name))
+        columns = [column for column in other.column_names if column not in _OMITTED]
+        for target, match in zip(wide, joined, strict=True):
+            target.update({f"{other.name}.{column}": match[column] if match else None for column in columns})
     for name in features:
-        values = {value.target: value.values for value in feature_values(bag, table, name, selector=newest)}
-        columns = sorted({column for one in values.values() for column in one})
+        values = {value.target: value.values for value in feature_values(source, table, name, selector=newest)}
+        columns = sorted({column for value in values.values() for column in value})
         for target, row in zip(wide, rows, strict=True):
-            own = values.get(row["RID"], {})
-            target.update({f"{name}.{column}": own.get(column) for column in columns})
+            value = values.get(row["RID"], {})
+            target.update({f"{name}.{column}": value.get(column) for column in columns})
     return wide
 
 
-def _own(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name not in _CREATED}
-
-
-def _follow(bag: Rows, rows: list[dict[str, Any]], chain: Sequence[ForeignKey]) -> list[dict[str, Any] | None]:
-    here: list[dict[str, Any] | None] = list(rows)
+def _follow(
+    source: DatasetRows, rows: list[dict[str, Any]], chain: Sequence[ForeignKey]
+) -> list[dict[str, Any] | None]:
+    current: list[dict[str, Any] | None] = list(rows)
     for key in chain:
-        by_value = {row[key.referenced[0]]: row for row in bag.rows(key.table)}
-        here = [by_value.get(row[key.columns[0]]) if row else None for row in here]
-    return here
+        by_value = {row[key.referenced[0]]: row for row in source.rows(key.table)}
+        current = [by_value.get(row[key.columns[0]]) if row else None for row in current]
+    return current
 
 
-def _chain(schema: Schema, start: str, end: str) -> Sequence[ForeignKey]:
-    """The one shortest chain of references between two tables."""
+def _shortest_chain(schema: Schema, start: str, end: str) -> Sequence[ForeignKey]:
+    """The only shortest chain of foreign keys from one table to another, found level by level.
+
+    Raises:
+        UsageError: There is none, or there are several.
+    """
     level: list[tuple[str, tuple[ForeignKey, ...]]] = [(start, ())]
     seen = {start}
     while level:
@@ -79,14 +81,14 @@ def _chain(schema: Schema, start: str, end: str) -> Sequence[ForeignKey]:
             (key.table, (*chain, key))
             for name, chain in level
             for key in schema.tables[name].foreign_keys
-            if len(key.columns) == 1 and key.columns[0] not in _CREATED and key.table in schema.tables
+            if len(key.columns) == 1 and key.columns[0] not in _OMITTED and key.table in schema.tables
         ]
-        found = [chain for name, chain in steps if name == end]
-        if len(found) > 1:
-            ways = " or ".join(" → ".join(key.columns[0] for key in chain) for chain in found)
+        chains = [chain for name, chain in steps if name == end]
+        if len(chains) > 1:
+            ways = " or ".join(" → ".join(key.columns[0] for key in chain) for chain in chains)
             raise UsageError(f"{start} refers to {end} in several ways: {ways}")
-        if found:
-            return found[0]
+        if chains:
+            return chains[0]
         level = [(name, chain) for name, chain in steps if name not in seen]
         seen |= {name for name, _ in level}
-    raise UsageError(f"{start} does not refer to {end}, directly or through other tables")
+    raise UsageError(f"{start} does not refer to {end}, neither directly nor through other tables")

@@ -1,16 +1,16 @@
-"""Which rows belong to a dataset: its members, what describes them, and what all of that refers to.
+"""Finds the rows that belong to a dataset: its members, what describes them, and what all of these refer to.
 
-Rules of the walk, over foreign keys of one column:
+The rules, for foreign keys of one column:
 
-* a dataset of the export brings its versions, types and memberships, and each membership its member;
+* a dataset brings its versions, types and memberships, and each membership brings its member;
 * a member *owns* the rows that refer to it (feature values, files of a subject, associations), and these own theirs;
-* every row brings the rows it refers to; those are not owned, so a subject reached from an image does not bring
-  the subject's other images;
-* executions and workflows end the walk: they are brought as rows, and nothing is followed from them;
+* every row brings the rows it refers to. It does not own them: a subject that is reached from an image does not bring
+  its other images;
+* executions and workflows are brought as rows, but nothing is followed from them;
 * memberships are followed from the dataset's side only, so a shared member does not bring other datasets;
-* vocabularies that any of this refers to come whole.
+* vocabularies that any of these rows may refer to come whole.
 
-Requests grow with tables, not with rows: a few RIDs are asked for as such, many by reading the table once.
+The number of requests depends on tables, not on rows: a few RIDs are requested individually, many by reading the table.
 """
 
 from __future__ import annotations
@@ -21,27 +21,32 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from dml.catalog.rows import Row, select
-from dml.dataset.lookup import DATASET, DATASET_VERSION
+from dml.catalog.schema import DATASET, EXECUTION, WORKFLOW
+from dml.dataset.records import DATASET_TYPE, DATASET_VERSION
 
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog
     from dml.catalog.schema import Schema, Table
 
-__all__ = ["Edge", "Edges", "RowSource", "TableReader", "edges_of", "reach"]
+__all__ = ["Reference", "References", "RowSource", "RowsByTable", "TableReader", "collect_rows", "references_of"]
 
-Reached = dict[str, dict[str, Row]]
+RowsByTable = dict[str, dict[str, Row]]
 """Rows by RID, by ``schema:Table``."""
 
-_ENDS: Final = frozenset({"deriva-ml:Execution", "deriva-ml:Workflow"})
-_USES: Final = frozenset({"deriva-ml:Dataset_Execution", "deriva-ml:Execution_Execution"})
-"""Tables that say how things were used; what happens after a release is no part of it."""
+_TERMINAL: Final = frozenset({EXECUTION, WORKFLOW})
+"""Tables from which nothing is followed."""
 
-_SERVERS_OWN: Final = frozenset({"public", "www"})
-_OF_DATASETS: Final = frozenset({DATASET_VERSION, "deriva-ml:Dataset_Dataset_Type", "deriva-ml:Directory_Dataset"})
+_USAGE: Final = frozenset({"deriva-ml:Dataset_Execution", "deriva-ml:Execution_Execution"})
+"""Tables that record how things were used, which goes on after a release and is no part of it."""
+
+_SYSTEM_SCHEMAS: Final = frozenset({"public", "www"})
+
+_OWNED_BY_DATASETS: Final = frozenset({DATASET_VERSION, DATASET_TYPE, "deriva-ml:Directory_Dataset"})
+"""Tables whose rows a dataset owns, besides its memberships."""
 
 
 class RowSource(Protocol):
-    """Where the walk reads."""
+    """Provides the rows of tables."""
 
     def matching(self, table: str, column: str, values: set[str]) -> list[Row]:
         """The rows of a table whose column holds one of the values."""
@@ -51,141 +56,144 @@ class RowSource(Protocol):
 
 
 @dataclass(frozen=True)
-class Edge:
-    """A foreign key of one column: ``table.column`` refers to ``other.key``."""
+class Reference:
+    """A foreign key of one column: ``table.column`` refers to ``target.target_column``."""
 
     table: str
     column: str
-    other: str
-    key: str
+    target: str
+    target_column: str
 
 
 @dataclass(frozen=True)
-class Edges:
-    """The foreign keys of a schema as the walk follows them.
+class References:
+    """The foreign keys of a schema, sorted by the rules above.
 
     Attributes:
-        outward: By table, the references its rows follow.
-        owned: By table, the references to it whose rows it owns.
+        outward: By table, the references that its rows follow.
+        owned: By table, the references to it from rows that it owns.
         members: By membership table, the reference to the member.
-        terms: By table, the vocabularies it refers to.
+        vocabularies: By table, the vocabularies that its rows refer to.
     """
 
-    outward: Mapping[str, tuple[Edge, ...]]
-    owned: Mapping[str, tuple[Edge, ...]]
-    members: Mapping[str, Edge]
-    terms: Mapping[str, tuple[str, ...]]
+    outward: Mapping[str, tuple[Reference, ...]]
+    owned: Mapping[str, tuple[Reference, ...]]
+    members: Mapping[str, Reference]
+    vocabularies: Mapping[str, tuple[str, ...]]
 
 
-def edges_of(schema: Schema, exclude: Iterable[str] = ()) -> Edges:
-    """Sort the foreign keys of a schema by the rules of the walk.
+def references_of(schema: Schema, exclude: Iterable[str] = ()) -> References:
+    """Sort the foreign keys of a schema.
 
     Args:
         schema: The schema.
-        exclude: Tables that are left out, as ``schema:Table`` or by name alone.
+        exclude: Tables to leave out, as ``schema:Table`` or by name.
     """
     excluded = set(exclude)
     tables = {
         name: table
         for name, table in schema.tables.items()
-        if table.schema.lower() not in _SERVERS_OWN and not {name, table.name} & excluded
+        if table.schema.lower() not in _SYSTEM_SCHEMAS and not {name, table.name} & excluded
     }
-    memberships = {one.association.qualified_name: one for one in schema.element_tables().values()}
-    outward: dict[str, list[Edge]] = defaultdict(list)
-    owned: dict[str, list[Edge]] = defaultdict(list)
-    terms: dict[str, list[str]] = defaultdict(list)
-    members: dict[str, Edge] = {}
+    memberships = {member.association.qualified_name: member for member in schema.element_tables().values()}
+    outward: dict[str, list[Reference]] = defaultdict(list)
+    owned: dict[str, list[Reference]] = defaultdict(list)
+    vocabularies: dict[str, list[str]] = defaultdict(list)
+    members: dict[str, Reference] = {}
     for name, table in tables.items():
-        for edge in (edge for edge in _references(table) if edge.other in tables):
-            membership = memberships.get(name)
-            if tables[edge.other].is_vocabulary:
-                terms[name].append(edge.other)
+        membership = memberships.get(name)
+        for reference in _single_column_references(table):
+            if reference.target not in tables:
                 continue
-            if name not in _ENDS:
-                outward[name].append(edge)
-            if membership is not None and edge.column == membership.element_column:
-                members[name] = edge
-            elif _is_owned(edge, membership is not None):
-                owned[edge.other].append(edge)
-    return Edges(
-        outward={name: tuple(found) for name, found in outward.items()},
-        owned={name: tuple(found) for name, found in owned.items()},
+            if tables[reference.target].is_vocabulary:
+                vocabularies[name].append(reference.target)
+                continue
+            if name not in _TERMINAL:
+                outward[name].append(reference)
+            if membership is not None and reference.column == membership.element_column:
+                members[name] = reference
+            elif _is_owned(reference, is_membership=membership is not None):
+                owned[reference.target].append(reference)
+    return References(
+        outward={name: tuple(references) for name, references in outward.items()},
+        owned={name: tuple(references) for name, references in owned.items()},
         members=members,
-        terms={name: tuple(found) for name, found in terms.items()},
+        vocabularies={name: tuple(names) for name, names in vocabularies.items()},
     )
 
 
-def _references(table: Table) -> list[Edge]:
-    return [
-        Edge(table.qualified_name, key.columns[0], key.table, key.referenced[0])
-        for key in table.foreign_keys
-        if len(key.columns) == 1
-    ]
-
-
-def _is_owned(edge: Edge, is_membership: bool) -> bool:
-    if edge.table in _ENDS | _USES or edge.table == DATASET or edge.other in _ENDS:
-        return False
-    return edge.other != DATASET or is_membership or edge.table in _OF_DATASETS
-
-
-def reach(source: RowSource, edges: Edges, datasets: Iterable[str]) -> Reached:
+def collect_rows(source: RowSource, references: References, datasets: Iterable[str]) -> RowsByTable:
     """The rows that belong to datasets.
 
     Args:
         source: Where to read.
-        edges: The foreign keys, from :func:`edges_of`.
+        references: The foreign keys.
         datasets: RIDs of the datasets, nested ones included.
 
     Returns:
         Rows by RID, by table; tables without rows are left out.
     """
-    reached = _owned(source, edges, set(datasets))
-    _add_references(source, edges, reached)
-    for vocabulary in sorted(_vocabularies_of(edges, reached)):
-        reached[vocabulary] = _by_rid(source.whole(vocabulary))
-    return {table: rows for table, rows in reached.items() if rows}
+    rows = _owned_rows(source, references, set(datasets))
+    _add_referenced_rows(source, references, rows)
+    vocabularies = {name for table in rows for name in references.vocabularies.get(table, ())}
+    for vocabulary in sorted(vocabularies):
+        rows[vocabulary] = _by_rid(source.whole(vocabulary))
+    return {table: part for table, part in rows.items() if part}
 
 
-def _owned(source: RowSource, edges: Edges, datasets: set[str]) -> Reached:
-    """The datasets, their members, and what these own."""
-    owned: Reached = defaultdict(dict)
-    fresh: Reached = {DATASET: _by_rid(source.matching(DATASET, "RID", datasets))}
-    while fresh:
-        for table, rows in fresh.items():
+def _single_column_references(table: Table) -> list[Reference]:
+    return [
+        Reference(table.qualified_name, key.columns[0], key.table, key.referenced[0])
+        for key in table.foreign_keys
+        if len(key.columns) == 1
+    ]
+
+
+def _is_owned(reference: Reference, *, is_membership: bool) -> bool:
+    """Whether the referring row belongs to the row that it refers to."""
+    if reference.table in _TERMINAL | _USAGE or reference.table == DATASET or reference.target in _TERMINAL:
+        return False
+    return reference.target != DATASET or is_membership or reference.table in _OWNED_BY_DATASETS
+
+
+def _owned_rows(source: RowSource, references: References, datasets: set[str]) -> RowsByTable:
+    """The datasets, their members, and the rows that these own, level by level."""
+    owned: RowsByTable = defaultdict(dict)
+    level: RowsByTable = {DATASET: _by_rid(source.matching(DATASET, "RID", datasets))}
+    while level:
+        for table, rows in level.items():
             owned[table].update(rows)
-        found: Reached = defaultdict(dict)
-        for table, rows in fresh.items():
-            for edge in edges.owned.get(table, ()):
-                found[edge.table].update(_rows_of(source, edge.table, edge.column, _values(rows, edge.key)))
-            if (member := edges.members.get(table)) is not None and member.other != DATASET:
-                found[member.other].update(_rows_of(source, member.other, member.key, _values(rows, member.column)))
-        fresh = _new(found, owned)
+        found: RowsByTable = defaultdict(dict)
+        for table, rows in level.items():
+            for reference in references.owned.get(table, ()):
+                values = _values(rows, reference.target_column)
+                found[reference.table].update(_matching(source, reference.table, reference.column, values))
+            member = references.members.get(table)
+            if member is not None and member.target != DATASET:
+                values = _values(rows, member.column)
+                found[member.target].update(_matching(source, member.target, member.target_column, values))
+        level = _new_rows(found, owned)
     return owned
 
 
-def _add_references(source: RowSource, edges: Edges, reached: Reached) -> None:
-    """What rows refer to, and what that refers to, until nothing is new."""
-    fresh: Reached = dict(reached)
-    while fresh:
+def _add_referenced_rows(source: RowSource, references: References, rows: RowsByTable) -> None:
+    """Add what rows refer to, and what those refer to, until nothing new is found."""
+    level: RowsByTable = dict(rows)
+    while level:
         wanted: dict[tuple[str, str], set[str]] = defaultdict(set)
-        for table, rows in fresh.items():
-            for edge in edges.outward.get(table, ()):
-                wanted[edge.other, edge.key] |= _values(rows, edge.column)
-        found: Reached = defaultdict(dict)
-        for (table, key), values in wanted.items():
-            missing = values - _values(reached.get(table, {}), key)
-            found[table].update(_rows_of(source, table, key, missing))
-        fresh = _new(found, reached)
-        for table, rows in fresh.items():
-            reached[table].update(rows)
+        for table, part in level.items():
+            for reference in references.outward.get(table, ()):
+                wanted[reference.target, reference.target_column] |= _values(part, reference.column)
+        found: RowsByTable = defaultdict(dict)
+        for (table, column), values in wanted.items():
+            missing = values - _values(rows.get(table, {}), column)
+            found[table].update(_matching(source, table, column, missing))
+        level = _new_rows(found, rows)
+        for table, part in level.items():
+            rows[table].update(part)
 
 
-def _vocabularies_of(edges: Edges, reached: Reached) -> set[str]:
-    return {name for table in reached for name in edges.terms.get(table, ())}
-
-
-def _rows_of(source: RowSource, table: str, column: str, values: set[str]) -> dict[str, Row]:
+def _matching(source: RowSource, table: str, column: str, values: set[str]) -> dict[str, Row]:
     return _by_rid(source.matching(table, column, values)) if values else {}
 
 
@@ -197,33 +205,33 @@ def _by_rid(rows: Iterable[Row]) -> dict[str, Row]:
     return {str(row["RID"]): row for row in rows}
 
 
-def _new(found: Reached, known: Reached) -> Reached:
-    kept = {
+def _new_rows(found: RowsByTable, known: RowsByTable) -> RowsByTable:
+    new = {
         table: {rid: row for rid, row in rows.items() if rid not in known.get(table, {})}
         for table, rows in found.items()
     }
-    return {table: rows for table, rows in kept.items() if rows}
+    return {table: rows for table, rows in new.items() if rows}
 
 
 class TableReader:
-    """Reads a catalog for the walk: a few values as a condition, many by reading the table once.
+    """Reads rows from a catalog: a few values by a condition, many by reading the table once.
 
-    A table that is asked for again and again is read whole the third time, so the number of requests has a bound for
-    each table, whatever its rows.
+    The third request for a table reads it whole, so the number of requests for each table is bounded.
     """
 
-    _FEW = 300
-    _ASKED = 2
+    _MAX_VALUES = 300
+    _MAX_CONDITIONS = 2
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._tables: dict[str, list[Row]] = {}
-        self._asked: Counter[str] = Counter()
+        self._conditions: Counter[str] = Counter()
 
     def matching(self, table: str, column: str, values: set[str]) -> list[Row]:
         """The rows of a table whose column holds one of the values."""
-        if table not in self._tables and len(values) <= self._FEW and self._asked[table] < self._ASKED:
-            self._asked[table] += 1
+        is_small = len(values) <= self._MAX_VALUES and self._conditions[table] < self._MAX_CONDITIONS
+        if table not in self._tables and is_small:
+            self._conditions[table] += 1
             return select(self._catalog, table, where={column: sorted(values)})
         return [row for row in self.whole(table) if row[column] is not None and str(row[column]) in values]
 

@@ -1,22 +1,23 @@
-"""The values of a feature in a version of a dataset, and which one counts where a row has several."""
+"""Feature values, where they come from, and which one is chosen when a row has several."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from dml.errors import NotFoundError
+from dml.errors import NotFoundError, UsageError
+from dml.safe_text import safe
 
 if TYPE_CHECKING:
     from dml.catalog.schema import Feature, Schema
 
-__all__ = ["FeatureValue", "Rows", "feature_values", "newest"]
+__all__ = ["SELECTORS", "DatasetRows", "FeatureValue", "Selector", "choose_values", "feature_values", "newest"]
 
 
-class Rows(Protocol):
-    """A version of a dataset whose rows can be read: a bag, or the catalog."""
+class DatasetRows(Protocol):
+    """The rows of a dataset version, from a bag or from the catalog."""
 
     @property
     def schema(self) -> Schema:
@@ -43,47 +44,76 @@ class FeatureValue:
     created: str
 
 
+Selector = Callable[[Sequence[FeatureValue]], FeatureValue]
+"""Chooses one of the values of a row."""
+
+
 def newest(values: Sequence[FeatureValue]) -> FeatureValue:
-    """The value given last: a selector for :func:`feature_values`."""
-    return max(values, key=lambda value: value.created)
+    """The value that was created last; a selector."""
+    return sorted(values, key=lambda value: value.created)[-1]
+
+
+def _first(values: Sequence[FeatureValue]) -> FeatureValue:
+    return min(values, key=lambda value: value.created)
+
+
+SELECTORS: Final[Mapping[str, Selector | None]] = {"newest": newest, "first": _first, "all": None}
+"""Selectors by the names that commands use; ``all`` chooses nothing."""
+
+
+def choose_values(values: Iterable[FeatureValue], selector: Selector | str | None) -> list[FeatureValue]:
+    """Values by the RID of their row, one of each row when a selector is given.
+
+    Args:
+        values: The values.
+        selector: A function, a name in ``SELECTORS``, or None for all.
+
+    Raises:
+        UsageError: There is no selector of this name.
+    """
+    if isinstance(selector, str):
+        if selector not in SELECTORS:
+            raise UsageError(f"unknown selector {safe(selector)}", hint=f"Use {', '.join(SELECTORS)}.")
+        selector = SELECTORS[selector]
+    by_target: dict[str, list[FeatureValue]] = defaultdict(list)
+    for value in values:
+        by_target[value.target].append(value)
+    groups = [by_target[target] for target in sorted(by_target)]
+    if selector is None:
+        return [value for group in groups for value in group]
+    return [selector(group) for group in groups]
 
 
 def feature_values(
-    source: Rows,
-    table: str,
-    feature: str,
-    *,
-    selector: Callable[[Sequence[FeatureValue]], FeatureValue] | None = None,
+    source: DatasetRows, table: str, feature: str, *, selector: Selector | str | None = None
 ) -> list[FeatureValue]:
     """The values of a feature, by the RID of the row they describe.
 
     Args:
         source: Where to read.
-        table: The table that is described, ``schema:Table`` or its name.
-        feature: The feature's name.
-        selector: Chooses one where a row has several (:func:`newest`); None returns all.
+        table: The described table, ``schema:Table`` or its name.
+        feature: Name of the feature.
+        selector: Chooses one where a row has several, as in :func:`choose_values`.
 
     Raises:
         NotFoundError: The table has no such feature.
     """
-    found = _feature(source.schema, table, feature)
-    by_target: dict[str, list[FeatureValue]] = defaultdict(list)
-    columns = [column.name for column in found.value_columns]
-    for row in source.rows(found.table.qualified_name):
-        values = {name: row[name] for name in columns}
-        target = row[found.target_column]
-        by_target[target].append(FeatureValue(target, row["Execution"], values, str(row["RCT"])))
-    chosen: Iterable[list[FeatureValue]] = (by_target[target] for target in sorted(by_target))
-    if selector is not None:
-        return [selector(values) for values in chosen]
-    return [value for values in chosen for value in values]
+    definition = _feature(source.schema, table, feature)
+    columns = [column.name for column in definition.value_columns]
+    values = (
+        FeatureValue(
+            row[definition.target_column], row["Execution"], {name: row[name] for name in columns}, str(row["RCT"])
+        )
+        for row in source.rows(definition.table.qualified_name)
+    )
+    return choose_values(values, selector)
 
 
 def _feature(schema: Schema, table: str, name: str) -> Feature:
     target = schema.table(table).qualified_name
-    features = [one for one in schema.feature_tables() if one.target.qualified_name == target]
+    features = [feature for feature in schema.feature_tables() if feature.target.qualified_name == target]
     for feature in features:
         if feature.name == name:
             return feature
-    known = ", ".join(sorted(one.name for one in features)) or "none"
+    known = ", ".join(sorted(feature.name for feature in features)) or "none"
     raise NotFoundError(f"{target} has no feature {name}", hint=f"Its features: {known}.")

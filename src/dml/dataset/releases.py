@@ -1,15 +1,15 @@
-"""How a dataset moves from one version to the next: marked as changed, then released.
+"""Moves a dataset from one version to the next: marks it as changed, then releases it.
 
-Every step may be cut short and repeated:
+Every step may be interrupted and repeated:
 
-* a change is announced before it is made (:func:`mark_dev`), so no release ever covers up an unversioned change;
-* a release is first a row (its number, producer and description) and then, once everything it covers is written, the
-  snaptime after which the row reads. A released row without a snapshot is therefore an interrupted release, and
-  the next :func:`release` completes it instead of starting another;
+* a change is announced before it is made (:func:`mark_dev`), so no release contains a change without a version;
+* a release is first a row (its number, producer and description) and then, when everything it covers is written, the
+  snaptime at which it is read. A released row without a snapshot is therefore an interrupted release, which the next
+  :func:`release` completes instead of starting another;
 * releasing a dataset that has not changed since its last release does nothing.
 
-Two processes that advance one dataset at a time meet in a compare-and-set on the version's text, and the
-slower one looks again.
+Two processes that advance the same dataset are serialised by a compare-and-set on the text of the version; the slower
+one reads it again.
 """
 
 from __future__ import annotations
@@ -17,26 +17,28 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from dml.catalog.rows import compare_and_set, delete, insert, select, update
-from dml.dataset.lookup import DATASET, DATASET_VERSION, Dataset, VersionRow, find_dataset, newest_first, version_row
+from dml.catalog.rows import compare_and_set, delete, insert, update
+from dml.catalog.schema import DATASET
+from dml.dataset.lookup import find_dataset, read_versions
+from dml.dataset.records import DATASET_VERSION, Dataset, VersionRow, version_row
 from dml.dataset.version import DatasetVersion, VersionPart, first_version
 from dml.errors import ConflictError, UsageError
 
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog
 
-__all__ = ["Release", "mark_dev", "release", "seal"]
+__all__ = ["Release", "mark_dev", "record_snapshot", "release"]
 
 _ATTEMPTS = 5
-"""How often a step is tried anew when another process was faster."""
+"""How often a step is tried while other processes are faster."""
 
 
 @dataclass(frozen=True)
 class Release:
-    """The outcome of :func:`release`.
+    """The result of :func:`release`.
 
     Attributes:
-        row: The version the dataset has now.
+        row: The version that the dataset has now.
         made: Whether this call released it; False when there was nothing to release.
     """
 
@@ -45,35 +47,35 @@ class Release:
 
 
 def mark_dev(catalog: Catalog, rid: str, *, description: str = "", execution: str | None = None) -> VersionRow:
-    """Say that a dataset differs from its last release, or differs once more.
+    """Record that a dataset has changed since its last release, or has changed again.
 
-    Writes one ``Dataset_Version`` row (``<last release>.post1.dev1``, no snapshot) or advances the one there is, and
+    Writes a ``Dataset_Version`` row (``<last release>.post1.dev1``, no snapshot), or advances the one that exists, and
     points ``Dataset.Version`` at it. A dataset has at most one development version.
 
     Args:
         catalog: Where to write.
         rid: The dataset.
-        description: What is changing; when empty, an existing development version keeps its text.
+        description: What changes; when empty, an existing development version keeps its description.
         execution: RID of the execution that makes the change, recorded as its producer.
 
     Raises:
         NotFoundError: No such dataset.
-        ConflictError: It is marked as deleted, or other processes kept advancing it.
+        ConflictError: It is marked as deleted, or other processes keep advancing it.
     """
     for _ in range(_ATTEMPTS):
         dataset = find_dataset(catalog, rid)
         current = dataset.current
         if current is not None and current.is_unfinished:
-            # The change must not slip into a release whose snapshot is still to be taken.
-            current = seal(catalog, current)
+            # The change must not become part of an interrupted release, so that is finished first.
+            current = record_snapshot(catalog, current)
         version = (current.version if current and current.version else first_version()).next_development()
         row = (
             _advance(catalog, current, version, description, execution)
             if current is not None and current.is_development
-            else _begin(catalog, rid, version, description, execution)
+            else _insert(catalog, rid, version, description, execution)
         )
         if row is not None:
-            _point_at(catalog, dataset, row)
+            _update_pointer(catalog, dataset, row)
             return row
     raise _contended(rid)
 
@@ -92,16 +94,16 @@ def release(
     Args:
         catalog: Where to write.
         rid: The dataset.
-        part: Which number the release raises.
-        description: What is new in this release; when empty, the development version's text stays.
-        execution: RID of the producing execution; when None, the development version's producer stays.
-        version: The number of the release, instead of raising ``part``. Must be a release newer than the last one; a
-            dataset that is at exactly this version already is left as it is.
+        part: The number of the version that is incremented.
+        description: What is new; when empty, the description of the development version remains.
+        execution: RID of the producing execution; None keeps the producer of the development version.
+        version: The version of the release, instead of incrementing ``part``. It must be newer than the last release; a
+            dataset that has exactly this version is left as it is.
 
     Raises:
         NotFoundError: No such dataset.
         UsageError: ``version`` is a development version, or not newer than the last release.
-        ConflictError: It is marked as deleted, or other processes kept advancing it.
+        ConflictError: The dataset is marked as deleted, or other processes keep advancing it.
     """
     for _ in range(_ATTEMPTS):
         dataset = find_dataset(catalog, rid)
@@ -110,25 +112,25 @@ def release(
             mark_dev(catalog, rid, description=description, execution=execution)
             continue
         if not current.is_development:
-            made = current.is_unfinished
-            if not made and version is not None and version != current.version:
+            is_interrupted = current.is_unfinished
+            if not is_interrupted and version is not None and version != current.version:
                 raise UsageError(
                     f"Dataset {rid} has not changed since {current.text}, so there is nothing to release as {version}",
-                    hint=f"`dml dataset mark-dev {rid}` first, if what it refers to has changed.",
+                    hint=f"If rows that it refers to have changed, run `dml dataset mark-dev {rid}` first.",
                 )
-            _point_at(catalog, dataset, current)
-            return Release(seal(catalog, current), made)
-        row = _advance(catalog, current, _number(dataset, part, version), description, execution)
+            _update_pointer(catalog, dataset, current)
+            return Release(record_snapshot(catalog, current), is_interrupted)
+        row = _advance(catalog, current, _release_version(dataset, part, version), description, execution)
         if row is not None:
-            _point_at(catalog, dataset, row)
-            return Release(seal(catalog, row), made=True)
+            _update_pointer(catalog, dataset, row)
+            return Release(record_snapshot(catalog, row), made=True)
     raise _contended(rid)
 
 
-def seal(catalog: Catalog, row: VersionRow) -> VersionRow:
-    """Record the snaptime of a released version, if it has none: the last step of every release.
+def record_snapshot(catalog: Catalog, row: VersionRow) -> VersionRow:
+    """Record the snaptime of a released version if it has none: the last step of every release.
 
-    What was written before this call is in the version; what is written later is not.
+    What was written before this call is part of the version; what is written later is not.
     """
     if not row.is_unfinished:
         return row
@@ -136,38 +138,39 @@ def seal(catalog: Catalog, row: VersionRow) -> VersionRow:
         snaptime = catalog.snaptime()
         if compare_and_set(catalog, DATASET_VERSION, row.rid, "Snapshot", None, snaptime):
             return replace(row, snapshot=snaptime)
-        stored = [one for one in find_dataset(catalog, row.dataset, deleted=True).versions if one.rid == row.rid]
-        if not stored:
-            raise ConflictError(f"Version {row.text} of dataset {row.dataset} vanished while it was released")
-        if not stored[0].is_unfinished:
-            return stored[0]
+        stored = next((other for other in read_versions(catalog, row.dataset) if other.rid == row.rid), None)
+        if stored is None:
+            raise ConflictError(f"Version {row.text} of dataset {row.dataset} was deleted while it was being released")
+        if not stored.is_unfinished:
+            return stored
     raise _contended(row.dataset)
 
 
-def _begin(
+def _insert(
     catalog: Catalog, rid: str, version: DatasetVersion, description: str, execution: str | None
 ) -> VersionRow | None:
-    """Insert a development version; None when another process has begun it.
+    """Insert a development version; None when another process has inserted one.
 
-    Another process may have begun it and a third one advanced it since this one looked: then the number was free and
-    there are two. The lower one is taken back by whoever made it; nothing refers to it yet.
+    Between reading the versions and this insertion a second process may have inserted the same version and a third one
+    advanced it, so that its text was free again and there are two development versions now. Then the lower one is
+    deleted by the process that inserted it; nothing refers to it yet.
     """
-    row = {"Dataset": rid, "Version": str(version), "Description": description, "Execution": execution}
-    made = insert(catalog, DATASET_VERSION, [row], on_conflict="skip")
-    if not made:
+    values = {"Dataset": rid, "Version": str(version), "Description": description, "Execution": execution}
+    inserted = insert(catalog, DATASET_VERSION, [values], on_conflict="skip")
+    if not inserted:
         return None
-    mine = version_row(made[0])
-    newest = newest_first(version_row(one) for one in select(catalog, DATASET_VERSION, where={"Dataset": rid}))[0]
-    if newest.rid != mine.rid and newest.is_development:
-        delete(catalog, DATASET_VERSION, {"RID": mine.rid, "Version": mine.text})
+    row = version_row(inserted[0])
+    newest = read_versions(catalog, rid)[0]
+    if newest.rid != row.rid and newest.is_development:
+        delete(catalog, DATASET_VERSION, {"RID": row.rid, "Version": row.text})
         return None
-    return mine
+    return row
 
 
 def _advance(
     catalog: Catalog, row: VersionRow, version: DatasetVersion, description: str, execution: str | None
 ) -> VersionRow | None:
-    """Give a development version its next number, or a release's; None when another process has moved it."""
+    """Give a development version its next number, or that of a release; None when another process has advanced it."""
     after = replace(
         row,
         text=str(version),
@@ -180,23 +183,23 @@ def _advance(
     return after if done else None
 
 
-def _point_at(catalog: Catalog, dataset: Dataset, row: VersionRow) -> None:
-    """Point ``Dataset.Version`` at the current version, as deriva-ml keeps it."""
+def _update_pointer(catalog: Catalog, dataset: Dataset, row: VersionRow) -> None:
+    """Point ``Dataset.Version`` at the current version, as deriva-ml does."""
     if dataset.pointer != row.rid:
         update(catalog, DATASET, [{"RID": dataset.rid, "Version": row.rid}], columns=["Version"])
 
 
-def _number(dataset: Dataset, part: VersionPart, version: DatasetVersion | None) -> DatasetVersion:
+def _release_version(dataset: Dataset, part: VersionPart, version: DatasetVersion | None) -> DatasetVersion:
     released = [row.version for row in dataset.versions if row.version and not row.is_development]
     if version is None:
         base = max(released, default=None)
         return base.next_release(part) if base else first_version()
     if version.is_development or str(version) != str(version.last_release):
-        raise UsageError(f"{version} is not the number of a release", hint="Write three numbers, as in 1.2.0.")
+        raise UsageError(f"{version} is not a release", hint="Write three numbers, as in 1.2.0.")
     if released and version <= max(released):
         raise UsageError(f"{version} is not newer than {max(released)}, the last release of dataset {dataset.rid}")
     return version
 
 
 def _contended(rid: str) -> ConflictError:
-    return ConflictError(f"Other processes keep changing the version of dataset {rid}", hint="Run it again.")
+    return ConflictError(f"Other processes keep changing the version of dataset {rid}", hint="Run the command again.")

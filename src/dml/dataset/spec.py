@@ -1,7 +1,7 @@
-"""What a user means by a dataset: its RID, the version wanted, and how much of it to bring.
+"""Dataset specifications: a RID, the wanted version, and how much of it to fetch.
 
-The shorthand is ``RID`` (the current version) or ``RID@1.2.0``. Nothing here asks a catalog;
-:func:`dml.dataset.lookup.resolve` does.
+The short form is ``RID`` (the current version) or ``RID@1.2.0``. This module makes no request;
+:func:`dml.dataset.lookup.resolve` finds the version that a specification means.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ class DatasetSpec:
     """One dataset of a configuration.
 
     Attributes:
-        rid: The dataset's RID.
-        version: The version wanted; None means the current one, resolved when the specification is used.
-        materialize: Whether the files of asset tables are fetched, not only their rows.
-        description: Why this dataset is used; kept with the configuration.
-        exclude_tables: Tables that are left out of the bag, by name or ``schema:name``.
+        rid: RID of the dataset.
+        version: The wanted version; None means the one that is current when the specification is used.
+        materialize: Whether files are fetched, not only rows.
+        description: Why this dataset is used; stored with the configuration.
+        exclude_tables: Tables that the bag leaves out, by name or ``schema:name``.
         timeout: Seconds to connect and to wait for a reply; None takes the defaults.
-        fetch_concurrency: How many files are fetched at once.
-        reachability_concurrency: How many tables are read at once; kept for deriva-ml's configurations.
+        fetch_concurrency: Number of files fetched at once.
+        reachability_concurrency: Number of tables read at once; only stored, for compatibility with deriva-ml.
     """
 
     rid: str
@@ -67,14 +67,16 @@ class DatasetSpec:
         """Check and normalise the fields.
 
         Raises:
-            UsageError: A malformed RID or version, or a number that makes no sense.
+            UsageError: The RID or version is malformed, or a number is out of range.
         """
         from dml.catalog.rows import validate_rid
 
         if fetch_concurrency < 1 or reachability_concurrency < 1:
-            raise UsageError(f"Dataset {rid}: a concurrency must be at least 1")
+            raise UsageError(f"Dataset {rid}: a concurrency must be 1 or more")
         if timeout is not None and (len(timeout) != 2 or min(timeout) <= 0):
-            raise UsageError(f"Dataset {rid}: a timeout is two positive numbers of seconds, connect and read")
+            raise UsageError(
+                f"Dataset {rid}: a timeout must be two positive numbers of seconds, to connect and to read"
+            )
         values: dict[str, object] = {
             "rid": validate_rid(rid),
             "version": None if version is None else DatasetVersion.of(version),
@@ -90,19 +92,19 @@ class DatasetSpec:
 
     @classmethod
     def parse(cls, text: str, *, materialize: bool = True) -> DatasetSpec:
-        """Read the shorthand ``RID`` or ``RID@VERSION``.
+        """Read the short form ``RID`` or ``RID@VERSION``.
 
         Raises:
             UsageError: The RID or the version is malformed.
         """
         rid, at, version = text.strip().partition("@")
         if at and not version:
-            raise UsageError(f"{text!r} names no version after the @", hint=f"Write {rid}@1.2.0, or {rid} alone.")
+            raise UsageError(f"{text!r} has no version after the @", hint=f"Write {rid}@1.2.0, or just {rid}.")
         return cls(rid, version if at else None, materialize=materialize)
 
     @classmethod
     def of(cls, value: DatasetSpec | str | Mapping[str, Any]) -> DatasetSpec:
-        """Read a specification in any of the forms that configurations hold: one of these, shorthand or mapping.
+        """Read a specification in any of the forms that configurations use: an object, the short form, or a mapping.
 
         Raises:
             UsageError: A key is unknown or missing, or a value is malformed.
@@ -113,16 +115,16 @@ class DatasetSpec:
             return cls.parse(value)
         unknown = sorted(set(value) - _FIELDS)
         if unknown or "rid" not in value:
-            problem = f"unknown {', '.join(unknown)}" if unknown else "no rid"
+            problem = f"unknown keys: {', '.join(unknown)}" if unknown else "no rid"
             raise UsageError(
-                f"A dataset of the configuration has {problem}", hint=f"Known: {', '.join(sorted(_FIELDS))}."
+                f"A dataset of the configuration has {problem}", hint=f"Its keys are {', '.join(sorted(_FIELDS))}."
             )
         return cls(**value)
 
     def to_mapping(self) -> dict[str, Any]:
         """The JSON form, as deriva-ml's configurations store it; an unresolved version is None.
 
-        deriva-ml's mapping of three numbers cannot hold a development version, which is therefore kept as text.
+        A development version is stored as text, since deriva-ml's mapping of three numbers cannot hold it.
         """
         version: object = None
         if self.version is not None:

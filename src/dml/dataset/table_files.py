@@ -1,4 +1,4 @@
-"""Rows as a file for other programs: CSV, or Parquet where pyarrow is installed."""
+"""Writes rows to a file for other programs: CSV, JSON, JSON Lines, or Parquet where pyarrow is installed."""
 
 from __future__ import annotations
 
@@ -14,53 +14,68 @@ from typing import Any, TextIO
 from dml.errors import DmlError, UsageError
 from dml.safe_text import safe
 
-__all__ = ["require_writer", "write_csv", "write_table"]
+__all__ = ["FILE_TYPES", "check_table_file", "write_csv", "write_table"]
+
+FILE_TYPES = (".csv", ".json", ".jsonl", ".parquet")
+"""The suffixes of files that can be written."""
 
 
-def require_writer(path: Path) -> None:
-    """Refuse a file that could not be written for want of a library, before the rows are asked for.
+def check_table_file(path: Path) -> None:
+    """Refuse a file that cannot be written, before the rows are read.
 
     Raises:
-        UsageError: pyarrow, which Parquet needs, is not installed.
+        UsageError: Its suffix is not in ``FILE_TYPES``, or pyarrow, which Parquet needs, is not installed.
     """
-    if path.suffix == ".parquet":
+    suffix = path.suffix.lower()
+    if suffix not in FILE_TYPES:
+        raise UsageError(f"{safe(path)} has no known suffix", hint=f"Use {', '.join(FILE_TYPES)}.")
+    if suffix == ".parquet":
         _arrow()
 
 
-def write_csv(rows: Sequence[Mapping[str, Any]], file: TextIO) -> None:
-    """Write rows as CSV with a header; lists and objects as JSON, None as nothing, booleans as true and false."""
+def write_csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]], file: TextIO) -> None:
+    """Write rows as CSV with a header (RFC 4180, lines end in a newline).
+
+    Lists and objects are written as JSON, None as nothing, booleans as true and false.
+    """
     writer = csv.writer(file, lineterminator="\n")
-    columns = list(rows[0]) if rows else []
     writer.writerow(columns)
-    writer.writerows([_text(row.get(name)) for name in columns] for row in rows)
+    writer.writerows([_format(row.get(name)) for name in columns] for row in rows)
 
 
-def write_table(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Write rows to a file, as Parquet when its name ends in ``.parquet``, else as CSV. It appears whole or not at all.
+def write_table(columns: Sequence[str], rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Write rows to a file in the format of its suffix. The file appears complete or not at all.
 
     Raises:
-        UsageError: pyarrow, which Parquet needs, is not installed.
+        UsageError: As :func:`check_table_file`.
         DmlError: The file cannot be written.
     """
+    check_table_file(path)
+    suffix = path.suffix.lower()
     temporary = path.with_name(f".{secrets.token_hex(6)}.tmp")
     try:
-        if path.suffix == ".parquet":
-            _write_parquet(rows, temporary)
+        if suffix == ".parquet":
+            arrow, parquet = _arrow()
+            parquet.write_table(arrow.table({name: [row.get(name) for row in rows] for name in columns}), temporary)
         else:
             with temporary.open("x", encoding="utf-8", newline="") as file:
-                write_csv(rows, file)
+                _write_text(columns, rows, suffix, file)
                 file.flush()
                 os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        raise DmlError(f"{safe(path)} cannot be written: {error.strerror or error}") from error
+        raise DmlError(f"cannot write {safe(path)}: {error.strerror or error}") from error
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def _write_parquet(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
-    arrow, parquet = _arrow()
-    parquet.write_table(arrow.Table.from_pylist([dict(row) for row in rows]), path)
+def _write_text(columns: Sequence[str], rows: Sequence[Mapping[str, Any]], suffix: str, file: TextIO) -> None:
+    if suffix == ".csv":
+        write_csv(columns, rows, file)
+    elif suffix == ".json":
+        file.write(json.dumps([dict(row) for row in rows], indent=1) + "\n")
+    else:
+        file.writelines(json.dumps(dict(row)) + "\n" for row in rows)
 
 
 def _arrow() -> tuple[Any, Any]:
@@ -68,11 +83,11 @@ def _arrow() -> tuple[Any, Any]:
         return import_module("pyarrow"), import_module("pyarrow.parquet")
     except ImportError as error:
         raise UsageError(
-            "Parquet needs pyarrow", hint="pip install pyarrow, or write a file that ends in .csv."
+            "Parquet needs pyarrow, which is not installed", hint="pip install pyarrow, or name the file .csv."
         ) from error
 
 
-def _text(value: object) -> object:
+def _format(value: object) -> object:
     if isinstance(value, bool):
         return "true" if value else "false"
     return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value

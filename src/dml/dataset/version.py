@@ -1,8 +1,8 @@
-"""Versions of datasets, by PEP 440.
+"""Versions of datasets, which follow PEP 440.
 
-A released state is ``MAJOR.MINOR.PATCH``. Changes after it are collected under one development version,
-``<last release>.post1.devN``, which sorts after that release and before every later one. Catalogs may hold
-other versions that PEP 440 allows; they compare and print, only making new ones is limited to the two forms.
+A release is ``MAJOR.MINOR.PATCH``. Changes after it are collected under one development version,
+``<last release>.post1.devN``, which sorts after that release and before every later one. A catalog may hold other
+versions that PEP 440 allows; they can be compared and printed, but dml only creates the two forms above.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from dml.errors import UsageError
 
 __all__ = ["DatasetVersion", "VersionPart", "first_version"]
 
-_HINT = "Write a version as in 1.2.0; development versions look like 1.2.0.post1.dev3."
+_HINT = "Write a version like 1.2.0; development versions look like 1.2.0.post1.dev3."
 
 
 class VersionPart(StrEnum):
-    """Which number of a version a release raises."""
+    """The number of a version that a release increments."""
 
     major = "major"
     minor = "minor"
@@ -28,13 +28,13 @@ class VersionPart(StrEnum):
 
 
 class DatasetVersion(Version):
-    """One version of a dataset: ordered, hashable, printed in PEP 440's normal form.
+    """A version of a dataset: ordered, hashable, printed in the normal form of PEP 440.
 
     Args:
-        text: A version by PEP 440, such as ``1.2.0`` or ``1.2.0.post1.dev3``.
+        text: A version such as ``1.2.0`` or ``1.2.0.post1.dev3``.
 
     Raises:
-        UsageError: The text is no version.
+        UsageError: The text does not follow PEP 440.
     """
 
     def __init__(self, text: str) -> None:
@@ -45,13 +45,13 @@ class DatasetVersion(Version):
 
     @classmethod
     def of(cls, value: DatasetVersion | str | Sequence[int] | Mapping[str, object]) -> DatasetVersion:
-        """Read a version in any of the forms that configurations hold.
+        """Read a version in any of the forms that configurations use.
 
         Args:
-            value: Text, ``[major, minor, patch]``, or a mapping with these three keys, as stored by deriva-ml.
+            value: Text, ``[major, minor, patch]``, or a mapping with these three keys, as deriva-ml stores it.
 
         Raises:
-            UsageError: It is none of these.
+            UsageError: The value has none of these forms.
         """
         if isinstance(value, DatasetVersion):
             return value
@@ -65,7 +65,7 @@ class DatasetVersion(Version):
 
     @property
     def is_development(self) -> bool:
-        """Whether this is unreleased work: read live, without a snapshot."""
+        """Whether this is unreleased work, which is read live, without a snapshot."""
         return self.is_devrelease
 
     @property
@@ -75,11 +75,11 @@ class DatasetVersion(Version):
 
     @property
     def last_release(self) -> DatasetVersion:
-        """The release that this version is, or that its changes follow."""
+        """The release that this version is, or that it follows."""
         return DatasetVersion(f"{self.major}.{self.minor}.{self.patch}")
 
     def next_release(self, part: VersionPart) -> DatasetVersion:
-        """The release that follows this version when ``part`` is raised."""
+        """The release after this version that increments ``part``."""
         match part:
             case VersionPart.major:
                 numbers = (self.major + 1, 0, 0)
@@ -90,15 +90,15 @@ class DatasetVersion(Version):
         return DatasetVersion.of(numbers)
 
     def next_development(self) -> DatasetVersion:
-        """The development version after this one: the first after a release, else the next by number."""
+        """The development version after this one: the first one after a release, else the next number."""
         number = (self.dev or 0) + 1 if self.is_development else 1
         return DatasetVersion(f"{self.last_release}.post1.dev{number}")
 
     def to_mapping(self) -> dict[str, int]:
-        """The form in which deriva-ml's configurations store a version; what follows the patch is lost there."""
+        """The form in which deriva-ml's configurations store a version; it holds no development number."""
         return {"major": self.major, "minor": self.minor, "patch": self.patch}
 
 
 def first_version() -> DatasetVersion:
-    """The version a dataset is created with, ``0.1.0``."""
+    """The version with which a dataset is created, ``0.1.0``."""
     return DatasetVersion("0.1.0")

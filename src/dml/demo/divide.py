@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from dml.dataset.split import Choice, Split, split_dataset
+from dml.dataset.split import SamplingOptions, Split, split_dataset
 from dml.demo.step import Step
 from dml.execution.status import ExecutionStatus
 
@@ -40,7 +40,7 @@ def divide(ml: DerivaML, execution: Execution) -> Split:
             ml.catalog,
             execution.datasets[0],
             SHARES,
-            Choice(seed=7, stratify_by="Digit"),
+            SamplingOptions(seed=7, stratify_by="Digit"),
             description="Handwritten digits",
             execution=execution.execution_rid,
             version="1.0.0",

@@ -12,7 +12,8 @@ from dml.api.deriva_ml import DerivaML
 from dml.api.execution import Execution
 from dml.catalog.objects import download
 from dml.catalog.rows import select
-from dml.dataset.lookup import DATASET_VERSION, Dataset, find_datasets
+from dml.dataset.lookup import find_datasets
+from dml.dataset.records import DATASET_VERSION, Dataset
 from dml.demo import divide, domain, evaluate, load, place, train
 from dml.demo.digits import IMAGES, require_packages
 from dml.demo.step import Step, outputs_of

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 from dml.asset.file_spec import FileSpec
 from dml.catalog import required_terms
 from dml.catalog.rows import insert
+from dml.catalog.schema import DATASET
 from dml.dataset.curation import create_dataset
-from dml.dataset.lookup import DATASET, Dataset
+from dml.dataset.records import Dataset
 from dml.errors import UsageError
 from dml.execution.unknown_provenance import FILE
 from dml.safe_text import safe

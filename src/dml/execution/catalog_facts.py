@@ -19,8 +19,9 @@ from dml.catalog.concurrency import gather
 from dml.catalog.lazy import Lazy
 from dml.catalog.objects import ObjectInfo, stat
 from dml.catalog.rows import Row, RowLocation, locate, select, validate_rid
+from dml.catalog.schema import DATASET
 from dml.catalog.vocabulary import Term, terms
-from dml.dataset.lookup import DATASET, DATASET_VERSION, VersionRow, version_row
+from dml.dataset.records import DATASET_VERSION, VersionRow, version_row
 from dml.errors import UsageError
 from dml.execution.input_cache_tiers import CacheTiers
 from dml.execution.input_sizes import Sizes, live_sizes

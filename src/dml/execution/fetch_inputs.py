@@ -12,10 +12,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dml.cache.assets import AssetToCache, warm_asset
+from dml.cache.asset_records import AssetToCache
 from dml.cache.index import Index
 from dml.cache.layout import Cache
 from dml.cache.link import link_file
+from dml.cache.warm_asset import warm_asset
 from dml.catalog.concurrency import gather
 from dml.catalog.objects import download
 from dml.errors import DmlError

@@ -9,9 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dml.cache.bags import WarmBag, place_bag, warm_bag
 from dml.cache.index import Index
 from dml.cache.layout import Cache
+from dml.cache.link import link_bag
+from dml.cache.warm_bag import WarmBag, warm_bag
 from dml.dataset.bag import DatasetBag
 from dml.dataset.spec import DatasetSpec
 from dml.errors import ConflictError
@@ -55,7 +56,7 @@ def execution_bag(session: WorkspaceSession, rid: str, spec: DatasetSpec, *, pro
         warm = _warm(session, spec, progress)
         with disk_errors(directory):
             make_directory(session.workspace.root, directory.parent)
-        place_bag(warm, directory)
+        link_bag(warm.path, directory)
     bag = DatasetBag(directory)
     if spec.version is not None and bag.version != spec.version:
         raise ConflictError(

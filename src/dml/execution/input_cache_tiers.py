@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dml.cache.assets import asset_records
-from dml.cache.bag_contents import has_size
-from dml.cache.bags import find_here
+from dml.cache.asset_records import asset_records
+from dml.cache.bag_entries import find_cached_bag
+from dml.cache.bag_records import BagRecord
+from dml.cache.file_checks import has_size
 from dml.cache.index import Index
 from dml.cache.layout import Cache
-from dml.cache.records import BagRecord
 from dml.cache.tiers import Tier
 from dml.dataset.spec import DatasetSpec
 from dml.errors import DmlError
@@ -84,6 +84,6 @@ class CacheTiers:
             return None
         try:
             spec = DatasetSpec(dataset.rid, dataset.version, exclude_tables=dataset.excluded)
-            return find_here(self._index, spec)
+            return find_cached_bag(self._index, spec)
         except DmlError:
             return None

@@ -20,7 +20,7 @@ from dml.execution.requested_inputs import RequestedDataset
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog
     from dml.catalog.schema import Membership
-    from dml.dataset.lookup import VersionRow
+    from dml.dataset.records import VersionRow
 
 __all__ = ["Size", "Sizes", "exact_size", "live_sizes"]
 
@@ -71,11 +71,11 @@ def live_sizes(catalog: Catalog, rids: Sequence[str], nested: Mapping[str, Seque
 
 def exact_size(catalog: Catalog, dataset: RequestedDataset, version: VersionRow) -> Size:
     """The files that the bag of a version would hold, read at its snapshot; requests grow with tables."""
-    from dml.dataset.export_scope import TableReader, edges_of, reach
+    from dml.dataset.export_scope import TableReader, collect_rows, references_of
 
     reader = catalog.at(version.snapshot) if version.snapshot else catalog
     schema = reader.schema()
-    reached = reach(TableReader(reader), edges_of(schema, dataset.excluded), [dataset.rid])
+    reached = collect_rows(TableReader(reader), references_of(schema, dataset.excluded), [dataset.rid])
     rows: list[Mapping[str, Any]] = []
     for name, found in reached.items():
         if schema.has_table(name) and schema.table(name).is_asset:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from dml.catalog import required_terms
 from dml.catalog.rows import Row, locate, select
-from dml.dataset.lookup import ResolvedDataset, resolve_all
+from dml.dataset.lookup import resolve_all
+from dml.dataset.records import ResolvedDataset
 from dml.errors import NotFoundError, UsageError
 from dml.execution.configuration import AssetSpec, ExecutionConfiguration
 from dml.safe_text import safe

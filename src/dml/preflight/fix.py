@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dml.cache.assets import AssetToCache, warm_asset
-from dml.cache.bags import warm_bag
+from dml.cache.asset_records import AssetToCache
 from dml.cache.index import Index
 from dml.cache.tiers import Tier
+from dml.cache.warm_asset import warm_asset
+from dml.cache.warm_bag import warm_bag
 from dml.dataset.spec import DatasetSpec
 from dml.errors import DmlError
 from dml.execution.catalog_facts import requested_version

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dml.cache.inventory import CachedItem
+from dml.cache.entries import CacheEntry
 from dml.execution.local_list import ExecutionSummary
 from dml.execution.status import ExecutionStatus, effective_status
 from dml.tui.live_project_reader import CheckState
@@ -28,7 +28,7 @@ class ActionTarget:
     rid: str
     summary: ExecutionSummary | None = None
     commit: Commit | None = None
-    cached: CachedItem | None = None
+    cached: CacheEntry | None = None
     check: CheckState | None = None
 
     @property

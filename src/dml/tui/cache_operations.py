@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
-from dml.errors import ConflictError, DmlError
+from dml.errors import DmlError
 from dml.formatting import format_size
 from dml.safe_text import safe
 from dml.tui.processes import ProcessEnvironment
 from dml.workspace.layout import find as find_workspace
 
 if TYPE_CHECKING:
-    from dml.cache.clear import Plan
+    from dml.cache.clear_plan import ClearPlan
     from dml.cache.layout import Cache
+    from dml.cache.session import CacheSession
 
 
 class CacheOperations:
@@ -35,56 +37,46 @@ class CacheOperations:
 
     def pin(self, name: str) -> str:
         """``dml cache pin NAME``."""
-        return self._change_pin(name, "pin")
+        from dml.cache.pin import pin
+        from dml.dataset.spec import DatasetSpec
+
+        with self._open_for_writing() as session:
+            return f"{name}: {'pinned' if pin(session, DatasetSpec.parse(name)).changed else 'nothing to do'}"
 
     def unpin(self, name: str) -> str:
         """``dml cache unpin NAME``."""
-        return self._change_pin(name, "unpin")
+        from dml.cache.pin import unpin
+        from dml.dataset.spec import DatasetSpec
+
+        with self._open_for_writing() as session:
+            return f"{name}: {'unpinned' if unpin(session, DatasetSpec.parse(name)).changed else 'nothing to do'}"
 
     def plan_clearing(self, name: str) -> list[str]:
-        """``dml cache clear NAME --dry-run``: what would go, and what would stay and why."""
-        plan = self._plan(name)
-        goes = [f"goes   {one.item.name}  {format_size(one.bytes)}  {one.reason}" for one in plan.removals]
-        return goes + [f"stays  {one.item.name}  {one.reason}" for one in plan.kept]
+        """``dml cache clear NAME --dry-run``: what would be removed, and what would be kept and why."""
+        plan, _ = self._plan(name)
+        removed = [f"remove {one.entry.name}  {format_size(one.bytes)}  {one.reason}" for one in plan.removed]
+        return removed + [f"keep   {one.entry.name}  {one.reason}" for one in plan.kept]
 
     def clear(self, name: str) -> str:
         """``dml cache clear NAME``."""
         from dml.cache.clear import clear
-        from dml.cache.index import Index
 
-        plan = self._plan(name)
-        with Index.writing(self._opened()) as index:
-            done = clear(index, plan)
-        if not done.removed and done.kept:
-            raise ConflictError(f"{name} stays: {done.kept[0].reason}", hint="dml cache list shows why.")
-        return f"{name}: {format_size(sum(one.bytes for one in done.removed))} freed"
+        plan, cache = self._plan(name)
+        plan.require_removals()
+        return f"{name}: {format_size(clear(cache, plan).bytes)} freed"
 
-    def _plan(self, name: str) -> Plan:
-        from dml.cache.clear import Selection, plan_clearing
-        from dml.cache.index import Index
-        from dml.cache.inventory import take_inventory
-        from dml.cache.usage import usage_of
+    def _plan(self, name: str) -> tuple[ClearPlan, Cache]:
+        from dml.cache.clear_plan import Selection, plan_clearing
+        from dml.cache.session import open_for_reading
 
-        cache = self._opened()
         workspace = find_workspace(self._place.target, self._place.directory)
-        with Index.reading(cache) as index:
-            items = take_inventory(index, usage_of(workspace, cache, links=True), workspace_root=workspace.root)
-            return plan_clearing(index, items, Selection((name,)))
+        with open_for_reading(workspace, self._place.cache) as session:
+            return plan_clearing(session, Selection((name,))), session.cache
 
-    def _change_pin(self, name: str, verb: str) -> str:
-        from dml.cache import pins
-        from dml.cache.index import Index
+    def _open_for_writing(self) -> AbstractContextManager[CacheSession]:
+        from dml.cache.session import open_for_writing
 
-        rid, _, version = name.partition("@")
-        change = pins.pin if verb == "pin" else pins.unpin
-        with Index.writing(self._opened()) as index:
-            changed = change(index, rid, version)
-        return f"{name}: {f'{verb}ned' if changed else 'nothing to do'}"
-
-    def _opened(self) -> Cache:
-        from dml.cache.layout import Cache
-
-        return Cache.of(find_workspace(self._place.target, self._place.directory), self._place.cache)
+        return open_for_writing(find_workspace(self._place.target, self._place.directory), self._place.cache)
 
     def _apart(self, name: str, verb: str) -> str:
         child = self._place.begin(["cache", verb, name, "--progress", "none"])

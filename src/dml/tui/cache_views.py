@@ -12,7 +12,7 @@ from dml.tui.execution_views import TEXT_LIMIT
 from dml.tui.widgets.row_list import RowCell, RowColumn
 
 if TYPE_CHECKING:
-    from dml.cache.inventory import CachedItem
+    from dml.cache.entries import CacheEntry
 
 BAR = 10
 
@@ -34,12 +34,12 @@ _TIERS: Final = {
 }
 
 
-def ordered(items: Iterable[CachedItem]) -> list[CachedItem]:
+def ordered(items: Iterable[CacheEntry]) -> list[CacheEntry]:
     """The largest first; what is incomplete before what is whole."""
     return sorted(items, key=lambda item: (not item.missing, -(item.bytes or 0), item.name))
 
 
-def cells_of(item: CachedItem, largest: int, now: datetime) -> tuple[RowCell, ...]:
+def cells_of(item: CacheEntry, largest: int, now: datetime) -> tuple[RowCell, ...]:
     """A line of the list.
 
     Args:
@@ -60,13 +60,13 @@ def cells_of(item: CachedItem, largest: int, now: datetime) -> tuple[RowCell, ..
     )
 
 
-def _note(item: CachedItem) -> str:
+def _note(item: CacheEntry) -> str:
     parts = ["pinned"] if item.pinned else []
     if item.needed_by:
         parts.append(f"needed by {', '.join(item.needed_by)}")
     elif item.used_by:
         parts.append(f"used by {', '.join(item.used_by)}")
-    return " · ".join([*parts, item.remark] if item.remark else parts)
+    return " · ".join([*parts, item.note] if item.note else parts)
 
 
 def _bar(size: int, largest: int) -> str:

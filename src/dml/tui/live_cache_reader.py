@@ -10,7 +10,7 @@ from dml.disk import free_bytes
 from dml.workspace.connection import Fingerprint, fingerprint
 
 if TYPE_CHECKING:
-    from dml.cache.inventory import CachedItem
+    from dml.cache.entries import CacheEntry
     from dml.workspace.layout import Workspace
 
 
@@ -24,7 +24,7 @@ class CacheState:
         root: Its directory.
     """
 
-    items: tuple[CachedItem, ...]
+    items: tuple[CacheEntry, ...]
     free: int | None
     root: Path
 
@@ -60,19 +60,17 @@ class LiveCacheReader:
         Raises:
             DmlError: It cannot be read.
         """
-        from dml.cache.index import Index
-        from dml.cache.inventory import take_inventory
         from dml.cache.layout import Cache
-        from dml.cache.usage import usage_of
+        from dml.cache.session import open_for_reading
 
-        cache = Cache.of(self._workspace, self._directory)
-        seen = self._look(cache.root)
+        root = Cache.of(self._workspace, self._directory).root
+        seen = self._look(root)
         if seen == self._seen:
             return None
-        with Index.reading(cache) as index:
-            items = take_inventory(index, usage_of(self._workspace, cache), workspace_root=self._workspace.root)
+        with open_for_reading(self._workspace, self._directory) as session:
+            items = session.entries()
         self._seen = seen
-        return CacheState(tuple(items), free_bytes(cache.root), cache.root)
+        return CacheState(tuple(items), free_bytes(root), root)
 
     def _look(self, root: Path) -> tuple[Fingerprint, Fingerprint, int]:
         try:

@@ -1,7 +1,6 @@
-"""``dml cache``: the group of commands about the cache; the commands themselves are in three modules.
+"""``dml cache``: the commands about the cache. The help lists them in the order in which their modules are imported.
 
-``inspect`` lists and measures, ``fetch`` fetches and verifies, ``retention`` pins and clears. The help lists
-them in the order of their import.
+``inspect`` lists and measures, ``fetch`` fetches and verifies, ``retention`` pins and clears.
 """
 
 from __future__ import annotations

@@ -1,11 +1,9 @@
-"""What the commands of ``dml cache`` share: the group, their arguments, opening the cache."""
+"""What the commands of ``dml cache`` share: the group, their arguments, and opening the cache."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cached_property
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
@@ -14,14 +12,21 @@ from dml.cli.app.framework import current, group
 from dml.cli.app.shell_complete import complete_cached
 
 if TYPE_CHECKING:
-    from dml.cache.index import Index
-    from dml.cache.inventory import CachedItem
-    from dml.cache.layout import Cache
-    from dml.cache.usage import Usage
+    from dml.cache.session import CacheSession
     from dml.dataset.spec import DatasetSpec
     from dml.workspace.layout import Workspace
 
-__all__ = ["CacheSession", "Excluded", "Jobs", "Names", "Some", "app", "open_for_reading", "open_for_writing", "specs"]
+__all__ = [
+    "Excluded",
+    "Jobs",
+    "Names",
+    "OptionalNames",
+    "app",
+    "cache_location",
+    "open_for_reading",
+    "open_for_writing",
+    "specs",
+]
 
 app = group("cache", "Datasets and assets on this machine: fetch, verify, pin, clear.")
 
@@ -33,9 +38,9 @@ Names = Annotated[
         autocompletion=complete_cached,
     ),
 ]
-Some = Annotated[
+OptionalNames = Annotated[
     list[str] | None,
-    Argument(metavar="[RID[@VERSION]]...", help="Entries, as list shows them.", autocompletion=complete_cached),
+    Argument(metavar="[RID[@VERSION]]...", help="Entries as list shows them.", autocompletion=complete_cached),
 ]
 Excluded = Annotated[
     list[str] | None, Option("--exclude-table", metavar="TABLE", help="Leave a table out; may be repeated.")
@@ -43,48 +48,18 @@ Excluded = Annotated[
 Jobs = Annotated[int | None, Option("--jobs", "-j", metavar="N", min=1, help="Files fetched at the same time.")]
 
 
-@dataclass(frozen=True)
-class CacheSession:
-    """A workspace's cache with its index, open for looking or for working."""
+def open_for_reading() -> AbstractContextManager[CacheSession]:
+    """The invocation's cache for reading; nothing is created or changed."""
+    from dml.cache.session import open_for_reading
 
-    workspace: Workspace
-    cache: Cache
-    index: Index
-
-    @cached_property
-    def usage(self) -> Usage:
-        """Which executions use what."""
-        from dml.cache.usage import usage_of
-
-        return usage_of(self.workspace, self.cache)
-
-    def items(self, *, links: bool = False) -> list[CachedItem]:
-        """Everything in the cache."""
-        from dml.cache.inventory import take_inventory
-        from dml.cache.usage import usage_of
-
-        usage = usage_of(self.workspace, self.cache, links=True) if links else self.usage
-        return take_inventory(self.index, usage, workspace_root=self.workspace.root)
+    return open_for_reading(*cache_location())
 
 
-@contextmanager
-def open_for_reading() -> Iterator[CacheSession]:
-    """The cache for looking only: nothing is created or changed."""
-    from dml.cache.index import Index
+def open_for_writing() -> AbstractContextManager[CacheSession]:
+    """The invocation's cache for writing; it is created where it is missing."""
+    from dml.cache.session import open_for_writing
 
-    workspace, cache = _places()
-    with Index.reading(cache) as index:
-        yield CacheSession(workspace, cache, index)
-
-
-@contextmanager
-def open_for_writing() -> Iterator[CacheSession]:
-    """The cache for working in it; it is made if it is not there."""
-    from dml.cache.index import Index
-
-    workspace, cache = _places()
-    with Index.writing(cache) as index:
-        yield CacheSession(workspace, cache, index)
+    return open_for_writing(*cache_location())
 
 
 def specs(names: list[str], excluded: list[str] | None = None) -> list[DatasetSpec]:
@@ -95,14 +70,13 @@ def specs(names: list[str], excluded: list[str] | None = None) -> list[DatasetSp
     """
     from dml.dataset.spec import DatasetSpec
 
-    found = [DatasetSpec.parse(name) for name in dict.fromkeys(names)]
-    return [DatasetSpec(one.rid, one.version, exclude_tables=excluded) for one in found] if excluded else found
+    parsed = [DatasetSpec.parse(name) for name in dict.fromkeys(names)]
+    return [DatasetSpec(spec.rid, spec.version, exclude_tables=excluded) for spec in parsed] if excluded else parsed
 
 
-def _places() -> tuple[Workspace, Cache]:
-    from dml.cache.layout import Cache
+def cache_location() -> tuple[Workspace, Path | None]:
+    """The invocation's workspace, and its cache directory where the settings name one."""
     from dml.workspace.layout import Workspace
 
     invocation = current()
-    workspace = Workspace(invocation.workspace, invocation.target)
-    return workspace, Cache.of(workspace, invocation.settings.get("cache_dir"))
+    return Workspace(invocation.workspace, invocation.target), invocation.settings.get("cache_dir")

@@ -1,4 +1,4 @@
-"""How the cache is shown: payloads for programs, tables for people."""
+"""How the cache is shown: documents for programs, tables for people."""
 
 from __future__ import annotations
 
@@ -9,11 +9,20 @@ from dml.cli.app.output import Cell, Column, Console
 from dml.formatting import UNKNOWN, format_relative_time, format_size, pluralize
 
 if TYPE_CHECKING:
-    from dml.cache.clear import Removal
-    from dml.cache.inventory import CachedItem
+    from dml.cache.bag_info import BagInfo
+    from dml.cache.clear_plan import Decision
+    from dml.cache.entries import CacheEntry
     from dml.cache.status import VersionStatus
 
-__all__ = ["item_document", "print_items", "print_removals", "print_status", "removal_document", "tier_cell"]
+__all__ = [
+    "decision_document",
+    "entry_document",
+    "print_decisions",
+    "print_entries",
+    "print_info",
+    "print_status",
+    "tier_cell",
+]
 
 _TIERS: Final[dict[str, tuple[str, str]]] = {
     "not_cached": ("○", "bright_black"),
@@ -24,40 +33,40 @@ _TIERS: Final[dict[str, tuple[str, str]]] = {
 
 
 def tier_cell(tier: str | None) -> Cell:
-    """A tier with its symbol; ``unverified`` where nobody has looked yet."""
+    """A tier with its symbol; ``unverified`` for an entry without one."""
     if tier is None:
         return Cell("· unverified", "bright_black")
     symbol, style = _TIERS[tier]
     return Cell(f"{symbol} {tier}", style)
 
 
-def item_document(item: CachedItem) -> dict[str, Any]:
-    """A thing in the cache as JSON values."""
+def entry_document(entry: CacheEntry) -> dict[str, Any]:
+    """An entry as JSON values."""
     return {
-        "kind": item.kind,
-        "name": item.name,
-        "rid": item.rid,
-        "version": item.version,
-        "tier": item.tier,
-        "bytes": item.bytes,
-        "assets": item.assets,
-        "missing": item.missing,
-        "missing_bytes": item.missing_bytes,
-        "pinned": item.pinned,
-        "used_by": item.used_by,
-        "needed_by": item.needed_by,
-        "last_used": item.last_used,
-        "verified_at": item.verified_at,
-        "origin": item.origin or None,
-        "key": item.key,
-        "path": item.path,
-        "remark": item.remark,
+        "kind": entry.kind,
+        "name": entry.name,
+        "rid": entry.rid,
+        "version": entry.version,
+        "tier": entry.tier,
+        "bytes": entry.bytes,
+        "assets": entry.assets,
+        "missing": entry.missing,
+        "missing_bytes": entry.missing_bytes,
+        "pinned": entry.pinned,
+        "used_by": entry.used_by,
+        "needed_by": entry.needed_by,
+        "last_used": entry.last_used,
+        "verified_at": entry.verified_at,
+        "origin": entry.origin or None,
+        "key": entry.key,
+        "path": entry.path,
+        "note": entry.note,
     }
 
 
-def print_items(console: Console, items: Sequence[CachedItem]) -> None:
-    """One line a thing, and what they come to."""
-    if not items:
+def print_entries(console: Console, entries: Sequence[CacheEntry]) -> None:
+    """One line per entry, and their total size."""
+    if not entries:
         console.print("the cache is empty      dml cache warm RID")
         return
     console.table(
@@ -67,87 +76,122 @@ def print_items(console: Console, items: Sequence[CachedItem]) -> None:
             Column("size", whole=True, right=True),
             Column("last used"),
             Column("used by"),
-            Column("what"),
+            Column("notes"),
         ],
         [
             (
-                item.name,
-                tier_cell(item.tier) if item.kind in ("bag", "asset") else Cell(item.kind, "yellow"),
-                format_size(item.bytes),
-                format_relative_time(item.last_used),
-                _some(item.used_by),
-                _remark(item),
+                entry.name,
+                tier_cell(entry.tier) if entry.kind in ("bag", "asset") else Cell(entry.kind, "yellow"),
+                format_size(entry.bytes),
+                format_relative_time(entry.last_used),
+                _first_two(entry.used_by),
+                _notes(entry),
             )
-            for item in items
+            for entry in entries
         ],
     )
-    known = sum(item.bytes or 0 for item in items)
-    console.print(f"{pluralize(len(items), 'entry', 'entries')}, {format_size(known)}")
+    size = sum(entry.bytes or 0 for entry in entries)
+    console.print(f"{pluralize(len(entries), 'entry', 'entries')}, {format_size(size)}")
 
 
-def _remark(item: CachedItem) -> str:
-    words = ["pinned"] if item.pinned else []
-    if item.missing:
-        words.append(f"{item.missing:,} of {item.assets:,} files missing, {format_size(item.missing_bytes)}")
-    if item.kind == "asset" and not item.remark:
-        words.append(item.path.name)
-    if item.origin and item.origin != "dml":
-        words.append(f"by {item.origin}")
-    return " · ".join([*words, *filter(None, [item.remark])])
+def _notes(entry: CacheEntry) -> str:
+    notes = ["pinned"] if entry.pinned else []
+    if entry.missing:
+        notes.append(f"{entry.missing:,} of {entry.assets:,} files missing, {format_size(entry.missing_bytes)}")
+    if entry.kind == "asset" and not entry.note:
+        notes.append(entry.path.name)
+    if entry.origin and entry.origin != "dml":
+        notes.append(f"by {entry.origin}")
+    return " · ".join([*notes, *filter(None, [entry.note])])
 
 
-def _some(rids: Sequence[str]) -> str:
+def _first_two(rids: Sequence[str]) -> str:
     if not rids:
         return UNKNOWN
     return ", ".join(rids[:2]) + (f" and {len(rids) - 2} more" if len(rids) > 2 else "")
 
 
-def print_status(console: Console, statuses: Sequence[VersionStatus]) -> None:
-    """One line a version."""
+def print_status(console: Console, versions: Sequence[VersionStatus]) -> None:
+    """One line per version."""
     console.table(
         [
             Column("name", whole=True),
             Column("tier", whole=True),
-            Column("here", whole=True, right=True),
+            Column("size", whole=True, right=True),
             Column("missing"),
             Column("used by"),
-            Column("what"),
+            Column("notes"),
         ],
         [
             (
-                f"{one.rid}@{one.version}" if one.version else one.rid,
-                tier_cell(one.tier),
-                format_size(one.bytes) if one.path else UNKNOWN,
-                f"{one.missing:,} of {one.assets:,} files, {format_size(one.missing_bytes)}"
-                if one.missing
+                f"{version.rid}@{version.version}" if version.version else version.rid,
+                tier_cell(version.tier),
+                format_size(version.bytes) if version.path else UNKNOWN,
+                f"{version.missing:,} of {version.assets:,} files, {format_size(version.missing_bytes)}"
+                if version.missing
                 else UNKNOWN,
-                _some(one.used_by),
-                " · ".join(filter(None, ["pinned" if one.pinned else "", "" if one.origin == "dml" else one.origin])),
+                _first_two(version.used_by),
+                " · ".join(
+                    filter(
+                        None, ["pinned" if version.pinned else "", version.origin if version.origin != "dml" else ""]
+                    )
+                ),
             )
-            for one in statuses
+            for version in versions
         ],
     )
 
 
-def removal_document(removal: Removal) -> dict[str, Any]:
-    """What goes or stays, as JSON values."""
+def print_info(console: Console, info: BagInfo) -> None:
+    """The size of a dataset version by table, and what remains to be fetched."""
+    estimate, name = info.estimate, f"{info.status.rid}@{info.status.version}"
+    console.print(f"{name}  ", tier_cell(info.status.tier))
+    console.table(
+        [
+            Column("table"),
+            Column("rows", whole=True, right=True),
+            Column("rows as CSV", whole=True, right=True),
+            Column("files", whole=True, right=True),
+        ],
+        [
+            (
+                table.table,
+                f"{'' if table.exact else 'at most '}{table.rows:,}",
+                format_size(table.csv_bytes),
+                format_size(table.asset_bytes) if table.is_asset else UNKNOWN,
+            )
+            for table in estimate.tables
+        ],
+    )
+    rows, files = pluralize(estimate.rows, "row"), pluralize(estimate.assets, "file")
+    console.print(f"{rows}; {files}, {format_size(estimate.asset_bytes)}")
+    if info.missing_bytes:
+        free = f", {format_size(info.free)} free" if info.free is not None else ""
+        console.print(f"to fetch: {format_size(info.missing_bytes)}{free}      dml cache warm {name}")
+
+
+def decision_document(decision: Decision) -> dict[str, Any]:
+    """A removed or kept entry as JSON values."""
     return {
-        "kind": removal.item.kind,
-        "name": removal.item.name,
-        "key": removal.item.key,
-        "path": removal.item.path,
-        "bytes": removal.bytes,
-        "reason": removal.reason,
+        "kind": decision.entry.kind,
+        "name": decision.entry.name,
+        "key": decision.entry.key,
+        "path": decision.entry.path,
+        "bytes": decision.bytes,
+        "reason": decision.reason,
     }
 
 
-def print_removals(console: Console, heading: str, removals: Sequence[Removal]) -> None:
-    """What goes, or what stays, with the reason for each; nothing when there is nothing."""
-    if not removals:
+def print_decisions(console: Console, heading: str, decisions: Sequence[Decision]) -> None:
+    """Removed or kept entries with the reason for each; nothing when there are none."""
+    if not decisions:
         return
     console.print(heading, style="bold")
     console.table(
         [Column("", whole=True), Column("", whole=True, right=True), Column("")],
-        [(one.item.name, format_size(one.bytes) if one.bytes else "", one.reason) for one in removals],
+        [
+            (decision.entry.name, format_size(decision.bytes) if decision.bytes else "", decision.reason)
+            for decision in decisions
+        ],
         indent=2,
     )

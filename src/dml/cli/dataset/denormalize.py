@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from typer import Argument, Option
 
@@ -12,10 +12,6 @@ from dml.cli.app.open_catalog import open_catalog
 from dml.cli.app.paging import Limit, say_cut
 from dml.cli.dataset._common import app
 from dml.formatting import pluralize
-
-if TYPE_CHECKING:
-    from dml.dataset.feature_values import Rows
-    from dml.dataset.spec import DatasetSpec
 
 
 @command(
@@ -49,57 +45,30 @@ def denormalize(
     """Join a table of a dataset version with tables it refers to and with its features, one row for each row."""
     import sys
 
+    from dml.cache.open_version import open_version
+    from dml.cli.cache._common import open_for_reading
     from dml.dataset.denormalized_rows import denormalize as widen
-    from dml.dataset.table_files import require_writer, write_csv, write_table
+    from dml.dataset.table_files import check_table_file, write_csv, write_table
 
     console = current().console
     if output is not None:
-        require_writer(output)
-    source, where = _source(dataset, live)
-    rows = widen(source, table, include=include or (), features=features or ())
+        check_table_file(output)
+    with open_for_reading() as session:
+        version = open_version(session, dataset, open_catalog, use_cache=not live)
+    if version.name:
+        console.say(f"{version.name} is the current version")
+    rows = widen(version.rows, table, include=include or (), features=features or ())
     more = 0 < limit < len(rows)
     rows = rows[:limit] if more else rows
     if output is not None:
-        write_table(rows, output)
-        document = {"source": where, "rows": len(rows), "more": more, "path": output.absolute()}
+        write_table(list(rows[0]) if rows else [], rows, output)
+        document = {"source": version.source, "rows": len(rows), "more": more, "path": output.absolute()}
         console.emit(
             "dataset.denormalize", document, lambda: console.print(f"{pluralize(len(rows), 'row')} in {output}")
         )
     elif console.json:
-        console.emit("dataset.denormalize", {"source": where, "rows": rows, "more": more})
+        console.emit("dataset.denormalize", {"source": version.source, "rows": rows, "more": more})
     else:
-        write_csv(rows, sys.stdout)
+        write_csv(list(rows[0]) if rows else [], rows, sys.stdout)
     if more and not console.json:
         say_cut(console, len(rows), more)
-
-
-def _source(name: str, live: bool) -> tuple[Rows, str]:
-    """A bag that was named, the version in the cache, or the catalog; and what it is, for programs."""
-    from dml.dataset.bag import DatasetBag
-    from dml.dataset.live_dataset import LiveDataset
-    from dml.dataset.lookup import resolve
-    from dml.dataset.spec import DatasetSpec
-
-    if "/" in name or Path(name).is_dir():
-        return DatasetBag(Path(name)), "bag"
-    spec = DatasetSpec.parse(name)
-    cached = None if live else _cached(spec)
-    if cached is not None:
-        return DatasetBag(cached), "cache"
-    catalog = open_catalog()
-    source = resolve(catalog, spec)
-    if spec.version is None:
-        current().console.say(f"{source} is the current version")
-        cached = None if live or source.row.is_development else _cached(DatasetSpec(spec.rid, source.row.text))
-        if cached is not None:
-            return DatasetBag(cached), "cache"
-    return LiveDataset(catalog, source), "catalog"
-
-
-def _cached(spec: DatasetSpec) -> Path | None:
-    from dml.cache.bags import find_here
-    from dml.cli.cache._common import open_for_reading
-
-    with open_for_reading() as desk:
-        record = find_here(desk.index, spec)
-        return desk.cache.bag_directory(record.key, record.dataset_rid) if record else None

@@ -33,18 +33,11 @@ def list_(
     limit: Limit = DEFAULT_LIMIT,
 ) -> None:
     """List datasets with their types and current versions, the newest first."""
-    from dml.dataset.lookup import page_of_datasets
+    from dml.dataset.lookup import datasets_page
 
     console = current().console
     catalog = open_catalog()
-    found, more = page_of_datasets(catalog, dataset_type=dataset_type, deleted=deleted, limit=limit or None)
-    if dataset_type is not None and not found:
-        from dml.catalog.vocabulary import find_term
-
-        # A type that is none is an error, with the nearest; a synonym is looked for by its term.
-        term = find_term(catalog, "deriva-ml:Dataset_Type", dataset_type).name
-        if term != dataset_type:
-            found, more = page_of_datasets(catalog, dataset_type=term, deleted=deleted, limit=limit or None)
+    found, more = datasets_page(catalog, dataset_type=dataset_type, deleted=deleted, limit=limit or None)
     document = {"datasets": [dataset_document(one) for one in found], "more": more}
 
     def render() -> None:
@@ -64,20 +57,15 @@ def list_(
 )
 def show(dataset: Versioned) -> None:
     """Show a dataset: its types, versions, and how many elements of each table it holds."""
-    from dml.dataset.lookup import find_dataset, resolve
-    from dml.dataset.members import descendants, member_counts
+    from dml.dataset.describe import describe
     from dml.dataset.spec import DatasetSpec
 
     console, catalog = current().console, open_catalog()
     spec = DatasetSpec.parse(dataset)
-    found = find_dataset(catalog, spec.rid, deleted=True)
-    reader = resolve(catalog, spec).reader(catalog) if spec.version else catalog
-    counts, nested = member_counts(reader, spec.rid), descendants(reader, [spec.rid])
+    described = describe(catalog, spec)
+    found, counts, nested = described.dataset, described.counts, described.nested
     link = catalog.chaise_path(spec.rid)
-    shown = (
-        next((row for row in found.versions if row.version == spec.version), None) if spec.version else found.current
-    )
-    snapshot = shown.snapshot if shown is not None else None
+    snapshot = described.version.snapshot if described.version is not None else None
     permanent = f"{link}@{snapshot}" if snapshot and not catalog.target.snapshot else None
     document = {
         **dataset_document(found),

@@ -40,13 +40,13 @@ def create(
 ) -> None:
     """Make a dataset with its first released version."""
     from dml.dataset.curation import create_dataset, new_token
-    from dml.dataset.members import by_table
+    from dml.dataset.members import group_by_table
     from dml.errors import DmlError, UsageError
 
     console, catalog = current().console, open_catalog()
     if not description:
         raise UsageError("A dataset needs a description", hint='Give -d "What it is".')
-    wanted = by_table(catalog, [*(members or []), *_read_rids(member_file)])
+    wanted = group_by_table(catalog, [*(members or []), *_read_rids(member_file)])
     token = token or new_token()
     try:
         made = create_dataset(

@@ -53,24 +53,22 @@ def split(
     dry_run: Annotated[bool, Option("--dry-run", help="Only say what the parts would be.")] = False,
 ) -> None:
     """Share the elements of a dataset out to training, validation and testing; none comes to two parts."""
-    from dml.dataset.lookup import resolve
-    from dml.dataset.split import Choice, plan_split, split_dataset
+    from dml.dataset.split import SamplingOptions, plan_split, split_dataset
 
     console, catalog = current().console, open_catalog()
-    choice = Choice(seed, stratify_by, group_by, table)
+    options = SamplingOptions(seed, stratify_by, group_by, table)
     shares = {"training": training, "validation": validation, "testing": testing}
     shares = {name: share for name, share in shares.items() if share != 0}
     if dry_run:
-        source = resolve(catalog, dataset)
-        plan = plan_split(catalog, source, shares, choice)
+        plan = plan_split(catalog, dataset, shares, options)
         document: dict[str, Any] = {
-            "source": str(source),
+            "source": str(plan.source),
             "rid": None,
-            "parts": {name: {"rid": None, "size": len(elements)} for name, elements in plan.items()},
+            "parts": {name: {"rid": None, "size": len(elements)} for name, elements in plan.parts.items()},
         }
     else:
         made = split_dataset(
-            catalog, dataset, shares, choice, description=description, execution=optional_rid(execution), token=token
+            catalog, dataset, shares, options, description=description, execution=optional_rid(execution), token=token
         )
         document = {
             "source": str(made.source),
@@ -102,14 +100,14 @@ def subset(
     token: Token = None,
 ) -> None:
     """Make a small dataset that represents another, for development."""
-    from dml.dataset.split import Choice, make_subset
+    from dml.dataset.split import SamplingOptions, make_subset
 
     console = current().console
     made = make_subset(
         open_catalog(),
         dataset,
         size,
-        Choice(seed, stratify_by, None, table),
+        SamplingOptions(seed, stratify_by, None, table),
         description=description,
         execution=optional_rid(execution),
         token=token,

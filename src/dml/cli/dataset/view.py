@@ -10,7 +10,7 @@ from dml.cli.app.output import Cell, Column, Console
 from dml.formatting import format_relative_time, pluralize
 
 if TYPE_CHECKING:
-    from dml.dataset.lookup import Dataset, VersionRow
+    from dml.dataset.records import Dataset, VersionRow
 
 __all__ = ["dataset_document", "print_counts", "print_datasets", "print_versions", "version_document"]
 

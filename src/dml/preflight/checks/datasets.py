@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dml.dataset.lookup import VersionRow
+from dml.dataset.records import VersionRow
 from dml.execution.catalog_facts import CatalogFacts, DatasetRow, is_rid, requested_version
 from dml.execution.requested_inputs import RequestedDataset
 from dml.preflight.check_context import CheckContext, describe_wrong_row

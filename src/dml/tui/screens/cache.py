@@ -19,7 +19,7 @@ from dml.tui.screens.dashboard_screen import DashboardScreen
 from dml.tui.widgets.row_list import RowCell, RowList
 
 if TYPE_CHECKING:
-    from dml.cache.inventory import CachedItem
+    from dml.cache.entries import CacheEntry
     from dml.tui.live_cache_reader import CacheState
 
 LOOK = 1.0
@@ -44,7 +44,7 @@ class CacheScreen(DashboardScreen):
         )
 
     @property
-    def rows(self) -> RowList[CachedItem]:
+    def rows(self) -> RowList[CacheEntry]:
         """The list."""
         return self.query_one("#cache", RowList)
 
@@ -103,7 +103,7 @@ class CacheScreen(DashboardScreen):
     def _say(self, text: Text) -> None:
         self.query_one("#cache-summary", Static).update(text)
 
-    def _cells(self, item: CachedItem) -> Sequence[RowCell]:
+    def _cells(self, item: CacheEntry) -> Sequence[RowCell]:
         return cells_of(item, self._largest, self.dashboard.now())
 
 
@@ -115,9 +115,9 @@ def summary_of(state: CacheState) -> str:
     return f"{pluralize(len(state.items), 'entry', 'entries')}, {format_size(state.bytes)}{lacking}{free}"
 
 
-def _key(item: CachedItem) -> str:
+def _key(item: CacheEntry) -> str:
     return f"{item.kind} {item.name} {item.key}"
 
 
-def _name(item: CachedItem) -> str:
+def _name(item: CacheEntry) -> str:
     return safe(item.name)

@@ -1,11 +1,11 @@
-"""``dml`` alone says what the cache holds."""
+"""``dml`` without arguments shows what the cache holds."""
 
 from __future__ import annotations
 
 from cli.runner import run
-from dml.cache.bags import warm_bag
 from dml.cache.index import Index
 from dml.cache.layout import Cache
+from dml.cache.warm_bag import warm_bag
 from dml.catalog.connection import Catalog
 from dml.dataset.spec import DatasetSpec
 from dml.workspace.layout import Workspace
@@ -18,8 +18,8 @@ def test_the_overview_has_a_line_for_the_cache(gallery: Gallery, catalog: Catalo
     assert run(*options, "--json").json["cache"] is None
     with Index.writing(Cache.of(workspace)) as index:
         warm_bag(index, catalog, DatasetSpec(gallery.dataset), metadata_only=True)
-    found = run(*options, "--json").json["cache"]
-    assert (found["bags"], found["incomplete"], found["assets"]) == (1, 0, 0)
+    totals = run(*options, "--json").json["cache"]
+    assert (totals["bags"], totals["incomplete"], totals["assets"]) == (1, 0, 0)
     shown = run(*options).stdout
     assert "in 1 dataset" in shown
     assert "dml cache list" in shown
