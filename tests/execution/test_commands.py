@@ -205,9 +205,9 @@ def test_resume_of_something_else_than_an_execution_says_what_it_is(dml: Run, ml
 def test_status_that_the_catalog_was_not_told_is_pushed_by_sync(dml: Run, created: str, ml: DerivaML) -> None:
     executions.compare_and_set_status(ml.session.registry, created, "Created", "Running")
     assert ok(dml("exec", "list", "--json")).json["executions"][0]["sync_pending"] is True
-    assert ok(dml("exec", "sync", "--json")).json["told"] == [created]
+    assert ok(dml("exec", "sync", "--json")).json["synced"] == [created]
     assert select(ml.catalog, "deriva-ml:Execution", where={"RID": created})[0]["Status"] == "Running"
-    assert ok(dml("exec", "sync", "--json")).json["told"] == []
+    assert ok(dml("exec", "sync", "--json")).json["synced"] == []
 
 
 def test_execution_aborted_elsewhere_is_taken_over_and_said(dml: Run, created: str, ml: DerivaML) -> None:
@@ -262,7 +262,7 @@ def test_a_program_that_fails_is_committed_and_stays_known_as_failed(
 ) -> None:
     ran = dml("exec", "run", *workflow_options(unique), "--json", "--", "sh", "-c", "echo partial; exit 3")
     assert (ran.code, ran.json["status"], ran.json["child_exit"]) == (1, "Uploaded", 3)
-    said = "the command ended with exit code 3"
+    said = "the command exited with code 3"
     (listed,) = [one for one in ok(dml("exec", "list", "--json")).json["executions"] if one["rid"] == ran.json["rid"]]
     assert listed["detail"] == said
     assert select(ml.catalog, "deriva-ml:Execution", where={"RID": ran.json["rid"]})[0]["Status_Detail"] == said

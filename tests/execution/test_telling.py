@@ -1,4 +1,4 @@
-"""What other processes see of a commit: bytes within a piece, requests sent again; and what telling it costs."""
+"""What other processes see of a commit: bytes within a piece, requests retried; and what telling it costs."""
 
 from __future__ import annotations
 

@@ -124,14 +124,14 @@ def test_a_commit_whose_last_status_was_not_told_says_so_and_the_same_command_te
     script.on("PUT", "/attributegroup/", answer(status), times=10_000, skip=1)
     ended = dml(*COMMIT, staged.rid, "--json")
     assert ended.code == code, ended.out + ended.err
-    assert json.loads(ended.out)["untold"] == [staged.rid]
-    assert "was not told that it is Uploaded" in ended.err
+    assert json.loads(ended.out)["unsynced"] == [staged.rid]
+    assert "status not synced to the catalog" in ended.err
     assert "hint: dml exec sync" in ended.err
     staged.assert_uploaded_once(catalog_status="Pending_Upload")
     assert dml(*COMMIT, staged.rid).code == code  # there is nothing more to bring, and it still cannot be told
     script.faults.clear()
     again = dml(*COMMIT, staged.rid, "--json")
-    assert (again.code, json.loads(again.out)["untold"]) == (0, [])
+    assert (again.code, json.loads(again.out)["unsynced"]) == (0, [])
     staged.assert_uploaded_once()
     assert not staged.execution.sync_pending
 

@@ -163,7 +163,7 @@ def test_compare_shows_what_differs(chosen: Story) -> None:
     chosen.flush()
     shown = run("compare", one, two)
     assert "configuration lr" in shown.stdout
-    assert "more are the same" in shown.stdout
+    assert "more are identical" in shown.stdout
     aspects = run("compare", one, two, "--json").json["aspects"]
     assert {"group": "configuration", "name": "lr", "values": ["1", "2"], "differs": True} in aspects
     assert run("compare", one, two, "--plot", "loss").code == 6

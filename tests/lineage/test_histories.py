@@ -63,8 +63,8 @@ def test_a_check_finds_gaps_and_faults(story: Story, tmp_path: Path) -> None:
     gone = story.asset(read_by=[run])
     story.flush()
     result = lookup_lineage(story.catalog, fine)
-    for read_data in (False, True):
-        findings = check_history(story.catalog, result, read_data=read_data)
+    for verify_content in (False, True):
+        findings = check_history(story.catalog, result, verify_content=verify_content)
         faults = {(one.kind, one.key) for one in findings if one.severity is Severity.fault}
         assert faults == {("bytes_differ", bad), ("length_differs", cut), ("bytes_missing", gone)}
         remarks = {(one.kind, one.key) for one in findings if one.severity is Severity.remark}

@@ -50,7 +50,7 @@ def test_wrong_words_are_refused(story: Story) -> None:
         (("list", "Execution_Asset", "--type", "Model_Fil"), 6, "Model_File"),
         (("show", "1-ZZZZ"), 6, "No row"),
         (("show", story.executions[next(iter(story.executions))]), 2, "not an asset"),
-        (("download",), 2, "Which assets?"),
+        (("download",), 2, "no assets given"),
     ):
         result = run("asset", *words)
         assert result.code == code, result.shown

@@ -81,7 +81,7 @@ def test_metrics_refuses(story: Story) -> None:
     rid = next(iter(story.executions.values()))
     assert run("metrics", rid, "--plot", "nothing").code == 6
     for words, said in (
-        (("--output", "m.svg"), f"error: --output needs --plot\nhint: dml metrics {rid} --plot METRIC -o m.svg\n"),
+        (("--output", "m.svg"), f"error: --output requires --plot\nhint: dml metrics {rid} --plot METRIC -o m.svg\n"),
         (("--plot", "loss", "-o", "m.gif"), "error: m.gif is no drawing\nhint: Name a file .svg or .png.\n"),
     ):
         refused = run("metrics", rid, *words)

@@ -12,7 +12,7 @@ from .conftest import Story
 
 SAID = {
     ("workflow", "set", "1-ZZZZ"): (
-        "error: There is nothing to set\nhint: Give --description, --add-type or --remove-type.\n",
+        "error: nothing to change: use --description, --add-type or --remove-type\n",
         2,
     ),
     ("workflow", "show", "1-ZZZZ"): (
@@ -24,12 +24,12 @@ SAID = {
         6,
     ),
     ("exec", "list", "--status", "Faild"): (
-        "error: 'Faild' is no status of an execution\nhint: Did you mean Failed? There are Created, Running, Stopped, "
+        "error: unknown execution status 'Faild'\nhint: Did you mean Failed? Statuses: Created, Running, Stopped, "
         "Failed, Pending_Upload, Uploaded, Aborted.\n",
         2,
     ),
-    ("exec", "list", "--status", "failed"): ("no execution here is like that; `dml exec list` shows all\n", 0),
-    ("exec", "list", "--workflow", "Nope"): ("no execution here is like that; `dml exec list` shows all\n", 0),
+    ("exec", "list", "--status", "failed"): ("no matching executions; `dml exec list` shows all\n", 0),
+    ("exec", "list", "--workflow", "Nope"): ("no matching executions; `dml exec list` shows all\n", 0),
     ("dataset", "list", "--type", "Trainin"): (
         "error: Dataset_Type has no term 'Trainin'\nhint: Did you mean Training? Add it with `dml vocab add "
         "Dataset_Type 'Trainin' --description TEXT`.\n",
@@ -44,7 +44,7 @@ SAID = {
         2,
     ),
     ("feature", "create", "Image.Width", "--column", "Width:floaty"): (
-        "error: 'floaty' is no type of a column\nhint: Types are text, markdown, longtext, boolean, int2, int4, int8, "
+        "error: unknown column type 'floaty'\nhint: Types: text, markdown, longtext, boolean, int2, int4, int8, "
         "float4, float8, numeric, date, timestamp, timestamptz, json, jsonb.\n",
         2,
     ),
@@ -53,13 +53,13 @@ SAID = {
         "error: No row RID in local/1\nhint: Check the RID; dml asset list TABLE.\n",
         6,
     ),
-    ("asset", "download"): ("error: Which assets?\nhint: Name RIDs, or --execution RID for all it made.\n", 2),
+    ("asset", "download"): ("error: no assets given: name RIDs or use --execution RID\n", 2),
     ("asset", "list", "--role", "Middle"): (
-        "error: 'Middle' is no role of an asset\nhint: Use Input or Output.\n",
+        "error: unknown asset role 'Middle'\nhint: Use Input or Output.\n",
         2,
     ),
     ("feature", "show", "Quality"): (
-        "error: 'Quality' is no feature\nhint: Write TABLE.NAME, as in Image.Quality.\n",
+        "error: invalid feature name 'Quality'\nhint: Write TABLE.NAME, such as Image.Quality.\n",
         2,
     ),
     ("feature", "values", "Image.Digit", "--selector", "best"): (

@@ -81,10 +81,10 @@ def test_set_writes_description_and_types_once(story: Story, catalog: Catalog) -
     rid = _workflow_of(catalog, story.executions[next(iter(story.executions))])
     words = ("workflow", "set", rid, "-d", "What it *does*", "--add-type", "Testing")
     first = run(*words, "--json").json
-    assert first["changed"] == ["type Testing added", "description written"]
+    assert first["changed"] == ["type Testing added", "description updated"]
     assert find_workflow(catalog, rid).description == "What it *does*"
     assert "Testing" in find_workflow(catalog, rid).types
-    assert run(*words).stdout == f"{rid} is so already; nothing to do.\n"
+    assert run(*words).stdout == f"{rid} is already up to date; nothing to do.\n"
     assert run("workflow", "set", rid, "--remove-type", "Testing", "--json").json["changed"] == ["type Testing removed"]
     assert "Testing" not in find_workflow(catalog, rid).types
 

@@ -16,7 +16,7 @@ from dml.formatting import UNKNOWN, format_size, pluralize
 if TYPE_CHECKING:
     from dml.asset.lookup import Asset, AssetUse
 
-app = group("asset", "Assets: the files of a catalog; list, show, download, who used them.")
+app = group("asset", "Assets: the files of a catalog; list, show, download, trace use.")
 
 Rid = Annotated[str, Argument(metavar="RID", help="The asset.")]
 Role = Annotated[str | None, Option("--role", metavar="ROLE", help="Input or Output.")]
@@ -27,20 +27,20 @@ Role = Annotated[str | None, Option("--role", metavar="ROLE", help="Input or Out
     "list",
     examples=[
         ("dml asset list", "The asset tables of the catalog."),
-        ("dml asset list Execution_Asset --type Model_File", "The models, the newest first."),
-        ("dml asset list --execution 6A2 --role Output --json", "What an execution made, in whatever table."),
+        ("dml asset list Execution_Asset --type Model_File", "The models, newest first."),
+        ("dml asset list --execution 6A2 --role Output --json", "The outputs of an execution, from all tables."),
     ],
 )
 def list_(
-    table: Annotated[str | None, Argument(metavar="TABLE", help="Only of this table.")] = None,
-    asset_type: Annotated[str | None, Option("--type", metavar="TERM", help="Only of this Asset_Type.")] = None,
+    table: Annotated[str | None, Argument(metavar="TABLE", help="Only this table.")] = None,
+    asset_type: Annotated[str | None, Option("--type", metavar="TERM", help="Only assets of this Asset_Type.")] = None,
     execution: Annotated[
-        str | None, Option("--execution", metavar="RID", help="Only what this execution read or made.")
+        str | None, Option("--execution", metavar="RID", help="Only the inputs and outputs of this execution.")
     ] = None,
     role: Role = None,
     limit: Limit = DEFAULT_LIMIT,
 ) -> None:
-    """List assets, the newest first; without a table and a condition, the asset tables.
+    """List assets, newest first; without a table or filter, list the asset tables.
 
     A table costs three requests, the catalog's model included, however many rows it has. Without one, all asset tables
     are asked together by one or two requests each: up to sixteen take as long as three requests in sequence.
@@ -58,7 +58,7 @@ def list_(
             for one in catalog.schema().asset_tables()
         ]
         payload: dict[str, Any] = {"tables": tables}
-        columns = [Column("table", whole=True), Column("own columns"), Column("what for")]
+        columns = [Column("table", whole=True), Column("metadata columns"), Column("description")]
         lines = [(one["table"], ", ".join(one["columns"]), one["comment"]) for one in tables]
         console.emit("asset.list", payload, lambda: console.table(columns, lines))
         return
@@ -80,9 +80,13 @@ def list_(
     console.emit("asset.list", payload, lambda: _print_list(console, found, more, one_table=table is not None))
 
 
-@command(app, "show", examples=[("dml asset show 2-MODEL", "Its file, types, links, who made and who read it.")])
+@command(
+    app,
+    "show",
+    examples=[("dml asset show 2-MODEL", "Its file, types, links and the executions that produced or used it.")],
+)
 def show(rid: Rid, limit: Limit = DEFAULT_LIMIT) -> None:
-    """Show an asset: its file, types, links, and the executions that made and read it."""
+    """Show an asset: its file, types, links, and the executions that produced or used it."""
     from dml.asset.lookup import find_asset, page_of_uses
     from dml.cli.app.links import link_facts, link_fields
 
@@ -120,12 +124,12 @@ def show(rid: Rid, limit: Limit = DEFAULT_LIMIT) -> None:
     app,
     "executions",
     examples=[
-        ("dml asset executions 2-MODEL", "Who made it and who read it."),
-        ("dml asset executions 2-MODEL --role Input", "Who read it."),
+        ("dml asset executions 2-MODEL", "The executions that produced or used it."),
+        ("dml asset executions 2-MODEL --role Input", "The executions that used it."),
     ],
 )
 def executions(rid: Rid, role: Role = None, limit: Limit = DEFAULT_LIMIT) -> None:
-    """List the executions that made or read an asset, the oldest first."""
+    """List the executions that produced or used an asset, oldest first."""
     from dml.asset.lookup import page_of_uses
 
     console = current().console
@@ -138,8 +142,8 @@ def executions(rid: Rid, role: Role = None, limit: Limit = DEFAULT_LIMIT) -> Non
     app,
     "download",
     examples=[
-        ("dml asset download 2-MODEL", "Its file, verified, into this directory."),
-        ("dml asset download --execution 6A2 --output results", "All that an execution made."),
+        ("dml asset download 2-MODEL", "Download and verify its file into the working directory."),
+        ("dml asset download --execution 6A2 --output results", "Download all outputs of an execution."),
     ],
 )
 def download(
@@ -147,9 +151,9 @@ def download(
     execution: Annotated[
         str | None, Option("--execution", metavar="RID", help="All outputs of this execution.")
     ] = None,
-    output: Annotated[Path, Option("--output", "-o", metavar="DIR", help="Where to.")] = Path(),
+    output: Annotated[Path, Option("--output", "-o", metavar="DIR", help="The directory to download to.")] = Path(),
 ) -> None:
-    """Download assets, verified by length and MD5. A file that is there and right is not fetched again."""
+    """Download assets, verified by length and MD5. A file that is already there and intact is not downloaded again."""
     from dml.asset.download import download_assets
     from dml.asset.lookup import find_asset, list_assets
     from dml.catalog.rids import validate_rid
@@ -157,7 +161,7 @@ def download(
     from dml.errors import UsageError
 
     if not rids and execution is None:
-        raise UsageError("Which assets?", hint="Name RIDs, or --execution RID for all it made.")
+        raise UsageError("no assets given: name RIDs or use --execution RID")
     settings, console, catalog = current().settings, current().console, open_catalog()
     found = [find_asset(catalog, rid) for rid in dict.fromkeys(rids or ())]
     if execution is not None:
@@ -174,9 +178,9 @@ def download(
 
     def render() -> None:
         for one, path, came in done:
-            console.print(f"{one.rid}  {path}  {format_size(one.length)}{'' if came else '  was there'}")
+            console.print(f"{one.rid}  {path}  {format_size(one.length)}{'' if came else '  already there'}")
         fresh = sum(came for *_, came in done)
-        console.say(f"{pluralize(fresh, 'file')} fetched and verified" if fresh else "nothing to do")
+        console.say(f"{pluralize(fresh, 'file')} downloaded and verified" if fresh else "nothing to do")
 
     console.emit("asset.download", {"files": files}, render)
 
@@ -186,7 +190,7 @@ def _role(role: str | None) -> str | None:
 
     if role is None or role.capitalize() in ("Input", "Output"):
         return role and role.capitalize()
-    raise UsageError(f"{role!r} is no role of an asset", hint="Use Input or Output.")
+    raise UsageError(f"unknown asset role {role!r}", hint="Use Input or Output.")
 
 
 def _print_list(console: Console, found: list[Asset], more: bool, *, one_table: bool) -> None:
@@ -212,9 +216,15 @@ def _print_uses(console: Console, uses: list[AssetUse], more: bool) -> None:
     from dml.workspace.times import read_time
 
     if not uses:
-        console.say("no execution made or read it")
+        console.say("no execution produced or used it")
         return
-    columns = [Column("RID", whole=True), Column("role", whole=True), Column("status"), Column("when"), Column("what")]
+    columns = [
+        Column("RID", whole=True),
+        Column("role", whole=True),
+        Column("status"),
+        Column("created"),
+        Column("description"),
+    ]
     console.table(
         columns,
         [

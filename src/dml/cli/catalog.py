@@ -25,7 +25,7 @@ Which = Annotated[
     str,
     Argument(metavar="CATALOG", help="HOST/NUMBER, a catalog's URL, or NUMBER.", autocompletion=_complete_catalog),
 ]
-Yes = Annotated[bool, Option("--yes", "-y", help="Do not ask.")]
+Yes = Annotated[bool, Option("--yes", "-y", help="Do not ask for confirmation.")]
 
 
 @command(
@@ -104,7 +104,7 @@ def _create(host: str, *, use: bool) -> Target:
     "show",
     examples=[
         ("dml catalog show", "The release of its schema, what it can, and counts."),
-        ("dml catalog show --json", "The same for a program."),
+        ("dml catalog show --json", "The same, as JSON."),
     ],
 )
 def show() -> None:
@@ -167,7 +167,7 @@ def _warn_if_hidden(target: Target) -> None:
     "list",
     examples=[
         ("dml catalog list", "The embedded catalogs of this machine; the default one is marked."),
-        ("dml catalog list --json", "The same for a program."),
+        ("dml catalog list --json", "The same, as JSON."),
     ],
 )
 def list_() -> None:

@@ -22,9 +22,9 @@ app = single("cite")
     app,
     "cite",
     examples=[
-        ("dml cite 2-MODEL", "The link that lasts and the current one."),
-        ("dml cite 2-MODEL --current", "Only the link to the row as it is whenever it is looked at."),
-        ("dml cite Image.Quality", "The links to the values of a feature; schema:Table for those of a table."),
+        ("dml cite 2-MODEL", "The permanent link and the current one."),
+        ("dml cite 2-MODEL --current", "Only the link to the current state of the row."),
+        ("dml cite Image.Quality", "The links to the values of a feature; schema:Table for a table."),
     ],
 )
 def cite(
@@ -32,18 +32,20 @@ def cite(
         str,
         Argument(
             metavar="RID[@SNAPSHOT]",
-            help="Any row; or TABLE.NAME, a feature, or SCHEMA:TABLE.",
+            help="Any row; a feature as TABLE.NAME, or a table as SCHEMA:TABLE.",
             autocompletion=complete_rid,
         ),
     ],
     only_current: Annotated[bool, Option("--current", help="Print only the current link.")] = False,
-    only_permanent: Annotated[bool, Option("--permanent", help="Print only the link that lasts.")] = False,
+    only_permanent: Annotated[bool, Option("--permanent", help="Print only the permanent link.")] = False,
 ) -> None:
-    """Print the permanent link to a row or a table, at the catalog's snapshot of now, and the current one."""
+    """Print the permanent link to a row or table, at the catalog's latest snapshot, and the current link."""
     from dml.errors import UsageError
 
     if only_current and only_permanent:
-        raise UsageError("--current and --permanent contradict each other", hint="Leave both out for both links.")
+        raise UsageError(
+            "--current and --permanent are mutually exclusive", hint="Omit both options to get both links."
+        )
     console = current().console
     found = _cited(open_catalog(), rid)
 

@@ -26,17 +26,19 @@ app = single("compare")
     app,
     "compare",
     examples=[
-        ("dml compare 6A2 6A4 6A6", "What differs between three runs: configuration, inputs, code, metrics."),
-        ("dml compare 6A2 6A4 --plot accuracy", "The same, with the curves of a metric."),
+        ("dml compare 6A2 6A4 6A6", "Compare three runs: configuration, inputs, code, metrics."),
+        ("dml compare 6A2 6A4 --plot accuracy", "Also plot a metric."),
     ],
 )
 def compare(
     rids: Annotated[list[str], Argument(metavar="RID RID…", help="Executions.", autocompletion=complete_execution)],
-    everything: Annotated[bool, Option("--all", help="Also what is the same for all.")] = False,
-    plot: Annotated[str | None, Option("--plot", metavar="METRIC", help="Draw the curves of a metric.")] = None,
+    everything: Annotated[bool, Option("--all", help="Also show what is identical in all.")] = False,
+    plot: Annotated[str | None, Option("--plot", metavar="METRIC", help="Plot this metric.")] = None,
     output: Annotated[
         Path | None,
-        Option("--output", "-o", metavar="FILE", help="Draw into a .svg or .png file; PNG needs the extra `plots`."),
+        Option(
+            "--output", "-o", metavar="FILE", help="Write the plot to a .svg or .png file; PNG needs the extra `plots`."
+        ),
     ] = None,
 ) -> None:
     """Show executions side by side: configuration, inputs, code, durations, metrics."""
@@ -46,7 +48,7 @@ def compare(
 
     if output is not None:
         if plot is None:
-            raise UsageError("--output needs --plot", hint="dml compare RID RID --plot METRIC --output FILE.svg")
+            raise UsageError("--output requires --plot", hint="dml compare RID RID --plot METRIC --output FILE.svg")
         check_drawing(output)
     invocation = current()
     catalog = connect(invocation.target, on_wait=invocation.console.say)
@@ -67,7 +69,7 @@ def _curves(found: Compared, metric: str) -> dict[str, list[float]]:
     known = {name: None for run in found.runs for name in run.metrics}
     if metric not in known:
         names = ", ".join(safe(name, limit=40) for name in list(known)[:12]) or "none"
-        raise NotFoundError(f"no metric {metric!r} in these executions", hint=f"There are: {names}.")
+        raise NotFoundError(f"no metric {metric!r} in these executions", hint=f"Metrics: {names}.")
     return {run.execution.rid: [step[metric] for step in run.steps if metric in step] for run in found.runs}
 
 
@@ -80,7 +82,7 @@ def _print(found: Compared, curves: dict[str, list[float]], everything: bool, *,
     console.table(columns, [[_name(aspect), *_cells(aspect)] for aspect in shown])
     same = len(found.aspects) - len(shown)
     if same:
-        console.print(Cell(f"{same} more are the same (--all)", "bright_black"))
+        console.print(Cell(f"{same} more are identical (--all)", "bright_black"))
     if curves and not drawn:
         for line in character_plot(curves, width=max(20, min(100, terminal_width() - 14))):
             console.print(line)

@@ -31,8 +31,8 @@ Key = Annotated[str, Argument(metavar="KEY", help="The setting's name.", autocom
     app,
     "show",
     examples=[
-        ("dml config", "Every setting, its value and where it came from."),
-        ("dml config --json", "The same for a program."),
+        ("dml config", "Every setting with its value and origin."),
+        ("dml config --json", "The same, as JSON."),
     ],
 )
 def show() -> None:
@@ -63,12 +63,12 @@ def show() -> None:
     app,
     "get",
     examples=[
-        ("dml config get jobs", "The value alone, for a script."),
-        ("dml config get host -v", "With its origin on standard error."),
+        ("dml config get jobs", "Only the value, for a script."),
+        ("dml config get host -v", "Also print its origin on standard error."),
     ],
 )
 def get(key: Key) -> None:
-    """Print one value; nothing when it is not set."""
+    """Print the value of a setting; nothing when it is not set."""
     from dml.settings import setting_name
 
     invocation = current()
@@ -87,12 +87,12 @@ def get(key: Key) -> None:
     app,
     "set",
     examples=[
-        ("dml config set jobs 8", "Transfer eight files at the same time, from now on."),
-        ("dml config set cache_dir /tmp/dml-cache", "Keep downloads in another place."),
+        ("dml config set jobs 8", "Transfer eight files in parallel from now on."),
+        ("dml config set cache_dir /tmp/dml-cache", "Store downloads in another directory."),
     ],
 )
-def set_value(key: Key, value: Annotated[str, Argument(metavar="VALUE", help="Its new value.")]) -> None:
-    """Write a value into the user's profile; its other lines stay as they are."""
+def set_value(key: Key, value: Annotated[str, Argument(metavar="VALUE", help="The new value.")]) -> None:
+    """Write a value to the user's profile; other lines are left unchanged."""
     from dml.formatting import abbreviate_home
     from dml.settings import write_profile
 
@@ -103,7 +103,7 @@ def set_value(key: Key, value: Annotated[str, Argument(metavar="VALUE", help="It
     console.emit("config.set", payload, lambda: console.print(f"{key} = {value} in {abbreviate_home(path)}"))
 
 
-@command(app, "unset", examples=[("dml config unset jobs", "Go back to what the project or the default says.")])
+@command(app, "unset", examples=[("dml config unset jobs", "Go back to the value of the project or the default.")])
 def unset(key: Key) -> None:
     """Remove a value from the user's profile."""
     from dml.formatting import abbreviate_home

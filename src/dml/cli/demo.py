@@ -17,15 +17,15 @@ app = single("demo")
     app,
     "demo",
     examples=[
-        ("dml demo", "Run the example, or finish it; then show where its predictions came from."),
-        ("dml demo --json", "The RIDs of what it made, for a program."),
+        ("dml demo", "Run the example, or finish an interrupted run, and show how to trace its predictions."),
+        ("dml demo --json", "Print the RIDs that it created as JSON."),
     ],
 )
 def demo() -> None:
     """Run a worked example end to end on an embedded catalog.
 
-    Loads handwritten digits, divides them, trains a classifier and evaluates it, each step an execution with its
-    provenance. The catalog becomes the default target. Run again, it finishes what was interrupted and repeats nothing.
+    Loads handwritten digits, splits them, trains a classifier and evaluates it, each step an execution with provenance.
+    The catalog becomes the default target. Running it again finishes what was interrupted and repeats nothing.
     """
     from dml.cli.app.progress import showing
     from dml.demo.run import run
@@ -34,9 +34,7 @@ def demo() -> None:
     invocation = current()
     console = invocation.console
     if {"host", "catalog"} & invocation.overrides.keys():
-        raise UsageError(
-            "the example always has an embedded catalog of its own", hint="Leave out --host and --catalog."
-        )
+        raise UsageError("the example always uses its own embedded catalog", hint="Omit --host and --catalog.")
     with showing(str(invocation.settings.get("progress")), console) as progress:
         result = run(invocation.overrides, progress=progress)
     console.emit("demo", _document(result), lambda: _render(console, result))
@@ -65,7 +63,7 @@ def _render(console: Console, result: DemoResult) -> None:
     from dml.lineage.tree import lines_of
 
     if not result.made:
-        console.print("Nothing to do: the example is there.")
+        console.print("Nothing to do: the example already exists.")
     console.print(f"Catalog {result.target} · {result.images} images · {result.requests} requests")
     console.print()
     rows = [(name, rid, "execution") for name, rid in result.executions.items()]
@@ -89,6 +87,6 @@ def _warn_if_hidden(console: Console, result: DemoResult) -> None:
     target = chosen.target if chosen.has_target else None
     if target != result.target:
         console.warn(
-            f"commands speak to {target}, not to the example",
+            f"commands use the catalog {target}, not the example",
             hint=f"dml catalog use {result.target}, or give --catalog {result.target}",
         )

@@ -35,7 +35,7 @@ Timeout = Annotated[
 Python = Annotated[
     Path | None, Option("--python", metavar="FILE", help="The interpreter (the project's .venv, else python).")
 ]
-Yes = Annotated[bool, Option("--yes", "-y", help="Do not ask.")]
+Yes = Annotated[bool, Option("--yes", "-y", help="Do not ask for confirmation.")]
 ListConfigs = Annotated[bool, Option("--list-configs", help="List what there is to choose, and leave.")]
 CfgMode = Literal["job", "hydra", "all"]
 InfoMode = Literal["all", "config", "defaults", "defaults-tree", "plugins", "searchpath"]

@@ -23,9 +23,9 @@ _TYPES = (
 )
 """Types of plain columns that ERMrest has; each may be an array, ``[]`` behind it."""
 
-app = group("feature", "Features: values that executions give rows; list, show, read, define, add.")
+app = group("feature", "Features: values that executions assign to rows; read, define, add.")
 
-Name = Annotated[str, Argument(metavar="TABLE.NAME", help="As in Image.Quality.")]
+Name = Annotated[str, Argument(metavar="TABLE.NAME", help="Such as Image.Quality.")]
 
 
 @command(
@@ -33,14 +33,14 @@ Name = Annotated[str, Argument(metavar="TABLE.NAME", help="As in Image.Quality."
     "list",
     examples=[
         ("dml feature list", "The features of the catalog with their columns."),
-        ("dml feature list --table Image --json", "Those of one table, for a program."),
+        ("dml feature list --table Image --json", "The features of one table, as JSON."),
     ],
 )
 def list_(
-    table: Annotated[str | None, Option("--table", metavar="TABLE", help="Only of this table.")] = None,
+    table: Annotated[str | None, Option("--table", metavar="TABLE", help="Only this table.")] = None,
     limit: Limit = DEFAULT_LIMIT,
 ) -> None:
-    """List features with their columns; nothing but the catalog's model is read."""
+    """List features with their columns; only the catalog's model is read."""
     from dml.feature.export import describe_feature
 
     console = current().console
@@ -51,7 +51,7 @@ def list_(
     found, more = first(known, limit)
 
     def render() -> None:
-        columns = [Column("feature", whole=True), Column("columns"), Column("what for")]
+        columns = [Column("feature", whole=True), Column("columns"), Column("description")]
         rows = [(_spelled(one), ", ".join(map(_column, one["columns"])), one["comment"]) for one in found]
         console.table(columns, rows)
         say_cut(console, len(found), more, "feature")
@@ -59,9 +59,9 @@ def list_(
     console.emit("feature.list", {"features": found, "more": more}, render)
 
 
-@command(app, "show", examples=[("dml feature show Image.Quality", "Its columns, vocabularies and values so far.")])
+@command(app, "show", examples=[("dml feature show Image.Quality", "Its columns, vocabularies and number of values.")])
 def show(feature: Name) -> None:
-    """Show a feature: its columns with their types and vocabularies, how many values executions gave, and links."""
+    """Show a feature: columns with types and vocabularies, number of values by execution, and links."""
     from dml.cli.app.links import link_facts, link_fields
     from dml.feature.export import describe_feature
     from dml.feature.values import count_values_by_execution
@@ -99,26 +99,29 @@ def show(feature: Name) -> None:
     app,
     "values",
     examples=[
-        ("dml feature values Image.Quality --selector newest", "One value a row, the latest."),
-        ("dml feature values Image.Quality --execution 6A2 --execution 6A4", "What two runs said; the server chooses."),
-        ("dml feature values Image.Quality --limit 0 --output values.csv", "All of them into a file."),
+        ("dml feature values Image.Quality --selector newest", "The newest value of each row."),
+        (
+            "dml feature values Image.Quality --execution 6A2 --execution 6A4",
+            "The values of two runs, selected by the server.",
+        ),
+        ("dml feature values Image.Quality --limit 0 --output values.csv", "Write all values to a file."),
     ],
 )
 def values(
     feature: Name,
     selector: Annotated[
-        str, Option("--selector", metavar="WHICH", help="newest or first of each row, or all.")
+        str, Option("--selector", metavar="WHICH", help="newest or first value of each row, or all.")
     ] = "all",
     execution: Annotated[
-        list[str] | None, Option("--execution", metavar="RID", help="Only values it gave; may be repeated.")
+        list[str] | None, Option("--execution", metavar="RID", help="Only values from this execution; may be repeated.")
     ] = None,
     output: Annotated[
-        Path | None, Option("--output", "-o", metavar="FILE", help="Into a .csv, .json, .jsonl or .parquet file.")
+        Path | None, Option("--output", "-o", metavar="FILE", help="Write to a .csv, .json, .jsonl or .parquet file.")
     ] = None,
     csv: Annotated[bool, Option("--csv", help="Print CSV.")] = False,
     limit: Limit = DEFAULT_LIMIT,
 ) -> None:
-    """Show the values of a feature as the catalog has them now."""
+    """Show the current values of a feature."""
     from io import StringIO
 
     from dml.catalog.rids import validate_rid
@@ -166,27 +169,33 @@ def values(
     app,
     "create",
     examples=[
-        ("dml feature create Image.Review --terms Workflow_Type --column Score:float8", "A term and a number."),
-        ("dml feature create Image.Overlay --asset Execution_Asset", "A file for each row."),
+        (
+            "dml feature create Image.Review --terms Workflow_Type --column Score:float8",
+            "With a term column and a number column.",
+        ),
+        ("dml feature create Image.Overlay --asset Execution_Asset", "With an asset column."),
     ],
 )
 def create(
     feature: Name,
     terms: Annotated[
-        list[str] | None, Option("--terms", metavar="VOCABULARY", help="A column for a term; may be repeated.")
+        list[str] | None,
+        Option("--terms", metavar="VOCABULARY", help="Add a term column for this vocabulary; may be repeated."),
     ] = None,
     asset: Annotated[
-        list[str] | None, Option("--asset", metavar="TABLE", help="A column for an asset; may be repeated.")
+        list[str] | None,
+        Option("--asset", metavar="TABLE", help="Add an asset column for this table; may be repeated."),
     ] = None,
     column: Annotated[
-        list[str] | None, Option("--column", metavar="NAME:TYPE", help="A plain column, as Score:float8.")
+        list[str] | None,
+        Option("--column", metavar="NAME:TYPE", help="Add a plain column, such as Score:float8; may be repeated."),
     ] = None,
     optional: Annotated[
-        list[str] | None, Option("--optional", metavar="COLUMN", help="May be left out; may be repeated.")
+        list[str] | None, Option("--optional", metavar="COLUMN", help="Make this column optional; may be repeated.")
     ] = None,
     description: Annotated[str, Option("--description", "-d", metavar="TEXT", help="What the values mean.")] = "",
 ) -> None:
-    """Define a feature of a table: the columns of its values. One that is there and the same is left alone."""
+    """Define a feature of a table and the columns of its values. An identical existing feature is left unchanged."""
     from dml.catalog.definitions import create_feature
     from dml.catalog.documents import ColumnDefinition
     from dml.errors import UsageError
@@ -202,9 +211,9 @@ def create(
     for text in column or ():
         column_name, colon, kind = text.partition(":")
         if not (column_name and colon and kind):
-            raise UsageError(f"{text!r} is no column", hint="Write NAME:TYPE, as in Score:float8.")
+            raise UsageError(f"invalid column {text!r}", hint="Write NAME:TYPE, such as Score:float8.")
         if kind.removesuffix("[]") not in _TYPES:
-            raise UsageError(f"{kind!r} is no type of a column", hint=f"Types are {', '.join(_TYPES)}.")
+            raise UsageError(f"unknown column type {kind!r}", hint=f"Types: {', '.join(_TYPES)}.")
         columns.append(ColumnDefinition(column_name, kind, column_name in may_lack))
     made = create_feature(
         catalog,
@@ -217,30 +226,30 @@ def create(
         comment=description,
     )
     document = describe_feature(made)
-    said = f"{feature} is there already; nothing to do." if before else f"{feature} made: {document['table']}."
+    said = f"{feature} already exists; nothing to do." if before else f"{feature} created: {document['table']}."
     console.emit("feature.create", {"feature": document, "created": not before}, lambda: console.print(said))
 
 
 @command(
     app,
     "add",
-    examples=[("dml feature add Image.Quality --csv labels.csv", "Values from a file, in an execution of their own.")],
+    examples=[("dml feature add Image.Quality --csv labels.csv", "Add values from a file, in a new execution.")],
 )
 def add(
     feature: Name,
-    csv: Annotated[Path, Option("--csv", metavar="FILE", help="CSV with a header, or JSON Lines.")],
+    csv: Annotated[Path, Option("--csv", metavar="FILE", help="CSV with a header row, or JSON Lines.")],
     workflow_name: Annotated[
-        str, Option("--workflow-name", metavar="NAME", help="Of the workflow that is recorded.")
+        str, Option("--workflow-name", metavar="NAME", help="Name of the workflow to record.")
     ] = "Add feature values",
     workflow_type: Annotated[
-        list[str] | None, Option("--workflow-type", metavar="TERM", help="Its types; may be repeated.")
+        list[str] | None, Option("--workflow-type", metavar="TERM", help="Type of that workflow; may be repeated.")
     ] = None,
     workflow: Annotated[str | None, Option("--workflow", metavar="RID", help="A registered workflow.")] = None,
-    description: Annotated[str, Option("--description", "-d", metavar="TEXT", help="Where they are from.")] = "",
+    description: Annotated[str, Option("--description", "-d", metavar="TEXT", help="Where the values come from.")] = "",
 ) -> None:
-    """Add values to a feature: checked as a whole, then brought in by an execution made for them.
+    """Add values to a feature: validate them all, then insert them in a new execution.
 
-    The header names the described table (its RIDs) and the feature's columns.
+    The header names the target table (for its RIDs) and the feature's columns.
     """
     from dml.cli.app.progress import showing
     from dml.cli.exec._common import open_for_writing
@@ -271,7 +280,7 @@ def _parts(text: str) -> tuple[str, str]:
 
     target, dot, name = text.rpartition(".")
     if not (target and dot and name):
-        raise UsageError(f"{text!r} is no feature", hint="Write TABLE.NAME, as in Image.Quality.")
+        raise UsageError(f"invalid feature name {text!r}", hint="Write TABLE.NAME, such as Image.Quality.")
     return target, name
 
 

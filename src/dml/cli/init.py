@@ -16,14 +16,14 @@ app = single("init")
     app,
     "init",
     examples=[
-        ("dml init retina", "A project on a new embedded catalog."),
-        ("dml init retina --catalog data.example.org/7", "A project on a catalog that is there."),
+        ("dml init retina", "Create a project on a new embedded catalog."),
+        ("dml init retina --catalog data.example.org/7", "Create a project on an existing catalog."),
     ],
 )
-def init(directory: Annotated[Path, Argument(metavar="DIR", help="Its directory; made when it is not there.")]) -> None:
+def init(directory: Annotated[Path, Argument(metavar="DIR", help="The project directory; created if needed.")]) -> None:
     """Write a small working project: configurations, a model, a test.
 
-    It runs on a new embedded catalog unless --catalog names another. Files that are there are never replaced.
+    It uses a new embedded catalog unless --catalog names another. Existing files are never overwritten.
     """
     from dml.experiment.scaffold import start_project
 

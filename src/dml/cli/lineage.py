@@ -98,7 +98,7 @@ def _refuse(forward: bool, between: str | None, depth: int | None, format_: str 
     if format_ is not None and current().json:
         raise UsageError("--format and --json exclude each other", hint="--format json writes the graph alone.")
     if output is not None and format_ is None:
-        raise UsageError("--output needs --format", hint="dml lineage RID --format html --output FILE")
+        raise UsageError("--output requires --format", hint="dml lineage RID --format html --output FILE")
 
 
 def _export(catalog: Catalog, graph: Graph, root_key: str, name: str, output: Path | None) -> None:
@@ -204,12 +204,14 @@ def _values(values: tuple[str, ...]) -> str:
     "check",
     examples=[
         ("dml lineage check 2-PRED1", "Gaps in the history, and whether all files are still there."),
-        ("dml lineage check 2-PRED1 --read-data", "The same, with every byte read and compared."),
+        ("dml lineage check 2-PRED1 --verify-content", "Also read every file and verify its checksum."),
     ],
 )
 def check(
     rid: Artifact,
-    read_data: Annotated[bool, Option("--read-data", help="Read all bytes and compare their checksums.")] = False,
+    verify_content: Annotated[
+        bool, Option("--verify-content", help="Read every file and verify its checksum.")
+    ] = False,
     max_executions: MaxExecutions = 500,
 ) -> None:
     """Look for gaps in a history, and for files that are not what their records say; exit 3 when there are such."""
@@ -218,7 +220,7 @@ def check(
 
     console, catalog = current().console, open_catalog()
     result = lookup_lineage(catalog, rid, max_executions=max_executions)
-    findings = check_history(catalog, result, read_data=read_data)
+    findings = check_history(catalog, result, verify_content=verify_content)
     faults = sum(1 for one in findings if one.severity is Severity.fault)
 
     def render() -> None:

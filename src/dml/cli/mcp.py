@@ -16,18 +16,20 @@ app = single("mcp")
     app,
     "mcp",
     examples=[
-        ("dml mcp --list", "The tools and resources it has."),
-        ("dml mcp --http --port 8765", "By HTTP on this machine only; says address and token."),
+        ("dml mcp --list", "List its tools and resources."),
+        ("dml mcp --http --port 8765", "Serve over HTTP on this machine only; print the address and token."),
     ],
 )
 def mcp(
-    http: Annotated[bool, Option("--http", help="Serve streamable HTTP on loopback.")] = False,
-    port: Annotated[int, Option("--port", metavar="N", min=0, max=65535, help="Of --http; 0 takes a free one.")] = 0,
-    list_: Annotated[bool, Option("--list", help="List tools and resources, and end.")] = False,
+    http: Annotated[bool, Option("--http", help="Serve streamable HTTP on the loopback interface.")] = False,
+    port: Annotated[
+        int, Option("--port", metavar="N", min=0, max=65535, help="Port for --http; 0 picks a free one.")
+    ] = 0,
+    list_: Annotated[bool, Option("--list", help="List tools and resources, and exit.")] = False,
 ) -> None:
     """Serve assistants over the Model Context Protocol: executions, datasets, lineage and the rest as tools.
 
-    Each tool names host and catalog and gives the JSON of the command that it runs. Needs the extra `mcp`.
+    Each tool takes host and catalog and returns the JSON of the command that it runs. Needs the extra `mcp`.
     """
     from dml.errors import UsageError
 
@@ -40,9 +42,7 @@ def mcp(
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("mcp", "mcp_types", "anyio", "uvicorn", "starlette"):
             raise
-        raise UsageError(
-            "the Model Context Protocol's SDK is not installed", hint="pip install 'deriva-dml[mcp]'"
-        ) from error
+        raise UsageError("the MCP SDK is not installed", hint="pip install 'deriva-dml[mcp]'") from error
     if list_:
         found = server.contents()
         console.emit("mcp.list", found, lambda: _print(found))

@@ -21,20 +21,22 @@ app = single("metrics")
     "metrics",
     examples=[
         ("dml metrics 6A2 6A4", "The last value of each metric, side by side."),
-        ("dml metrics 6A2 6A4 --plot accuracy", "And the curves of one, in the terminal."),
-        ("dml metrics 6A2 6A4 --plot accuracy --output accuracy.png", "The curves as a drawing; or as .svg."),
+        ("dml metrics 6A2 6A4 --plot accuracy", "Also plot one of them in the terminal."),
+        ("dml metrics 6A2 6A4 --plot accuracy --output accuracy.png", "Write the plot as an image (.png or .svg)."),
     ],
 )
 def metrics(
     rids: Annotated[list[str], Argument(metavar="RID...", help="Executions.", autocompletion=complete_execution)],
-    plot: Annotated[str | None, Option("--plot", metavar="METRIC", help="Draw the curves of a metric.")] = None,
+    plot: Annotated[str | None, Option("--plot", metavar="METRIC", help="Plot this metric.")] = None,
     output: Annotated[
         Path | None,
-        Option("--output", "-o", metavar="FILE", help="Draw into a .svg or .png file; PNG needs the extra `plots`."),
+        Option(
+            "--output", "-o", metavar="FILE", help="Write the plot to a .svg or .png file; PNG needs the extra `plots`."
+        ),
     ] = None,
-    steps: Annotated[bool, Option("--steps", help="With --json, every step.")] = False,
+    steps: Annotated[bool, Option("--steps", help="With --json, include every step.")] = False,
 ) -> None:
-    """Show what executions measured: the numbers of their metrics files (JSON Lines, one object a step)."""
+    """Show the metrics of executions, from their metrics files (JSON Lines, one object per step)."""
     from functools import partial
 
     from dml.asset.lookup import check_execution
@@ -46,7 +48,7 @@ def metrics(
 
     if output is not None:
         if plot is None:
-            raise UsageError("--output needs --plot", hint=f"dml metrics {' '.join(rids)} --plot METRIC -o {output}")
+            raise UsageError("--output requires --plot", hint=f"dml metrics {' '.join(rids)} --plot METRIC -o {output}")
         check_drawing(output)
     console, catalog = current().console, open_catalog()
     wanted = list(dict.fromkeys(map(validate_rid, rids)))
@@ -90,7 +92,7 @@ def _curves(
     known = list(dict.fromkeys(name for values in last.values() for name in values))
     if metric not in known:
         names = ", ".join(safe(name, limit=40) for name in known[:12]) or "none"
-        raise NotFoundError(f"no metric {metric!r} in these executions", hint=f"There are: {names}.")
+        raise NotFoundError(f"no metric {metric!r} in these executions", hint=f"Metrics: {names}.")
     return {rid: [step[metric] for step in steps if metric in step] for rid, steps in found.items()}
 
 

@@ -12,30 +12,30 @@ from dml.cli.app.framework import command, current
 from dml.cli.app.open_catalog import open_catalog
 from dml.cli.app.shell_complete import complete_execution
 
-app = group_with_default("nested", "Parent and child executions: how a sweep went.")
+app = group_with_default("nested", "Nested executions: the runs of a sweep or pipeline.")
 
 Execution = Annotated[str, Argument(metavar="RID", help="An execution.", autocompletion=complete_execution)]
-Parent = Annotated[str, Argument(metavar="PARENT", help="The outer execution.", autocompletion=complete_execution)]
-Child = Annotated[str, Argument(metavar="CHILD", help="The inner execution.", autocompletion=complete_execution)]
+Parent = Annotated[str, Argument(metavar="PARENT", help="The parent execution.", autocompletion=complete_execution)]
+Child = Annotated[str, Argument(metavar="CHILD", help="The child execution.", autocompletion=complete_execution)]
 
 
 @command(
     app,
     "show",
     examples=[
-        ("dml nested 6A0", "The children of a sweep: states, what differs, last metrics, durations."),
-        ("dml nested 6A2 --parents", "What an execution is nested in."),
-        ("dml nested 6A0 --watch", "The same, again every few seconds until all have ended."),
+        ("dml nested 6A0", "The runs of a sweep: statuses, differences, last metrics, durations."),
+        ("dml nested 6A2 --parents", "The executions that it is nested in."),
+        ("dml nested 6A0 --watch", "Refresh every few seconds until all have ended."),
     ],
 )
 def show(
     rid: Execution,
-    parents: Annotated[bool, Option("--parents", help="Show what it is nested in, instead.")] = False,
-    recurse: Annotated[bool, Option("--recurse", help="All levels, not only the nearest.")] = False,
-    watch: Annotated[bool, Option("--watch", help="Show it again until nothing is at work any more.")] = False,
-    interval: Annotated[float, Option("--interval", metavar="SECONDS", min=1, help="Pause of --watch.")] = 5,
+    parents: Annotated[bool, Option("--parents", help="Show its parents instead of its children.")] = False,
+    recurse: Annotated[bool, Option("--recurse", help="Show all levels, not only the nearest.")] = False,
+    watch: Annotated[bool, Option("--watch", help="Refresh until all executions have ended.")] = False,
+    interval: Annotated[float, Option("--interval", metavar="SECONDS", min=1, help="Interval of --watch.")] = 5,
 ) -> None:
-    """Show the executions nested in one, with their states, differences, last metrics and durations."""
+    """Show the executions nested in an execution: statuses, differences, last metrics and durations."""
     from dml.nesting.view import build_view, view_mapping
 
     console, catalog = current().console, open_catalog()
@@ -62,34 +62,38 @@ def _print(view: Any) -> None:
 @command(
     app,
     "add",
-    examples=[("dml nested add 6A0 6A2 --sequence 0", "6A2 is the first child of 6A0.")],
+    examples=[("dml nested add 6A0 6A2 --sequence 0", "Make 6A2 the first child of 6A0.")],
 )
 def add(
     parent: Parent,
     child: Child,
-    sequence: Annotated[int | None, Option("--sequence", metavar="N", help="Its place; none if parallel.")] = None,
+    sequence: Annotated[
+        int | None, Option("--sequence", metavar="N", help="Position among the children; omit for parallel runs.")
+    ] = None,
 ) -> None:
-    """Nest an execution in another one."""
+    """Nest an execution in another."""
     from dml.nesting.edit import add_nested_execution
 
     console = current().console
     added = add_nested_execution(open_catalog(), parent, child, sequence=sequence)
     document = {"parent": parent, "child": child, "sequence": sequence, "added": added}
-    said = f"{child} is nested in {parent} now" if added else f"nothing to do: {child} is nested in {parent} already"
+    said = f"{child} is now nested in {parent}" if added else f"{child} is already nested in {parent}; nothing to do"
     console.emit("nested.add", document, lambda: console.print(said))
 
 
 @command(
     app,
     "remove",
-    examples=[("dml nested remove 6A0 6A2", "6A2 is no child of 6A0 any more; both stay.")],
+    examples=[("dml nested remove 6A0 6A2", "Remove 6A2 from 6A0; both executions are kept.")],
 )
 def remove(parent: Parent, child: Child) -> None:
-    """Undo the nesting of an execution in another one; both executions stay."""
+    """Remove an execution from its parent; both executions are kept."""
     from dml.nesting.edit import remove_nested_execution
 
     console = current().console
     removed = remove_nested_execution(open_catalog(), parent, child)
-    said = f"{child} is not nested in {parent} any more" if removed else f"nothing to do: {child} is not in {parent}"
+    said = (
+        f"{child} is no longer nested in {parent}" if removed else f"{child} is not nested in {parent}; nothing to do"
+    )
     document = {"parent": parent, "child": child, "removed": removed}
     console.emit("nested.remove", document, lambda: console.print(said))

@@ -52,7 +52,7 @@ def preflight(
     config_name: ConfigName = DEFAULT_CONFIG_NAME,
     multirun: Multirun = False,
     config: Annotated[
-        Path | None, Option("--config", metavar="FILE", help="A configuration, JSON or YAML, instead of a project.")
+        Path | None, Option("--config", metavar="FILE", help="A configuration in JSON or YAML, instead of a project.")
     ] = None,
     dataset: Datasets = None,
     asset: Annotated[

@@ -31,7 +31,7 @@ def installed(names: tuple[str, ...] = STANDS_ON) -> dict[str, str | None]:
     "version",
     examples=[
         ("dml version", "Versions to put into a report."),
-        ("dml version --json", "The same for a program."),
+        ("dml version --json", "The same, as JSON."),
     ],
 )
 def show_version() -> None:

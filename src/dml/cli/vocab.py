@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 app = group("vocab", "List and add the terms of controlled vocabularies.")
 
-Table = Annotated[str, Argument(metavar="VOCABULARY", help="As in Workflow_Type or deriva-ml:Workflow_Type.")]
+Table = Annotated[str, Argument(metavar="VOCABULARY", help="Such as Workflow_Type or deriva-ml:Workflow_Type.")]
 Name = Annotated[str, Argument(metavar="TERM", help="The term's name or a synonym.")]
 
 
@@ -27,11 +27,11 @@ Name = Annotated[str, Argument(metavar="TERM", help="The term's name or a synony
     "list",
     examples=[
         ("dml vocab list", "The vocabularies of the catalog."),
-        ("dml vocab list Workflow_Type", "The terms of one."),
+        ("dml vocab list Workflow_Type", "The terms of one vocabulary."),
     ],
 )
 def list_(
-    table: Annotated[str | None, Argument(metavar="VOCABULARY", help="List its terms; else the vocabularies.")] = None,
+    table: Annotated[str | None, Argument(metavar="VOCABULARY", help="List the terms of this vocabulary.")] = None,
     limit: Limit = DEFAULT_LIMIT,
 ) -> None:
     """List the vocabularies of the catalog, or the terms of one."""
@@ -43,7 +43,7 @@ def list_(
         found = catalog.schema().vocabularies()
         rows = [{"table": one.qualified_name, "comment": one.comment or ""} for one in found]
         rows, cut = first(rows, limit)
-        columns = [Column("vocabulary", whole=True), Column("what for")]
+        columns = [Column("vocabulary", whole=True), Column("description")]
         lines = [(row["table"], row["comment"]) for row in rows]
 
         def render() -> None:
@@ -67,7 +67,7 @@ def list_(
     examples=[("dml vocab show Workflow_Type Training", "Its description, synonyms and URI.")],
 )
 def show(table: Table, name: Name) -> None:
-    """Show one term, found by its name or a synonym."""
+    """Show a term, given its name or a synonym."""
     from dml.catalog.vocabulary import find_term
 
     console = current().console
@@ -88,38 +88,38 @@ def show(table: Table, name: Name) -> None:
     app,
     "add",
     examples=[
-        ('dml vocab add Workflow_Type Pruning -d "Makes a model smaller"', "Add a term; nothing when it is there."),
-        ('dml vocab add Asset_Type Mask -d "A segmentation" --synonym Label_Map', "With another name."),
+        ('dml vocab add Workflow_Type Pruning -d "Makes a model smaller"', "Add a term, unless it exists."),
+        ('dml vocab add Asset_Type Mask -d "A segmentation" --synonym Label_Map', "Add a term with a synonym."),
     ],
 )
 def add(
     table: Table,
     name: Annotated[str, Argument(metavar="TERM", help="The new term's name.")],
-    description: Annotated[str, Option("--description", "-d", metavar="TEXT", help="What it means.")],
+    description: Annotated[str, Option("--description", "-d", metavar="TEXT", help="What the term means.")],
     synonym: Annotated[
-        list[str] | None, Option("--synonym", metavar="NAME", help="Another name; may be repeated.")
+        list[str] | None, Option("--synonym", metavar="NAME", help="A synonym; may be repeated.")
     ] = None,
 ) -> None:
-    """Add a term to a vocabulary. One that is there is left as it is."""
+    """Add a term to a vocabulary. An existing term is left unchanged."""
     from dml.catalog.vocabulary import add_terms, find_term
 
     console = current().console
     catalog = open_catalog()
     added = add_terms(catalog, table, {name: description}, {name: synonym or []})
     term = added[0] if added else find_term(catalog, table, name)
-    said = f"{name} added to {table} as {term.rid}." if added else f"{table} has {name} already; nothing to do."
+    said = f"{name} added to {table} as {term.rid}." if added else f"{name} is already in {table}; nothing to do."
     console.emit("vocab.add", {"term": asdict(term), "added": bool(added)}, lambda: console.print(said))
 
 
 @command(
     app,
     "synonym",
-    examples=[("dml vocab synonym Workflow_Type Training Fitting", "Let `Fitting` find the term `Training`.")],
+    examples=[("dml vocab synonym Workflow_Type Training Fitting", "Make `Fitting` a synonym of `Training`.")],
 )
 def synonym(
-    table: Table, name: Name, other: Annotated[str, Argument(metavar="SYNONYM", help="The other name.")]
+    table: Table, name: Name, other: Annotated[str, Argument(metavar="SYNONYM", help="The synonym to add.")]
 ) -> None:
-    """Give a term another name under which it is found."""
+    """Add a synonym to a term."""
     from dml.catalog.vocabulary import add_synonym, find_term
 
     console = current().console
@@ -127,7 +127,11 @@ def synonym(
     before = find_term(catalog, table, name)
     term = add_synonym(catalog, table, name, other)
     known = other in before.synonyms or other == before.name
-    said = f"{term.name} has {other} already; nothing to do." if known else f"{other} now finds {term.name}."
+    said = (
+        f"{other} is already a synonym of {term.name}; nothing to do."
+        if known
+        else f"{other} is now a synonym of {term.name}."
+    )
     console.emit("vocab.synonym", {"term": asdict(term), "added": not known}, lambda: console.print(said))
 
 

@@ -17,22 +17,22 @@ if TYPE_CHECKING:
 
 app = group("workflow", "Workflows: the code that executions run; list, show, describe.")
 
-Wanted = Annotated[str, Argument(metavar="WORKFLOW", help="Its RID, URL or checksum.")]
+Wanted = Annotated[str, Argument(metavar="WORKFLOW", help="RID, URL or checksum of the workflow.")]
 
 
 @command(
     app,
     "list",
     examples=[
-        ("dml workflow list", "The workflows of the catalog, the newest first."),
-        ("dml workflow list --type Training --json", "Those of one type, for a program."),
+        ("dml workflow list", "The workflows of the catalog, newest first."),
+        ("dml workflow list --type Training --json", "Only one type, as JSON."),
     ],
 )
 def list_(
-    workflow_type: Annotated[str | None, Option("--type", metavar="TERM", help="Only of this type.")] = None,
+    workflow_type: Annotated[str | None, Option("--type", metavar="TERM", help="Only workflows of this type.")] = None,
     limit: Limit = DEFAULT_LIMIT,
 ) -> None:
-    """List the workflows of the catalog with their types, the newest first."""
+    """List the workflows of the catalog with their types, newest first."""
     from dml.workflow.lookup import list_workflows
 
     console = current().console
@@ -51,10 +51,10 @@ def list_(
 @command(
     app,
     "show",
-    examples=[("dml workflow show 1-WF", "Its source, types, and how its executions went.")],
+    examples=[("dml workflow show 1-WF", "Its source, types and executions.")],
 )
 def show(workflow: Wanted, limit: Limit = 10) -> None:
-    """Show a workflow: its source link, types, and its executions, the newest first."""
+    """Show a workflow: source link, types, and executions, newest first."""
     from dml.cli.app.links import link_facts, link_fields
     from dml.workflow.lookup import count_by_status, find_workflow, list_workflow_executions
 
@@ -87,29 +87,29 @@ def show(workflow: Wanted, limit: Limit = 10) -> None:
     app,
     "set",
     examples=[
-        ('dml workflow set 1-WF -d "Trains the classifier"', "Say what it does."),
+        ('dml workflow set 1-WF -d "Trains the classifier"', "Set its description."),
         ("dml workflow set 1-WF --add-type Training --remove-type Testing", "Change its types."),
     ],
 )
 def set_(
     workflow: Wanted,
     description: Annotated[
-        str | None, Option("--description", "-d", metavar="TEXT", help="What it does, in Markdown.")
+        str | None, Option("--description", "-d", metavar="TEXT", help="The description, in Markdown.")
     ] = None,
     add_type: Annotated[
-        list[str] | None, Option("--add-type", metavar="TERM", help="A term of Workflow_Type; may be repeated.")
+        list[str] | None, Option("--add-type", metavar="TERM", help="Add this Workflow_Type term; may be repeated.")
     ] = None,
     remove_type: Annotated[
-        list[str] | None, Option("--remove-type", metavar="TERM", help="A type it is not; may be repeated.")
+        list[str] | None, Option("--remove-type", metavar="TERM", help="Remove this type; may be repeated.")
     ] = None,
 ) -> None:
-    """Change the description or the types of a workflow. What is so already is left as it is."""
+    """Change the description or types of a workflow. Values that already match are left unchanged."""
     from dml.catalog.vocabulary import find_term
     from dml.errors import UsageError
     from dml.workflow import lookup
 
     if description is None and not add_type and not remove_type:
-        raise UsageError("There is nothing to set", hint="Give --description, --add-type or --remove-type.")
+        raise UsageError("nothing to change: use --description, --add-type or --remove-type")
     console, catalog = current().console, open_catalog()
     found = lookup.find_workflow(catalog, workflow)
     for name in (*(add_type or ()), *(remove_type or ())):
@@ -120,11 +120,11 @@ def set_(
     ]
     if description is not None and description != found.description:
         lookup.set_workflow_description(catalog, found.rid, description)
-        changed.append("description written")
+        changed.append("description updated")
     after = lookup.find_workflow(catalog, found.rid) if changed else found
-    said = f"{found.rid}: {', '.join(changed)}." if changed else f"{found.rid} is so already; nothing to do."
+    text = f"{found.rid}: {', '.join(changed)}." if changed else f"{found.rid} is already up to date; nothing to do."
     payload = {"workflow": after.to_mapping(), "changed": changed}
-    console.emit("workflow.set", payload, lambda: console.print(said))
+    console.emit("workflow.set", payload, lambda: console.print(text))
 
 
 _RUN = {
@@ -163,7 +163,7 @@ def _print_runs(console: Console, runs: list[dict[str, object]]) -> None:
     from dml.workspace.times import read_time
 
     if runs:
-        columns = [Column("RID", whole=True), Column("status", whole=True), Column("when"), Column("what")]
+        columns = [Column("RID", whole=True), Column("status", whole=True), Column("created"), Column("description")]
         rows = [
             (
                 one["rid"],

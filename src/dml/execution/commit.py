@@ -97,7 +97,7 @@ def commit(
     execution that is Uploaded and has nothing pending is left alone. Nothing is sent before everything staged was
     checked. A transient failure (no connection, not signed in) leaves Pending_Upload, any other Failed; either way the
     same call goes on where it stopped. A catalog that took everything but the last status is no failure: the report
-    names the execution in ``untold``, and it stays ``sync_pending``.
+    names the execution in ``unsynced``, and it stays ``sync_pending``.
 
     Args:
         session: Where.
@@ -122,7 +122,7 @@ def commit(
         ensure_created(session, rid)
         if not chosen.ends_sweep:
             _refuse_sweep(session, rid)
-        row, untold = _ready(session, rid)
+        row, unsynced = _ready(session, rid)
         try:
             batch = collect(session, rid)
         except DmlError as error:
@@ -133,7 +133,7 @@ def commit(
         if effective_status(row.status) is S.UPLOADED and not batch:
             if row.error:  # of an attempt to add what was taken back since
                 executions.update_execution(session.registry, rid, error=None)
-            return UploadReport(execution_rids=[rid], untold={rid: untold} if untold is not None else {})
+            return UploadReport(execution_rids=[rid], unsynced={rid: unsynced} if unsynced is not None else {})
         began = session.registry.clock()
         if effective_status(row.status) is not S.PENDING_UPLOAD:
             lifecycle.change(session, rid, S.PENDING_UPLOAD, error=None)
@@ -150,7 +150,7 @@ def commit(
         took = format_duration(elapsed(began, session.registry.clock()))
         told = lifecycle.change(session, rid, S.UPLOADED, upload_duration=took, error=None)
         if told.problem is not None:
-            report.untold[rid] = told.problem
+            report.unsynced[rid] = told.problem
         journal.append(
             session.registry,
             "commit",

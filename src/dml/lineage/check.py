@@ -53,15 +53,15 @@ class Finding:
     text: str
 
 
-def check_history(catalog: Catalog, result: LineageResult, *, read_data: bool = False) -> list[Finding]:
+def check_history(catalog: Catalog, result: LineageResult, *, verify_content: bool = False) -> list[Finding]:
     """Check everything that led to an artifact, and the artifact itself.
 
-    Costs a request for each distinct file; with ``read_data`` the bytes of all of them.
+    Costs a request for each distinct file; with ``verify_content`` the bytes of all of them.
 
     Args:
         catalog: Where the history is from.
         result: The history.
-        read_data: Compare the bytes themselves with the recorded MD5.
+        verify_content: Compare the bytes themselves with the recorded MD5.
     """
     graph = result.graph
     found = [*_gaps(graph), *(Finding(Severity.remark, "unreadable", result.root_key, t) for t in result.warnings)]
@@ -73,7 +73,7 @@ def check_history(catalog: Catalog, result: LineageResult, *, read_data: bool = 
         for node in graph.nodes.values()
         if isinstance(node, Asset) and node.condition is Condition.present and node.url.startswith("/hatrac/")
     ]
-    parts = gather([partial(_compare, catalog, asset, read_data) for asset in stored])
+    parts = gather([partial(_compare, catalog, asset, verify_content) for asset in stored])
     found += [finding for part in parts for finding in part]
     order = {key: place for place, key in enumerate(graph.nodes)}
     return sorted(found, key=lambda one: (one.severity is not Severity.fault, order[one.key], one.kind))
@@ -120,14 +120,14 @@ def _gaps_of_execution(node: Execution, *, reads: bool) -> Iterable[Finding]:
         yield Finding(Severity.remark, "not_uploaded", rid, f"execution {rid} is {node.status or 'without status'}")
 
 
-def _compare(catalog: Catalog, asset: Asset, read_data: bool) -> Sequence[Finding]:
+def _compare(catalog: Catalog, asset: Asset, verify_content: bool) -> Sequence[Finding]:
     try:
         there = stat(catalog, asset.url)
         if there is None:
             return [_fault("bytes_missing", asset, "its bytes are not in the object store")]
         if asset.length is not None and there.length != asset.length:
             return [_fault("length_differs", asset, f"{there.length:,} bytes stored, {asset.length:,} recorded")]
-        digest = _digest(catalog, asset) if read_data else there.md5_hex
+        digest = _digest(catalog, asset) if verify_content else there.md5_hex
     except NotFoundError:
         return [_fault("bytes_missing", asset, "its bytes are not in the object store")]
     except DmlError as error:

@@ -68,8 +68,8 @@ class UploadReport:
         bytes_sent: Bytes of files sent, shared content not counted.
         shared: How many of the uploaded files were in the catalog already, under an earlier row.
         assets: The files of this commit with their rows.
-        untold: Executions whose files and features are all there, but whose status the catalog could not be told,
-            and why. The same commit, the next command that writes, or ``dml exec sync`` tells it.
+        unsynced: Executions whose files and features are all uploaded, but whose status could not be synced to the
+            catalog, with the error. The same commit, the next command that writes, or ``dml exec sync`` syncs it.
     """
 
     execution_rids: list[str] = field(default_factory=list)
@@ -81,7 +81,7 @@ class UploadReport:
     bytes_sent: int = 0
     shared: int = 0
     assets: list[CommittedAsset] = field(default_factory=list)
-    untold: dict[str, DmlError] = field(default_factory=dict)
+    unsynced: dict[str, DmlError] = field(default_factory=dict)
 
     def count(self, schema: str, table: str, outcome: str, number: int = 1) -> None:
         """Add files of one table to the counts; ``outcome`` is ``uploaded`` or ``failed``."""
@@ -108,7 +108,7 @@ class UploadReport:
             "bytes_sent": self.bytes_sent,
             "tables": self.per_table,
             "errors": list(self.errors),
-            "untold": sorted(self.untold),
+            "unsynced": sorted(self.unsynced),
             "assets": [{"key": asset.key, "rid": asset.rid, "shared": asset.shared} for asset in self.assets],
         }
 
@@ -120,7 +120,7 @@ def merge(reports: Iterable[UploadReport]) -> UploadReport:
         whole.execution_rids += report.execution_rids
         whole.errors += report.errors
         whole.assets += report.assets
-        whole.untold |= report.untold
+        whole.unsynced |= report.unsynced
         whole.features += report.features
         whole.bytes_sent += report.bytes_sent
         whole.shared += report.shared

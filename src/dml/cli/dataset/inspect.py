@@ -24,7 +24,7 @@ from dml.cli.dataset.view import (
     "list",
     examples=[
         ("dml dataset list", "The datasets of the catalog with their current versions."),
-        ("dml dataset list --type Training --json", "Those of one type, for a program."),
+        ("dml dataset list --type Training --json", "Only one type, as JSON."),
     ],
 )
 def list_(

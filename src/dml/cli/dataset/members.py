@@ -113,7 +113,7 @@ def remove(
 def delete(
     dataset: Rid,
     recurse: Annotated[bool, Option("--recurse", help="Also the datasets nested in it that no other holds.")] = False,
-    yes: Annotated[bool, Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
 ) -> None:
     """Mark a dataset as deleted."""
     from dml.catalog.rows import validate_rid

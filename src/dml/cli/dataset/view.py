@@ -60,7 +60,13 @@ def print_datasets(console: Console, datasets: Sequence[Dataset]) -> None:
         console.print("no datasets")
         return
     console.table(
-        [Column("RID", whole=True), Column("version", whole=True), Column("types"), Column("when"), Column("what")],
+        [
+            Column("RID", whole=True),
+            Column("version", whole=True),
+            Column("types"),
+            Column("created"),
+            Column("description"),
+        ],
         [
             (
                 one.rid,
@@ -85,8 +91,8 @@ def print_versions(console: Console, versions: Sequence[VersionRow]) -> None:
             Column("state"),
             Column("execution", whole=True),
             Column("snapshot", whole=True),
-            Column("when"),
-            Column("what"),
+            Column("created"),
+            Column("description"),
         ],
         [
             (

@@ -1,7 +1,7 @@
-"""``dml exec``: the group of commands about executions; the commands themselves are in four modules.
+"""``dml exec``: commands on executions.
 
-``lifecycle`` creates, starts, ends and looks; ``outputs`` stages and commits; ``recovery``
-resumes, syncs and tidies up; ``run`` wraps any program.
+``lifecycle`` creates, starts, ends and shows executions; ``outputs`` stages and commits; ``recovery`` resumes, syncs
+and collects garbage; ``run`` runs any program as an execution.
 """
 
 from __future__ import annotations

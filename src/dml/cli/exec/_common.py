@@ -1,4 +1,4 @@
-"""What the commands of ``dml exec`` share: the group, the argument RID, opening the workspace, saying what happened."""
+"""What the commands of ``dml exec`` share: the group, the RID arguments, opening the workspace, reporting results."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Rids = Annotated[
 
 @contextmanager
 def open_for_reading() -> Iterator[WorkspaceSession]:
-    """The workspace for reading only: nothing is created or changed."""
+    """Open the workspace read-only: nothing is created or changed."""
     from dml.workspace.session import WorkspaceSession
 
     invocation = current()
@@ -38,11 +38,11 @@ def open_for_reading() -> Iterator[WorkspaceSession]:
 
 @contextmanager
 def open_for_writing(*, push: bool = True, but: str = "") -> Iterator[WorkspaceSession]:
-    """The workspace for working in it and with its catalog, on which earlier statuses are pushed at the end.
+    """Open the workspace and its catalog for writing; statuses left over from earlier commands are pushed at the end.
 
     Args:
-        push: Tell the catalog the statuses that earlier commands could not tell it.
-        but: An execution that the command itself takes care of.
+        push: Push the statuses that earlier commands could not push.
+        but: An execution whose status the command itself pushes.
     """
     from dml.workspace.session import WorkspaceSession
 
@@ -57,33 +57,36 @@ def open_for_writing(*, push: bool = True, but: str = "") -> Iterator[WorkspaceS
 
 
 def push_others(session: WorkspaceSession, *but: str) -> None:
-    """Push what waits; say what could not be pushed. A command that worked does not fail for it.
+    """Push pending statuses and warn about those that cannot be pushed; the command does not fail for it.
 
     Args:
-        session: Where.
-        but: Executions that the command itself took care of.
+        session: An open workspace.
+        but: Executions whose status the command itself pushed.
     """
     from dml.execution.sync import push_all
 
     for rid, problem in push_all(session, but=but):
-        current().console.warn(f"{rid}: the catalog was not told its status: {problem.message}", hint="dml exec sync")
+        current().console.warn(f"{rid}: status not synced to the catalog: {problem.message}", hint="dml exec sync")
 
 
-def warn_untold(report: UploadReport) -> int:
-    """Say which executions are uploaded without the catalog having been told so; the exit code for it, 0 for none.
+def warn_unsynced(report: UploadReport) -> int:
+    """Warn about executions that are uploaded but whose status could not be synced to the catalog.
 
-    The command did all but that, and running it again, or ``dml exec sync``, does it: worth trying again.
+    Running the command again, or ``dml exec sync``, completes them.
+
+    Returns:
+        The exit code: that of the first error, 0 when there is none.
     """
-    for rid, problem in report.untold.items():
+    for rid, problem in report.unsynced.items():
         current().console.warn(
-            f"{rid}: its outputs are in the catalog, which was not told that it is Uploaded: {problem.message}",
+            f"{rid}: outputs uploaded, but status not synced to the catalog: {problem.message}",
             hint="dml exec sync",
         )
-    return next((problem.exit_code for problem in report.untold.values()), 0)
+    return next((problem.exit_code for problem in report.unsynced.values()), 0)
 
 
 def announce(command: str, result: Transition, text: str, **more: object) -> None:
-    """Print what a change of status came to, and warn when the catalog was not told."""
+    """Print the result of a status change, and warn when it could not be synced to the catalog."""
     console = current().console
     row = result.row
     payload = {
@@ -96,7 +99,7 @@ def announce(command: str, result: Transition, text: str, **more: object) -> Non
     }
     if result.problem is not None:
         console.warn(
-            f"the catalog was not told: {result.problem.message}",
-            hint="It is told by the next command that writes there, or by `dml exec sync`.",
+            f"status not synced to the catalog: {result.problem.message}",
+            hint="The next command that writes to it will sync it; or run `dml exec sync`.",
         )
     console.emit(f"exec.{command}", payload, lambda: console.print(text if result.changed else f"{text} nothing to do"))

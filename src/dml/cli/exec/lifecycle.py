@@ -1,4 +1,4 @@
-"""``dml exec create|start|stop|fail|abort|list|show|log``: the life of an execution."""
+"""``dml exec create|start|stop|fail|abort|list|show|log``: create, run and inspect executions."""
 
 from __future__ import annotations
 
@@ -39,18 +39,18 @@ if TYPE_CHECKING:
         (
             "dml exec create --workflow-name Train --workflow-type Training --workflow-url https://example.org/train.py"
             " --workflow-checksum 9f86d081 --json",
-            "From code that is elsewhere; the RID for a program.",
+            "From code outside this repository; print the RID as JSON.",
         ),
         (
             "dml exec create --workflow-name Train --workflow-type Training --json",
-            "Without a script: the repository around this directory is what is recorded, if there is one.",
+            "Without a script: record the git repository of the working directory, if there is one.",
         ),
-        ("dml exec create --config run.yaml", "Everything from a file."),
+        ("dml exec create --config run.yaml", "Read everything from a file."),
     ],
 )
 def create(
     script: Script = None,
-    module: Annotated[str | None, Option("--module", metavar="NAME", help="The module that runs.")] = None,
+    module: Annotated[str | None, Option("--module", metavar="NAME", help="The Python module to run.")] = None,
     workflow_name: WorkflowName = None,
     workflow_type: WorkflowTypes = None,
     workflow: WorkflowRid = None,
@@ -60,16 +60,16 @@ def create(
         str | None, Option("--workflow-version", metavar="VERSION", help="Version of the code.")
     ] = None,
     workflow_description: Annotated[
-        str, Option("--workflow-description", metavar="TEXT", help="What the workflow does.")
+        str, Option("--workflow-description", metavar="TEXT", help="Description of the workflow.")
     ] = "",
     description: Description = "",
     dataset: Datasets = None,
     asset: Assets = None,
-    config: Annotated[Path | None, Option("--config", metavar="FILE", help="A configuration, JSON or YAML.")] = None,
+    config: Annotated[Path | None, Option("--config", metavar="FILE", help="A configuration in JSON or YAML.")] = None,
     hydra: Annotated[Path | None, Option("--hydra-output", metavar="DIR", help="Hydra's output directory.")] = None,
     allow_dirty: AllowDirty = False,
 ) -> None:
-    """Create an execution: checked, registered in the catalog and here, with its inputs; nothing is fetched yet."""
+    """Create an execution with its inputs, in the catalog and in the workspace; nothing is downloaded yet."""
     from dml.execution.creation import CreateOptions
     from dml.execution.creation import create as create_execution
 
@@ -103,14 +103,14 @@ def create(
         console.print(f"{row.rid} Created: workflow {row.workflow_rid}.   dml exec start {row.rid}")
 
     if row.dirty:
-        hint = "" if script or module else "Name the script with --script, in a git repository."
-        console.warn("the code as it runs is in no commit; the execution says so", hint=hint)
+        hint = "" if script or module else "Name the script with --script; it must be in a git repository."
+        console.warn("the code has uncommitted changes; the execution records this", hint=hint)
     console.emit("exec.create", payload, render)
 
 
-@command(app, "start", examples=[("dml exec start 4VP", "Fetch its inputs and mark it Running.")])
+@command(app, "start", examples=[("dml exec start 4VP", "Download its inputs and mark it as Running.")])
 def start(rid: Rid) -> None:
-    """Fetch the inputs of an execution and mark it Running."""
+    """Download the inputs of an execution and mark it as Running."""
     from dml.catalog.rids import validate_rid
     from dml.cli.app.progress import showing
     from dml.execution import lifecycle
@@ -132,9 +132,9 @@ def start(rid: Rid) -> None:
     announce("start", result, f"{wanted} Running.", inputs=inputs, outputs=outputs)
 
 
-@command(app, "stop", examples=[("dml exec stop 4VP", "The run is over and went well.")])
+@command(app, "stop", examples=[("dml exec stop 4VP", "Record that the run succeeded.")])
 def stop(rid: Rid) -> None:
-    """Mark a running execution Stopped, with its duration; its outputs wait for the commit."""
+    """Mark a running execution as Stopped and record its duration; its outputs wait to be committed."""
     from dml.catalog.rids import validate_rid
     from dml.execution import lifecycle
 
@@ -144,11 +144,11 @@ def stop(rid: Rid) -> None:
     announce("stop", result, f"{wanted} Stopped.   dml exec commit {wanted}")
 
 
-@command(app, "fail", examples=[('dml exec fail 4VP --message "loss is NaN"', "The run is over and went wrong.")])
+@command(app, "fail", examples=[('dml exec fail 4VP --message "loss is NaN"', "Record that the run failed.")])
 def fail(
     rid: Rid, message: Annotated[str, Option("--message", "-m", metavar="TEXT", help="What went wrong.")] = "failed"
 ) -> None:
-    """Mark a running execution Failed, with a message; what it staged can still be committed."""
+    """Mark a running execution as Failed, with a message; staged outputs can still be committed."""
     from dml.catalog.rids import validate_rid
     from dml.execution import lifecycle
 
@@ -158,11 +158,11 @@ def fail(
     announce("fail", result, f"{wanted} Failed.", error=result.row.error)
 
 
-@command(app, "abort", examples=[('dml exec abort 4VP --reason "wrong dataset"', "Give it up; staged files stay.")])
+@command(app, "abort", examples=[('dml exec abort 4VP --reason "wrong dataset"', "Abandon it; staged files are kept.")])
 def abort(
-    rid: Rid, reason: Annotated[str, Option("--reason", metavar="TEXT", help="Why it is given up.")] = ""
+    rid: Rid, reason: Annotated[str, Option("--reason", metavar="TEXT", help="Why it is abandoned.")] = ""
 ) -> None:
-    """Give an execution up for good; its staged files stay until `dml exec gc`."""
+    """Abandon an execution for good; staged files are kept until `dml exec gc`."""
     from dml.catalog.rids import validate_rid
     from dml.execution import lifecycle
 
@@ -177,32 +177,37 @@ def abort(
     "list",
     examples=[
         ("dml exec list", "The executions of this workspace."),
-        ("dml exec list --pending --json", "Those that wait to be uploaded, for a program."),
-        ("dml exec list --status Failed --since 2026-01-31", "What failed lately."),
-        ("dml exec list --workflow Train", "The runs of one workflow, by its name or RID."),
+        ("dml exec list --pending --json", "Executions with outputs to upload, as JSON."),
+        ("dml exec list --status Failed --since 2026-01-31", "Executions that failed recently."),
+        ("dml exec list --workflow Train", "The runs of one workflow, by name or RID."),
     ],
 )
 def list_(
     status: Annotated[
-        list[str] | None, Option("--status", metavar="STATUS", help="Only in this status; may be repeated.")
+        list[str] | None,
+        Option("--status", metavar="STATUS", help="Only executions with this status; may be repeated."),
     ] = None,
     since: Annotated[
-        str | None, Option("--since", metavar="TIME", help="Only with activity since then: 2026-01-31, or 12h, 7d.")
+        str | None,
+        Option("--since", metavar="TIME", help="Only executions active since TIME, such as 2026-01-31, 12h or 7d."),
     ] = None,
-    pending: Annotated[bool, Option("--pending", help="Only with outputs that are not uploaded.")] = False,
+    pending: Annotated[bool, Option("--pending", help="Only executions with outputs that are not uploaded.")] = False,
     workflow: Annotated[
-        str | None, Option("--workflow", metavar="NAME|RID", help="Only of this workflow; `dml workflow show` has all.")
+        str | None,
+        Option(
+            "--workflow", metavar="NAME|RID", help="Only executions of this workflow; `dml workflow show` lists all."
+        ),
     ] = None,
     limit: Limit = DEFAULT_LIMIT,
 ) -> None:
-    """List the executions of the workspace, the latest first."""
+    """List the executions of the workspace, most recent first."""
     from dml.cli.app.timeparse import moment
     from dml.cli.exec.view import print_list
     from dml.execution.local_list import list_local
 
     console = current().console
     instant = None if since is None else moment(since)
-    wanted = None if status is None else [_status(one) for one in status]
+    wanted = None if status is None else [_status(name) for name in status]
     with open_for_reading() as session:
         found = list_local(session, statuses=wanted, since=instant, pending=True if pending else None)
     if workflow is not None:
@@ -211,7 +216,7 @@ def list_(
 
     def render() -> None:
         if not shown and (status or since or pending or workflow):
-            console.say("no execution here is like that; `dml exec list` shows all")
+            console.say("no matching executions; `dml exec list` shows all")
             return
         print_list(console, shown)
         say_cut(console, len(shown), more)
@@ -220,7 +225,7 @@ def list_(
 
 
 def _status(name: str) -> str:
-    """A status as it is spelled; one that there is not is refused."""
+    """The status with this name, in its canonical spelling; an unknown one is refused."""
     from difflib import get_close_matches
 
     from dml.errors import UsageError
@@ -229,16 +234,16 @@ def _status(name: str) -> str:
     spelled = {known.casefold(): str(known) for known in (*ExecutionStatus, *LEGACY)}
     if name.casefold() in spelled:
         return spelled[name.casefold()]
-    near = [spelled[one] for one in get_close_matches(name.casefold(), spelled, n=1)]
+    near = [spelled[match] for match in get_close_matches(name.casefold(), spelled, n=1)]
     meant = f"Did you mean {near[0]}? " if near else ""
     raise UsageError(
-        f"{name!r} is no status of an execution", hint=f"{meant}There are {', '.join(map(str, ExecutionStatus))}."
+        f"unknown execution status {name!r}", hint=f"{meant}Statuses: {', '.join(map(str, ExecutionStatus))}."
     )
 
 
-@command(app, "show", examples=[("dml exec show 4VP", "One screen: state, inputs, outputs, what to do next.")])
+@command(app, "show", examples=[("dml exec show 4VP", "Status, inputs, outputs and the next command.")])
 def show(rid: Rid) -> None:
-    """Show one execution: state, workflow, inputs, outputs, what is pending and the next command."""
+    """Show an execution: status, workflow, inputs, outputs, pending uploads and the next command."""
     from dml.catalog.rids import validate_rid
     from dml.cli.app.links import link_facts, link_fields
     from dml.cli.exec.view import print_details
@@ -256,14 +261,19 @@ def show(rid: Rid) -> None:
 @command(
     app,
     "log",
-    examples=[("dml exec log 4VP", "What was done to it, and when."), ("dml exec log 4VP --follow", "And what comes.")],
+    examples=[
+        ("dml exec log 4VP", "What happened to it, and when."),
+        ("dml exec log 4VP --follow", "Keep printing new entries."),
+    ],
 )
 def log(
     rid: Rid,
-    follow: Annotated[bool, Option("--follow", "-f", help="Go on until the execution is over.")] = False,
-    number: Annotated[int | None, Option("--last", "-n", metavar="N", min=1, help="The last N entries.")] = None,
+    follow: Annotated[bool, Option("--follow", "-f", help="Keep printing until the execution has ended.")] = False,
+    number: Annotated[
+        int | None, Option("--last", "-n", metavar="N", min=1, help="Show only the last N entries.")
+    ] = None,
 ) -> None:
-    """Show the journal of an execution: transitions, requests that changed something, errors."""
+    """Show the journal of an execution: status changes, requests that changed data, errors."""
     from functools import partial
 
     from dml.catalog.rids import validate_rid
@@ -275,7 +285,7 @@ def log(
     console = current().console
     wanted = validate_rid(rid)
     with open_for_reading() as session:
-        details_of(session, wanted)  # says what to do when there is none
+        details_of(session, wanted)  # raises an error with a hint when there is none
         if not follow:
             entries = journal.entries(session.registry, wanted, limit=number)
             payload = {"rid": wanted, "entries": [_entry(one) for one in entries]}
@@ -309,10 +319,10 @@ def named_workflow(
     description: str = "",
     allow_dirty: bool = False,
 ) -> Workflow | None:
-    """The workflow that options name; None when they name none.
+    """The workflow that the options describe; None when no option describes one.
 
     Raises:
-        UsageError: The options contradict each other, or say too little.
+        UsageError: The options contradict each other, or are incomplete.
     """
     from dml.catalog.rids import validate_rid
     from dml.errors import UsageError
@@ -320,14 +330,16 @@ def named_workflow(
 
     if rid is not None:
         if name or types or url or checksum:
-            raise UsageError("--workflow names a registered workflow; the other options about it do not go with it")
+            raise UsageError("--workflow cannot be combined with the other workflow options")
         return Workflow("registered", workflow_rid=validate_rid(rid))
     if name is None:
         if types or url or checksum or script or module:
-            raise UsageError("The workflow has no name", hint="Give --workflow-name NAME.")
+            raise UsageError("the workflow has no name", hint="Give --workflow-name NAME.")
         return None
     if not types:
-        raise UsageError("The workflow has no type", hint="Give --workflow-type TERM; `dml vocab list Workflow_Type`.")
+        raise UsageError(
+            "the workflow has no type", hint="Give --workflow-type TERM; `dml vocab list Workflow_Type` lists them."
+        )
     return Workflow(
         name,
         types,
@@ -349,7 +361,7 @@ def configuration_from(
     datasets: list[str] | None,
     assets: list[str] | None,
 ) -> ExecutionConfiguration:
-    """The configuration of the file, to which options add and which they override."""
+    """The configuration in the file, extended and overridden by the options."""
     from dataclasses import replace
 
     from dml.dataset.spec import DatasetSpec

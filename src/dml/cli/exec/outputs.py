@@ -1,4 +1,4 @@
-"""``dml exec stage|unstage|stage-features|commit``: what an execution produces, and bringing it to the catalog."""
+"""``dml exec stage|unstage|stage-features|commit``: stage the outputs of an execution and upload them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, Exit, Option
 
 from dml.cli.app.framework import command, current
-from dml.cli.exec._common import Rid, Rids, app, open_for_writing, push_others, warn_untold
+from dml.cli.exec._common import Rid, Rids, app, open_for_writing, push_others, warn_unsynced
 
 if TYPE_CHECKING:
     from dml.catalog.model import Table
@@ -28,25 +28,32 @@ if TYPE_CHECKING:
 )
 def stage(
     rid: Rid,
-    files: Annotated[list[Path], Argument(metavar="FILE...", help="Files, or directories with all below them.")],
+    files: Annotated[
+        list[Path], Argument(metavar="FILE...", help="Files, or directories, which are staged recursively.")
+    ],
     table: Annotated[str, Option("--table", "-t", metavar="TABLE", help="The asset table.")] = "Execution_Asset",
     types: Annotated[
-        list[str] | None, Option("--type", metavar="TERM", help="Term of Asset_Type; may be repeated.")
+        list[str] | None, Option("--type", metavar="TERM", help="An Asset_Type term; may be repeated.")
     ] = None,
     meta: Annotated[
-        list[str] | None, Option("--meta", metavar="COLUMN=VALUE", help="A column of the table; may be repeated.")
+        list[str] | None, Option("--meta", metavar="COLUMN=VALUE", help="Value of a metadata column; may be repeated.")
     ] = None,
-    description: Annotated[str | None, Option("--description", "-d", metavar="TEXT", help="What it is.")] = None,
-    name: Annotated[str | None, Option("--as", metavar="NAME", help="Another name, for one file.")] = None,
-    copy: Annotated[bool, Option("--copy", help="Take the bytes as they are now.")] = False,
-    link: Annotated[bool, Option("--link", help="Make a hard link.")] = False,
+    description: Annotated[
+        str | None, Option("--description", "-d", metavar="TEXT", help="Description of the files.")
+    ] = None,
+    name: Annotated[
+        str | None, Option("--as", metavar="NAME", help="Store the file under this name; for a single file.")
+    ] = None,
+    copy: Annotated[bool, Option("--copy", help="Copy the file into the workspace.")] = False,
+    link: Annotated[bool, Option("--link", help="Hard-link the file into the workspace.")] = False,
     move: Annotated[bool, Option("--move", help="Move the file into the workspace.")] = False,
 ) -> None:
-    """Register files as outputs of an execution; they go up with the commit. Asks no server."""
+    """Stage files as outputs of an execution; the next commit uploads them. Works offline."""
     from dml.asset.tables import check_metadata
     from dml.catalog.rids import validate_rid
     from dml.execution.offline_staging import known_table, known_types
     from dml.execution.staging import stage as stage_files
+    from dml.formatting import pluralize
 
     wanted = validate_rid(rid)
     console = current().console
@@ -70,7 +77,7 @@ def stage(
             for row in staged
         ],
     }
-    text = staged[0].key if len(staged) == 1 else f"{len(staged)} files"
+    text = staged[0].key if len(staged) == 1 else pluralize(len(staged), "file")
     console.emit("exec.stage", payload, lambda: console.print(f"{wanted}: staged {text}"))
 
 
@@ -78,108 +85,118 @@ def stage(
     app,
     "unstage",
     examples=[
-        ("dml exec unstage 4VP Execution_Asset/model.pt", "Forget a staged file; its source stays."),
-        ("dml exec unstage 4VP --features", "Forget the staged feature values."),
+        ("dml exec unstage 4VP Execution_Asset/model.pt", "Unstage a file; the original is kept."),
+        ("dml exec unstage 4VP --features", "Unstage the feature values."),
     ],
 )
 def unstage(
     rid: Rid,
     keys: Annotated[list[str] | None, Argument(metavar="[TABLE/NAME]...", help="The staged files.")] = None,
-    features: Annotated[bool, Option("--features", help="Forget all feature values that are not uploaded.")] = False,
+    features: Annotated[bool, Option("--features", help="Unstage all feature values that are not uploaded.")] = False,
 ) -> None:
-    """Forget staged files or feature values that are not uploaded; the files they came from stay."""
+    """Unstage files or feature values that are not uploaded; the original files are kept."""
     from dml.catalog.rids import validate_rid
     from dml.errors import UsageError
     from dml.execution.staging import unstage as unstage_file
+    from dml.formatting import pluralize
     from dml.workspace.executions import get_execution
     from dml.workspace.features import unstage_features
 
     if not keys and not features:
         raise UsageError(
-            "What is to be forgotten?", hint="Name TABLE/NAME as `dml exec show` lists them, or --features."
+            "nothing to unstage: name a staged file or use --features",
+            hint="`dml exec show` lists staged files as TABLE/NAME.",
         )
     wanted = validate_rid(rid)
     console = current().console
     with open_for_writing(push=False) as session:
         get_execution(session.registry, wanted)
-        forgotten = [unstage_file(session, wanted, key).key for key in keys or []]
+        unstaged = [unstage_file(session, wanted, key).key for key in keys or []]
         rows = unstage_features(session.registry, wanted) if features else 0
-    payload = {"rid": wanted, "files": forgotten, "feature_rows": rows}
-    console.emit(
-        "exec.unstage", payload, lambda: console.print(f"{wanted}: forgot {len(forgotten)} files, {rows} feature rows")
-    )
+    payload = {"rid": wanted, "files": unstaged, "feature_rows": rows}
+    text = f"{wanted}: unstaged {pluralize(len(unstaged), 'file')}, {pluralize(rows, 'feature row')}"
+    console.emit("exec.unstage", payload, lambda: console.print(text))
 
 
 @command(
     app,
     "stage-features",
     examples=[
-        ("dml exec stage-features 4VP labels.csv --feature Image.Quality", "Values from a CSV or JSON Lines file.")
+        (
+            "dml exec stage-features 4VP labels.csv --feature Image.Quality",
+            "Stage values from a CSV or JSON Lines file.",
+        )
     ],
 )
 def stage_features(
     rid: Rid,
-    file: Annotated[Path, Argument(metavar="FILE", help="CSV with a header, or JSON Lines.")],
+    file: Annotated[Path, Argument(metavar="FILE", help="CSV with a header row, or JSON Lines.")],
     feature: Annotated[str, Option("--feature", metavar="TABLE.NAME", help="The feature.")],
 ) -> None:
-    """Stage feature values from a file, all or none, checked against columns and vocabularies."""
+    """Stage feature values from a file, all or none, validated against columns and vocabularies."""
     from dml.catalog.rids import validate_rid
     from dml.errors import UsageError
     from dml.feature.staging import find_feature, stage_records
     from dml.feature.value_files import read_records
+    from dml.formatting import pluralize
 
     target, dot, name = feature.partition(".")
     if not dot:
-        raise UsageError(f"{feature!r} is no feature", hint="Write TABLE.NAME, as in Image.Quality.")
+        raise UsageError(f"invalid feature name {feature!r}", hint="Write TABLE.NAME, such as Image.Quality.")
     wanted = validate_rid(rid)
     console = current().console
     with open_for_writing(push=False) as session:
         found = find_feature(session.catalog.schema(), target, name)
         number = stage_records(session, wanted, found, read_records(file, found))
     payload = {"rid": wanted, "feature": f"{found.target.name}.{found.name}", "records": number}
-    console.emit("exec.stage-features", payload, lambda: console.print(f"{wanted}: staged {number} feature rows"))
+    text = f"{wanted}: staged {pluralize(number, 'feature row')}"
+    console.emit("exec.stage-features", payload, lambda: console.print(text))
 
 
 @command(
     app,
     "commit",
     examples=[
-        ("dml exec commit 4VP", "Upload everything it staged."),
-        ("dml exec commit 4VP --dry-run", "Say what would be done."),
-        ("dml exec commit --all --yes --json", "Whatever waits in this workspace."),
+        ("dml exec commit 4VP", "Upload all its staged outputs."),
+        ("dml exec commit 4VP --dry-run", "Show what would be uploaded."),
+        ("dml exec commit --all --yes --json", "Upload everything that is pending in this workspace."),
     ],
 )
 def commit(
     rids: Rids = None,
-    everything: Annotated[bool, Option("--all", help="All that wait and are neither alive nor aborted.")] = False,
-    dry_run: Annotated[bool, Option("--dry-run", help="Say what would be done; send nothing.")] = False,
+    everything: Annotated[
+        bool, Option("--all", help="All executions with pending outputs that are neither running nor aborted.")
+    ] = False,
+    dry_run: Annotated[bool, Option("--dry-run", help="Show what would be uploaded; send nothing.")] = False,
     plan_file: Annotated[Path | None, Option("--plan", metavar="FILE", help="Write the plan to a file.")] = None,
-    apply_file: Annotated[Path | None, Option("--apply", metavar="FILE", help="Commit what a plan says.")] = None,
-    clean: Annotated[bool, Option("--clean", help="Remove local files the catalog has confirmed.")] = False,
-    jobs: Annotated[int | None, Option("--jobs", metavar="N", min=1, help="Files at the same time.")] = None,
-    chunk_size: Annotated[
-        int | None, Option("--chunk-size", metavar="BYTES", min=1, help="Bytes of one piece of a large file.")
+    apply_file: Annotated[Path | None, Option("--apply", metavar="FILE", help="Commit according to a plan.")] = None,
+    clean: Annotated[bool, Option("--clean", help="Remove local files once their upload is confirmed.")] = False,
+    jobs: Annotated[
+        int | None, Option("--jobs", metavar="N", min=1, help="Number of files to upload in parallel.")
     ] = None,
-    timeout: Annotated[float | None, Option("--timeout", metavar="SECONDS", help="Wait for an answer.")] = None,
+    chunk_size: Annotated[
+        int | None, Option("--chunk-size", metavar="BYTES", min=1, help="Chunk size for large files.")
+    ] = None,
+    timeout: Annotated[float | None, Option("--timeout", metavar="SECONDS", help="Time limit for a response.")] = None,
     max_retries: Annotated[
-        int | None, Option("--max-retries", metavar="N", min=0, help="Repeats of a request.")
+        int | None, Option("--max-retries", metavar="N", min=0, help="Maximum retries of a request.")
     ] = None,
     retry_delay: Annotated[
-        float | None, Option("--retry-delay", metavar="SECONDS", help="Before the first repeat; doubled each time.")
+        float | None,
+        Option("--retry-delay", metavar="SECONDS", help="Delay before the first retry; doubles each time."),
     ] = None,
-    yes: Annotated[bool, Option("--yes", "-y", help="Ask nothing.")] = False,
+    yes: Annotated[bool, Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
 ) -> None:
-    """Bring staged files and feature values to the catalog; a commit that was interrupted goes on."""
+    """Upload staged files and feature values to the catalog; an interrupted commit is continued."""
     from dml.catalog.rids import validate_rid
     from dml.errors import UsageError
 
     wanted = [validate_rid(rid) for rid in rids or []]
-    for given, flag in ((wanted, "RID"), (everything, "--all"), (apply_file, "--apply")):
-        if given and sum(map(bool, (wanted, everything, apply_file))) > 1:
-            raise UsageError(f"{flag} does not go with the other ways to say what is committed")
+    if sum(map(bool, (wanted, everything, apply_file))) > 1:
+        raise UsageError("RIDs, --all and --apply cannot be combined")
     if not (wanted or everything or apply_file):
-        raise UsageError("What is to be committed?", hint="Name the RID, or give --all.")
-    with working_with(timeout, max_retries, retry_delay) as session:
+        raise UsageError("nothing to commit: name an execution or use --all")
+    with open_with_retry_options(timeout, max_retries, retry_delay) as session:
         if dry_run or plan_file is not None:
             _plan(session, wanted or _all(session), plan_file)
             return
@@ -192,8 +209,8 @@ def commit(
         raise Exit(code)
 
 
-def working_with(timeout: float | None, max_retries: int | None, retry_delay: float | None) -> Any:
-    """``open_for_writing`` on a connection that waits and repeats as the options say."""
+def open_with_retry_options(timeout: float | None, max_retries: int | None, retry_delay: float | None) -> Any:
+    """Open the workspace for writing, on a connection with the timeout and retries of the options."""
     from contextlib import contextmanager
 
     @contextmanager
@@ -214,7 +231,7 @@ def working_with(timeout: float | None, max_retries: int | None, retry_delay: fl
 
 
 def _commit(session: WorkspaceSession, rids: list[str], options: CommitOptions, *, clean: bool) -> int:
-    """Commit one execution, whose error is the command's; or several, whose errors are lines of the report.
+    """Commit executions; the error of a single one is raised, the errors of several are reported.
 
     Returns:
         The exit code.
@@ -246,12 +263,12 @@ def _commit(session: WorkspaceSession, rids: list[str], options: CommitOptions, 
     payload = {**report.to_mapping(), "statuses": statuses}
     shown = [f"{rid} {status}" for rid, status in statuses.items()]
     console.emit("exec.commit", payload, lambda: print_report(console, report, shown, time.monotonic() - began))
-    untold = warn_untold(report)
-    if not problems and not untold:
+    unsynced = warn_unsynced(report)
+    if not problems and not unsynced:
         return 0
-    if len(problems) + len(report.untold) < len(rids):
+    if len(problems) + len(report.unsynced) < len(rids):
         return PartialError.exit_code
-    return problems[0][1].exit_code if problems else untold
+    return problems[0][1].exit_code if problems else unsynced
 
 
 def _plan(session: WorkspaceSession, rids: list[str], path: Path | None) -> None:
@@ -263,10 +280,10 @@ def _plan(session: WorkspaceSession, rids: list[str], path: Path | None) -> None
 
     console = current().console
     plans = [plan(session, rid) for rid in rids]
-    documents = [one.to_mapping() for one in plans]
+    documents = [each.to_mapping() for each in plans]
     if path is not None:
         if len(plans) != 1:
-            raise UsageError("A plan is kept of one execution", hint="Name one RID.")
+            raise UsageError("--plan takes exactly one execution")
         path.write_text(json.dumps({"schema": "dml.exec.plan/1", **documents[0]}, indent=2) + "\n")
 
     def render() -> None:
@@ -293,7 +310,7 @@ def _applied(session: WorkspaceSession, path: Path) -> str:
     try:
         document = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise UsageError(f"{path} cannot be read as a plan: {error}") from error
+        raise UsageError(f"cannot read the plan {path}: {error}") from error
     return refuse_changed(session, document if isinstance(document, dict) else {})
 
 
@@ -335,9 +352,9 @@ def _stagings(
     from dml.safe_text import safe
 
     if copy + link + move > 1:
-        raise UsageError("--copy, --link and --move exclude each other")
+        raise UsageError("--copy, --link and --move are mutually exclusive")
     if name is not None and (len(files) != 1 or files[0].is_dir()):
-        raise UsageError("--as names one file", hint="Stage the files one by one.")
+        raise UsageError("--as can only be used with a single file", hint="Stage the files one by one.")
     method = Method.COPY if copy else Method.LINK if link else Method.MOVE if move else Method.SYMLINK
     found: list[tuple[Path, str]] = []
     for file in files:
@@ -346,9 +363,9 @@ def _stagings(
         elif file.exists():
             found.append((file, name or file.name))
         else:
-            raise NotFoundError(f"There is no file {safe(file)}")
+            raise NotFoundError(f"no such file: {safe(file)}")
     if not found:
-        raise NotFoundError(f"There are no files in {safe(files[0])}")
+        raise NotFoundError(f"no files in {safe(files[0])}")
     return [Staging(path, as_name, types, metadata, description, method) for path, as_name in found]
 
 

@@ -1,4 +1,4 @@
-"""``dml exec resume|sync|gc``: going on after an interruption, and tidying up afterwards."""
+"""``dml exec resume|sync|gc``: recover after an interruption and remove local files."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from typing import Annotated
 from typer import Exit, Option
 
 from dml.cli.app.framework import command, current
-from dml.cli.exec._common import Rid, Rids, app, open_for_writing, push_others, warn_untold
+from dml.cli.exec._common import Rid, Rids, app, open_for_writing, push_others, warn_unsynced
 
 
 @command(
     app,
     "resume",
     examples=[
-        ("dml exec resume 4W8", "Find out what is left, and make it ready to go on."),
-        ("dml exec resume 4W8 --commit", "And go on to upload it."),
+        ("dml exec resume 4W8", "Find out what is left to do and prepare to continue."),
+        ("dml exec resume 4W8 --commit", "Upload it as well."),
     ],
 )
-def resume(rid: Rid, commit: Annotated[bool, Option("--commit", help="Upload what is pending.")] = False) -> None:
-    """Bring registry and catalog to agree about an execution, and a run that died to Pending_Upload."""
+def resume(rid: Rid, commit: Annotated[bool, Option("--commit", help="Upload pending outputs.")] = False) -> None:
+    """Recover an execution after an interruption: reconcile it with the catalog, ready to be committed."""
     from dml.catalog.rids import validate_rid
     from dml.cli.app.progress import showing
     from dml.execution.commit import CommitOptions
@@ -61,14 +61,14 @@ def resume(rid: Rid, commit: Annotated[bool, Option("--commit", help="Upload wha
 
     console.emit("exec.resume", payload, render)
     if is_sweep:
-        console.warn(f"{wanted} is a sweep; this looks after its parent alone", hint=f"dml run --resume {wanted}")
-    if report is not None and (code := warn_untold(report)):
+        console.warn(f"{wanted} is a sweep; only its parent execution was resumed", hint=f"dml run --resume {wanted}")
+    if report is not None and (code := warn_unsynced(report)):
         raise Exit(code)
 
 
-@command(app, "sync", examples=[("dml exec sync", "Tell the catalog what it could not be told before.")])
+@command(app, "sync", examples=[("dml exec sync", "Sync statuses that could not be sent earlier.")])
 def sync() -> None:
-    """Tell the catalog every status that earlier commands could not tell it."""
+    """Sync to the catalog every status that earlier commands could not send."""
     from dml.execution.sync import creation_unfinished, push_all
     from dml.workspace.executions import list_executions
 
@@ -78,39 +78,40 @@ def sync() -> None:
         problems = push_all(session)
         unfinished = [rid for rid in waiting if creation_unfinished(session, rid)]
     failed = dict(problems)
-    told = [rid for rid in waiting if rid not in failed and rid not in unfinished]
+    synced = [rid for rid in waiting if rid not in failed and rid not in unfinished]
     payload = {
-        "told": told,
+        "synced": synced,
         "unfinished": unfinished,
         "failed": [{"rid": rid, "error": error.message} for rid, error in problems],
     }
-    console.emit("exec.sync", payload, lambda: console.print(f"told: {', '.join(told)}" if told else "nothing to do"))
+    text = f"synced: {', '.join(synced)}" if synced else "nothing to do"
+    console.emit("exec.sync", payload, lambda: console.print(text))
     for rid in unfinished:
         console.warn(f"{rid}: its creation was interrupted", hint=f"dml exec resume {rid}, or dml exec abort {rid}")
     for rid, error in problems:
         console.warn(f"{rid}: {error.message}", hint=error.hint)
     if problems:
-        raise Exit(3 if told else problems[0][1].exit_code)
+        raise Exit(3 if synced else problems[0][1].exit_code)
 
 
 @command(
     app,
     "gc",
     examples=[
-        ("dml exec gc --dry-run", "Which local files can go."),
-        ("dml exec gc 4VP --confirm 4VP", "Discard what an aborted execution never uploaded."),
+        ("dml exec gc --dry-run", "List the local files that can be removed."),
+        ("dml exec gc 4VP --confirm 4VP", "Discard the outputs of an aborted execution that were never uploaded."),
     ],
 )
 def gc(
     rids: Rids = None,
-    dry_run: Annotated[bool, Option("--dry-run", help="Only say what would be removed.")] = False,
-    yes: Annotated[bool, Option("--yes", "-y", help="Ask nothing.")] = False,
+    dry_run: Annotated[bool, Option("--dry-run", help="Show what would be removed; remove nothing.")] = False,
+    yes: Annotated[bool, Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     confirm: Annotated[
         str | None,
         Option("--confirm", metavar="RID", help="Discard outputs of this execution that were never uploaded."),
     ] = None,
 ) -> None:
-    """Remove the local files of executions that are over, once the catalog has confirmed every one of them."""
+    """Remove the local files of finished executions whose outputs are all confirmed by the catalog."""
     from dml.catalog.rids import validate_rid
     from dml.cli.app.prompts import confirm as ask
     from dml.cli.app.prompts import confirm_rid
@@ -130,8 +131,11 @@ def gc(
             if not all(one.discards for one in found):
                 ask(f"Remove the local files of {', '.join(one.rid for one in found)}?", yes=yes)
             removed = [{"rid": one.rid, "bytes": collect(session, one)} for one in found]
-        push_others(session) if not dry_run else None
-    listed = [{"rid": one.rid, "status": one.status, "bytes": one.bytes, "discards": one.discards} for one in found]
+        if not dry_run:
+            push_others(session)
+    listed = [
+        {"rid": each.rid, "status": each.status, "bytes": each.bytes, "discards": each.discards} for each in found
+    ]
 
     def render() -> None:
         for one in found:

@@ -1,4 +1,4 @@
-"""``dml exec run``: any program as an execution, from creation to upload."""
+"""``dml exec run``: run any program as an execution, from creation to upload."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated
 from typer import Argument, Exit, Option
 
 from dml.cli.app.framework import command, current
-from dml.cli.exec._common import app, open_for_writing, warn_untold
+from dml.cli.exec._common import app, open_for_writing, warn_unsynced
 from dml.cli.exec._options import (
     AllowDirty,
     Assets,
@@ -31,7 +31,7 @@ from dml.cli.exec.lifecycle import configuration_from, named_workflow
     examples=[
         (
             "dml exec run --workflow-name Train --workflow-type Training --script train.py -- python train.py",
-            "Run it with its inputs, keep what it prints, upload what it leaves in $DML_OUTPUTS/TABLE/.",
+            "Run a program with its inputs, keep its output as a log and upload what it writes to $DML_OUTPUTS/TABLE/.",
         )
     ],
 )
@@ -47,9 +47,11 @@ def run(
     dataset: Datasets = None,
     asset: Assets = None,
     allow_dirty: AllowDirty = False,
-    no_commit: Annotated[bool, Option("--no-commit", help="Leave the outputs staged.")] = False,
+    no_commit: Annotated[
+        bool, Option("--no-commit", help="Leave the outputs staged instead of committing them.")
+    ] = False,
 ) -> None:
-    """Run a program as an execution: inputs fetched, output kept as a log, what it wrote uploaded."""
+    """Run a program as an execution: download its inputs, log its output and upload the files that it writes."""
     from dataclasses import replace
 
     from dml.cli.app.progress import showing
@@ -90,8 +92,8 @@ def run(
                 problem = error
             else:
                 if child_exit != 0:
-                    # Uploaded is about the files; that the program failed must stay visible beside it.
-                    report_progress(session, rid, f"the command ended with exit code {child_exit}")
+                    # The status Uploaded only covers the files, so the failure of the program is recorded as well.
+                    report_progress(session, rid, f"the command exited with code {child_exit}")
         status = get_execution(session.registry, rid).status
     payload = {
         "rid": rid,
@@ -100,16 +102,17 @@ def run(
         "commit": report.to_mapping() if report is not None else None,
         "error": problem.message if problem is not None else None,
     }
-    console.emit("exec.run", payload, lambda: console.print(f"{rid} {status}: the command ended with {child_exit}"))
+    text = f"{rid} {status}: the command exited with code {child_exit}"
+    console.emit("exec.run", payload, lambda: console.print(text))
     if problem is not None:
         console.warn(problem.message, hint=problem.hint or f"dml exec commit {rid}")
-    untold = warn_untold(report) if report is not None else 0
-    if child_exit != 0 or problem is not None or untold:
+    unsynced = warn_unsynced(report) if report is not None else 0
+    if child_exit != 0 or problem is not None or unsynced:
         raise Exit(1)
 
 
 def _echo(*, json: bool) -> Callable[[bytes], None]:
-    """Where the program's output is shown: standard output, unless that is for a program."""
+    """A function that shows the program's output, on standard error when standard output holds JSON."""
     stream = sys.stderr if json else sys.stdout
 
     def write(block: bytes) -> None:

@@ -1,4 +1,4 @@
-"""How executions look on a terminal: the list, the one screen of ``show``, a line of the journal."""
+"""Executions on a terminal: the list, the details, the journal and the commit report."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ _LIST = (
     Column("workflow"),
     Column("inputs", right=True),
     Column("outputs"),
-    Column("when"),
-    Column("what"),
+    Column("last active"),
+    Column("description"),
 )
 
 
 def print_list(console: Console, found: Sequence[ExecutionSummary]) -> None:
-    """The list, or a sentence when there is nothing in it."""
+    """Print the list, or a message when it is empty."""
     if not found:
-        console.say("No executions here.   dml exec create --help")
+        console.say("no executions   dml exec create --help")
         return
     console.table(_LIST, [_line(one) for one in found])
 
 
 def print_details(console: Console, details: ExecutionDetails, links: Sequence[tuple[str, object]]) -> None:
-    """One execution on one screen; ``links`` as facts."""
+    """Print the details of an execution; ``links`` are further rows of the facts."""
     one = details.summary
     row = one.row
     facts: list[tuple[str, object]] = [("status", _status(one))]
     if row.sync_pending:
-        facts.append(("", Cell("the catalog was not told yet   dml exec sync", "yellow")))
+        facts.append(("", Cell("status not synced to the catalog   dml exec sync", "yellow")))
     if one.liveness is not None and one.life:
         facts.append(("process", one.liveness.reason))
     if details.upload is not None:
@@ -59,7 +59,7 @@ def print_details(console: Console, details: ExecutionDetails, links: Sequence[t
     if row.error:
         facts.append(("error", Cell(row.error, "red")))
     if row.dirty:
-        facts.append(("code", Cell("had changes that are in no commit", "yellow")))
+        facts.append(("code", Cell("uncommitted changes", "yellow")))
     facts += [("directory", details.directory), *links]
     console.print(Cell(row.rid, "bold"))
     console.table([Column("", whole=True), Column("")], facts)
@@ -71,14 +71,14 @@ def print_details(console: Console, details: ExecutionDetails, links: Sequence[t
 
 
 def print_entries(console: Console, entries: Iterable[JournalEntry]) -> None:
-    """Lines of the journal."""
+    """Print journal entries, one per line."""
     for entry in entries:
         at = UNKNOWN if entry.at is None else entry.at.strftime("%Y-%m-%d %H:%M:%S")
         console.print(f"{at}  {entry.kind:<10}  {entry.message}")
 
 
 def print_report(console: Console, report: UploadReport, statuses: Sequence[str], seconds: float) -> None:
-    """What a commit did, one line an execution and one an error."""
+    """Print what a commit did, with a warning for each error."""
     from dml.formatting import format_duration
 
     if report.nothing_done:
@@ -117,7 +117,7 @@ def _status(one: ExecutionSummary) -> Cell:
 def _outputs(one: ExecutionSummary) -> str:
     parts = [str(one.uploaded)] if one.uploaded or not one.pending else []
     if one.pending.files:
-        parts.append(f"{one.pending.files} waiting")
+        parts.append(f"{one.pending.files} pending")
     if one.pending.features:
         parts.append(pluralize(one.pending.features, "feature row"))
     return ", ".join(parts)
@@ -129,8 +129,8 @@ def _upload(upload: UploadUnderWay) -> list[tuple[str, object]]:
     moved = f"{format_size(upload.bytes_sent)} of {format_size(upload.bytes_total)}"
     facts: list[tuple[str, object]] = [("upload", f"{sent}, {moved},{by or ' now'}")]
     if upload.repeats:
-        again = f"{pluralize(upload.repeats, 'request')} sent again"
-        facts.append(("", Cell(f"{again}; {upload.note}" if upload.note else again, "yellow")))
+        retried = f"{pluralize(upload.repeats, 'request')} retried"
+        facts.append(("", Cell(f"{retried}; {upload.note}" if upload.note else retried, "yellow")))
     return facts
 
 
@@ -154,14 +154,14 @@ def _print_inputs(console: Console, inputs: Sequence[InputRecord]) -> None:
 def _print_outputs(console: Console, details: ExecutionDetails) -> None:
     pending = details.summary.pending
     if details.assets:
-        waiting = f"  {pending.files} waiting, {format_size(pending.bytes)}" if pending.files else ""
+        waiting = f"  {pending.files} pending, {format_size(pending.bytes)}" if pending.files else ""
         console.print(Cell("outputs", "bold"), Cell(waiting))
         columns = [Column(""), Column(""), Column("", whole=True, right=True), Column("", whole=True)]
         console.table(columns, [_output(row) for row in details.assets[:_SHOWN_FILES]])
         if len(details.assets) > _SHOWN_FILES:
             console.print(f"  and {len(details.assets) - _SHOWN_FILES} more; all with --json")
     if details.features:
-        console.print(Cell("features", "bold"), f"  {len(details.features)}, {pending.features} waiting")
+        console.print(Cell("features", "bold"), f"  {len(details.features)}, {pending.features} pending")
 
 
 def _output(row: AssetRow) -> tuple[object, ...]:
