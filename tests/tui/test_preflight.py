@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from preflight.world import make_world
 from textual.pilot import Pilot
 
 from dml.catalog.connection import Catalog
@@ -18,7 +19,6 @@ from dml.tui.app import Dashboard
 from dml.tui.live_project_reader import ProjectState
 from dml.tui.screens.dialogs import Question
 from experiments import RetinaProject
-from preflight.world import make_world
 from tui.journey import FedProjects, RecordedOperations, dashboard, drive, text_of, until
 from tui.scenes import retina_experiments
 
