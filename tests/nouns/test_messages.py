@@ -63,7 +63,7 @@ SAID = {
         2,
     ),
     ("feature", "values", "Image.Digit", "--selector", "best"): (
-        "error: best is no selector\nhint: Use newest, first, all.\n",
+        "error: unknown selector best\nhint: Use newest, first, all.\n",
         2,
     ),
     ("cite", "1-ZZZZ"): (
