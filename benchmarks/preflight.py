@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter
 
+from dml.workspace.layout import find_workspace
+
 TITLE = "a preflight of 50 datasets and 50 assets, over HTTP on loopback"
 
 MANY = 50
@@ -34,7 +36,6 @@ def _measured(home: Path) -> Iterator[str]:
     from dml.preflight.preflight import build_context, preflight
     from dml.preflight.run_plan import plan_from_configuration
     from dml.target import Target
-    from dml.workspace import layout
 
     made = create_catalog("local")
     catalog = connect(made)
@@ -52,7 +53,7 @@ def _measured(home: Path) -> Iterator[str]:
             connection = connect(target, scheme="http")
             subject = plan_from_configuration(configuration, target, name="fifty")
             began = perf_counter()
-            report = preflight(build_context(subject, connection, layout.find(target)))
+            report = preflight(build_context(subject, connection, find_workspace(target)))
             took = perf_counter() - began
             heads = connection.traffic.count("HEAD")
             yield f"{took:.2f} s, {report.requests - heads} catalog requests (limit 12) and {heads} HEAD"

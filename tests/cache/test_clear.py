@@ -24,11 +24,12 @@ from dml.cache.session import CacheSession
 from dml.cache.warm_asset import warm_asset
 from dml.cache.warm_bag import warm_bag
 from dml.errors import ConflictError, DmlError, RetryableError
-from dml.workspace import connection
-from dml.workspace.executions import compare_and_set_status, insert_execution
+from dml.workspace import connection, sqlite_errors
+from dml.workspace.executions import insert_execution
 from dml.workspace.inputs import InputRecord, declare_inputs
 from dml.workspace.layout import Workspace
 from dml.workspace.registry import Registry
+from dml.workspace.status_change import compare_and_set_status
 
 from .gallery import Gallery, contents
 
@@ -257,9 +258,9 @@ def test_a_full_disk_is_not_mistaken_for_one_without_write_ahead_log(
     filled.index.close()
     # Without shared memory SQLite does not begin a log, as on a disk that cannot hold 32 KiB more.
     monkeypatch.setattr(connection, "_uri", lambda path: f"{original(path)}?vfs=unix-dotfile&ignored=")
-    with pytest.raises(DmlError, match="does not carry"):
+    with pytest.raises(DmlError, match="does not support"):
         Index.writing(cache)
-    monkeypatch.setattr(connection, "_LOG_INDEX", 1 << 62)
+    monkeypatch.setattr(sqlite_errors, "_LOG_INDEX_BYTES", 1 << 62)
     with pytest.raises(RetryableError, match="disk is full") as raised:
         Index.writing(cache)
     assert "dml cache clear" in raised.value.hint

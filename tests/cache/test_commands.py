@@ -104,7 +104,7 @@ def test_a_damaged_index_is_rebuilt(gallery: Gallery, run: Run, home: Path) -> N
     path.write_bytes(b"not a database, but long enough to be looked at" * 50)
     broken = run("list")
     assert broken.code == 1
-    assert "The cache index" in broken.err
+    assert "the cache index" in broken.err
     assert "dml cache verify --repair" in broken.err
     renewed = run("verify", "--repair")
     assert renewed.code == 0

@@ -61,7 +61,7 @@ def test_the_index_is_rebuilt_from_the_disk_and_keeps_its_pins(
 ) -> None:
     damage(cache, how)
     with Index.reading(cache) as broken:
-        with pytest.raises(IntegrityError, match="The cache index") as raised:
+        with pytest.raises(IntegrityError, match="the cache index") as raised:
             list_entries(broken, read_usage(Workspace(cache.root.parent, cache.target), cache))
         assert "dml cache verify --repair" in raised.value.hint
         aside = set_aside_if_damaged(broken)

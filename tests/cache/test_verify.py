@@ -217,7 +217,7 @@ def test_a_damaged_index_is_reported_and_rebuilt(gallery: Gallery, warm: WarmBag
     content = bytearray(path.read_bytes())
     content[4096:12288] = b"\xa5" * 8192
     path.write_bytes(bytes(content))
-    with pytest.raises(IntegrityError, match="The cache index") as raised, Index.reading(index.cache) as reader:
+    with pytest.raises(IntegrityError, match="the cache index") as raised, Index.reading(index.cache) as reader:
         bag_records(reader)
     assert "dml cache verify --repair" in raised.value.hint
     with Index.reading(index.cache) as reader:

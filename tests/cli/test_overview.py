@@ -10,12 +10,12 @@ import pytest
 from cli.runner import check_message, run
 from dml.cli import doctor_checks
 from dml.target import Target
-from dml.workspace.assets import StagedAsset, stage_asset
 from dml.workspace.executions import insert_execution
 from dml.workspace.layout import Workspace
 from dml.workspace.liveness import begin_running
 from dml.workspace.process import ProcessIdentity, current_process
 from dml.workspace.registry import Registry
+from dml.workspace.staging import StagedAsset, stage_asset
 
 TARGET = ("--catalog", "local/1")
 

@@ -17,6 +17,7 @@ from dml.catalog.rows import select
 from dml.deriva_ml import DerivaML
 from dml.workspace import executions, liveness
 from dml.workspace.process import current_process
+from dml.workspace.status_change import compare_and_set_status
 
 Run = Callable[..., Any]
 
@@ -203,7 +204,7 @@ def test_resume_of_something_else_than_an_execution_says_what_it_is(dml: Run, ml
 
 
 def test_status_that_the_catalog_was_not_told_is_pushed_by_sync(dml: Run, created: str, ml: DerivaML) -> None:
-    executions.compare_and_set_status(ml.session.registry, created, "Created", "Running")
+    compare_and_set_status(ml.session.registry, created, "Created", "Running")
     assert ok(dml("exec", "list", "--json")).json["executions"][0]["sync_pending"] is True
     assert ok(dml("exec", "sync", "--json")).json["synced"] == [created]
     assert select(ml.catalog, "deriva-ml:Execution", where={"RID": created})[0]["Status"] == "Running"

@@ -121,14 +121,14 @@ def test_what_keeps_a_commit_from_beginning_is_remembered_until_it_is_mended(
     lost.unlink()
     with pytest.raises(NotFoundError, match=r"lost\.bin.*nothing was sent"):
         execution.commit_output_assets()
-    assert (execution.status, error()) == ("Stopped", f"The staged file {lost} is missing; nothing was sent")
+    assert (execution.status, error()) == ("Stopped", f"the staged file {lost} is missing; nothing was sent")
     lost.write_bytes(b"found")
     execution.commit_output_assets()
     assert (execution.status, error()) == ("Uploaded", None)
     more = execution.asset_file_path("Execution_Asset", "more.bin", asset_types=[])
     with pytest.raises(NotFoundError):
         execution.commit_output_assets()
-    assert error() == f"The staged file {more} is missing; nothing was sent"
+    assert error() == f"the staged file {more} is missing; nothing was sent"
     unstage(ml.session, execution.execution_rid, "Execution_Asset/more.bin")
     assert execution.commit_output_assets().assets == []
     assert (execution.status, error()) == ("Uploaded", None)

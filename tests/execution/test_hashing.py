@@ -10,8 +10,8 @@ import pytest
 
 from dml.errors import NotFoundError, UnsafePathError
 from dml.workspace import hashing
-from dml.workspace.assets import FileIdentity
-from dml.workspace.hashing import digest, identity_of
+from dml.workspace.file_identity import FileIdentity
+from dml.workspace.hashing import digest, file_identity
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def root_of(staged: Path) -> Path:
 def test_the_file_that_was_looked_at_is_read_without_looking_again(
     staged: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen = identity_of(root_of(staged), staged)
+    seen = file_identity(root_of(staged), staged)
 
     def walked(*_: object, **__: object) -> int:
         raise AssertionError("the path is walked again")
@@ -42,7 +42,7 @@ def test_the_file_that_was_looked_at_is_read_without_looking_again(
 
 
 def test_a_file_that_changed_since_is_looked_at_and_read(staged: Path) -> None:
-    seen = identity_of(root_of(staged), staged)
+    seen = file_identity(root_of(staged), staged)
     staged.write_bytes(b"other weights")
     found = digest(root_of(staged), staged, seen=seen)
     assert found.md5_hex == hashlib.md5(b"other weights", usedforsecurity=False).hexdigest()
@@ -50,7 +50,7 @@ def test_a_file_that_changed_since_is_looked_at_and_read(staged: Path) -> None:
 
 
 def test_a_directory_that_became_a_link_since_is_not_followed(staged: Path, tmp_path: Path) -> None:
-    seen = identity_of(root_of(staged), staged)
+    seen = file_identity(root_of(staged), staged)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / staged.name).write_bytes(b"secrets")
@@ -62,13 +62,13 @@ def test_a_directory_that_became_a_link_since_is_not_followed(staged: Path, tmp_
 
 
 def test_a_pipe_that_took_its_place_is_refused_and_not_waited_for(staged: Path) -> None:
-    seen = identity_of(root_of(staged), staged)
+    seen = file_identity(root_of(staged), staged)
     staged.unlink()
     os.mkfifo(staged)
     with pytest.raises(UnsafePathError, match="not a regular file"):
         digest(root_of(staged), staged, seen=seen)
     with pytest.raises(UnsafePathError, match="not a regular file"):
-        identity_of(root_of(staged), staged)
+        file_identity(root_of(staged), staged)
 
 
 @pytest.mark.parametrize("seen", [None, FileIdentity(1, 2, 3)])
@@ -77,4 +77,4 @@ def test_a_file_that_is_gone_is_said_to_be_missing(staged: Path, seen: FileIdent
     with pytest.raises(NotFoundError, match="is missing"):
         digest(root_of(staged), staged, seen=seen)
     with pytest.raises(NotFoundError, match="is missing"):
-        identity_of(root_of(staged), staged)
+        file_identity(root_of(staged), staged)

@@ -22,6 +22,7 @@ from dml.errors import LockedError, UsageError
 from dml.execution import lifecycle
 from dml.execution.workflow import Workflow
 from dml.workspace import assets, executions
+from dml.workspace.status_change import compare_and_set_status
 
 Dml = Callable[..., Any]
 
@@ -64,7 +65,7 @@ def test_long_progress_is_recorded_short(ml: DerivaML, execution: Execution) -> 
 def test_an_execution_that_an_older_release_left_stuck_is_freed(ml: DerivaML, execution: Execution, dml: Dml) -> None:
     rid = execution.execution_rid
     lifecycle.start(ml.session, rid)
-    executions.compare_and_set_status(
+    compare_and_set_status(
         ml.session.registry, rid, "Running", "Failed", sync_pending=True, error=f"ValueError: {LONG}"
     )
     assert dml("exec", "resume", rid, "--commit").code == 0

@@ -33,13 +33,13 @@ def registry(tmp_path: Path) -> Iterator[Registry]:
 def told(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, int]]:
     """What was written of bytes, one mapping for each write."""
     seen: list[dict[str, int]] = []
-    original = uploads.tell_bytes
+    original = uploads.record_bytes_sent
 
-    def tell_bytes(registry: Registry, rid: str, done: dict[str, int]) -> None:
+    def record_bytes_sent(registry: Registry, rid: str, done: dict[str, int]) -> None:
         seen.append(dict(done))
         original(registry, rid, done)
 
-    monkeypatch.setattr(uploads, "tell_bytes", tell_bytes)
+    monkeypatch.setattr(uploads, "record_bytes_sent", record_bytes_sent)
     return seen
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from cli.runner import Result, run
-from dml.workspace.layout import find
+from dml.workspace.layout import find_workspace
 from experiments import RetinaProject
 from targets import Place
 
@@ -64,7 +64,7 @@ def test_what_a_module_does_is_told_by_each_command(
     assert "src/configs/bad.py:" in told
     if how != "loops":
         assert f"src/configs/bad.py:{line}" in told
-    assert not find(place.target).root.exists()
+    assert not find_workspace(place.target).root.exists()
 
 
 def test_the_list_as_a_document_says_why_it_is_empty(retina: RetinaProject) -> None:

@@ -19,8 +19,9 @@ from dml.cli.run_status import BottomLine, StatusLines, sentence, watcher
 from dml.execution.creation import NESTED_IN
 from dml.experiment.run_monitor import RunMonitor, RunView
 from dml.target import Target
-from dml.workspace.executions import compare_and_set_status, insert_execution
+from dml.workspace.executions import insert_execution
 from dml.workspace.session import WorkspaceSession
+from dml.workspace.status_change import compare_and_set_status
 from experiment.runs import executions
 from experiments import RetinaProject
 from preflight.sample_catalog import SampleCatalog

@@ -27,7 +27,7 @@ from dml.workspace.executions import list_executions
 from dml.workspace.layout import Workspace
 from faults.boundaries import ERRORS
 from faults.conftest import COMMIT, Ran, Staged, begin, refusal_of
-from workspace.observed import picture
+from workspace.directory_state import directory_state
 
 Change = Callable[[Path], None]
 
@@ -285,10 +285,10 @@ def test_a_hostile_file_name_of_the_catalog_makes_nothing(
         patient_catalog, "deriva-ml:Execution_Asset", [{**row, "Filename": name.replace("\x00", "\x01")}]
     )
     execution = ml.create_execution(workflow=workflow, assets=[stored["RID"]])
-    before = set(picture(tmp_path))
+    before = set(directory_state(tmp_path))
     with pytest.raises(UnsafePathError):
         execution.execution_start()
-    made = {path for path in set(picture(tmp_path)) - before if not path.endswith(("-wal", "-shm", ".lock"))}
+    made = {path for path in set(directory_state(tmp_path)) - before if not path.endswith(("-wal", "-shm", ".lock"))}
     assert made <= {str(ml.session.workspace.locks_directory.relative_to(tmp_path))}
     assert execution.status == "Created"
 

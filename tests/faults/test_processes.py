@@ -23,7 +23,7 @@ from dml.workspace.liveness import list_liveness
 from dml.workspace.process import current_process
 from faults.boundaries import SIGNALS
 from faults.conftest import COMMIT, OPTIONS, Ran, Staged, begin, stage
-from workspace.observed import picture
+from workspace.directory_state import directory_state
 
 
 @pytest.fixture
@@ -208,11 +208,11 @@ def test_looking_while_a_commit_is_under_way_changes_nothing(
 ) -> None:
     first = paused(point)
     root = staged.ml.session.workspace.root
-    before = picture(root)
+    before = directory_state(root)
     for words in (["list"], ["list", "--json"], ["show", staged.rid], ["log", staged.rid]):
         assert dml("exec", *words).code == 0
     assert lock_state(staged.ml.session.workspace, staged.rid).locked
-    assert picture(root) == before
+    assert directory_state(root) == before
     assert finished(first) == 0
     staged.assert_uploaded_once()
 

@@ -15,7 +15,7 @@ from dml.preflight.preflight import Options, build_context, preflight, select_gr
 from dml.preflight.results import Report
 from dml.preflight.run_plan import RunPlan, plan_from_composition
 from dml.target import Target
-from dml.workspace import layout
+from dml.workspace.layout import find_workspace
 from experiments import RetinaProject
 from targets import Place
 
@@ -71,7 +71,7 @@ def run_preflight(plan: RunPlan, place: Place, options: Options | None = None) -
     """The report on a plan, from a new connection."""
     target: Target | None = plan.target
     catalog = connect(target, credential=place.credential) if target else None
-    workspace = layout.find(target) if target else None
+    workspace = find_workspace(target) if target else None
     context = build_context(plan, catalog, workspace, options=options)
     return preflight(context, options)
 

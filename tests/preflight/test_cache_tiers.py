@@ -15,7 +15,7 @@ from dml.preflight.fix import fix
 from dml.preflight.preflight import build_context, preflight
 from dml.preflight.results import Report, State
 from dml.preflight.run_plan import plan_from_composition
-from dml.workspace import layout
+from dml.workspace.layout import find_workspace
 from experiments import RetinaProject
 from targets import Place
 
@@ -27,7 +27,7 @@ RunChecks = Callable[..., Report]
 def fix_inputs(project: RetinaProject, place: Place) -> tuple[list[str], Report]:
     """Run ``--fix``; return what it did and a new report."""
     plan = plan_from_composition(compose(find_project(directory=project.root), ComposeRequest()))
-    workspace = layout.find(place.target)
+    workspace = find_workspace(place.target)
     context = build_context(plan, connect(place.target, credential=place.credential), workspace)
     actions = fix(context)
     again = build_context(plan, connect(place.target, credential=place.credential), workspace)
@@ -58,7 +58,7 @@ def test_missing_files_are_reported(
     clean_project: RetinaProject, run_checks: RunChecks, sample: SampleCatalog, place: Place
 ) -> None:
     fix_inputs(clean_project, place)
-    cache = Cache.of(layout.find(place.target))
+    cache = Cache.of(find_workspace(place.target))
     with Index.writing(cache) as index, index.transaction() as connection:
         connection.execute("UPDATE dml_files SET present = 0 WHERE length = 3")
         connection.execute("UPDATE dml_bags SET missing = 1, missing_bytes = 3")

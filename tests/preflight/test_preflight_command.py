@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cli.runner import check_message, run
-from dml.workspace import layout
+from dml.workspace.layout import find_workspace
 from experiments import RetinaProject
 from targets import Place
 
@@ -124,7 +124,7 @@ def test_fix_downloads_and_checks_again(inside: RetinaProject, sample: SampleCat
     assert result.code == 0, result.stdout
     assert f"fixed: downloaded {sample.asset}" in result.stdout
     assert "all 2 inputs are cached" in result.stdout
-    assert layout.find(place.target).cache_directory.is_dir()
+    assert find_workspace(place.target).cache_directory.is_dir()
 
 
 def test_escape_sequences_are_removed(inside: RetinaProject) -> None:

@@ -11,7 +11,7 @@ from dml.execution.configuration import AssetSpec, DatasetSpec, ExecutionConfigu
 from dml.preflight.preflight import Options, build_context, preflight
 from dml.preflight.results import Report, State
 from dml.preflight.run_plan import plan_from_configuration
-from dml.workspace import layout
+from dml.workspace.layout import find_workspace
 from targets import Place
 
 from .round_trips import count_round_trips
@@ -30,7 +30,7 @@ def run_preflight(place: Place, datasets: Sequence[str], assets: Sequence[str]) 
     )
     catalog = connect(place.target, credential=place.credential)
     plan = plan_from_configuration(configuration, place.target, name="many")
-    context = build_context(plan, catalog, layout.find(place.target))
+    context = build_context(plan, catalog, find_workspace(place.target))
     return preflight(context, Options()), catalog
 
 

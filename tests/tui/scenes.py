@@ -16,7 +16,8 @@ from dml.tui.app import Dashboard
 from dml.tui.lineage_branches import Branch
 from dml.tui.live_project_reader import Experiment, ProjectState
 from dml.tui.state import Commit, FileProgress
-from dml.workspace.assets import AssetRow, FileIdentity
+from dml.workspace.assets import AssetRow
+from dml.workspace.file_identity import FileIdentity
 from dml.workspace.inputs import InputRecord
 from dml.workspace.journal import JournalEntry
 from tui.journey import NOW, Script, dashboard, details, process, some_executions, text_of, until

@@ -20,10 +20,11 @@ from dml.tui.launch import dashboard as live_dashboard
 from dml.tui.processes import ProcessEnvironment
 from dml.tui.screens.dialogs import Question
 from dml.tui.state import Commit, FileProgress
-from dml.workspace.assets import FileIdentity, StagedAsset, stage_asset
 from dml.workspace.executions import ExecutionRow, get_execution, insert_execution
+from dml.workspace.file_identity import FileIdentity
 from dml.workspace.layout import Workspace
 from dml.workspace.registry import Registry
+from dml.workspace.staging import StagedAsset, stage_asset
 from targets import Place
 from tui.conftest import Run, Starter
 from tui.journey import dashboard, drive, process, summary, text_of, until

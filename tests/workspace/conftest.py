@@ -1,4 +1,4 @@
-"""Workspaces for these tests: an empty one, and one that deriva-ml 1.34 left behind."""
+"""Workspaces for these tests: an empty one, and one that deriva-ml 1.34 wrote."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ARCHIVE = Path(__file__).parents[1] / "data" / "deriva-ml-1.34-workspace.tar.gz
 
 
 class SetClock:
-    """A clock that stands still until it is moved."""
+    """A clock that shows the same time until it is moved."""
 
     def __init__(self) -> None:
         self.instant = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)

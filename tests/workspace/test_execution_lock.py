@@ -23,7 +23,7 @@ from dml.workspace.process import ProcessIdentity, current_process
 from dml.workspace.registry import Registry
 
 from .conftest import SetClock
-from .observed import picture
+from .directory_state import directory_state
 
 _HOLDER = """
 import sys
@@ -57,12 +57,12 @@ def test_a_holder_is_named(workspace: Workspace, registry: Registry, holder: sub
         pass
     assert f"process {holder.pid}" in refused.value.message
     assert "dml exec commit 1A" in refused.value.message
-    before = picture(workspace.root)
+    before = directory_state(workspace.root)
     state = lock_state(workspace, "1A", registry)
     assert state.locked
     assert state.holder is not None
     assert state.holder.pid == holder.pid
-    assert picture(workspace.root) == before
+    assert directory_state(workspace.root) == before
     with execution_lock(registry, "1B"):
         pass
 

@@ -1,4 +1,4 @@
-"""Executions in the registry: stored as deriva-ml stores them, changed by exactly one of those who try."""
+"""Executions in the registry: stored as deriva-ml stores them, and changed by one of several competing processes."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from typing import Any
 import pytest
 
 from dml.errors import ConflictError, NotFoundError
-from dml.workspace import assets, executions, features, intents, journal
+from dml.workspace import executions, features, journal
 from dml.workspace.layout import Workspace
 from dml.workspace.registry import Registry
+from dml.workspace.staging import StagedAsset, stage_asset
+from dml.workspace.status_change import compare_and_set_status, set_status_detail, set_sync_pending
 
 from .conftest import SetClock
 
 
-def test_what_is_written_is_what_deriva_ml_reads(registry: Registry, clock: SetClock) -> None:
+def test_an_execution_is_stored_as_deriva_ml_reads_it(registry: Registry, clock: SetClock) -> None:
     executions.insert_execution(
         registry, "1A", config_json='{"datasets":[]}', workflow_rid="2B", description="run", start_time=clock.instant
     )
@@ -44,7 +46,7 @@ def test_what_is_written_is_what_deriva_ml_reads(registry: Registry, clock: SetC
     }
 
 
-def test_fields_come_back(registry: Registry, clock: SetClock) -> None:
+def test_stored_fields_are_read_back(registry: Registry, clock: SetClock) -> None:
     executions.insert_execution(registry, "1A", config_json="{}")
     row = executions.update_execution(
         registry, "1A", stop_time=clock.instant, dirty=True, reason="no", extra={"a": 1}, error="token=abcdefgh"
@@ -57,29 +59,29 @@ def test_fields_come_back(registry: Registry, clock: SetClock) -> None:
         executions.update_execution(registry, "1A", status="Running")
 
 
-def test_the_same_execution_twice_is_refused(registry: Registry) -> None:
+def test_inserting_an_execution_twice_is_refused(registry: Registry) -> None:
     executions.insert_execution(registry, "1A", config_json="{}")
     with pytest.raises(ConflictError, match="1A"):
         executions.insert_execution(registry, "1A", config_json="{}")
 
 
-def test_unknown_executions_are_told_apart(registry: Registry) -> None:
+def test_an_unknown_execution_is_an_error_that_names_the_command_to_restore_it(registry: Registry) -> None:
     assert executions.find_execution(registry, "1A") is None
     for act in (
         lambda: executions.get_execution(registry, "1A"),
         lambda: executions.update_execution(registry, "1A", error="x"),
-        lambda: executions.compare_and_set_status(registry, "1A", "Created", "Running"),
+        lambda: compare_and_set_status(registry, "1A", "Created", "Running"),
     ):
         with pytest.raises(NotFoundError, match="1A") as missing:
             act()
         assert "dml exec resume 1A" in missing.value.hint
 
 
-def test_listing_filters(registry: Registry, clock: SetClock) -> None:
+def test_the_filters_of_the_list(registry: Registry, clock: SetClock) -> None:
     for rid, status in (("1A", "Created"), ("1B", "Stopped"), ("1C", "Odd")):
         executions.insert_execution(registry, rid, config_json="{}", status=status)
         clock.move(minutes=1)
-    assets.stage_asset(registry, "1B", assets.StagedAsset("s", "T", "f"))
+    stage_asset(registry, "1B", StagedAsset("s", "T", "f"))
     features.stage_features(
         registry, "1C", feature_table="s.F", feature_name="F", target_table="T", records=[{"T": "1", "value": 2}]
     )
@@ -95,15 +97,15 @@ def test_listing_filters(registry: Registry, clock: SetClock) -> None:
     assert listed(pending=False) == ["1A"]
     clock.move(minutes=-2)
     assert listed(since=clock.instant) == ["1C", "1B"]
-    executions.set_sync_pending(registry, "1A", True)
+    set_sync_pending(registry, "1A", True)
     assert listed(sync_pending=True) == ["1A"]
     assert listed(sync_pending=False) == ["1C", "1B"]
 
 
-def test_a_change_of_status_is_won_once_and_journalled(registry: Registry) -> None:
+def test_a_status_change_succeeds_once_and_is_journalled(registry: Registry) -> None:
     executions.insert_execution(registry, "1A", config_json="{}")
-    won = executions.compare_and_set_status(registry, "1A", "Created", "Running", error=None)
-    lost = executions.compare_and_set_status(registry, "1A", "Created", "Aborted", error="never stored")
+    won = compare_and_set_status(registry, "1A", "Created", "Running", error=None)
+    lost = compare_and_set_status(registry, "1A", "Created", "Aborted", error="never stored")
     assert (won.won, won.row.status, won.row.sync_pending) == (True, "Running", True)
     assert (lost.won, lost.row.status, lost.row.error) == (False, "Running", None)
     assert lost.by == won.by
@@ -114,43 +116,29 @@ def test_a_change_of_status_is_won_once_and_journalled(registry: Registry) -> No
 
 def test_a_late_confirmation_does_not_clear_a_newer_mark(registry: Registry) -> None:
     executions.insert_execution(registry, "1A", config_json="{}", sync_pending=True)
-    executions.compare_and_set_status(registry, "1A", "Created", "Running")
-    assert not executions.set_sync_pending(registry, "1A", False, if_status="Created")
+    compare_and_set_status(registry, "1A", "Created", "Running")
+    assert not set_sync_pending(registry, "1A", False, if_status="Created")
     assert executions.get_execution(registry, "1A").sync_pending
-    assert executions.set_sync_pending(registry, "1A", False, if_status="Running")
+    assert set_sync_pending(registry, "1A", False, if_status="Running")
     assert not executions.get_execution(registry, "1A").sync_pending
 
 
-def test_a_message_changes_no_status(registry: Registry) -> None:
+def test_a_progress_message_does_not_change_the_status(registry: Registry) -> None:
     executions.insert_execution(registry, "1A", config_json="{}", status="Running")
-    row = executions.set_detail(registry, "1A", "epoch 3 of 10")
+    row = set_status_detail(registry, "1A", "epoch 3 of 10")
     assert (row.status, row.status_detail, row.sync_pending) == ("Running", "epoch 3 of 10", True)
     assert executions.get_execution(registry, "1A") == row
-
-
-def test_deleting_takes_everything_but_the_journal(registry: Registry) -> None:
-    for rid in ("1A", "1B"):
-        executions.insert_execution(registry, rid, config_json="{}", extra={"x": 1})
-        assets.stage_asset(registry, rid, assets.StagedAsset("s", "T", "f"))
-        intents.declare(registry, "asset", "T/f", execution_rid=rid)
-        journal.append(registry, "note", "hello", execution_rid=rid)
-    assert executions.delete_execution(registry, "1A")
-    assert not executions.delete_execution(registry, "1A")
-    assert [row.rid for row in executions.list_executions(registry)] == ["1B"]
-    assert [row.execution_rid for row in assets.list_assets(registry)] == ["1B"]
-    assert [intent.execution_rid for intent in intents.find_intents(registry)] == ["1B"]
-    assert len(journal.entries(registry, "1A")) == 1
 
 
 def _race(workspace: Workspace, barrier: Any, results: Any, new: str) -> None:
     with Registry.writing(workspace) as registry:
         executions.get_execution(registry, "1A")
         barrier.wait(30)
-        change = executions.compare_and_set_status(registry, "1A", "Running", new)
+        change = compare_and_set_status(registry, "1A", "Running", new)
         results.put((new, change.won, change.row.status, change.by))
 
 
-def test_of_two_processes_that_race_one_wins_and_the_other_is_told(workspace: Workspace) -> None:
+def test_of_two_racing_processes_one_wins_and_the_other_learns_which(workspace: Workspace) -> None:
     context = multiprocessing.get_context("spawn")
     with Registry.writing(workspace) as registry:
         executions.insert_execution(registry, "1A", config_json="{}", status="Running")

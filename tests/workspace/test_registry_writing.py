@@ -1,4 +1,4 @@
-"""Opening for writing: created, brought forward, refused; durable; one connection a thread and none across a fork."""
+"""Writing a registry: creation, upgrade and refusal, durability, one connection per thread and none across a fork."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from dml.workspace import assets, executions, upgrade
 from dml.workspace import connection as connections
 from dml.workspace.layout import Workspace
 from dml.workspace.registry import Registry
+from dml.workspace.sqlite_errors import Database
+from dml.workspace.status_change import set_status_detail
 
-from .observed import picture
+from .directory_state import directory_state
 
 
 def _columns(path: Path, table: str) -> list[tuple[str, str, int, int]]:
@@ -33,7 +35,7 @@ def _indexes(path: Path) -> set[str]:
     return {row[0] for row in rows}
 
 
-def test_a_new_registry_has_deriva_mls_tables_column_for_column(workspace: Workspace, older: Workspace) -> None:
+def test_a_new_registry_has_the_tables_of_deriva_ml_column_for_column(workspace: Workspace, older: Workspace) -> None:
     Registry.writing(workspace).close()
     new, old = workspace.registry_path, older.registry_path
     for table in ("execution_state__assets", "execution_state__feature_records", "schema_meta"):
@@ -54,7 +56,7 @@ def test_a_new_registry_has_deriva_mls_tables_column_for_column(workspace: Works
     assert shared <= _indexes(new)
 
 
-def test_an_older_registry_is_brought_forward_after_a_backup(older: Workspace) -> None:
+def test_an_older_registry_is_upgraded_after_a_backup(older: Workspace) -> None:
     original = older.registry_path.read_bytes()
     with Registry.writing(older) as registry:
         assert registry.is_writable
@@ -74,17 +76,15 @@ def test_an_older_registry_is_brought_forward_after_a_backup(older: Workspace) -
     assert not list(older.working_directory.glob("*.tmp"))
 
 
-def test_an_upgrade_that_fails_half_way_leaves_the_old_registry(
-    older: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_upgrade_leaves_the_old_registry(older: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     before = _columns(older.registry_path, "execution_state__executions")
-    create = upgrade.schema.create_missing
+    create = upgrade.create_missing
 
     def fail(connection: sqlite3.Connection, *rest: object) -> None:
         create(connection, *rest)  # type: ignore[arg-type]
         raise sqlite3.OperationalError("disk I/O error")
 
-    monkeypatch.setattr(upgrade.schema, "create_missing", fail)
+    monkeypatch.setattr(upgrade, "create_missing", fail)
     with pytest.raises(DmlError):
         Registry.writing(older)
     assert _columns(older.registry_path, "execution_state__executions") == before
@@ -106,15 +106,15 @@ def test_a_registry_of_an_unknown_release_is_read_and_not_written(older: Workspa
     with sqlite3.connect(older.registry_path) as connection:
         connection.execute(change)
     connection.close()
-    before = picture(older.root)
+    before = directory_state(older.root)
     with Registry.writing(older) as registry:
         assert not registry.is_writable
         assert len(executions.list_executions(registry)) == 5
         assert len(assets.list_assets(registry)) == 17
-        with pytest.raises(DmlError, match="release is not known") as refused:
-            executions.set_detail(registry, "4W8", "x")
+        with pytest.raises(DmlError, match="written by an unknown release") as refused:
+            set_status_detail(registry, "4W8", "x")
         assert refused.value.hint
-    assert picture(older.root) == before
+    assert directory_state(older.root) == before
 
 
 def test_commits_are_durable_and_keys_are_checked(registry: Registry) -> None:
@@ -124,7 +124,7 @@ def test_commits_are_durable_and_keys_are_checked(registry: Registry) -> None:
         assert connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
 
 
-def test_what_is_only_told_does_not_wait_for_the_disk_and_the_next_commit_does(registry: Registry) -> None:
+def test_a_commit_that_need_not_be_durable_does_not_sync_and_the_next_one_does(registry: Registry) -> None:
     with registry.transaction(durable=False) as connection:
         assert connection.execute("PRAGMA synchronous").fetchone()[0] == 1
         with registry.transaction():
@@ -139,7 +139,7 @@ def test_what_is_only_told_does_not_wait_for_the_disk_and_the_next_commit_does(r
         assert connection.execute("PRAGMA synchronous").fetchone()[0] == 2
 
 
-def test_an_exception_rolls_back_and_passes(registry: Registry) -> None:
+def test_an_exception_rolls_back_and_is_raised(registry: Registry) -> None:
     def fail() -> None:
         with registry.transaction():
             executions.insert_execution(registry, "1A", config_json="{}")
@@ -150,7 +150,7 @@ def test_an_exception_rolls_back_and_passes(registry: Registry) -> None:
     assert executions.find_execution(registry, "1A") is None
 
 
-def test_an_error_of_the_callers_own_is_not_mistaken_for_the_registrys(registry: Registry) -> None:
+def test_an_error_of_the_caller_is_not_translated(registry: Registry) -> None:
     def fail() -> None:
         with registry.transaction():
             raise FileNotFoundError("mine")
@@ -160,13 +160,13 @@ def test_an_error_of_the_callers_own_is_not_mistaken_for_the_registrys(registry:
 
 
 def test_each_thread_has_its_own_connection(registry: Registry) -> None:
-    seen: list[int] = []
+    connections_used: list[int] = []
     barrier = threading.Barrier(4)
 
     def work(number: int) -> None:
         executions.insert_execution(registry, f"1{number}", config_json="{}")
         with registry.transaction() as connection:
-            seen.append(id(connection))
+            connections_used.append(id(connection))
         barrier.wait()
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
@@ -174,7 +174,7 @@ def test_each_thread_has_its_own_connection(registry: Registry) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(set(seen)) == 4
+    assert len(set(connections_used)) == 4
     assert len(executions.list_executions(registry)) == 4
 
 
@@ -193,7 +193,7 @@ def test_a_forked_child_opens_its_own_connection(registry: Registry) -> None:
     assert sorted(row.rid for row in executions.list_executions(registry)) == ["1A", "1B", "1C"]
 
 
-def test_a_busy_registry_says_so_after_its_time(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_busy_registry_is_reported_after_the_timeout(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "BUSY_SECONDS", 0.0)
     with Registry.writing(workspace) as registry:
         other = sqlite3.connect(registry.path, isolation_level=None)
@@ -203,7 +203,7 @@ def test_a_busy_registry_says_so_after_its_time(workspace: Workspace, monkeypatc
         other.close()
 
 
-def test_a_full_disk_is_worth_another_try_and_loses_nothing(registry: Registry) -> None:
+def test_a_full_disk_is_retryable_and_loses_nothing(registry: Registry) -> None:
     executions.insert_execution(registry, "1A", config_json="{}")
     with registry.transaction() as connection:
         pages = connection.execute("PRAGMA page_count").fetchone()[0]
@@ -211,10 +211,10 @@ def test_a_full_disk_is_worth_another_try_and_loses_nothing(registry: Registry) 
     with pytest.raises(RetryableError, match="full"):
         executions.insert_execution(registry, "1B", config_json="x" * 100_000)
     assert [row.rid for row in executions.list_executions(registry)] == ["1A"]
-    executions.set_detail(registry, "1A", "still here")
+    set_status_detail(registry, "1A", "still here")
 
 
-def test_a_place_that_cannot_be_made_is_an_error_with_advice(workspace: Workspace) -> None:
+def test_a_workspace_that_cannot_be_created_is_an_error_with_a_hint(workspace: Workspace) -> None:
     workspace.root.parent.mkdir(exist_ok=True)
     workspace.root.write_text("a file")
     with pytest.raises(DmlError) as refused:
@@ -236,12 +236,16 @@ def test_two_processes_create_the_same_registry(workspace: Workspace) -> None:
         assert len(executions.list_executions(registry)) == 3
 
 
-def test_who_opens_a_new_file_waits_while_another_begins_its_log(
+def _database(path: Path) -> Database:
+    return Database(path, "registry", "move it", "repair it")
+
+
+def test_opening_a_new_file_waits_while_another_process_begins_its_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "new.db"
     other = sqlite3.connect(path, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")  # with this lock SQLite refuses at once, however long it was told to wait
+    other.execute("BEGIN IMMEDIATE")  # with this lock SQLite fails at once, whatever the busy timeout
     waited: list[float] = []
 
     def sleep(seconds: float) -> None:
@@ -250,19 +254,19 @@ def test_who_opens_a_new_file_waits_while_another_begins_its_log(
             other.execute("COMMIT")
 
     monkeypatch.setattr(connections.time, "sleep", sleep)
-    connection = connections.open_for_writing(path)
+    connection = connections.open_for_writing(_database(path))
     assert len(waited) == 3
     assert connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
     connections.close_writer(path, connection)
     other.close()
 
 
-def test_who_opens_a_new_file_that_stays_taken_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_opening_a_new_file_that_stays_locked_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "BUSY_SECONDS", 0.0)
     with sqlite3.connect(tmp_path / "new.db", isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(LockedError, match="busy"):
-            connections.open_for_writing(tmp_path / "new.db")
+            connections.open_for_writing(_database(tmp_path / "new.db"))
     other.close()
 
 

@@ -171,9 +171,9 @@ class DerivaML:
     @property
     def working_dir(self) -> Path:
         """Directory of the workspace."""
-        from dml.workspace.layout import find
+        from dml.workspace.layout import find_workspace
 
-        return find(self._target, self._working_dir).root
+        return find_workspace(self._target, self._working_dir).root
 
     @property
     def cache_dir(self) -> Path:
@@ -373,10 +373,10 @@ class DerivaML:
 
     def _dry_run_session(self) -> WorkspaceSession:
         """The workspace for reading, with this object's connection and cache."""
-        from dml.workspace.layout import find
+        from dml.workspace.layout import find_workspace
         from dml.workspace.registry import Registry
 
-        workspace = find(self._target, self._working_dir)
+        workspace = find_workspace(self._target, self._working_dir)
         return WorkspaceSession(workspace, Registry.reading(workspace), catalog=self.catalog, cache=self._cache_dir)
 
     def _table_name(self, name: str) -> str:

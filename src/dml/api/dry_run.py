@@ -24,7 +24,7 @@ from dml.upload.report import UploadReport
 from dml.workspace import executions, inputs
 from dml.workspace.layout import Workspace
 from dml.workspace.registry import Registry
-from dml.workspace.scratch import Scratch, scratch_below
+from dml.workspace.scratch import ScratchDirectory, scratch_root
 from dml.workspace.session import WorkspaceSession
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class DryRun(Execution):
         records: list[inputs.InputRecord],
         owner: Any,
     ) -> None:
-        self._scratch = Scratch(scratch_below(session.workspace.root), "dry-run")
+        self._scratch = ScratchDirectory(scratch_root(session.workspace.root), "dry-run")
         workspace = Workspace(self._scratch.path.resolve(), session.target)
         registry = Registry.writing(workspace)
         scratch_session = WorkspaceSession(workspace, registry, catalog=session.catalog, cache=session.cache)

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from dml.workspace import executions
-from dml.workspace.counts import StagedCount, count_staged
+from dml.workspace.pending import StagedCount, count_staged
 
 if TYPE_CHECKING:
     from dml.workspace.session import WorkspaceSession

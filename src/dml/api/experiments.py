@@ -15,7 +15,7 @@ from dml.catalog.rows import read
 from dml.catalog.schema import EXECUTION
 from dml.catalog.url import condition, table_path
 from dml.errors import NotFoundError
-from dml.workspace.scratch import Scratch, scratch_below
+from dml.workspace.scratch import ScratchDirectory, scratch_root
 
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog
@@ -121,7 +121,7 @@ def _configuration(catalog: Catalog, assets: Sequence[AssetEdge]) -> dict[str, A
     files = [asset for asset in assets if asset.table == _METADATA and asset.filename == _CONFIGURATION]
     if not files:
         return {}
-    with Scratch(scratch_below(directories.cache_directory()), "configuration") as directory:
+    with ScratchDirectory(scratch_root(directories.cache_directory()), "configuration") as directory:
         path = directory / _CONFIGURATION
         try:
             download(catalog, files[0].url, path, length=files[0].length, md5_hex=files[0].md5)

@@ -17,7 +17,7 @@ from dml.catalog.schema import EXECUTION
 from dml.catalog.url import condition, quote, table_path
 from dml.errors import NotFoundError, UsageError
 from dml.safe_text import safe
-from dml.workspace.times import read_time
+from dml.workspace.times import parse_time
 
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog
@@ -165,7 +165,7 @@ def list_assets(
 
 
 def _moment(row: Row) -> float:
-    created = read_time(str(row.get("RCT") or ""))
+    created = parse_time(str(row.get("RCT") or ""))
     return created.timestamp() if created is not None else 0.0
 
 

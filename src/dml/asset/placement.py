@@ -16,7 +16,7 @@ from pathlib import Path
 
 from dml.errors import ConflictError, DmlError, NotFoundError, UsageError
 from dml.safe_text import safe
-from dml.workspace.assets import FileIdentity
+from dml.workspace.file_identity import FileIdentity
 from dml.workspace.files import check_inside, disk_error, disk_errors, make_directory
 
 

@@ -17,7 +17,7 @@ from dml.cache.index import Index
 from dml.cache.layout import Cache
 from dml.errors import IntegrityError
 from dml.workspace.names import safe_file_name
-from dml.workspace.times import read_time
+from dml.workspace.times import parse_time
 
 __all__ = [
     "AssetRecord",
@@ -169,7 +169,7 @@ def _record(row: sqlite3.Row) -> AssetRecord:
         filename=row["filename"],
         length=row["length"],
         identity=row["stamp"],
-        last_used=read_time(row["last_used"]),
-        verified_at=read_time(row["verified_at"]),
+        last_used=parse_time(row["last_used"]),
+        verified_at=parse_time(row["verified_at"]),
         pinned=bool(row["pinned"]),
     )

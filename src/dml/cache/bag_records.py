@@ -20,7 +20,7 @@ from dml.cache.index import Index
 from dml.cache.layout import Cache
 from dml.cache.schema import DATASET_ANCHOR
 from dml.cache.tiers import Tier, tier_of
-from dml.workspace.times import read_time
+from dml.workspace.times import parse_time
 
 __all__ = [
     "BagIdentity",
@@ -271,8 +271,8 @@ def _record(row: sqlite3.Row) -> BagRecord:
         missing=row["missing"],
         missing_bytes=row["missing_bytes"],
         size_bytes=row["size_bytes"],
-        last_used=read_time(row["last_used"]) or read_time(row["built_at"]),
-        verified_at=read_time(row["verified_at"]),
+        last_used=parse_time(row["last_used"]) or parse_time(row["built_at"]),
+        verified_at=parse_time(row["verified_at"]),
         pinned=bool(row["pinned"]),
     )
 

@@ -16,25 +16,14 @@ from typing import TypeVar
 from dml.cache import schema
 from dml.cache.layout import Cache
 from dml.cache.pins import restore_pins
-from dml.errors import DmlError, IntegrityError, LockedError
-from dml.safe_text import safe
-from dml.workspace.connection import (
-    close_writer,
-    fingerprint,
-    has_writer,
-    open_for_writing,
-    reading,
-    transaction_on,
-    translated,
-)
-from dml.workspace.times import Clock, iso_time, utc_now
+from dml.errors import DmlError, IntegrityError
+from dml.workspace.connection import close_writer, open_for_writing, read_consistently, write_transaction
+from dml.workspace.sqlite_errors import Database, file_errors, sqlite_errors
+from dml.workspace.times import Clock, format_time, utc_now
 
 __all__ = ["Index", "set_aside_if_damaged"]
 
 T = TypeVar("T")
-
-_READ_ATTEMPTS = 50
-"""How often a read is repeated because another process changed the file meanwhile."""
 
 
 class Index:
@@ -50,6 +39,12 @@ class Index:
     def __init__(self, cache: Cache, *, writable: bool, clock: Clock = utc_now) -> None:
         self.cache = cache
         self.clock = clock
+        self._database = Database(
+            cache.index_path,
+            "cache index",
+            "move the cache with `dml config set cache_dir DIRECTORY`",
+            "Rebuild it from the disk with `dml cache verify --repair`; bags, assets and pins are safe.",
+        )
         self._writable = writable
         self._connection: sqlite3.Connection | None = None
         self._guard = threading.RLock()
@@ -74,7 +69,7 @@ class Index:
 
     def now(self) -> str:
         """The current time as the index stores it."""
-        return iso_time(self.clock())
+        return format_time(self.clock())
 
     def read(self, function: Callable[[sqlite3.Connection], T]) -> T:
         """Call a function that reads one consistent state; it may be called again and must have no side effects.
@@ -83,9 +78,9 @@ class Index:
             IntegrityError: The index is damaged.
         """
         if self._connection is not None:
-            with self._guard, self._index_errors():
+            with self._guard, sqlite_errors(self._database):
                 return function(self._connection)
-        return self._read_without_trace(function)
+        return self._read_only(function)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -95,8 +90,8 @@ class Index:
             DmlError: The index is open for reading only, or the disk is full or not writable.
         """
         if self._connection is None:
-            raise DmlError(f"The cache index {safe(self.cache.index_path)} is open for reading only")
-        with self._guard, self._index_errors(), transaction_on(self._connection) as connection:
+            raise DmlError(f"{self._database} is open for reading only")
+        with self._guard, sqlite_errors(self._database), write_transaction(self._connection) as connection:
             yield connection
 
     def close(self) -> None:
@@ -113,22 +108,16 @@ class Index:
         self.close()
 
     def _prepare(self) -> None:
-        path = self.cache.index_path
-        try:
+        with file_errors(self._database):
             self.cache.root.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise DmlError(
-                f"Cannot create the cache {safe(self.cache.root)}: {error.strerror or error}",
-                hint="Check the permissions and the disk, or use another directory: dml config set cache_dir DIRECTORY",
-            ) from error
-        newer = self._read_without_trace(schema.newer_version)
+        newer = self._read_only(schema.newer_version)
         if newer:
             raise DmlError(
-                f"The cache index {safe(path)} was created by a newer release: {newer}",
-                hint="Upgrade dml, or use another directory: dml config set cache_dir DIRECTORY",
+                f"{self._database} was created by a newer release: {newer}",
+                hint=f"Upgrade dml, or {self._database.move_hint}.",
             )
-        with self._index_errors():
-            self._connection = open_for_writing(path)
+        with sqlite_errors(self._database):
+            self._connection = open_for_writing(self._database)
         try:
             with self.transaction() as connection:
                 is_new = schema.create_missing_tables(connection, self.now())
@@ -137,56 +126,8 @@ class Index:
             self.close()
             raise
 
-    def _read_without_trace(self, function: Callable[[sqlite3.Connection], T]) -> T:
-        """Read without changing anything on disk; repeat when another process changed the file meanwhile.
-
-        A file that a process is writing is read through its write-ahead log, where SQLite isolates readers. Without a
-        log it is opened as immutable, without a lock, so the result counts only if the file is unchanged afterwards.
-        """
-        path = self.cache.index_path
-        for _ in range(_READ_ATTEMPTS):
-            before = fingerprint(path)
-            if before.database is None:
-                with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
-                    connection.row_factory = sqlite3.Row
-                    schema.shadow_missing_tables(connection)
-                    return function(connection)
-            try:
-                with self._index_errors(), reading(path, before) as connection, translated(path):
-                    connection.execute("BEGIN")
-                    schema.shadow_missing_tables(connection)
-                    result = function(connection)
-            except DmlError:
-                # A checkpoint may have rewritten the file during the read; a mixture of two states looks like damage.
-                if fingerprint(path) == before:
-                    raise
-                continue
-            consistent = has_writer(path) or (before.log and before.log[1] and before.shared_memory)
-            if consistent or fingerprint(path) == before:
-                return result
-        raise LockedError(
-            f"The cache index {safe(path)} keeps changing while it is read", hint="Run the command again."
-        )
-
-    @contextlib.contextmanager
-    def _index_errors(self) -> Iterator[None]:
-        """Reword errors of ``workspace.connection``, which speak of the registry, for the index."""
-        path = self.cache.index_path
-        try:
-            with translated(path):
-                yield
-        except IntegrityError as error:
-            if not error.message.startswith("The registry"):
-                raise
-            raise IntegrityError(
-                error.message.replace("The registry", "The cache index", 1),
-                hint="Bags, assets and pins are safe: `dml cache verify --repair` rebuilds the index from the disk.",
-            ) from error
-        except DmlError as error:
-            if error.message.startswith("The registry"):
-                error.message = error.message.replace("The registry", "The cache index", 1)
-                error.args = (error.message,)
-            raise
+    def _read_only(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        return read_consistently(self._database, function, prepare=schema.shadow_missing_tables)
 
 
 def set_aside_if_damaged(index: Index) -> Path | None:

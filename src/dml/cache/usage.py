@@ -16,7 +16,7 @@ from typing import Any
 
 from dml.cache.layout import Cache
 from dml.workspace.executions import CLOSED_STATUSES, ExecutionRow, list_executions
-from dml.workspace.inputs import all_inputs
+from dml.workspace.inputs import list_all_inputs
 from dml.workspace.layout import Workspace
 from dml.workspace.registry import Registry
 
@@ -68,7 +68,7 @@ def read_usage(workspace: Workspace, cache: Cache, *, links: bool = False) -> Us
         rows = list_executions(registry)
         pending = {row.rid for row in list_executions(registry, pending=True)}
         declared: dict[str, list[Input]] = defaultdict(list)
-        for execution, record in all_inputs(registry):
+        for execution, record in list_all_inputs(registry):
             if record.kind in ("dataset", "asset"):
                 declared[execution].append((record.rid, record.version or ""))
     closed = set()

@@ -213,7 +213,7 @@ def _print_list(console: Console, found: list[Asset], more: bool, *, one_table: 
 def _print_uses(console: Console, uses: list[AssetUse], more: bool) -> None:
     from dml.cli.app.formatting import status_cell
     from dml.formatting import format_relative_time
-    from dml.workspace.times import read_time
+    from dml.workspace.times import parse_time
 
     if not uses:
         console.say("no execution produced or used it")
@@ -228,7 +228,7 @@ def _print_uses(console: Console, uses: list[AssetUse], more: bool) -> None:
     console.table(
         columns,
         [
-            (one.rid, one.role, status_cell(one.status), format_relative_time(read_time(one.created)), one.description)
+            (one.rid, one.role, status_cell(one.status), format_relative_time(parse_time(one.created)), one.description)
             for one in uses
         ],
     )

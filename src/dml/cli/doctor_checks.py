@@ -165,7 +165,7 @@ def judge_file_system(kind: str | None) -> Finding:
 def _registry(settings: Settings) -> Finding:
     from dml.workspace.layout import Workspace
     from dml.workspace.registry import Registry
-    from dml.workspace.schema import diagnose
+    from dml.workspace.schema_state import diagnose
 
     try:
         with Registry.reading(Workspace(settings.workspace, settings.target)) as registry:

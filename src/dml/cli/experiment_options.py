@@ -150,7 +150,7 @@ def naming(target: Target) -> str:
 
 def workspace_of(target: Target | None, composition: Composition | None) -> Workspace | None:
     """Where the run works: what the configuration says, what the settings say for this target, else its default."""
-    from dml.workspace import layout
+    from dml.workspace.layout import find_workspace
 
     if target is None:
         return None
@@ -159,4 +159,4 @@ def workspace_of(target: Target | None, composition: Composition | None) -> Work
     settings = current().settings
     if chosen is None and (settings.origin("workspace") == "flag" or default_target() == target):
         chosen = settings.get("workspace")
-    return layout.find(target, chosen)
+    return find_workspace(target, chosen)

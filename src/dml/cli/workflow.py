@@ -160,7 +160,7 @@ def _print_workflow(console: Console, found: WorkflowRow, links: list[tuple[str,
 def _print_runs(console: Console, runs: list[dict[str, object]]) -> None:
     from dml.cli.app.formatting import status_cell
     from dml.formatting import format_relative_time
-    from dml.workspace.times import read_time
+    from dml.workspace.times import parse_time
 
     if runs:
         columns = [Column("RID", whole=True), Column("status", whole=True), Column("created"), Column("description")]
@@ -168,7 +168,7 @@ def _print_runs(console: Console, runs: list[dict[str, object]]) -> None:
             (
                 one["rid"],
                 status_cell(str(one["status"]) if one["status"] else None),
-                format_relative_time(read_time(str(one["created"]))),
+                format_relative_time(parse_time(str(one["created"]))),
                 one["detail"] or one["description"] or "",
             )
             for one in runs

@@ -22,7 +22,7 @@ from dml.execution.status import ExecutionStatus
 from dml.progress import SILENT, Progress
 from dml.target import Target
 from dml.upload.report import UploadProgress
-from dml.workspace.scratch import Scratch, scratch_below
+from dml.workspace.scratch import ScratchDirectory, scratch_root
 
 if TYPE_CHECKING:
     from dml.upload.observer import ProgressCallback
@@ -197,7 +197,7 @@ class _Steps:
 
     def _accuracy(self, predictions: str) -> float:
         row = select(self._ml.catalog, "deriva-ml:Execution_Asset", where={"RID": predictions})[0]
-        with Scratch(scratch_below(self._ml.session.workspace.root), "accuracy") as folder:
+        with ScratchDirectory(scratch_root(self._ml.session.workspace.root), "accuracy") as folder:
             path = folder / evaluate.PREDICTIONS
             download(self._ml.catalog, str(row["URL"]), path, length=int(row["Length"]), md5_hex=str(row["MD5"]))
             return evaluate.accuracy_of(path)

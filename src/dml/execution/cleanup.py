@@ -14,6 +14,7 @@ from dml.safe_text import safe
 from dml.workspace import assets, journal
 from dml.workspace.execution_lock import execution_lock
 from dml.workspace.files import check_inside, disk_errors
+from dml.workspace.pending import pending_work
 
 if TYPE_CHECKING:
     from dml.workspace.assets import AssetRow
@@ -28,7 +29,7 @@ def clean(session: WorkspaceSession, rid: str) -> int:
         IntegrityError: The catalog lacks a row or its bytes; nothing is removed.
     """
     with execution_lock(session.registry, rid):
-        if assets.pending_work(session.registry, [rid]):
+        if pending_work(session.registry, [rid]):
             raise ConflictError(
                 f"{rid} has outputs that are not uploaded; nothing was removed", hint=f"dml exec commit {rid}"
             )

@@ -33,6 +33,7 @@ from dml.workspace import executions, inputs, intents, journal
 from dml.workspace.execution_lock import execution_lock
 from dml.workspace.inputs import InputRecord
 from dml.workspace.intents import Intent
+from dml.workspace.status_change import set_sync_pending
 
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog
@@ -314,5 +315,5 @@ def _finish(session: WorkspaceSession, row: ExecutionRow, begun: Sequence[Intent
         executions.update_execution(
             session.registry, row.rid, extra={sync.CATALOG_STATUS: str(ExecutionStatus.CREATED)}
         )
-        executions.set_sync_pending(session.registry, row.rid, False, if_status=ExecutionStatus.CREATED)
+        set_sync_pending(session.registry, row.rid, False, if_status=ExecutionStatus.CREATED)
         journal.append(session.registry, "request", "the catalog has the execution", execution_rid=row.rid)

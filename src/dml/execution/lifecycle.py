@@ -16,6 +16,7 @@ from dml.execution.status import MISSING, ExecutionStatus, effective_status, req
 from dml.workspace import executions, intents, journal, liveness
 from dml.workspace.executions import ExecutionRow
 from dml.workspace.process import process_state
+from dml.workspace.status_change import compare_and_set_status, set_sync_pending
 
 if TYPE_CHECKING:
     from dml.workspace.session import WorkspaceSession
@@ -69,7 +70,7 @@ def fail(session: WorkspaceSession, rid: str, message: str) -> Transition:
     if effective_status(row.status) is S.FAILED:
         with session.registry.transaction():
             executions.update_execution(session.registry, rid, error=message)
-            executions.set_sync_pending(session.registry, rid, True)
+            set_sync_pending(session.registry, rid, True)
         told = sync.push(session, rid)
         return Transition(told.row, changed=row.error != message, problem=told.problem)
     return change(session, rid, S.FAILED, error=message, **_end_of(session, row))
@@ -119,7 +120,7 @@ def change(session: WorkspaceSession, rid: str, new: str, **fields: Any) -> Tran
     row = executions.get_execution(session.registry, rid)
     require_transition(row.status, new)
     before = sync.known_catalog_status(row)
-    result = executions.compare_and_set_status(session.registry, rid, row.status, new, **fields)
+    result = compare_and_set_status(session.registry, rid, row.status, new, **fields)
     if not result.won:
         by = f" by {result.by}" if result.by else ""
         raise ConflictError(
@@ -170,9 +171,7 @@ def _end_of(session: WorkspaceSession, row: ExecutionRow) -> dict[str, Any]:
 
 def _discard(session: WorkspaceSession, row: ExecutionRow, fields: dict[str, Any]) -> Transition:
     with session.registry.transaction():
-        result = executions.compare_and_set_status(
-            session.registry, row.rid, row.status, S.ABORTED, sync_pending=False, **fields
-        )
+        result = compare_and_set_status(session.registry, row.rid, row.status, S.ABORTED, sync_pending=False, **fields)
         if result.won:
             unfinished = intents.find_intents(session.registry, execution_rid=row.rid, unfinished=True)
             intents.withdraw(session.registry, [intent.token for intent in unfinished])

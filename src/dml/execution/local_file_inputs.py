@@ -10,7 +10,7 @@ from dml.asset.file_spec import local_reference
 from dml.catalog import required_terms
 from dml.execution.unknown_provenance import FILE
 from dml.upload.asset_rows import INPUT, OutputFile, insert_assets, link_assets
-from dml.workspace import inputs, uploads
+from dml.workspace import inputs
 from dml.workspace.hashing import digest
 from dml.workspace.inputs import InputRecord
 
@@ -28,16 +28,15 @@ def link_local_files(session: WorkspaceSession, rid: str, files: Sequence[InputR
     """
     table = session.catalog.schema().table(FILE)
     types = required_terms.available(session.catalog, required_terms.ASSET_TYPE, ["File"])
-    rows = [_row(session, one.rid) for one in files]
+    rows = [_row(one.rid) for one in files]
     placed = insert_assets(session.catalog, table, rows)
     link_assets(session.catalog, table, rid, INPUT, {one.rid: types for one in placed.values()})
     inputs.mark_inputs(session.registry, rid, [(one.kind, one.rid) for one in files], "linked")
 
 
-def _row(session: WorkspaceSession, name: str) -> OutputFile:
+def _row(name: str) -> OutputFile:
     path = Path(name)
     seen = digest(path.parent, path)
-    uploads.remember_digest(session.registry, path, seen.identity, seen.md5_hex)
     return OutputFile(
         key=name,
         url=local_reference(path, seen.identity.mtime_ns, seen.md5_hex),

@@ -16,12 +16,13 @@ from dml.errors import NotFoundError
 from dml.execution.status import ExecutionStatus, effective_status
 from dml.execution.upload_progress import UploadUnderWay, uploads_under_way
 from dml.workspace import assets, executions, features, inputs, journal, liveness
-from dml.workspace.assets import AssetRow, Pending
+from dml.workspace.assets import AssetRow
 from dml.workspace.executions import SWEEP, ExecutionRow
 from dml.workspace.features import FeatureRow
 from dml.workspace.inputs import InputRecord
 from dml.workspace.journal import JournalEntry
 from dml.workspace.liveness import Liveness
+from dml.workspace.pending import Pending, pending_work
 
 if TYPE_CHECKING:
     from dml.workspace.session import WorkspaceSession
@@ -234,7 +235,7 @@ def details_of(session: WorkspaceSession, rid: str, *, journal_entries: int = 5)
 
 def _summaries(session: WorkspaceSession, rows: list[ExecutionRow]) -> list[ExecutionSummary]:
     rids = [row.rid for row in rows]
-    waiting = assets.pending_work(session.registry, rids)
+    waiting = pending_work(session.registry, rids)
     living = liveness.list_liveness(session.registry, rids)
     uploaded: dict[str, int] = {}
     only = rids[0] if len(rids) == 1 else None

@@ -17,10 +17,10 @@ from dml.errors import UsageError
 from dml.execution.environment import environment_snapshot
 from dml.safe_text import safe
 from dml.workspace import assets
-from dml.workspace.assets import StagedAsset
 from dml.workspace.files import disk_errors, write_atomically
 from dml.workspace.layout import safe_file_name
 from dml.workspace.redaction import redact
+from dml.workspace.staging import StagedAsset, stage_assets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -110,7 +110,7 @@ def stage_metadata(
         path = session.workspace.staged_path(rid, EXECUTION_METADATA, file.name)
         with disk_errors(path):
             write_atomically(session.workspace.root, path, file.content)
-    assets.stage_assets(
+    stage_assets(
         session.registry,
         rid,
         [

@@ -19,11 +19,12 @@ from dml.execution import lifecycle, sync
 from dml.execution.creation import DATASET_EXECUTION, ensure_created
 from dml.execution.status import MISSING, ExecutionStatus, Outcome, effective_status, reconcile, shown_status
 from dml.upload.asset_rows import INPUT
-from dml.workspace import assets, executions, inputs, journal, liveness
-from dml.workspace.assets import Pending
+from dml.workspace import executions, inputs, journal, liveness
 from dml.workspace.execution_lock import execution_lock
 from dml.workspace.executions import ExecutionRow
 from dml.workspace.inputs import InputRecord
+from dml.workspace.pending import Pending, pending_work
+from dml.workspace.status_change import set_sync_pending
 
 if TYPE_CHECKING:
     from dml.workspace.session import WorkspaceSession
@@ -76,7 +77,7 @@ def resume(session: WorkspaceSession, rid: str, *, wait: float = 0.0) -> Resumed
         outcome = _agree(session, rid, actions)
         _recover(session, rid, actions)
         row = executions.get_execution(session.registry, rid)
-        pending = assets.pending_work(session.registry, [rid]).get(rid, Pending())
+        pending = pending_work(session.registry, [rid]).get(rid, Pending())
         if actions.done:
             journal.append(session.registry, "note", f"resumed: {' '.join(actions.done)}", execution_rid=rid)
         return Resumed(row, outcome, tuple(actions.done), pending)
@@ -111,7 +112,7 @@ def _agree(session: WorkspaceSession, rid: str, actions: _Actions) -> Outcome:
             sync.adopt(session, row, decision.status, reason=decision.reason)
             actions.done.append(f"Took over {decision.status} from the catalog. {decision.reason}")
         case Outcome.PUSH if row is not None:
-            executions.set_sync_pending(session.registry, rid, True, if_status=row.status)
+            set_sync_pending(session.registry, rid, True, if_status=row.status)
             told = sync.push(session, rid, seen=there)
             if told.problem is not None:
                 raise told.problem

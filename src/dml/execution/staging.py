@@ -23,9 +23,11 @@ from dml.errors import ConflictError, DmlError, IllegalTransitionError, NotFound
 from dml.execution.status import ExecutionStatus, effective_status, shown_status
 from dml.safe_text import safe
 from dml.workspace import assets, executions, journal
-from dml.workspace.assets import AssetRow, FileIdentity, StagedAsset
+from dml.workspace.assets import AssetRow
+from dml.workspace.file_identity import FileIdentity
 from dml.workspace.files import disk_errors, open_inside
 from dml.workspace.layout import safe_file_name
+from dml.workspace.staging import StagedAsset, stage_assets, unstage_asset
 
 if TYPE_CHECKING:
     from dml.catalog.model import Table
@@ -83,7 +85,7 @@ def stage(session: WorkspaceSession, rid: str, table: Table, files: Sequence[Sta
     found = (assets.find_asset(session.registry, rid, f"{table.name}/{asset.filename}") for asset in wanted)
     before = {staged.key: staged for staged in found if staged is not None}
     with session.registry.transaction():
-        rows = assets.stage_assets(session.registry, rid, wanted)
+        rows = stage_assets(session.registry, rid, wanted)
         journal.append(
             session.registry,
             "staged",
@@ -115,7 +117,7 @@ def unstage(session: WorkspaceSession, rid: str, key: str) -> AssetRow:
     found = assets.find_asset(session.registry, rid, key)
     if found is not None and found.method == Method.MOVE and found.source is not None and found.status != "uploaded":
         _move_back(session, found)
-    row = assets.unstage_asset(session.registry, rid, key)
+    row = unstage_asset(session.registry, rid, key)
     remove_placed(session.workspace.root, staged_path(session, row))
     journal.append(session.registry, "staged", f"unstaged {key}", execution_rid=rid)
     return row
@@ -218,7 +220,7 @@ def _take_back(session: WorkspaceSession, rows: Sequence[AssetRow]) -> None:
         path = staged_path(session, row)
         if row.method == Method.MOVE and row.source is not None and not Path(row.source).exists() and path.exists():
             continue  # already moved: it stays staged
-        assets.unstage_asset(session.registry, row.execution_rid, row.key)
+        unstage_asset(session.registry, row.execution_rid, row.key)
         if row.method in (Method.SYMLINK, Method.COPY, Method.LINK) and _is_ours(path, row):
             remove_placed(session.workspace.root, path)
 

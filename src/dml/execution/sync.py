@@ -24,6 +24,7 @@ from dml.execution.status import (
 )
 from dml.workspace import executions, intents, journal
 from dml.workspace.executions import ExecutionRow
+from dml.workspace.status_change import compare_and_set_status, set_status_detail, set_sync_pending
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,7 +88,7 @@ def push(session: WorkspaceSession, rid: str, *, seen: StatusOrMissing = MISSING
 
 def push_detail(session: WorkspaceSession, rid: str, message: str) -> Synced:
     """Record a progress message and tell the catalog; no transition. As ``push`` when it cannot be told."""
-    row = executions.set_detail(session.registry, rid, message)
+    row = set_status_detail(session.registry, rid, message)
     if row.mode != "online":
         return Synced(row, done=True)
     try:
@@ -103,7 +104,7 @@ def push_detail(session: WorkspaceSession, rid: str, message: str) -> Synced:
     except (RetryableError, AuthError) as error:
         return Synced(row, done=False, problem=error)
     if row.extra.get(CATALOG_STATUS, row.status) == row.status:
-        executions.set_sync_pending(session.registry, rid, False, if_status=row.status)
+        set_sync_pending(session.registry, rid, False, if_status=row.status)
     return Synced(executions.get_execution(session.registry, rid), done=True)
 
 
@@ -140,7 +141,7 @@ def creation_unfinished(session: WorkspaceSession, rid: str) -> bool:
 def adopt(session: WorkspaceSession, row: ExecutionRow, status: str, *, reason: str) -> ExecutionRow:
     """Let the registry take over the catalog's status; staged files and features stay as they are."""
     with session.registry.transaction():
-        change = executions.compare_and_set_status(
+        change = compare_and_set_status(
             session.registry, row.rid, row.status, status, sync_pending=False, extra={CATALOG_STATUS: status}
         )
         if change.won:
@@ -151,7 +152,7 @@ def adopt(session: WorkspaceSession, row: ExecutionRow, status: str, *, reason: 
 def confirm(session: WorkspaceSession, row: ExecutionRow) -> None:
     """Record that the catalog holds the registry's status; a newer status keeps its mark."""
     with session.registry.transaction():
-        executions.set_sync_pending(session.registry, row.rid, False, if_status=row.status)
+        set_sync_pending(session.registry, row.rid, False, if_status=row.status)
         executions.update_execution(session.registry, row.rid, extra={CATALOG_STATUS: row.status})
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from dml.execution.status import ExecutionStatus, effective_status
 from dml.workspace.execution_lock import lock_state
 from dml.workspace.process import ProcessIdentity
-from dml.workspace.staged import StagedFile, list_staged
-from dml.workspace.waits import Waiting, list_waits
+from dml.workspace.staged_progress import StagedProgress, list_staged_progress
+from dml.workspace.waits import Wait, list_waits
 
 if TYPE_CHECKING:
     from dml.workspace.executions import ExecutionRow
@@ -32,8 +32,8 @@ class UploadUnderWay:
 
     rid: str
     holder: ProcessIdentity | None
-    files: tuple[StagedFile, ...]
-    waiting: Waiting | None
+    files: tuple[StagedProgress, ...]
+    waiting: Wait | None
 
     @property
     def files_sent(self) -> int:
@@ -84,7 +84,7 @@ def uploads_under_way(session: WorkspaceSession, rows: Iterable[ExecutionRow]) -
     if not rids:
         return {}
     waiting = list_waits(session.registry)
-    files: dict[str, list[StagedFile]] = {rid: [] for rid in rids}
-    for file in list_staged(session.registry, rids):
+    files: dict[str, list[StagedProgress]] = {rid: [] for rid in rids}
+    for file in list_staged_progress(session.registry, rids):
         files[file.execution_rid].append(file)
     return {rid: UploadUnderWay(rid, locks[rid].holder, tuple(files[rid]), waiting.get(rid)) for rid in rids}

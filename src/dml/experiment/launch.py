@@ -19,7 +19,7 @@ from dml.experiment.project import Project
 from dml.experiment.run_monitor import saved_rid
 from dml.experiment.worker_process import clean_environment
 from dml.safe_text import safe
-from dml.workspace.scratch import Scratch, scratch_below
+from dml.workspace.scratch import ScratchDirectory, scratch_root
 
 if TYPE_CHECKING:
     from dml.target import Target
@@ -165,7 +165,7 @@ def run_dml_project(project: Project, config_name: str, request: JobRequest) -> 
         document["jobs"] = [
             {"sequence": sequence, "overrides": list(overrides)} for sequence, overrides in sorted(request.jobs.items())
         ]
-    with Scratch(scratch_below(directories.cache_directory()), "run") as folder:
+    with ScratchDirectory(scratch_root(directories.cache_directory()), "run") as folder:
         path = folder / "request.json"
         path.write_text(json.dumps(document), encoding="utf-8")
         command = [str(project.interpreter), "-m", "dml.experiment.run_jobs", str(path)]
@@ -180,7 +180,7 @@ def run_notebook_file(project: Project, notebook: NotebookRequest) -> Launched:
     """
     from dml.experiment.notebook_run import CONFIG_DIRECTORY, CONFIG_NAME, NOTEBOOK, OVERRIDES
 
-    with Scratch(scratch_below(directories.cache_directory()), "notebook") as folder:
+    with ScratchDirectory(scratch_root(directories.cache_directory()), "notebook") as folder:
         path = folder / "request.json"
         document = {
             "notebook": str(notebook.path),

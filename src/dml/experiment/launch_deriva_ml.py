@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from dml import directories
 from dml.experiment.launch import JobRequest, Launched, run_process
-from dml.workspace.scratch import Scratch, scratch_below
+from dml.workspace.scratch import ScratchDirectory, scratch_root
 
 if TYPE_CHECKING:
     from dml.experiment.composition import Composition
@@ -90,5 +90,5 @@ def _runner(project: Project, script: str, module: str) -> list[str]:
 def _run(project: Project, command: Sequence[str], request: JobRequest) -> Launched:
     # It looks for the Jupyter kernel of the active environment.
     told = {"VIRTUAL_ENV": str(project.interpreter.parent.parent)} if project.is_own else {}
-    with Scratch(scratch_below(directories.cache_directory()), "run") as folder:
+    with ScratchDirectory(scratch_root(directories.cache_directory()), "run") as folder:
         return run_process(command, project.root, folder / "execution.json", request, told)

@@ -113,7 +113,7 @@ def run_model(
 
 def _tried(ml: Any, configuration: Any, function: Callable[..., Any]) -> Any:
     """Fetch the inputs, and call a model that knows what a dry run is."""
-    from dml.workspace.assets import Pending, pending_work
+    from dml.workspace.pending import Pending, pending_work
 
     execution = ml.create_execution(configuration, dry_run=True)
     with execution.execute():

@@ -74,12 +74,12 @@ def _sweep(request: dict[str, Any]) -> int:
         return _run(request, Known())
     from dml.experiment.sweep_record import read_record
     from dml.target import Target
-    from dml.workspace import layout
+    from dml.workspace.layout import find_workspace
     from dml.workspace.liveness import Heartbeat
     from dml.workspace.registry import Registry
 
     parent = sweep["parent"]
-    registry = Registry.writing(layout.find(Target.parse(sweep["target"]), Path(sweep["workspace"])))
+    registry = Registry.writing(find_workspace(Target.parse(sweep["target"]), Path(sweep["workspace"])))
     with Heartbeat(registry, parent, command=f"the jobs of the sweep {parent}"):
         if os.getppid() != sweep["starter"]:
             raise DmlError("`dml run` ended before the first job began", hint=f"dml run --resume {parent}")

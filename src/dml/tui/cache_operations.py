@@ -9,7 +9,7 @@ from dml.errors import DmlError
 from dml.formatting import format_size
 from dml.safe_text import safe
 from dml.tui.processes import ProcessEnvironment
-from dml.workspace.layout import find as find_workspace
+from dml.workspace.layout import find_workspace
 
 if TYPE_CHECKING:
     from dml.cache.clear_plan import ClearPlan

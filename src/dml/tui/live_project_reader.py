@@ -179,13 +179,13 @@ class LiveProjectReader:
 
     def _workspace_of(self, target: Target | None, composition: Composition) -> Workspace | None:
         """Where the run works: what the configuration says, this workspace for this catalog, else the default."""
-        from dml.workspace import layout
+        from dml.workspace.layout import find_workspace
 
         if target is None:
             return None
         node = next((config.get("deriva_ml") for config in composition.configs), None)
         chosen = node.get("working_dir") if isinstance(node, Mapping) else None
-        return layout.find(target, chosen or (self._workspace if target == self._target else None))
+        return find_workspace(target, chosen or (self._workspace if target == self._target else None))
 
 
 def _state_of(composition: Composition) -> ProjectState:

@@ -16,9 +16,9 @@ from dml.tui.state import Commit, FileProgress
 from dml.tui.transfer_rates import Rates
 from dml.workspace.execution_lock import LockState, lock_state
 from dml.workspace.process import process_state
-from dml.workspace.staged import StagedFile, list_staged
+from dml.workspace.staged_progress import StagedProgress, list_staged_progress
 from dml.workspace.uploads import list_uploads
-from dml.workspace.waits import Waiting, list_waits
+from dml.workspace.waits import Wait, list_waits
 
 if TYPE_CHECKING:
     from dml.execution.local_list import ExecutionSummary
@@ -49,8 +49,8 @@ class CommitReader:
                 lock = self._lock(one.rid)
                 if is_pending or lock.locked:
                     candidates.append((one, lock))
-        files: dict[str, list[StagedFile]] = {one.rid: [] for one, _ in candidates}
-        for file in list_staged(self._registry, list(files)):
+        files: dict[str, list[StagedProgress]] = {one.rid: [] for one, _ in candidates}
+        for file in list_staged_progress(self._registry, list(files)):
             files[file.execution_rid].append(file)
         waits = list_waits(self._registry) if any(lock.locked for _, lock in candidates) else {}
         found = tuple(self._commit(one, lock, files[one.rid], waits.get(one.rid), now) for one, lock in candidates)
@@ -66,7 +66,12 @@ class CommitReader:
         return lock_state(self._workspace, rid, self._registry)
 
     def _commit(
-        self, one: ExecutionSummary, lock: LockState, staged: Sequence[StagedFile], waiting: Waiting | None, now: float
+        self,
+        one: ExecutionSummary,
+        lock: LockState,
+        staged: Sequence[StagedProgress],
+        waiting: Wait | None,
+        now: float,
     ) -> Commit:
         holder = lock.holder if lock.locked else None
         told = waiting if lock.locked else None  # what an interrupted commit told is over
@@ -88,14 +93,14 @@ class CommitReader:
         )
 
     def _file(
-        self, rid: str, file: StagedFile, is_running: bool, record: ProgressRecord | None, now: float
+        self, rid: str, file: StagedProgress, is_running: bool, record: ProgressRecord | None, now: float
     ) -> FileProgress:
         told = record.files.get(file.key) if record is not None else None
         done = max(
             file.sent if is_running else file.confirmed,  # a commit that stopped sends the rest of a piece again
             min(told.done, file.size or told.done) if told is not None else 0,
         )
-        sending = is_running and file.under_way and file.status != "uploaded"
+        sending = is_running and file.is_uploading and file.status != "uploaded"
         if told is not None and told.outcome:
             state, sending = told.outcome, False
         elif file.status == "uploaded":

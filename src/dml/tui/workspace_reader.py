@@ -16,7 +16,7 @@ from dml.tui.state import Details, Local
 from dml.tui.upload_states import CommitReader
 from dml.workspace.connection import Fingerprint, fingerprint
 from dml.workspace.liveness import Liveness, list_liveness
-from dml.workspace.queries import Brief, list_briefs
+from dml.workspace.overviews import ExecutionOverview, list_overviews
 
 if TYPE_CHECKING:
     from dml.workspace.session import WorkspaceSession
@@ -35,7 +35,7 @@ class LocalReader:
 
     def __init__(self, session: WorkspaceSession) -> None:
         self._session = session
-        self._briefs: dict[str, Brief] = {}
+        self._briefs: dict[str, ExecutionOverview] = {}
         self._summaries: dict[str, ExecutionSummary] = {}
         self._seen: Fingerprint | None = None
         self._commits = CommitReader(session.workspace, session.registry, ProgressRecords(session.workspace.root))
@@ -77,7 +77,7 @@ class LocalReader:
         return Details(rid, found, tuple(last_lines(log)))
 
     def _read_summaries(self) -> tuple[ExecutionSummary, ...]:
-        briefs = list_briefs(self._session.registry, self._briefs)
+        briefs = list_overviews(self._session.registry, self._briefs)
         running = [one.row.rid for one in briefs if effective_status(one.row.status) is ExecutionStatus.RUNNING]
         living = list_liveness(self._session.registry, running) if running else {}
         summaries = {one.row.rid: self._summary(one, living.get(one.row.rid)) for one in briefs}
@@ -85,7 +85,7 @@ class LocalReader:
         self._summaries = summaries
         return tuple(summaries.values())
 
-    def _summary(self, brief: Brief, living: Liveness | None) -> ExecutionSummary:
+    def _summary(self, brief: ExecutionOverview, living: Liveness | None) -> ExecutionSummary:
         """The summary made before when it says the same, so that widgets see at a glance what changed."""
         rid = brief.row.rid
         before = self._summaries.get(rid)

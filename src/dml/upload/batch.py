@@ -13,9 +13,10 @@ from dml.catalog import required_terms
 from dml.errors import DmlError, NotFoundError, UsageError
 from dml.safe_text import safe
 from dml.workspace import assets, features
-from dml.workspace.assets import AssetRow, FileIdentity
+from dml.workspace.assets import AssetRow
 from dml.workspace.features import FeatureRow
-from dml.workspace.hashing import identity_of
+from dml.workspace.file_identity import FileIdentity
+from dml.workspace.hashing import file_identity
 
 if TYPE_CHECKING:
     from dml.catalog.model import Table
@@ -112,7 +113,7 @@ def by_table(works: Sequence[Work]) -> list[tuple[Table, list[Work]]]:
 def _look(session: WorkspaceSession, row: AssetRow) -> tuple[Path, FileIdentity] | DmlError:
     try:
         path = ensure_placed(session, row)
-        return path, identity_of(session.workspace.root, path)
+        return path, file_identity(session.workspace.root, path)
     except NotFoundError as error:
         return error
 

@@ -63,7 +63,7 @@ class ProgressStore:
 
     def _tell(self, done: dict[str, int]) -> None:
         with contextlib.suppress(DmlError):
-            uploads.tell_bytes(self._registry, self._rid, done)
+            uploads.record_bytes_sent(self._registry, self._rid, done)
 
 
 @contextlib.contextmanager
@@ -86,13 +86,13 @@ def telling_waits(registry: Registry, rid: str, policy: RetryPolicy) -> Iterator
             if wait is None and waiting:
                 return
             with contextlib.suppress(DmlError):
-                waits.tell_wait(registry, rid, repeats, str(wait) if wait is not None else "")
+                waits.record_wait(registry, rid, repeats, str(wait) if wait is not None else "")
 
     with contextlib.suppress(DmlError):
-        waits.forget_waits(registry, rid)
+        waits.clear_wait(registry, rid)
     try:
         with policy.followed_by(follow):
             yield
     finally:
         with contextlib.suppress(DmlError):
-            waits.forget_waits(registry, rid)
+            waits.clear_wait(registry, rid)

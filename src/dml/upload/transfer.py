@@ -17,6 +17,7 @@ from dml.errors import AuthError, DmlError, RetryableError
 from dml.upload.progress_store import ProgressStore
 from dml.upload.worker_pool import Calls, Cancelled, CancelToken, in_parallel
 from dml.workspace import assets, uploads
+from dml.workspace.file_identity import FileIdentity
 from dml.workspace.hashing import BLOCK, Digest, digest
 from dml.workspace.uploads import UploadJob
 
@@ -67,7 +68,7 @@ def hash_files(
         GivenUp: It was asked to stop.
     """
     stop = stop or CancelToken()
-    fresh: dict[str, tuple[assets.FileIdentity, str]] = {}
+    fresh: dict[str, tuple[FileIdentity, str]] = {}
     digests: dict[str, Digest] = {}
     errors: dict[str, DmlError] = {}
     for key, result in _digests(session, works, jobs, stop):
@@ -225,7 +226,7 @@ def _sender(
 
     def remember(job: str, done: int) -> None:
         if not listener.stop.is_over:
-            uploads.remember_chunk(session.registry, record.execution_rid, file.key, job, done)
+            uploads.record_chunk(session.registry, record.execution_rid, file.key, job, done)
         listener.stop.check()
 
     def send() -> _Sent:

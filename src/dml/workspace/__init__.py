@@ -1,1 +1,1 @@
-"""The workspace: layout on disk, registry, locks, liveness and journal of one target."""
+"""The workspace of one target: its layout on disk, registry, locks, liveness and journal."""

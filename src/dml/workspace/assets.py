@@ -1,7 +1,7 @@
-"""The registry's staged files: deriva-ml's rows, and beside them where each came from and what it was when last seen.
+"""The registry's staged files: deriva-ml's rows, with dml's columns about where each file came from.
 
-Staging one file is one small transaction whose time does not depend on how many there are. What the file's bytes are is
-trusted only while size, time of modification and inode are the same; then nothing is hashed again.
+The recorded MD5 of a file is trusted while its size, modification time and inode are unchanged, so that it is hashed
+once.
 """
 
 # ruff: noqa: S608 - the names put into statements are this package's constants; values are always bound
@@ -9,78 +9,36 @@ trusted only while size, time of modification and inode are the same; then nothi
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from dml.errors import ConflictError, NotFoundError
+from dml.errors import NotFoundError
 from dml.safe_text import safe
-from dml.workspace.layout import asset_key
-from dml.workspace.pending import Pending, pending_work
+from dml.workspace.file_identity import FileIdentity
 from dml.workspace.redaction import redact
 from dml.workspace.registry import Registry
-from dml.workspace.rows import values_for
-from dml.workspace.schema import ASSETS
-from dml.workspace.times import read_time
+from dml.workspace.rows import known_fields
+from dml.workspace.schema import ASSETS, STAGED_FILES
+from dml.workspace.times import parse_time
 
 __all__ = [
     "AssetRow",
     "AssetStatus",
-    "FileIdentity",
-    "Pending",
-    "StagedAsset",
     "find_asset",
+    "get_row",
     "list_assets",
     "mark_failed",
     "mark_uploaded",
-    "pending_work",
     "record_hashes",
     "record_lease",
-    "stage_asset",
-    "stage_assets",
-    "unstage_asset",
+    "select_row",
     "update_asset",
 ]
 
 AssetStatus = Literal["pending", "uploaded", "failed"]
-
-
-@dataclass(frozen=True)
-class FileIdentity:
-    """What a file was when it was looked at: size in bytes, time of modification in ns, inode."""
-
-    size: int
-    mtime_ns: int
-    inode: int
-
-    @classmethod
-    def of(cls, status: os.stat_result) -> FileIdentity:
-        """The identity in a stat result."""
-        return cls(status.st_size, status.st_mtime_ns, status.st_ino)
-
-
-@dataclass(frozen=True)
-class StagedAsset:
-    """A file to be staged.
-
-    Attributes:
-        source: Where it came from, absolute; None when the program writes it in place.
-        method: How it came into the workspace: ``symlink``, ``copy``, ``link``, ``move`` or ``written``.
-        identity: What the source was; None when there is nothing yet.
-    """
-
-    schema: str
-    table: str
-    filename: str
-    asset_types: Sequence[str] = ()
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-    description: str | None = None
-    source: str | None = None
-    method: str | None = None
-    identity: FileIdentity | None = None
 
 
 @dataclass(frozen=True)
@@ -90,11 +48,11 @@ class AssetRow:
     Attributes:
         key: ``Table/filename``.
         status: ``pending``, ``uploaded`` or ``failed`` (text as stored).
-        rid: Leased before the upload, final after it.
-        source: As in ``StagedAsset``; None for files that deriva-ml staged.
-        identity: What the staged file was when ``md5`` was computed, or when it was staged.
-        md5: Hexadecimal; None when not computed for this identity.
-        url: The object's path once it is known.
+        rid: The leased RID before the upload, the final one after it.
+        source, method: As in ``StagedAsset``; None for files that deriva-ml staged.
+        identity: The identity of the file when ``md5`` was computed, or when it was staged.
+        md5: In hexadecimal; None when not computed for this identity.
+        url: The path of the object once it is known.
     """
 
     execution_rid: str
@@ -118,66 +76,8 @@ class AssetRow:
 
     @property
     def filename(self) -> str:
-        """The name in the key, as stored; pass it through ``split_asset_key`` before making a path of it."""
+        """The file name in the key, as stored; check it with ``split_asset_key`` before using it in a path."""
         return self.key.partition("/")[2]
-
-
-_SELECT = (
-    f"SELECT a.*, x.source, x.method, x.size, x.mtime_ns, x.inode, x.md5, x.url FROM {ASSETS} AS a"
-    ' LEFT JOIN dml_assets AS x ON x.execution_rid = a.execution_rid AND x.key = a."key"'
-)
-
-
-def stage_asset(registry: Registry, execution_rid: str, asset: StagedAsset) -> AssetRow:
-    """Record one file as pending; see ``stage_assets``."""
-    return stage_assets(registry, execution_rid, [asset])[0]
-
-
-def stage_assets(registry: Registry, execution_rid: str, assets: Sequence[StagedAsset]) -> list[AssetRow]:
-    """Record files as pending, all or none, in one transaction.
-
-    The same source under the same key again changes types, metadata and description; an uploaded one stays uploaded
-    while the file is the same, and becomes pending without its RID when the file changed.
-
-    Args:
-        registry: Open for writing.
-        execution_rid: Whose outputs they are.
-        assets: The files; a key may occur once.
-
-    Returns:
-        The rows, in the order of ``assets``.
-
-    Raises:
-        ConflictError: A key is taken by another source; both are named, nothing is recorded.
-        UnsafePathError: A table or file name cannot be a path.
-    """
-    keys = [asset_key(asset.table, asset.filename) for asset in assets]
-    first: dict[str, StagedAsset] = {}
-    for key, asset in zip(keys, assets, strict=True):
-        if key in first:
-            raise _taken(key, first[key].source, asset.source)
-        first[key] = asset
-    with registry.transaction() as connection:
-        return [_stage(connection, execution_rid, key, asset, registry.now()) for key, asset in first.items()]
-
-
-def unstage_asset(registry: Registry, execution_rid: str, key: str) -> AssetRow:
-    """Forget a staged file that was not uploaded; the file itself is the caller's.
-
-    Returns:
-        The row as it was.
-
-    Raises:
-        NotFoundError: Nothing is staged under the key.
-        ConflictError: It is uploaded.
-    """
-    with registry.transaction() as connection:
-        row = _one(connection, execution_rid, key)
-        if row.status == "uploaded":
-            raise ConflictError(f"{safe(key)} of {safe(execution_rid)} is uploaded already (RID {safe(row.rid)})")
-        for table, column in ((ASSETS, '"key"'), ("dml_assets", "key"), ("dml_uploads", "key")):
-            connection.execute(f"DELETE FROM {table} WHERE execution_rid = ? AND {column} = ?", (execution_rid, key))
-        return row
 
 
 def list_assets(
@@ -190,19 +90,20 @@ def list_assets(
         execution_rid: Only of this execution; all when None.
         statuses: Only in these statuses.
     """
-    conditions, values = ["(? IS NULL OR a.execution_rid = ?)"], [execution_rid, execution_rid]
+    conditions, values = ["TRUE"], []
+    if execution_rid is not None:
+        conditions.append("a.execution_rid = ?")
+        values.append(execution_rid)
     if statuses is not None:
         conditions.append("a.status IN (SELECT value FROM json_each(?))")
         values.append(json.dumps(list(statuses)))
-    if execution_rid is not None:
-        conditions[0], values[:2] = "a.execution_rid = ?", [execution_rid]
-    query = f'{_SELECT} WHERE {" AND ".join(conditions)} ORDER BY a.execution_rid, a."key"'
+    query = f'{STAGED_FILES} WHERE {" AND ".join(conditions)} ORDER BY a.execution_rid, a."key"'
     return registry.read(lambda connection: [_row(row) for row in connection.execute(query, values)])
 
 
 def find_asset(registry: Registry, execution_rid: str, key: str) -> AssetRow | None:
     """One staged file, or None."""
-    return registry.read(lambda connection: _found(connection, execution_rid, key))
+    return registry.read(lambda connection: select_row(connection, execution_rid, key))
 
 
 def update_asset(
@@ -214,7 +115,7 @@ def update_asset(
     metadata: Mapping[str, Any] | None = None,
     description: str | None = None,
 ) -> AssetRow:
-    """Change what is said about a staged file; None leaves a part as it is.
+    """Change the description of a staged file; values that are None stay as they are.
 
     Raises:
         NotFoundError: Nothing is staged under the key.
@@ -232,11 +133,11 @@ def update_asset(
             f'UPDATE {ASSETS} SET {assignments} WHERE execution_rid = ? AND "key" = ?',
             [*changes.values(), execution_rid, key],
         )
-        return _one(connection, execution_rid, key)
+        return get_row(connection, execution_rid, key)
 
 
 def record_hashes(registry: Registry, execution_rid: str, hashes: Mapping[str, tuple[FileIdentity, str]]) -> None:
-    """Store the MD5 (hexadecimal) of staged files with the identity they had while hashed, one transaction for all."""
+    """Record the MD5 (hexadecimal) of staged files with their identity while hashed, by key, in one transaction."""
     values = [
         (execution_rid, key, identity.size, identity.mtime_ns, identity.inode, md5)
         for key, (identity, md5) in hashes.items()
@@ -251,7 +152,7 @@ def record_hashes(registry: Registry, execution_rid: str, hashes: Mapping[str, t
 
 
 def record_lease(registry: Registry, execution_rid: str, leases: Mapping[str, str]) -> None:
-    """Store the leased RIDs of staged files by key, one transaction for all; an uploaded file keeps its own."""
+    """Record the leased RIDs of staged files, by key, in one transaction; an uploaded file keeps its RID."""
     now = registry.now()
     with registry.transaction() as connection:
         connection.executemany(
@@ -262,9 +163,9 @@ def record_lease(registry: Registry, execution_rid: str, leases: Mapping[str, st
 
 
 def mark_uploaded(registry: Registry, execution_rid: str, confirmed: Mapping[str, tuple[str, str | None]]) -> None:
-    """Record that the catalog confirmed files: key → (final RID, object URL or None), one transaction for all.
+    """Record in one transaction that the catalog confirmed files: key → (final RID, object URL or None).
 
-    The final RID may differ from the leased one, when the catalog had the same content already.
+    The final RID differs from the leased one when the catalog already had the same content.
     """
     now = registry.now()
     with registry.transaction() as connection:
@@ -284,7 +185,7 @@ def mark_uploaded(registry: Registry, execution_rid: str, confirmed: Mapping[str
 
 
 def mark_failed(registry: Registry, execution_rid: str, errors: Mapping[str, str]) -> None:
-    """Record why files did not reach the catalog, by key; they stay pending work. Secrets are taken out."""
+    """Record, without secrets, why files did not reach the catalog, by key; they remain pending work."""
     now = registry.now()
     with registry.transaction() as connection:
         connection.executemany(
@@ -294,86 +195,42 @@ def mark_failed(registry: Registry, execution_rid: str, errors: Mapping[str, str
         )
 
 
-def _stage(connection: sqlite3.Connection, execution_rid: str, key: str, asset: StagedAsset, now: str) -> AssetRow:
-    before = _found(connection, execution_rid, key)
-    if before is not None and before.source != asset.source and not (before.source is None and before.method is None):
-        raise _taken(key, before.source, asset.source)
-    changed = before is None or asset.identity is None or before.identity is None or before.identity != asset.identity
-    keep = before is not None and before.status == "uploaded" and not changed
-    described = (json.dumps(list(asset.asset_types)), json.dumps(dict(asset.metadata)), asset.description, now)
-    if before is None:
-        connection.execute(
-            f'INSERT INTO {ASSETS} (asset_types, metadata, description, created_at, updated_at, execution_rid, "key",'
-            " asset_table, schema, status) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending')",
-            (*described, now, execution_rid, key, asset.table, asset.schema),
-        )
-    else:
-        # A RID leased for bytes that never went up still serves; that of uploaded bytes belongs to them.
-        again = "" if keep else ", status = 'pending', error = NULL, uploaded_at = NULL"
-        if again and before.status == "uploaded":
-            again += ", rid = NULL"
-        connection.execute(
-            f"UPDATE {ASSETS} SET asset_types = ?, metadata = ?, description = ?, updated_at = ?{again}"
-            ' WHERE execution_rid = ? AND "key" = ?',
-            (*described, execution_rid, key),
-        )
-    if not keep:
-        seen = asset.identity
-        connection.execute(
-            "INSERT INTO dml_assets (execution_rid, key, source, method, size, mtime_ns, inode)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (execution_rid, key) DO UPDATE SET"
-            " source = excluded.source, method = excluded.method,"
-            " md5 = CASE WHEN size IS excluded.size AND mtime_ns IS excluded.mtime_ns AND inode IS excluded.inode"
-            " THEN md5 END,"
-            " size = excluded.size, mtime_ns = excluded.mtime_ns, inode = excluded.inode, url = NULL",
-            (
-                execution_rid,
-                key,
-                asset.source,
-                asset.method,
-                seen.size if seen else None,
-                seen.mtime_ns if seen else None,
-                seen.inode if seen else None,
-            ),
-        )
-    return _one(connection, execution_rid, key)
-
-
-def _taken(key: str, first: str | None, second: str | None) -> ConflictError:
-    names = [safe(source) if source else "a file written in place" for source in (first, second)]
-    return ConflictError(
-        f"{safe(key)} is staged from {names[0]} already and cannot be staged from {names[1]}",
-        hint="Give one of them another name with --as NAME, or unstage the first.",
-    )
-
-
-def _found(connection: sqlite3.Connection, execution_rid: str, key: str) -> AssetRow | None:
-    row = connection.execute(f'{_SELECT} WHERE a.execution_rid = ? AND a."key" = ?', (execution_rid, key)).fetchone()
+def select_row(connection: sqlite3.Connection, execution_rid: str, key: str) -> AssetRow | None:
+    """One staged file, inside a transaction of the caller; None when nothing is staged under the key."""
+    query = f'{STAGED_FILES} WHERE a.execution_rid = ? AND a."key" = ?'
+    row = connection.execute(query, (execution_rid, key)).fetchone()
     return None if row is None else _row(row)
 
 
-def _one(connection: sqlite3.Connection, execution_rid: str, key: str) -> AssetRow:
-    row = _found(connection, execution_rid, key)
+def get_row(connection: sqlite3.Connection, execution_rid: str, key: str) -> AssetRow:
+    """One staged file, inside a transaction of the caller.
+
+    Raises:
+        NotFoundError: Nothing is staged under the key.
+    """
+    row = select_row(connection, execution_rid, key)
     if row is None:
         raise NotFoundError(
-            f"{safe(execution_rid)} has no staged file {safe(key)}", hint=f"dml exec show {safe(execution_rid)}"
+            f"execution {safe(execution_rid)} has no staged file {safe(key)}",
+            hint=f"`dml exec show {safe(execution_rid)}` lists its files.",
         )
     return row
 
 
 def _row(row: sqlite3.Row) -> AssetRow:
-    values = values_for(AssetRow, row)
+    values = known_fields(AssetRow, row)
     if None not in (row["size"], row["mtime_ns"], row["inode"]):
         values["identity"] = FileIdentity(row["size"], row["mtime_ns"], row["inode"])
     types, metadata = _json(row["asset_types"]), _json(row["metadata"])
     values["asset_types"] = tuple(map(str, types)) if isinstance(types, list) else ()
     values["metadata"] = metadata if isinstance(metadata, dict) else {}
     for name in ("uploaded_at", "created_at", "updated_at"):
-        values[name] = read_time(values[name])
+        values[name] = parse_time(values[name])
     return AssetRow(**values)
 
 
 def _json(text: str | None) -> Any:
+    """The value of a JSON column, which another program may have written; None when it is not JSON."""
     try:
         return json.loads(text) if text else None
     except ValueError:

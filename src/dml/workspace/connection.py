@@ -1,17 +1,17 @@
-"""Opening the registry's SQLite file: for reading without a trace, for writing durably, and its errors in our words.
+"""Opening the registry or the index of the cache: for reading without changing a byte on disk, for writing durably.
 
-Reading has three ways, chosen by what lies beside the file:
+There are three ways of reading, chosen by the files next to the database:
 
-- no write-ahead log: ``immutable=1``, which touches nothing; whoever reads checks afterwards that the file is the same;
-- a log and its shared memory (a writer is at work): ``mode=ro`` with the shared memory opened read-only;
-- a log alone (a writer was killed, or the directory was copied): a merged copy in memory.
+- without a write-ahead log: ``immutable=1``, which touches nothing; the reader checks afterwards that the file has not
+  changed;
+- with a log and its shared memory (a writer is running): ``mode=ro`` with the shared memory opened read-only;
+- with a log only (a writer was killed, or the directory was copied): a merged copy in memory.
 
-A plain ``mode=ro`` would create ``-wal`` and ``-shm`` and fail in a read-only directory.
+A plain ``mode=ro`` would create ``-wal`` and ``-shm``, and fail in a read-only directory.
 
-POSIX gives up all of a process's locks on a file when any of its descriptors of that file is closed, and the first
-and the third way close one behind SQLite's back. A process that has a writer open therefore reads in the ordinary
-way, and opening a writer waits until no such reading is under way (SQLite's "How To Corrupt An SQLite Database File",
-2.2).
+POSIX releases all locks of a process on a file when any of its descriptors of that file is closed, and the first and
+third ways close a descriptor that SQLite does not know about. A process with an open writer therefore reads through
+SQLite alone, and opening a writer waits until no such read is running ("How To Corrupt An SQLite Database File", 2.2).
 """
 
 from __future__ import annotations
@@ -22,44 +22,57 @@ import sqlite3
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import quote
 
-from dml.disk import free_bytes
-from dml.errors import DmlError, IntegrityError, LockedError, RetryableError
-from dml.safe_text import safe
+from dml.errors import DmlError, LockedError
 from dml.workspace import wal
+from dml.workspace.sqlite_errors import (
+    BUSY,
+    BUSY_SECONDS,
+    DENIED,
+    Database,
+    corrupt,
+    error_code,
+    file_errors,
+    has_log_mode,
+    log_unsupported,
+    sqlite_errors,
+)
 
-BUSY_SECONDS = 10.0
-"""How long a writer waits for another one before it says so."""
+__all__ = [
+    "Fingerprint",
+    "close_writer",
+    "fingerprint",
+    "has_writer",
+    "open_for_writing",
+    "read_consistently",
+    "without_sync",
+    "write_transaction",
+]
 
-_PAUSE = 0.005
-"""Seconds between two tries of what SQLite does not wait for itself."""
+T = TypeVar("T")
+
+_READ_ATTEMPTS = 50
+
+_RETRY_DELAY = 0.005
+"""Seconds between two attempts at what SQLite does not wait for itself."""
 
 _PAGE_COUNT = slice(28, 32)
-_CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
-_DENIED = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_AUTH}
-_NO_SHARED_MEMORY = {
-    sqlite3.SQLITE_IOERR_SHMOPEN,
-    sqlite3.SQLITE_IOERR_SHMSIZE,
-    sqlite3.SQLITE_IOERR_SHMLOCK,
-    sqlite3.SQLITE_IOERR_SHMMAP,
-}
-_LOG_INDEX = 64 << 10
-"""Bytes without which a write-ahead log cannot be begun."""
-_SHORT_READ = sqlite3.SQLITE_IOERR | (2 << 8)
 
+_file_access = threading.RLock()
+"""Held while a descriptor of the database that SQLite does not know about is open."""
 
-_behind_sqlite = threading.RLock()
 _writers: Counter[str] = Counter()
+"""The number of open writers of this process, by path."""
 
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What tells whether a registry changed between two looks: identity, size and time of the file and of its log."""
+    """Inode, size and modification time of a database and of its log; two are equal while it has not changed."""
 
     database: tuple[int, int, int] | None
     log: tuple[int, int, int] | None
@@ -67,31 +80,76 @@ class Fingerprint:
 
 
 def fingerprint(path: Path) -> Fingerprint:
-    """Look at a registry's files; missing ones are None."""
-    return Fingerprint(_stat(path), _stat(_beside(path, "-wal")), _beside(path, "-shm").exists())
+    """The fingerprint of a database; missing files are None."""
+    return Fingerprint(_stat(path), _stat(_sibling(path, "-wal")), _sibling(path, "-shm").exists())
+
+
+def read_consistently(
+    database: Database,
+    function: Callable[[sqlite3.Connection], T],
+    *,
+    prepare: Callable[[sqlite3.Connection], object],
+) -> T:
+    """Run a function that only reads, on one consistent state, and change nothing on disk.
+
+    The function is run again when a writer changed the file meanwhile; it must have no other effect.
+
+    Args:
+        database: The database; one that does not exist is empty.
+        function: Reads and returns the result.
+        prepare: Run on each connection first; creates temporary tables and views for what the file lacks.
+
+    Raises:
+        IntegrityError: The database is damaged.
+        LockedError: Writers changed the file during each of 50 attempts.
+    """
+    for _ in range(_READ_ATTEMPTS):
+        before = _fingerprint(database)
+        if before.database is None:
+            with contextlib.closing(_connect(":memory:")) as connection:
+                prepare(connection)
+                return function(connection)
+        try:
+            with _reading(database, before) as connection, sqlite_errors(database):
+                connection.execute("BEGIN")
+                prepare(connection)
+                result = function(connection)
+        except DmlError:
+            # A checkpoint may have rewritten the file during the read: a mixture of two states looks like damage.
+            if _fingerprint(database) == before:
+                raise
+            continue
+        is_locked_by_sqlite = has_writer(database.path) or (before.log and before.log[1] and before.shared_memory)
+        if is_locked_by_sqlite or _fingerprint(database) == before:
+            return result
+    raise LockedError(f"{database} is being written continuously", hint="Run the command again.")
 
 
 @contextlib.contextmanager
-def reading(path: Path, seen: Fingerprint) -> Iterator[sqlite3.Connection]:
+def _reading(database: Database, seen: Fingerprint) -> Iterator[sqlite3.Connection]:
     """A connection that changes nothing on disk, closed at the end; other threads of this process wait meanwhile.
+
+    Args:
+        database: A database that exists.
+        seen: Its fingerprint, taken just before.
 
     Raises:
         IntegrityError: The file is damaged.
-        DmlError: It cannot be read.
+        DmlError: The file cannot be read.
     """
-    with _behind_sqlite:
-        if has_writer(path):
-            with translated(path):
-                connection = _connect(f"{_uri(path)}?mode=ro")
+    with _file_access:
+        if has_writer(database.path):
+            with sqlite_errors(database):
+                connection = _connect(f"{_uri(database.path)}?mode=ro")
         else:
-            connection = _open_for_reading(path, seen)
+            connection = _open_for_reading(database, seen)
         with contextlib.closing(connection):
             yield connection
 
 
 @contextlib.contextmanager
-def transaction_on(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """A write transaction, committed at the end and rolled back on any exception; inside another it joins it."""
+def write_transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """A write transaction, committed at the end and rolled back on any exception; joins an open one."""
     if connection.in_transaction:
         yield connection
         return
@@ -104,9 +162,14 @@ def transaction_on(connection: sqlite3.Connection) -> Iterator[sqlite3.Connectio
         raise
 
 
+def _roll_back(connection: sqlite3.Connection) -> None:
+    if connection.in_transaction:  # SQLite has rolled back by itself when a commit failed on a full disk
+        connection.execute("ROLLBACK")
+
+
 @contextlib.contextmanager
-def unsynced(connection: sqlite3.Connection, wanted: bool) -> Iterator[None]:
-    """Within the block commits do not wait for the disk, if that is wanted and no transaction is open already."""
+def without_sync(connection: sqlite3.Connection, wanted: bool) -> Iterator[None]:
+    """Do not wait for the disk at commits in this block, if that is wanted and no transaction is open."""
     if not wanted or connection.in_transaction:
         yield
         return
@@ -117,53 +180,47 @@ def unsynced(connection: sqlite3.Connection, wanted: bool) -> Iterator[None]:
         connection.execute("PRAGMA synchronous = FULL")
 
 
-def _roll_back(connection: sqlite3.Connection) -> None:
-    """A commit that failed for want of space may have been rolled back by SQLite already."""
-    if connection.in_transaction:
-        connection.execute("ROLLBACK")
-
-
 def has_writer(path: Path) -> bool:
-    """Whether this process has the registry open for writing."""
+    """Whether this process has the database open for writing."""
     return _writers[os.path.realpath(path)] > 0
 
 
 def close_writer(path: Path, connection: sqlite3.Connection) -> None:
     """Close a connection that ``open_for_writing`` opened."""
-    with _behind_sqlite:
+    with _file_access:
         connection.close()
         _writers[os.path.realpath(path)] -= 1
 
 
-def _forget_in_child() -> None:
-    """After a fork the lock may be held by a thread that does not exist here, and the writers are the parent's."""
-    global _behind_sqlite
-    _behind_sqlite = threading.RLock()
+def _reset_in_child() -> None:
+    """Reset this state in a forked child, which has neither the thread that holds the lock nor the parent's writers."""
+    global _file_access
+    _file_access = threading.RLock()
     _writers.clear()
 
 
-os.register_at_fork(after_in_child=_forget_in_child)
+os.register_at_fork(after_in_child=_reset_in_child)
 
 
-def _open_for_reading(path: Path, seen: Fingerprint) -> sqlite3.Connection:
-    """Open a registry, that exists, in the way that its fingerprint, taken just before, asks for."""
-    with translated(path):
+def _open_for_reading(database: Database, seen: Fingerprint) -> sqlite3.Connection:
+    path = database.path
+    with sqlite_errors(database):
         if not (seen.log and seen.log[1]):
-            check_whole(path)
+            _check_size(database)
             connection = _connect(f"{_uri(path)}?mode=ro&immutable=1")
         elif seen.shared_memory:
             connection = _connect(f"{_uri(path)}?mode=ro&readonly_shm=1")
         else:
-            connection = _private_copy(path)
+            connection = _private_copy(database)
         try:
             connection.execute("PRAGMA temp_store = MEMORY")
             connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
             connection.execute("SELECT count(*) FROM main.sqlite_master").fetchone()
         except sqlite3.OperationalError as error:
             connection.close()
-            if seen.shared_memory and _code(error) in _DENIED:
-                # The shared memory belongs to nobody living: SQLite will not rebuild it without writing.
-                return _private_copy(path)
+            if seen.shared_memory and error_code(error) in DENIED:
+                # The shared memory was left by a process that has ended; SQLite rebuilds it only by writing.
+                return _private_copy(database)
             raise
         except BaseException:
             connection.close()
@@ -171,185 +228,99 @@ def _open_for_reading(path: Path, seen: Fingerprint) -> sqlite3.Connection:
         return connection
 
 
-def open_for_writing(path: Path) -> sqlite3.Connection:
-    """Open or create a registry for one thread: WAL, every commit synced, foreign keys on, explicit transactions.
+def open_for_writing(database: Database) -> sqlite3.Connection:
+    """Open or create a database for one thread: WAL, every commit synced, foreign keys on, explicit transactions.
 
     Raises:
         IntegrityError: The file is damaged.
-        DmlError: The place cannot be written, or cannot hold a write-ahead log.
+        DmlError: The file cannot be written, or its file system does not support a write-ahead log.
         LockedError: Another process kept it busy for too long.
     """
-    with _behind_sqlite, translated(path):
-        if not has_writer(path) and path.exists() and not _stat_size(_beside(path, "-wal")):
-            check_whole(path)
+    path = database.path
+    with _file_access, sqlite_errors(database):
+        if not has_writer(path) and path.exists() and not _size(_sibling(path, "-wal")):
+            _check_size(database)
         connection = _connect(f"{_uri(path)}?mode=rwc", timeout=BUSY_SECONDS)
         try:
-            if _begin_log(connection) != "wal":
-                raise _no_log(path)
+            if _set_log_mode(connection) != "wal":
+                raise log_unsupported(database)
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("SELECT count(*) FROM main.sqlite_master").fetchone()
         except BaseException as error:
             connection.close()
-            if isinstance(error, sqlite3.Error) and _code(error) == sqlite3.SQLITE_CANTOPEN and _has_log_mode(path):
-                raise _no_log(path) from error
+            is_log_missing = isinstance(error, sqlite3.Error) and error_code(error) == sqlite3.SQLITE_CANTOPEN
+            if is_log_missing and has_log_mode(path):
+                raise log_unsupported(database) from error
             raise
         _writers[os.path.realpath(path)] += 1
         return connection
 
 
-def _begin_log(connection: sqlite3.Connection) -> str:
-    """Turn to a write-ahead log, and say what the file has now.
+def _set_log_mode(connection: sqlite3.Connection) -> str:
+    """Switch to a write-ahead log and return the mode that the file then has.
 
-    Where several processes open a new file at the same time, SQLite refuses all but one at once, without the wait that
-    it was told: two that wait for each other's read locks would wait for ever.
+    When several processes open a new file at the same time, SQLite fails in all but one of them without waiting for its
+    busy timeout, because two processes that wait for each other's read locks would wait for ever.
     """
-    limit = time.monotonic() + BUSY_SECONDS
+    deadline = time.monotonic() + BUSY_SECONDS
     while True:
         try:
             return str(connection.execute("PRAGMA journal_mode = WAL").fetchone()[0])
         except sqlite3.OperationalError as error:
-            if _code(error) not in _BUSY or time.monotonic() >= limit:
+            if error_code(error) not in BUSY or time.monotonic() >= deadline:
                 raise
-            time.sleep(_PAUSE)
+            time.sleep(_RETRY_DELAY)
 
 
-def check_whole(path: Path) -> None:
-    """Compare the file's size with the one in its header, when no log can explain a difference.
+def _check_size(database: Database) -> None:
+    """Compare the file's size with the size in its header, when there is no log that can explain a difference.
 
     Raises:
-        IntegrityError: The file is shorter than it says, or its header is cut.
+        IntegrityError: The file is shorter than its header says, or the header is incomplete.
     """
-    with path.open("rb") as stream:
+    with database.path.open("rb") as stream:
         header = stream.read(100)
         size = os.fstat(stream.fileno()).st_size
     if not header:
         return
     if len(header) < 100 or not header.startswith(b"SQLite format 3\0"):
-        raise corrupt(path, "it is no SQLite database")
+        raise corrupt(database, "it is not an SQLite database")
     page_size = int.from_bytes(header[16:18], "big")
     page_size = 65536 if page_size == 1 else page_size
-    # The count is valid only while the two change counters agree (SQLite file format, 1.3.8).
+    # The page count is valid only while the two change counters are equal (SQLite file format, 1.3.8).
     if header[24:28] == header[92:96] and size < int.from_bytes(header[_PAGE_COUNT], "big") * page_size:
-        raise corrupt(path, "it is shorter than its header says")
-
-
-def corrupt(path: Path, reason: str) -> IntegrityError:
-    """The error for a registry that cannot be trusted."""
-    return IntegrityError(
-        f"The registry {safe(path)} is corrupt: {reason}",
-        hint=f"Move it aside and put the newest backup ({path.name}.*.backup, beside it) in its place,"
-        " or rebuild its executions from the catalog with `dml exec resume RID`; staged files are untouched.",
-    )
-
-
-@contextlib.contextmanager
-def translated(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors about one registry into ours."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise _in_our_words(path, error) from error
-
-
-@contextlib.contextmanager
-def accessible(path: Path) -> Iterator[None]:
-    """Turn the system's errors about one registry's files and directories into ours."""
-    try:
-        yield
-    except OSError as error:
-        raise DmlError(
-            f"The registry {safe(path)} cannot be used: {error.strerror or error}", hint=_ACCESS_HINT
-        ) from error
-
-
-def _full(path: Path) -> RetryableError:
-    return RetryableError(
-        f"The disk is full: {safe(path)} cannot grow",
-        hint="Make room (`dml cache clear`, `dml exec gc`) and run it again.",
-    )
-
-
-def _has_no_room(path: Path) -> bool:
-    """Whether the disk cannot even hold the index of a log, 32 KiB; SQLite does not say that it is for want of room."""
-    free = free_bytes(path.parent)
-    return free is not None and free < _LOG_INDEX
-
-
-def _no_log(path: Path) -> DmlError:
-    if _has_no_room(path):
-        return _full(path)
-    return DmlError(
-        f"The registry {safe(path)} cannot be used: its file system does not carry SQLite's write-ahead log",
-        hint="Name a directory on a local disk with --workspace (network and some shared file systems cannot hold it).",
-    )
-
-
-def _has_log_mode(path: Path) -> bool:
-    """Whether a file that can be read and written says that it uses a write-ahead log (SQLite file format, 1.3.3)."""
-    if not os.access(path, os.R_OK | os.W_OK) or not os.access(path.parent, os.W_OK):
-        return False
-    try:
-        with path.open("rb") as stream:
-            return stream.read(20)[18:] == b"\2\2"
-    except OSError:
-        return False
-
-
-_ACCESS_HINT = "Check the permissions and the disk, or name another directory with --workspace."
-
-
-def _in_our_words(path: Path, error: sqlite3.Error) -> DmlError:
-    extended = _code(error, extended=True)
-    primary = extended & 0xFF
-    name = safe(path)
-    if primary in _CORRUPT or extended == _SHORT_READ:
-        return corrupt(path, str(error))
-    if primary in _BUSY:
-        return LockedError(
-            f"The registry {name} is busy: another process has been writing for more than {BUSY_SECONDS:.0f} s",
-            hint="Wait for it and run the command again.",
-        )
-    if primary == sqlite3.SQLITE_FULL:
-        return _full(path)
-    if extended in _NO_SHARED_MEMORY:
-        return _no_log(path)
-    if primary == sqlite3.SQLITE_IOERR:
-        return DmlError(f"The disk failed while {name} was used: {error}", hint=_ACCESS_HINT)
-    if primary in _DENIED:
-        return DmlError(f"The registry {name} cannot be opened or written: {error}", hint=_ACCESS_HINT)
-    return IntegrityError(f"The registry {name} refused a change: {error}")
-
-
-def _code(error: sqlite3.Error, *, extended: bool = False) -> int:
-    code = getattr(error, "sqlite_errorcode", None)
-    if code is None:  # raised by the sqlite3 module itself
-        code = sqlite3.SQLITE_NOTADB if "not a database" in str(error) else sqlite3.SQLITE_ERROR
-    return int(code) if extended else int(code) & 0xFF
+        raise corrupt(database, "it is shorter than its header says")
 
 
 def _connect(uri: str, timeout: float = BUSY_SECONDS) -> sqlite3.Connection:
-    # The registry keeps each connection to one thread; closing from another one is all that happens across threads.
+    # Each connection is used by one thread only, but may be closed by another.
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=timeout, check_same_thread=False)
     connection.row_factory = sqlite3.Row
     return connection
 
 
-def _private_copy(path: Path) -> sqlite3.Connection:
+def _private_copy(database: Database) -> sqlite3.Connection:
+    path = database.path
     for _ in range(20):
         before = fingerprint(path)
-        log = _beside(path, "-wal")
+        log = _sibling(path, "-wal")
         image = wal.merge(path.read_bytes(), log.read_bytes() if log.exists() else b"")
         if fingerprint(path) == before:
             break
     else:
-        raise LockedError(f"The registry {safe(path)} is being written all the time", hint="Run the command again.")
+        raise LockedError(f"{database} is being written continuously", hint="Run the command again.")
     connection = _connect("file::memory:")
     connection.deserialize(image)
     return connection
 
 
-def _beside(path: Path, suffix: str) -> Path:
+def _fingerprint(database: Database) -> Fingerprint:
+    with file_errors(database):
+        return fingerprint(database.path)
+
+
+def _sibling(path: Path, suffix: str) -> Path:
     return path.with_name(path.name + suffix)
 
 
@@ -361,7 +332,7 @@ def _stat(path: Path) -> tuple[int, int, int] | None:
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _stat_size(path: Path) -> int:
+def _size(path: Path) -> int:
     status = _stat(path)
     return status[1] if status else 0
 

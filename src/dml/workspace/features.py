@@ -1,4 +1,4 @@
-"""The registry's staged feature rows: what an execution says about catalog rows, kept until the catalog has it."""
+"""The registry's staged feature rows: values that an execution gives to catalog rows, kept until they are uploaded."""
 
 # ruff: noqa: S608 - the names put into statements are this package's constants; values are always bound
 
@@ -13,9 +13,9 @@ from typing import Any
 
 from dml.workspace.redaction import redact
 from dml.workspace.registry import Registry
-from dml.workspace.rows import values_for
+from dml.workspace.rows import known_fields
 from dml.workspace.schema import FEATURES
-from dml.workspace.times import read_time
+from dml.workspace.times import parse_time
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class FeatureRow:
     """One staged feature row.
 
     Attributes:
-        stage_id: Grows by order of staging.
+        stage_id: Ascending in the order of staging.
         feature_table: ``schema.Table``, as deriva-ml writes it.
         record: Column → value; asset columns may hold local paths.
         status: ``pending``, ``uploaded`` or ``failed`` (text as stored).
@@ -50,7 +50,7 @@ def stage_features(
     target_table: str,
     records: Sequence[Mapping[str, Any]],
 ) -> list[int]:
-    """Record feature rows as pending, all or none; a record staged already with the same content is not repeated.
+    """Record feature rows as pending, all or none; a row with the same content is not staged twice.
 
     Returns:
         The stage ids, in the order of ``records``.
@@ -79,24 +79,24 @@ def stage_features(
 def list_features(
     registry: Registry, execution_rid: str | None = None, *, statuses: Iterable[str] | None = None
 ) -> list[FeatureRow]:
-    """Staged feature rows in the order of staging.
+    """Staged feature rows, in the order of staging.
 
     Args:
         registry: The registry.
         execution_rid: Only of this execution; all when None.
         statuses: Only in these statuses.
     """
-    wanted = None if statuses is None else json.dumps(list(statuses))
+    encoded = None if statuses is None else json.dumps(list(statuses))
     query = (
         f"SELECT * FROM {FEATURES} WHERE (? IS NULL OR execution_rid = ?)"
         " AND (? IS NULL OR status IN (SELECT value FROM json_each(?))) ORDER BY stage_id"
     )
-    values = (execution_rid, execution_rid, wanted, wanted)
+    values = (execution_rid, execution_rid, encoded, encoded)
     return registry.read(lambda connection: [_row(row) for row in connection.execute(query, values)])
 
 
 def mark_features_uploaded(registry: Registry, stage_ids: Iterable[int]) -> None:
-    """Record that the catalog confirmed feature rows, one transaction for all."""
+    """Record in one transaction that the catalog confirmed feature rows."""
     now = registry.now()
     with registry.transaction() as connection:
         connection.executemany(
@@ -106,7 +106,7 @@ def mark_features_uploaded(registry: Registry, stage_ids: Iterable[int]) -> None
 
 
 def mark_features_failed(registry: Registry, errors: Mapping[int, str]) -> None:
-    """Record why feature rows did not reach the catalog, by stage id; they stay pending work."""
+    """Record, without secrets, why feature rows did not reach the catalog, by stage id; they remain pending work."""
     with registry.transaction() as connection:
         connection.executemany(
             f"UPDATE {FEATURES} SET status = 'failed', error = ? WHERE stage_id = ? AND status <> 'uploaded'",
@@ -115,7 +115,7 @@ def mark_features_failed(registry: Registry, errors: Mapping[int, str]) -> None:
 
 
 def unstage_features(registry: Registry, execution_rid: str, *, feature_table: str | None = None) -> int:
-    """Forget the feature rows of an execution that are not uploaded; returns how many."""
+    """Remove the feature rows of an execution that are not uploaded, and return their number."""
     with registry.transaction() as connection:
         done = connection.execute(
             f"DELETE FROM {FEATURES} WHERE execution_rid = ? AND status <> 'uploaded'"
@@ -133,8 +133,8 @@ def _canonical(text: str) -> str:
 
 
 def _row(row: sqlite3.Row) -> FeatureRow:
-    values = values_for(FeatureRow, row)
+    values = known_fields(FeatureRow, row)
     record = json.loads(row["record_json"])
     for name in ("created_at", "uploaded_at"):
-        values[name] = read_time(values[name])
+        values[name] = parse_time(values[name])
     return FeatureRow(**values, record=record if isinstance(record, dict) else {})

@@ -1,8 +1,7 @@
-"""Opening and creating files inside a root directory without ever leaving it through a symbolic link.
+"""Opening and creating files inside a root directory without leaving it through a symbolic link.
 
-The root itself is trusted (a home directory may well be a link); every component below it is opened relative to its
-parent's descriptor with ``O_NOFOLLOW`` (openat(2)), so that a link planted between check and use is met with an error
-and not followed.
+The root itself is trusted and may be a link. Every component below it is opened relative to its parent with
+``O_NOFOLLOW`` (openat(2)), so that a link planted between check and use causes an error and is not followed.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 
 @contextlib.contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """Turn the system's errors about a file that is worked on inside the block into ours; see ``disk_error``."""
+    """Turn the system's errors about one file, raised in this block, into dml's; see ``disk_error``."""
     try:
         yield
     except OSError as error:
@@ -33,50 +32,51 @@ def disk_errors(path: Path) -> Iterator[None]:
 
 
 def disk_error(path: Path, error: OSError) -> DmlError:
-    """The error for a file that could not be written or read: worth trying again when something ran out."""
+    """The error for a file that could not be read or written; retryable if disk, memory or descriptors ran out."""
     if error.errno in _FULL:
         return RetryableError(
-            f"The disk is full: {safe(path)} cannot be written",
-            hint="Make room (`dml cache clear`, `dml exec gc`) and run the command again.",
+            f"the disk is full: cannot write {safe(path)}",
+            hint="Free space with `dml cache clear` or `dml exec gc`, then run the command again.",
         )
     if error.errno in _EXHAUSTED:
         return RetryableError(
-            f"{safe(path)} cannot be used: {error.strerror}", hint="End other programs and run the command again."
+            f"cannot use {safe(path)}: {error.strerror}", hint="Close other programs, then run the command again."
         )
     return DmlError(
-        f"{safe(path)} cannot be used: {error.strerror or error}",
-        hint="Check the permissions and the disk, or name another directory with --workspace.",
+        f"cannot use {safe(path)}: {error.strerror or error}",
+        hint="Check its permissions and the disk, or use another directory with --workspace.",
     )
 
 
 def check_inside(root: Path, path: Path, *, last_may_be_link: bool = False) -> Path:
-    """Return the absolute form of ``path`` when it lies below ``root`` and no component on the way is a symbolic link.
-
-    Only looks; creates nothing. Components that do not exist yet are fine.
+    """Check that ``path`` is below ``root`` and that no component below the root is a symbolic link. Creates nothing.
 
     Args:
         root: The trusted directory.
-        path: Absolute, or relative to ``root``.
+        path: Absolute, or relative to ``root``; it need not exist.
         last_may_be_link: Accept a link as the last component (deriva-ml stages a file as a link to its source).
 
+    Returns:
+        The absolute path.
+
     Raises:
-        UnsafePathError: It leaves the root, is the root, has a refused name, or passes through a symbolic link.
+        UnsafePathError: The path leaves the root, is the root, has an unsafe name, or passes through a symbolic link.
     """
     parts = _parts_below(root, path)
-    # Strings, since a Path for each step would cost more than the looks at the disk, for every file of a commit.
+    # Strings, because creating a Path for each component takes longer than the calls, for every file of a commit.
     current = os.path.abspath(root)  # noqa: PTH100
     for position, part in enumerate(parts):
         current = f"{current.removesuffix(os.sep)}{os.sep}{part}"
         if os.path.islink(current) and not (last_may_be_link and position == len(parts) - 1):  # noqa: PTH114
-            raise _link_on_the_way(Path(current))
+            raise _link_error(Path(current))
     return Path(current)
 
 
 def make_directory(root: Path, path: Path) -> Path:
-    """Create ``path`` below ``root`` with its parents (mode 0o777 less the umask); existing directories are kept.
+    """Create the directory ``path`` below ``root`` with its parents (mode 0o777 minus the umask), unless it exists.
 
     Raises:
-        UnsafePathError: As ``check_inside``; also when something else than a directory is in the way.
+        UnsafePathError: As ``check_inside``; also when a component is not a directory.
     """
     with _opened_directory(root, _parts_below(root, path), create=True):
         return _absolute(root).joinpath(*_parts_below(root, path))
@@ -85,18 +85,18 @@ def make_directory(root: Path, path: Path) -> Path:
 def open_inside(
     root: Path, path: Path, flags: int = os.O_RDONLY, mode: int = 0o666, *, make_parents: bool = False
 ) -> int:
-    """Open a file below ``root`` and return its descriptor; the last component is never followed when it is a link.
+    """Open a file below ``root`` and return its descriptor; a link is not followed.
 
     Args:
         root: The trusted directory; created when ``make_parents`` is set.
         path: Absolute, or relative to ``root``.
         flags: Flags of open(2); ``O_NOFOLLOW`` and ``O_CLOEXEC`` are added.
-        mode: Permissions of a file that is created, less the umask.
-        make_parents: Create missing directories on the way.
+        mode: Permissions of a new file, minus the umask.
+        make_parents: Create missing parent directories.
 
     Raises:
         UnsafePathError: As ``check_inside``.
-        OSError: Whatever else open(2) says, ``FileNotFoundError`` and ``FileExistsError`` among it.
+        OSError: Any other error of open(2), including ``FileNotFoundError`` and ``FileExistsError``.
     """
     *parents, name = _parts_below(root, path)
     with _opened_directory(root, parents, create=make_parents) as directory:
@@ -104,23 +104,23 @@ def open_inside(
             return os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, mode, dir_fd=directory)
         except OSError as error:
             if error.errno in (errno.ELOOP, errno.EMLINK):
-                raise _link_on_the_way(_absolute(root).joinpath(*parents, name)) from error
+                raise _link_error(_absolute(root).joinpath(*parents, name)) from error
             raise
 
 
 def open_regular(root: Path, path: Path, *, follow_last: bool = False) -> int:
-    """Open an existing regular file below ``root`` for reading.
+    """Open an existing regular file below ``root`` for reading and return its descriptor.
 
-    A FIFO or a device is refused without waiting on it.
+    A FIFO or a device is refused without blocking on it.
 
     Args:
         root: The trusted directory.
         path: Absolute, or relative to ``root``.
-        follow_last: Follow a link that is the last component, wherever it leads (a file staged as a link).
+        follow_last: Follow a link that is the last component, wherever it points (a file staged as a link).
 
     Raises:
-        UnsafePathError: As ``check_inside``, or it is no regular file.
-        OSError: Whatever else open(2) says.
+        UnsafePathError: As ``check_inside``; also when it is not a regular file.
+        OSError: Any other error of open(2).
     """
     if follow_last:
         checked = check_inside(root, path, last_may_be_link=True)
@@ -133,24 +133,24 @@ def open_regular(root: Path, path: Path, *, follow_last: bool = False) -> int:
     return descriptor
 
 
-def look_at_regular(root: Path, path: Path, *, follow_last: bool = False) -> os.stat_result:
-    """The status of an existing regular file below ``root``; arguments and errors as of ``open_regular``."""
+def stat_regular(root: Path, path: Path, *, follow_last: bool = False) -> os.stat_result:
+    """The stat(2) result of an existing regular file below ``root``; arguments and errors are ``open_regular``'s."""
     checked = check_inside(root, path, last_may_be_link=follow_last)
-    found = os.stat(checked, follow_symlinks=follow_last)  # noqa: PTH116
-    if not stat.S_ISREG(found.st_mode):
+    status = os.stat(checked, follow_symlinks=follow_last)  # noqa: PTH116
+    if not stat.S_ISREG(status.st_mode):
         raise _not_regular(path)
-    return found
+    return status
 
 
 def write_atomically(root: Path, path: Path, content: bytes, *, mode: int = 0o666) -> Path:
-    """Write a whole file below ``root`` so that a reader sees the old or the new content, also after a power loss.
+    """Write a whole file below ``root`` so that readers see the old or the new content, even after a power failure.
 
-    Parents are created. The bytes go to a temporary name beside it, are synced, renamed over it, and the directory is
-    synced.
+    Missing parents are created. The bytes are written to a temporary file in the same directory, synced and renamed;
+    then the directory is synced.
 
     Raises:
         UnsafePathError: As ``check_inside``.
-        OSError: The disk is full, or the place cannot be written.
+        OSError: The disk is full, or the directory cannot be written.
     """
     *parents, name = _parts_below(root, path)
     temporary = f".{name[:200]}.{os.getpid()}.{os.urandom(4).hex()}.tmp"
@@ -176,7 +176,7 @@ def _absolute(path: Path) -> Path:
 
 
 def _parts_below(root: Path, path: Path) -> tuple[str, ...]:
-    """The components of a path below the root, each a safe name; ``..`` is refused even where it would cancel out."""
+    """The components of a path below the root, each a safe name; ``..`` is refused even where it would stay inside."""
     base, given = os.path.abspath(root), os.fspath(path)  # noqa: PTH100
     if path.is_absolute():
         inside = base.rstrip(os.sep) + os.sep
@@ -185,7 +185,7 @@ def _parts_below(root: Path, path: Path) -> tuple[str, ...]:
         given = given[len(inside) :]
     parts = [part for part in given.split(os.sep) if part not in ("", os.curdir)]  # noqa: PTH206
     if not parts:
-        raise UnsafePathError(f"{safe(root)} itself is not a place for a file")
+        raise UnsafePathError(f"{safe(root)} is the directory itself, not a file in it")
     return tuple(safe_file_name(part) for part in parts)
 
 
@@ -195,10 +195,10 @@ def _opened_directory(root: Path, parts: tuple[str, ...] | list[str], *, create:
         root.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        walked = _absolute(root)
+        path = _absolute(root)
         for part in parts:
-            walked = walked / part
-            child = _open_child(descriptor, part, walked, create=create)
+            path = path / part
+            child = _open_child(descriptor, part, path, create=create)
             os.close(descriptor)
             descriptor = child
         yield descriptor
@@ -214,16 +214,16 @@ def _open_child(parent: int, name: str, path: Path, *, create: bool) -> int:
         return os.open(name, _DIRECTORY, dir_fd=parent)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.EMLINK, errno.ENOTDIR):
-            raise _link_on_the_way(path) from error
+            raise _link_error(path) from error
         raise
 
 
 def _not_regular(path: Path) -> UnsafePathError:
-    return UnsafePathError(f"{safe(path)} is not a regular file", hint="Replace it by a file, or unstage it.")
+    return UnsafePathError(f"{safe(path)} is not a regular file", hint="Replace it with a file, or unstage it.")
 
 
-def _link_on_the_way(path: Path) -> UnsafePathError:
+def _link_error(path: Path) -> UnsafePathError:
     return UnsafePathError(
-        f"{safe(path)} is a symbolic link or not a directory; it is not followed inside a workspace",
-        hint="Remove it, or point --workspace at the directory it leads to.",
+        f"{safe(path)} is a symbolic link or not a directory, and links inside a workspace are not followed",
+        hint="Remove it, or give the directory it points to with --workspace.",
     )

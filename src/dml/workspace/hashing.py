@@ -1,7 +1,6 @@
-"""The MD5 of a staged file, computed once and again only when the file has changed.
+"""The MD5 of a staged file, computed once, and again only when the file has changed.
 
-A file is recognised by size, modification time and inode. A file that changes while it is read has no checksum: that is
-an error, since the bytes that go up later would be others.
+A file that changes while it is read is an error, because the bytes uploaded later would not match the checksum.
 """
 
 from __future__ import annotations
@@ -15,8 +14,8 @@ from pathlib import Path
 
 from dml.errors import IntegrityError, NotFoundError, RetryableError
 from dml.safe_text import safe
-from dml.workspace.assets import FileIdentity
-from dml.workspace.files import look_at_regular, open_regular
+from dml.workspace.file_identity import FileIdentity
+from dml.workspace.files import open_regular, stat_regular
 
 BLOCK = 1 << 20
 """Bytes read at a time."""
@@ -24,12 +23,12 @@ BLOCK = 1 << 20
 
 @dataclass(frozen=True)
 class Digest:
-    """A file's checksum and what the file was when it was computed.
+    """A file's checksum and the identity of the file when it was computed.
 
     Attributes:
         md5_hex: 32 hexadecimal digits.
         identity: Size, modification time and inode.
-        is_new: Whether the file was read for it now.
+        is_new: Whether the file was read now; False when the known checksum was still valid.
     """
 
     md5_hex: str
@@ -38,19 +37,19 @@ class Digest:
 
     @property
     def length(self) -> int:
-        """Bytes."""
+        """The file's size in bytes."""
         return self.identity.size
 
 
-def identity_of(root: Path, path: Path) -> FileIdentity:
-    """What a staged file is now; a staged link is followed to its source.
+def file_identity(root: Path, path: Path) -> FileIdentity:
+    """The current identity of a staged file; a staged link is followed to its source.
 
     Raises:
-        NotFoundError: It is not there any more.
-        UnsafePathError: It is no regular file, or lies behind a link inside the workspace.
+        NotFoundError: The file no longer exists.
+        UnsafePathError: It is not a regular file, or its path passes through a link inside the workspace.
     """
     with _file_errors(path):
-        return FileIdentity.of(look_at_regular(root, path, follow_last=True))
+        return FileIdentity.of(stat_regular(root, path, follow_last=True))
 
 
 def digest(
@@ -61,20 +60,20 @@ def digest(
     seen: FileIdentity | None = None,
     advance: Callable[[int], None] | None = None,
 ) -> Digest:
-    """Compute a staged file's MD5, or return the known one when the file has not changed since.
+    """Compute a staged file's MD5, or return the known one if the file has not changed.
 
     Args:
         root: The workspace.
         path: The staged file below it.
-        known: What the file was and its MD5, from an earlier time.
-        seen: What the file was when its path was looked at; while it is that, the path is not walked again.
-        advance: Told the number of bytes of each block read.
+        known: The file's identity and MD5 from an earlier time.
+        seen: The file's identity when its path was checked; the path is not checked again while it has this identity.
+        advance: Called with the number of bytes of each block read.
 
     Raises:
-        NotFoundError: It is not there any more.
-        IntegrityError: It changed while it was read.
-        UnsafePathError: It is no regular file.
-        RetryableError: It could not be read.
+        NotFoundError: The file no longer exists.
+        IntegrityError: The file changed while it was read.
+        UnsafePathError: It is not a regular file.
+        RetryableError: It cannot be read.
     """
     descriptor = _open(root, path, seen)
     try:
@@ -89,7 +88,8 @@ def digest(
         os.close(descriptor)
     if before != after or count != after.size:
         raise IntegrityError(
-            f"{safe(path)} changed while it was read", hint="Let the program that writes it finish, then commit again."
+            f"{safe(path)} changed while it was read",
+            hint="Wait until the program that writes it has finished, then commit again.",
         )
     return Digest(md5_hex, after)
 
@@ -107,7 +107,7 @@ def _md5(descriptor: int, advance: Callable[[int], None] | None) -> tuple[str, i
 def _open(root: Path, path: Path, seen: FileIdentity | None) -> int:
     with _file_errors(path):
         if seen is not None:
-            # What has the inode that was looked at is the regular file it was; anything else goes the whole way.
+            # A descriptor with the identity that was checked is that regular file; anything else is checked again.
             descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             if FileIdentity.of(os.fstat(descriptor)) == seen:
                 return descriptor
@@ -120,10 +120,12 @@ def _file_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise NotFoundError(f"The staged file {safe(path)} is missing") from error
+        raise NotFoundError(f"the staged file {safe(path)} is missing") from error
     except OSError as error:
         raise _unreadable(path, error) from error
 
 
 def _unreadable(path: Path, error: OSError) -> RetryableError:
-    return RetryableError(f"{safe(path)} cannot be read: {error.strerror}", hint="Make it readable, then try again.")
+    return RetryableError(
+        f"cannot read {safe(path)}: {error.strerror}", hint="Make it readable, then run the command again."
+    )

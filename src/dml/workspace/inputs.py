@@ -1,4 +1,4 @@
-"""Inputs of local executions: what was asked for, the version they are pinned to, whether the catalog has the edge."""
+"""The registry's inputs of executions: what was requested, the pinned version, and how far each has been fetched."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class InputRecord:
         rid: The dataset's or asset's RID.
         version: A dataset's pinned version.
         version_rid: The RID of that version's row.
-        options: How it was asked for (``cache``, ``materialize``, …), JSON.
-        state: ``declared``, ``linked`` (the catalog has the edge) or ``fetched`` (it is on disk as well).
-        path: Where it lies once fetched.
+        options: How it was requested (``cache``, ``materialize``, …), JSON.
+        state: ``declared``, ``linked`` (the catalog has the provenance edge) or ``fetched`` (it is also on disk).
+        path: Where it is on disk once fetched.
     """
 
     kind: InputKind
@@ -38,7 +38,7 @@ class InputRecord:
 
 
 def declare_inputs(registry: Registry, execution_rid: str, inputs: Sequence[InputRecord]) -> None:
-    """Record inputs in their order, one transaction for all; one that is there keeps its state and path."""
+    """Record inputs in their order, in one transaction; a known input keeps its state and path."""
     now = registry.now()
     with registry.transaction() as connection:
         connection.executemany(
@@ -72,7 +72,7 @@ def mark_inputs(
     *,
     path: str | None = None,
 ) -> None:
-    """Set the state of inputs given as (kind, RID); ``path`` is stored where it is given."""
+    """Set the state of inputs, given as (kind, RID), and their path unless it is None."""
     now = registry.now()
     with registry.transaction() as connection:
         connection.executemany(
@@ -88,12 +88,12 @@ def list_inputs(registry: Registry, execution_rid: str) -> list[InputRecord]:
     return registry.read(lambda connection: [_record(row) for row in connection.execute(query, (execution_rid,))])
 
 
-def _record(row: sqlite3.Row) -> InputRecord:
-    names = ("kind", "rid", "version", "version_rid", "state", "path")
-    return InputRecord(**{name: row[name] for name in names}, options=json.loads(row["options"]))
-
-
-def all_inputs(registry: Registry) -> list[tuple[str, InputRecord]]:
+def list_all_inputs(registry: Registry) -> list[tuple[str, InputRecord]]:
     """The inputs of all executions, each with the execution's RID."""
     query = "SELECT * FROM dml_inputs ORDER BY execution_rid, position, kind, rid"
     return registry.read(lambda connection: [(row["execution_rid"], _record(row)) for row in connection.execute(query)])
+
+
+def _record(row: sqlite3.Row) -> InputRecord:
+    names = ("kind", "rid", "version", "version_rid", "state", "path")
+    return InputRecord(**{name: row[name] for name in names}, options=json.loads(row["options"]))

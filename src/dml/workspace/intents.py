@@ -1,8 +1,8 @@
-"""Remote writes that were decided on, recorded before they begin.
+"""Intents: remote writes, recorded before they begin.
 
-An intent has a token of ours. It is stored first; then the server leases a RID under that token; the RID is stored;
-then the row is written under it; then the intent is done. Whatever dies in between, the next process finds the token,
-asks for the lease again (the server gives the same RID) and writes the same row.
+An intent is stored with a token that dml chooses. Then the server leases a RID for the token, the RID is stored, the
+row is written with that RID, and the intent is finished. If the process is killed at any point, the next one finds the
+token, leases again (the server returns the same RID) and writes the same row.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from typing import Any
 
 from dml.workspace.redaction import redact_data
 from dml.workspace.registry import Registry
-from dml.workspace.rows import values_for
-from dml.workspace.times import read_time
+from dml.workspace.rows import known_fields
+from dml.workspace.times import parse_time
 
 
 @dataclass(frozen=True)
 class Intent:
-    """One decided remote write.
+    """One remote write.
 
     Attributes:
-        token: What the lease is asked for with.
-        kind: What will be written: ``execution``, ``workflow``, ``asset``, ``feature``, ``association``, …
+        token: The token of the lease.
+        kind: What is written: ``execution``, ``workflow``, ``asset``, ``feature``, ``association``, …
         subject: Which one, unique within kind and execution (a file's key, a workflow's URL and checksum).
-        execution_rid: Whose it is; empty when of no execution (yet).
+        execution_rid: The execution it belongs to; empty when there is none or it has no RID yet.
         payload: What is needed to finish it, JSON.
-        rid: The leased RID, once there is one.
+        rid: The leased RID; None before the lease.
     """
 
     token: str
@@ -54,15 +54,13 @@ def declare(
     payload: Mapping[str, Any] | None = None,
     token: str | None = None,
 ) -> Intent:
-    """Record an intent, or return the one that is there for the same kind, subject and execution; see ``declare_all``.
+    """Record an intent, or return the existing one of the same kind, subject and execution.
 
     Args:
         registry: Open for writing.
-        kind: As in ``Intent``.
-        subject: As in ``Intent``.
-        execution_rid: As in ``Intent``.
-        payload: What is needed to finish it, JSON-like; secrets are taken out.
-        token: A token that others derive the same way; a random UUID when None.
+        kind, subject, execution_rid: As in ``Intent``.
+        payload: What is needed to finish it, JSON-like; stored without secrets.
+        token: A token that other processes derive in the same way; a random UUID when None.
     """
     tokens = None if token is None else {subject: token}
     return declare_all(registry, kind, {subject: payload or {}}, execution_rid=execution_rid, tokens=tokens)[subject]
@@ -76,11 +74,11 @@ def declare_all(
     execution_rid: str = "",
     tokens: Mapping[str, str] | None = None,
 ) -> dict[str, Intent]:
-    """Record many intents of one kind, subject → payload, in one transaction; those that are there stay as they are."""
-    now, known = registry.now(), tokens or {}
+    """Record intents of one kind, subject → payload, in one transaction; existing ones are returned unchanged."""
+    now = registry.now()
     rows = [
         (
-            known.get(subject) or str(uuid.uuid4()),
+            (tokens or {}).get(subject) or str(uuid.uuid4()),
             kind,
             subject,
             execution_rid,
@@ -95,16 +93,16 @@ def declare_all(
             " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
             rows,
         )
-        found = connection.execute(
+        stored = connection.execute(
             "SELECT * FROM dml_intents WHERE kind = ? AND execution_rid = ?"
             " AND subject IN (SELECT value FROM json_each(?))",
             (kind, execution_rid, json.dumps(list(payloads))),
         )
-        return {row["subject"]: _intent(row) for row in found}
+        return {row["subject"]: _intent(row) for row in stored}
 
 
 def record_leases(registry: Registry, leases: Mapping[str, str]) -> None:
-    """Store leased RIDs, token → RID; a token that has its RID keeps it."""
+    """Store leased RIDs, token → RID; a token that already has a RID keeps it."""
     now = registry.now()
     with registry.transaction() as connection:
         connection.executemany(
@@ -114,7 +112,7 @@ def record_leases(registry: Registry, leases: Mapping[str, str]) -> None:
 
 
 def assign_execution(registry: Registry, token: str, execution_rid: str) -> None:
-    """Attach an intent that was declared before its execution had a RID."""
+    """Assign an intent to its execution, which had no RID when the intent was declared."""
     with registry.transaction() as connection:
         connection.execute("UPDATE dml_intents SET execution_rid = ? WHERE token = ?", (execution_rid, token))
 
@@ -129,7 +127,7 @@ def finish(registry: Registry, tokens: Sequence[str]) -> None:
 
 
 def withdraw(registry: Registry, tokens: Sequence[str]) -> None:
-    """Forget intents whose remote write will never be made."""
+    """Remove intents whose remote write will not be made."""
     with registry.transaction() as connection:
         connection.executemany("DELETE FROM dml_intents WHERE token = ?", [(token,) for token in tokens])
 
@@ -142,8 +140,8 @@ def find_intents(
     Args:
         registry: The registry.
         kind: Only of this kind.
-        execution_rid: Only of this execution; an empty text for those of none.
-        unfinished: Only those that are not confirmed.
+        execution_rid: Only of this execution; an empty string selects intents without one.
+        unfinished: Only unconfirmed ones.
     """
     query = (
         "SELECT * FROM dml_intents WHERE (? IS NULL OR kind = ?) AND (? IS NULL OR execution_rid = ?)"
@@ -154,8 +152,8 @@ def find_intents(
 
 
 def _intent(row: sqlite3.Row) -> Intent:
-    values = values_for(Intent, row)
+    values = known_fields(Intent, row)
     values["payload"] = json.loads(row["payload"])
     for name in ("created_at", "leased_at", "done_at"):
-        values[name] = read_time(values[name])
+        values[name] = parse_time(values[name])
     return Intent(**values)

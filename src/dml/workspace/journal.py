@@ -1,6 +1,6 @@
-"""The journal: what was done to each execution, when and by which process. Append-only, kept in the registry.
+"""The journal: what was done to each execution, when and by which process. Append-only, in the registry.
 
-Nothing secret is written: messages and data pass redaction first.
+Messages and data are redacted before they are stored.
 """
 
 from __future__ import annotations
@@ -17,10 +17,7 @@ from typing import Any
 
 from dml.workspace.redaction import redact, redact_data
 from dml.workspace.registry import Registry
-from dml.workspace.times import read_time
-
-KINDS = ("transition", "request", "error", "staged", "commit", "note")
-"""The usual kinds; others are stored as they are."""
+from dml.workspace.times import parse_time
 
 _MESSAGE_LIMIT = 10_000
 _DATA_LIMIT = 100_000
@@ -28,15 +25,15 @@ _DATA_LIMIT = 100_000
 
 @dataclass(frozen=True)
 class JournalEntry:
-    """One line of the journal.
+    """One entry of the journal.
 
     Attributes:
-        sequence: Grows by time of writing; never reused.
-        at: When, aware, UTC; None only where another program wrote something unreadable.
-        execution_rid: Whose execution, or None for the whole workspace.
+        sequence: Ascending in the order of writing, never reused.
+        at: When it was written, aware, in UTC; None when the stored time cannot be read.
+        execution_rid: The execution, or None for the whole workspace.
         pid: The process that wrote it.
-        host: Its machine.
-        kind: One of ``KINDS`` or another word.
+        host: The machine of that process.
+        kind: ``transition``, ``request``, ``error``, ``staged``, ``commit``, ``note`` or another word.
         message: For people.
         data: For programs.
     """
@@ -59,22 +56,22 @@ def append(
     execution_rid: str | None = None,
     data: Mapping[str, Any] | None = None,
 ) -> JournalEntry:
-    """Write one entry, durably; inside a transaction it becomes part of it.
+    """Write one entry durably, or as part of the caller's transaction.
 
     Raises:
         DmlError: The registry cannot be written.
     """
-    shown = redact(message[: 2 * _MESSAGE_LIMIT])[:_MESSAGE_LIMIT]
+    text = redact(message[: 2 * _MESSAGE_LIMIT])[:_MESSAGE_LIMIT]
     size = len(json.dumps(dict(data or {}), default=str))
-    kept = redact_data(data or {}) if size <= _DATA_LIMIT else {"omitted": f"{size} characters"}
-    encoded = json.dumps(kept, sort_keys=True, default=str)
+    stored = redact_data(data or {}) if size <= _DATA_LIMIT else {"omitted": f"{size} characters"}
+    encoded = json.dumps(stored, sort_keys=True, default=str)
     pid, host, at = os.getpid(), socket.gethostname(), registry.now()
     with registry.transaction() as connection:
         sequence = connection.execute(
             "INSERT INTO dml_journal (at, execution_rid, pid, host, kind, message, data) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (at, execution_rid, pid, host, kind, shown, encoded),
+            (at, execution_rid, pid, host, kind, text, encoded),
         ).lastrowid
-    return JournalEntry(int(sequence or 0), read_time(at), execution_rid, pid, host, kind, shown, json.loads(encoded))
+    return JournalEntry(int(sequence or 0), parse_time(at), execution_rid, pid, host, kind, text, json.loads(encoded))
 
 
 def entries(
@@ -85,21 +82,21 @@ def entries(
     kinds: tuple[str, ...] = (),
     limit: int | None = None,
 ) -> list[JournalEntry]:
-    """Entries in the order in which they were written.
+    """Entries in the order of writing.
 
     Args:
         registry: The registry.
         execution_rid: Only of this execution; all when None.
         after: Only with a greater sequence.
         kinds: Only of these kinds; all when empty.
-        limit: The last so many.
+        limit: Only the last ``limit`` entries.
     """
     query = (
         "SELECT * FROM dml_journal WHERE sequence > ? AND (? IS NULL OR execution_rid = ?)"
         " AND (? = '[]' OR kind IN (SELECT value FROM json_each(?))) ORDER BY sequence DESC LIMIT ?"
     )
-    wanted = json.dumps(list(kinds))
-    values = (after, execution_rid, execution_rid, wanted, wanted, -1 if limit is None else limit)
+    encoded = json.dumps(list(kinds))
+    values = (after, execution_rid, execution_rid, encoded, encoded, -1 if limit is None else limit)
     rows = registry.read(lambda connection: connection.execute(query, values).fetchall())
     return [_entry(row) for row in reversed(rows)]
 
@@ -113,15 +110,15 @@ def follow(
     wait: Callable[[float], None] = time.sleep,
     interval: float = 0.5,
 ) -> Iterator[JournalEntry]:
-    """Yield the entries that are there and then those that come, until ``stop`` says so.
+    """Yield the existing entries and then new ones, until ``stop`` returns True.
 
     Args:
         registry: Open for reading or writing.
         execution_rid: Only of this execution; all when None.
         after: Only with a greater sequence.
-        stop: Asked before each wait; True ends, after everything written so far was yielded.
-        wait: Called with ``interval`` between two looks.
-        interval: Seconds between two looks.
+        stop: Called before each read; when it returns True, the entries written so far are the last.
+        wait: Called with ``interval`` between two reads.
+        interval: Seconds between two reads.
     """
     last = after
     while True:
@@ -135,15 +132,9 @@ def follow(
 
 
 def last_transition(registry: Registry, execution_rid: str) -> JournalEntry | None:
-    """The last recorded change of an execution's status."""
-    found = entries(registry, execution_rid, kinds=("transition",), limit=1)
-    return found[-1] if found else None
-
-
-def last_error(registry: Registry, execution_rid: str) -> JournalEntry | None:
-    """The last recorded error of an execution."""
-    found = entries(registry, execution_rid, kinds=("error",), limit=1)
-    return found[-1] if found else None
+    """The last recorded change of an execution's status; None when there is none."""
+    transitions = entries(registry, execution_rid, kinds=("transition",), limit=1)
+    return transitions[-1] if transitions else None
 
 
 def _entry(row: sqlite3.Row) -> JournalEntry:
@@ -152,4 +143,4 @@ def _entry(row: sqlite3.Row) -> JournalEntry:
     except ValueError:
         data = {}
     values = {name: row[name] for name in ("sequence", "execution_rid", "pid", "host", "kind", "message")}
-    return JournalEntry(**values, at=read_time(row["at"]), data=data if isinstance(data, dict) else {})
+    return JournalEntry(**values, at=parse_time(row["at"]), data=data if isinstance(data, dict) else {})

@@ -1,7 +1,7 @@
-"""Where everything of a workspace lies on disk: the layout that deriva-ml and dml share.
+"""The paths of a workspace: the layout that deriva-ml and dml share.
 
-Pure paths: nothing here looks at the disk or creates anything, so a command that only reads leaves no trace. Every name
-that becomes part of a path passes ``safe_file_name`` first. Creating and opening is in ``files``.
+Nothing here reads the disk or creates anything; creating and opening is in ``files``. Every name that becomes part of a
+path is checked by ``safe_file_name``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dml.target import Target
 from dml.workspace.files import check_inside
 from dml.workspace.names import safe_file_name
 
-__all__ = ["Workspace", "asset_key", "check_inside", "find", "safe_file_name", "split_asset_key"]
+__all__ = ["Workspace", "asset_key", "check_inside", "find_workspace", "safe_file_name", "split_asset_key"]
 
 _REPLACED = re.compile(r'[/\\:<>"|?*]')
 
@@ -26,7 +26,7 @@ class Workspace:
 
     Attributes:
         root: The working directory, absolute.
-        target: The catalog whose executions live here; a snapshot has a registry of its own.
+        target: The catalog of its executions; each snapshot has its own registry.
     """
 
     root: Path
@@ -46,7 +46,7 @@ class Workspace:
 
     @property
     def locks_directory(self) -> Path:
-        """dml's lock files, one an execution; beside the registry, so that cleaning an execution keeps them."""
+        """dml's lock files, one per execution; outside the execution directories, so that cleanup keeps them."""
         return self.working_directory / "dml-locks"
 
     def lock_path(self, rid: str) -> Path:
@@ -55,11 +55,11 @@ class Workspace:
 
     @property
     def executions_directory(self) -> Path:
-        """All execution directories."""
+        """The parent of all execution directories."""
         return self.root / "deriva-ml" / "execution"
 
     def execution_directory(self, rid: str) -> Path:
-        """Everything of one execution that is kept as files."""
+        """The files of one execution."""
         return self.executions_directory / safe_file_name(rid)
 
     def assets_directory(self, rid: str) -> Path:
@@ -76,7 +76,7 @@ class Workspace:
         return directory / safe_file_name(f"{table}.jsonl")
 
     def downloaded_directory(self, rid: str, table: str, asset_rid: str) -> Path:
-        """Where one input asset of an execution is placed under its own file name."""
+        """The directory that holds one input asset of an execution under its file name."""
         root = self.execution_directory(rid) / "downloaded-assets"
         return root / safe_file_name(table) / safe_file_name(asset_rid)
 
@@ -85,17 +85,17 @@ class Workspace:
         return self.downloaded_directory(rid, table, asset_rid) / safe_file_name(filename)
 
     def table_path(self, schema: str, table: str) -> Path:
-        """A table kept as CSV for the user; nothing uploads it."""
+        """A table as CSV for the user; it is not uploaded."""
         directory = self.root / "deriva-ml" / "table" / safe_file_name(schema) / safe_file_name(table)
         return directory / safe_file_name(f"{table}.csv")
 
     def upload_directory(self, rid: str) -> Path:
-        """deriva-ml's transient commit bag of an execution; dml removes it, never needs it."""
+        """deriva-ml's temporary upload directory of an execution, which dml only removes."""
         return self.root / "upload" / safe_file_name(rid)
 
     @property
     def cache_directory(self) -> Path:
-        """The workspace's cache of bags and assets, unless the settings name another."""
+        """The cache of bags and assets, unless the setting ``cache_dir`` names another."""
         return self.root / "cache"
 
     @property
@@ -108,20 +108,6 @@ class Workspace:
         return self.bags_directory / safe_file_name(checksum) / safe_file_name(f"Dataset_{dataset_rid}")
 
     @property
-    def bag_index_path(self) -> Path:
-        """The SQLite index of the bags."""
-        return self.cache_directory / "index.sqlite"
-
-    def cached_asset_path(self, rid: str, md5_hex: str, filename: str) -> Path:
-        """One cached asset."""
-        return self.cache_directory / "assets" / safe_file_name(f"{rid}_{md5_hex}") / safe_file_name(filename)
-
-    @property
-    def databases_directory(self) -> Path:
-        """deriva-ml's SQLite mirrors of bags."""
-        return self.root / "databases"
-
-    @property
     def schema_cache_path(self) -> Path:
         """deriva-ml's copy of the catalog's schema."""
         return self.root / "schema-cache.json"
@@ -131,27 +117,21 @@ class Workspace:
         """Output directories of single Hydra runs."""
         return self.root / "hydra"
 
-    @property
-    def sweep_directory(self) -> Path:
-        """Output directories of Hydra sweeps."""
-        return self.root / "hydra-sweep"
-
 
 @lru_cache(maxsize=64)
 def _assets_directory(workspace: Workspace, rid: str) -> Path:
-    """Found once for all files of an execution, of which there may be many."""
-    return workspace.assets_directory(rid)
+    return workspace.assets_directory(rid)  # cached because an execution may have very many files
 
 
-def find(target: Target, explicit: Path | str | None = None) -> Workspace:
-    """The workspace of a target: the directory that was named, else ``~/.deriva-ml/HOST/ID``. Creates nothing.
+def find_workspace(target: Target, directory: Path | str | None = None) -> Workspace:
+    """The workspace of a target. Creates nothing.
 
     Args:
         target: The catalog.
-        explicit: A directory from an option or setting, used exactly; ``~`` is expanded, a relative one is made
-            absolute.
+        directory: The directory from an option or setting, in which ``~`` is expanded; ``~/.deriva-ml/HOST/ID`` when
+            None.
     """
-    root = target.default_workspace if explicit is None else Path(explicit).expanduser()
+    root = target.default_workspace if directory is None else Path(directory).expanduser()
     return Workspace(root.absolute(), target)
 
 
@@ -159,16 +139,16 @@ def asset_key(table: str, filename: str) -> str:
     """The registry's key of a staged file, ``Table/filename``.
 
     Raises:
-        UnsafePathError: One of the two cannot be a file name.
+        UnsafePathError: Table or file name cannot be part of a path.
     """
     return f"{safe_file_name(table)}/{safe_file_name(filename)}"
 
 
 def split_asset_key(key: str) -> tuple[str, str]:
-    """Table and file name of a staged file's key.
+    """The table and file name in a staged file's key.
 
     Raises:
-        UnsafePathError: The key, which another program may have written, is not of that form.
+        UnsafePathError: The key, which another program may have written, does not have this form.
     """
     table, _, filename = key.partition("/")
     return safe_file_name(table), safe_file_name(filename)

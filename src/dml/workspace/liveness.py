@@ -1,8 +1,8 @@
-"""Whether what runs an execution is still alive, so that a dead ``Running`` is told from a live one.
+"""Whether the process that runs an execution is alive, which its status ``Running`` alone does not say.
 
-The runner leaves its process identity and a heartbeat. On the same boot and in the same pid namespace the process
-itself is looked up, and the answer is exact. From anywhere else only the heartbeat counts: a fresh one means running
-elsewhere, an old one means dead. Clocks of two machines may differ; heartbeats are taken as fresh generously.
+The process records its identity and a heartbeat. On the same boot and in the same pid namespace the process itself is
+looked up, and the answer is exact. Elsewhere the heartbeat decides: a recent one means that the process runs elsewhere,
+an old one that it is dead. The limit is generous, because the clocks of two machines may differ.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ from typing import Literal
 from dml.errors import DmlError
 from dml.workspace.process import ProcessIdentity, current_process, process_state
 from dml.workspace.registry import Registry
-from dml.workspace.times import iso_time, read_time
+from dml.workspace.times import format_time, parse_time
 
 LiveState = Literal["running", "elsewhere", "dead"]
 
 HEARTBEAT_SECONDS = 10.0
-"""Between two heartbeats."""
+"""Seconds between two heartbeats."""
 
 MISSED_BEATS = 6
-"""So many may be missed before a process elsewhere counts as dead."""
+"""The number of missed heartbeats after which a process elsewhere counts as dead."""
 
 SKEW_SECONDS = 300.0
-"""By how much two machines' clocks may differ without anyone being declared dead."""
+"""The difference between the clocks of two machines that is tolerated."""
 
 
 @dataclass(frozen=True)
 class Liveness:
-    """The state of a runner.
+    """The state of the process that runs an execution.
 
     Attributes:
         state: ``running`` (here), ``elsewhere`` (running on another host, boot or container) or ``dead``.
-        process: Who it is.
-        heartbeat_at: Its last heartbeat by its own clock.
-        reason: Why the state is what it is, for people.
+        process: The process.
+        heartbeat_at: Its last heartbeat, by its own clock.
+        reason: The process and what the state is derived from, for people.
     """
 
     state: LiveState
@@ -52,7 +52,7 @@ class Liveness:
 def begin_running(
     registry: Registry, execution_rid: str, process: ProcessIdentity, interval: float = HEARTBEAT_SECONDS
 ) -> None:
-    """Record that a process runs an execution from now on; whoever was recorded before is replaced."""
+    """Record that a process runs an execution, replacing any process recorded before."""
     now = registry.now()
     with registry.transaction() as connection:
         connection.execute(
@@ -73,7 +73,11 @@ def begin_running(
 
 
 def beat(registry: Registry, execution_rid: str, process: ProcessIdentity) -> bool:
-    """Renew the heartbeat; False when the execution is another process's, or ended."""
+    """Renew the heartbeat.
+
+    Returns:
+        False when another process runs the execution, or it has ended.
+    """
     with registry.transaction() as connection:
         done = connection.execute(
             "UPDATE dml_liveness SET heartbeat_at = ? WHERE execution_rid = ? AND pid = ? AND started = ? AND boot = ?"
@@ -84,7 +88,7 @@ def beat(registry: Registry, execution_rid: str, process: ProcessIdentity) -> bo
 
 
 def end_running(registry: Registry, execution_rid: str, process: ProcessIdentity) -> None:
-    """Record that this process runs the execution no more; another one's record stays."""
+    """Record that a process no longer runs an execution; the record of another process is kept."""
     with registry.transaction() as connection:
         connection.execute(
             "UPDATE dml_liveness SET ended_at = ? WHERE execution_rid = ? AND pid = ? AND started = ? AND boot = ?"
@@ -94,12 +98,12 @@ def end_running(registry: Registry, execution_rid: str, process: ProcessIdentity
 
 
 def liveness_of(registry: Registry, execution_rid: str) -> Liveness | None:
-    """Whether an execution's runner lives; None when no runner was recorded (deriva-ml keeps none) or it ended."""
+    """The liveness of an execution; None when no process is recorded (deriva-ml records none) or it has ended."""
     return list_liveness(registry, [execution_rid]).get(execution_rid)
 
 
 def list_liveness(registry: Registry, rids: Iterable[str] | None = None) -> dict[str, Liveness]:
-    """The liveness of every execution that has a recorded runner which did not end.
+    """The liveness of every execution with a recorded process that has not ended.
 
     Args:
         registry: The registry.
@@ -107,15 +111,16 @@ def list_liveness(registry: Registry, rids: Iterable[str] | None = None) -> dict
     """
     query = "SELECT * FROM dml_liveness WHERE ended_at IS NULL ORDER BY execution_rid"
     rows = registry.read(lambda connection: connection.execute(query).fetchall())
-    wanted = None if rids is None else set(rids)
+    by_rid = {row["execution_rid"]: row for row in rows}
+    selected = by_rid if rids is None else by_rid.keys() & set(rids)
     now = registry.clock()
-    return {row["execution_rid"]: _judge(row, now) for row in rows if wanted is None or row["execution_rid"] in wanted}
+    return {rid: _liveness(row, now) for rid, row in by_rid.items() if rid in selected}
 
 
 def is_fresh(heartbeat: datetime | None, interval: float, now: datetime) -> bool:
-    """Whether a heartbeat of another machine says that its process lives.
+    """Whether the heartbeat of another machine is recent enough for its process to be alive.
 
-    One from the future says so too: its clock is ahead, and nobody may be declared dead by mistake.
+    One from the future is: the other clock is ahead, and a live process must not be taken for dead.
     """
     if heartbeat is None:
         return False
@@ -123,10 +128,10 @@ def is_fresh(heartbeat: datetime | None, interval: float, now: datetime) -> bool
 
 
 class Heartbeat:
-    """Runs while an execution runs: records the process on entry, beats in a daemon thread, ends the record on exit.
+    """The heartbeat of a running execution, as a context manager.
 
-    After exit nothing is written any more, not even by a beat that was under way. A beat that fails (disk full,
-    registry busy) is left out; the next one tries again.
+    Records the process on entry, renews the heartbeat in a daemon thread, and ends the record on exit, after which
+    nothing more is written. A failed renewal (disk full, registry busy) is skipped.
     """
 
     def __init__(
@@ -140,14 +145,14 @@ class Heartbeat:
         self._thread: threading.Thread | None = None
 
     def start(self) -> Heartbeat:
-        """Record the process and begin to beat."""
+        """Record the process and start the thread."""
         begin_running(self._registry, self._rid, self.process, self._interval)
         self._thread = threading.Thread(target=self._beat, name=f"heartbeat-{self._rid}", daemon=True)
         self._thread.start()
         return self
 
     def stop(self) -> None:
-        """Beat no more and end the record; harmless when called again."""
+        """Stop the thread and end the record; has no effect when called again."""
         if self._stopped.is_set():
             return
         self._stopped.set()
@@ -166,24 +171,24 @@ class Heartbeat:
             with contextlib.suppress(DmlError):
                 if not beat(self._registry, self._rid, self.process):
                     break
-            # Nothing stays open between two beats: a fork would copy it.
+            # Keep nothing open between two heartbeats, because a fork would copy it.
             self._registry.close_thread()
         self._registry.close_thread()
 
 
-def _judge(row: sqlite3.Row, now: datetime) -> Liveness:
+def _liveness(row: sqlite3.Row, now: datetime) -> Liveness:
     names = ("pid", "started", "host", "boot", "command", "since")
     process = ProcessIdentity(**{name: row[name] for name in names})
-    heartbeat = read_time(row["heartbeat_at"])
+    heartbeat = parse_time(row["heartbeat_at"])
     match process_state(process):
         case "alive":
             return Liveness("running", process, heartbeat, process.describe())
         case "gone":
             return Liveness("dead", process, heartbeat, f"{process.describe()} no longer exists")
         case "elsewhere":
-            seen = iso_time(heartbeat) if heartbeat else "an unknown time"
+            seen = format_time(heartbeat) if heartbeat else "an unknown time"
             if is_fresh(heartbeat, float(row["interval"]), now):
                 ahead = heartbeat is not None and heartbeat - now > timedelta(seconds=SKEW_SECONDS)
-                note = ", by a clock that is ahead of this one" if ahead else ""
+                note = ", by a clock ahead of this one" if ahead else ""
                 return Liveness("elsewhere", process, heartbeat, f"{process.describe()}, last heartbeat {seen}{note}")
-            return Liveness("dead", process, heartbeat, f"{process.describe()} has not been heard of since {seen}")
+            return Liveness("dead", process, heartbeat, f"{process.describe()}, no heartbeat since {seen}")

@@ -1,7 +1,7 @@
-"""Who a process is, so that another one can tell later whether it still lives.
+"""The identity of a process, by which another process can find out later whether it is alive.
 
-A pid alone is reused; a pid with its start time on one boot of one machine is not. Processes of another machine,
-another boot or another pid namespace (a container) cannot be looked up and are judged by their heartbeat elsewhere.
+A pid alone is reused; a pid with its start time on one boot of one machine is not. Processes on another machine, boot
+or pid namespace (a container) cannot be looked up; ``liveness`` judges them by their heartbeat.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dml.workspace.redaction import redact
-from dml.workspace.times import iso_time, utc_now
+from dml.workspace.times import format_time, utc_now
 
 _PROC = Path("/proc")
 _HAS_PROC = (_PROC / "self/stat").exists()
@@ -29,15 +29,15 @@ _COMMAND_LIMIT = 200
 
 @dataclass(frozen=True)
 class ProcessIdentity:
-    """One process of one boot of one machine.
+    """One process on one boot of one machine.
 
     Attributes:
-        pid: Process id in its own namespace.
-        started: When the kernel started it, as an opaque text to compare; empty where the system does not tell.
-        host: The machine's name, for people.
-        boot: Boot id and pid namespace, to compare; empty where the system does not tell.
+        pid: Process id in its pid namespace.
+        started: When the kernel started it, as an opaque string to compare; empty when the system does not say.
+        host: The name of the machine, for people.
+        boot: Boot id and pid namespace, to compare; empty when the system does not say.
         command: What it runs, without secrets, at most 200 characters.
-        since: When it took what it holds, ISO 8601 in UTC.
+        since: When it took the lock or began the run that it is recorded for, ISO 8601 in UTC.
     """
 
     pid: int
@@ -53,7 +53,7 @@ class ProcessIdentity:
 
     @classmethod
     def from_json(cls, text: str) -> ProcessIdentity | None:
-        """Read what ``to_json`` wrote; None for anything else, such as a line that was cut off."""
+        """Parse the output of ``to_json``; None for anything else, such as an incomplete line."""
         try:
             values = json.loads(text)
         except (ValueError, RecursionError):
@@ -62,7 +62,7 @@ class ProcessIdentity:
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> ProcessIdentity | None:
-        """The identity a mapping holds; None when a field is missing or of the wrong type."""
+        """The identity in a mapping; None when a field is missing or of the wrong type."""
         pid = values.get("pid")
         texts = [values.get(name) for name in ("started", "host", "boot", "command", "since")]
         if not isinstance(pid, int) or isinstance(pid, bool) or not all(isinstance(text, str) for text in texts):
@@ -70,16 +70,16 @@ class ProcessIdentity:
         return cls(pid, *map(str, texts))
 
     def describe(self) -> str:
-        """Who it is in words: ``process 4711 on lab-7 (dml exec run) since …``."""
+        """The process in words: ``process 4711 on lab-7 (dml exec run) since …``."""
         what = f" ({self.command})" if self.command else ""
         return f"process {self.pid} on {self.host}{what} since {self.since}"
 
 
 def current_process(command: str | None = None) -> ProcessIdentity:
-    """The identity of this process, now.
+    """The identity of this process, ``since`` now.
 
     Args:
-        command: What it does; the command line when None, secrets removed.
+        command: What it does; the command line when None. Secrets are removed.
     """
     shown = command if command is not None else shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]] if sys.argv else [])
     pid = os.getpid()
@@ -89,12 +89,12 @@ def current_process(command: str | None = None) -> ProcessIdentity:
         host=socket.gethostname(),
         boot=boot_id(),
         command=redact(shown)[:_COMMAND_LIMIT],
-        since=iso_time(utc_now()),
+        since=format_time(utc_now()),
     )
 
 
 def process_state(identity: ProcessIdentity) -> Literal["alive", "gone", "elsewhere"]:
-    """Whether a process lives; ``elsewhere``: on another machine, boot or pid namespace, where no one can look."""
+    """Whether a process is alive; ``elsewhere`` on another machine, boot or pid namespace, where it cannot be seen."""
     here = boot_id()
     comparable = bool(here and identity.boot)
     if identity.boot != here if comparable else identity.host != socket.gethostname():
@@ -108,14 +108,14 @@ def process_state(identity: ProcessIdentity) -> Literal["alive", "gone", "elsewh
 
 
 def is_on_this_machine(identity: ProcessIdentity) -> bool:
-    """Whether a process is or was one of this machine: of this boot in any container, or of a host of this name."""
-    here, there = boot_id().partition(" ")[0], identity.boot.partition(" ")[0]
-    return (bool(here) and here == there) or identity.host == socket.gethostname()
+    """Whether a process ran on this machine: on this boot in any container, or on a host with this name."""
+    own, other = boot_id().partition(" ")[0], identity.boot.partition(" ")[0]
+    return (bool(own) and own == other) or identity.host == socket.gethostname()
 
 
 @lru_cache(maxsize=1)
 def boot_id() -> str:
-    """The boot of this machine and the pid namespace of this process; empty where neither can be read."""
+    """The boot id of this machine and the pid namespace of this process; empty when neither can be read."""
     boot = _read(_PROC / "sys/kernel/random/boot_id") or _output_of(["sysctl", "-n", "kern.bootsessionuuid"])
     namespace = ""
     with contextlib.suppress(OSError):
@@ -124,12 +124,12 @@ def boot_id() -> str:
 
 
 def start_time(pid: int) -> str | None:
-    """When the kernel started a process (ticks since boot on Linux, a date elsewhere); None when it does not tell."""
+    """When the kernel started a process (clock ticks since boot on Linux, else a date); None when it cannot be read."""
     fields = _read(_PROC / str(pid) / "stat")
     if fields:
-        # The second field is the program's name in parentheses and may itself hold spaces and parentheses (proc(5)).
+        # The second field is the program's name in parentheses, which may contain spaces and parentheses (proc(5)).
         after_name = fields.rpartition(")")[2].split()
-        # A zombie has ended; only its parent has not looked yet.
+        # A zombie has ended; its parent has not waited for it yet.
         return "ended" if after_name[0] in "ZX" else after_name[19]
     if _HAS_PROC:
         return None

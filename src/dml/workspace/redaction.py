@@ -1,7 +1,7 @@
-"""Taking secrets out of text and data before they are written anywhere.
+"""Removing secrets from text and data before they are stored or shown.
 
-What counts as a secret: cookies, bearer tokens and other authorisation headers, passwords in URLs, the parameters of
-signed URLs, and values kept under a name that says so. Redaction is by shape, so it may take away more than it must.
+Secrets are cookies, bearer tokens and other authorization headers, passwords in URLs, the parameters of signed URLs,
+and values under a name such as ``token``. They are recognized by their form, so more than necessary may be removed.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Any
 
 HIDDEN = "[hidden]"
 
-_TELLING_WORDS = (
+_WORDS_OF_SECRETS = (
     r"pass(?:word|wd|phrase)?|pwd|secret|token|cookie|webauthn|credentials?|authorization|api[_-]?key|access[_-]?key"
     r"|private[_-]?key|session(?:[_-]?id)?|signature|sig|bearer|auth"
 )
-_TELLING_NAME = re.compile(rf"(?:^|[^a-z]|_)(?:{_TELLING_WORDS})s?(?:$|[^a-z]|_)", re.IGNORECASE)
+_SECRET_NAME = re.compile(rf"(?:^|[^a-z]|_)(?:{_WORDS_OF_SECRETS})s?(?:$|[^a-z]|_)", re.IGNORECASE)
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?i)\b((?:set-)?cookie|(?:proxy-)?authorization)(\"?'?\s*[:=]\s*)[^\r\n]+"), rf"\1\2{HIDDEN}"),
@@ -40,7 +40,7 @@ def redact(text: str) -> str:
 
 
 def redact_data(value: Any) -> Any:
-    """JSON-like data with secrets replaced: whole values under a telling name, and secrets inside any text."""
+    """JSON-like data with secrets replaced: whole values under the name of a secret, and secrets within any text."""
     if isinstance(value, Mapping):
         return {
             redact(str(name)): HIDDEN
@@ -54,8 +54,8 @@ def redact_data(value: Any) -> Any:
 
 
 def is_secret_name(name: str) -> bool:
-    """Whether a variable, header or parameter of this name is taken to hold a secret."""
-    return _TELLING_NAME.search(_CAMEL.sub("_", name)) is not None
+    """Whether a variable, header or parameter with this name is taken for a secret."""
+    return _SECRET_NAME.search(_CAMEL.sub("_", name)) is not None
 
 
 def _hide_option(match: re.Match[str]) -> str:
@@ -63,13 +63,13 @@ def _hide_option(match: re.Match[str]) -> str:
 
 
 def _hide_assigned(text: str) -> str:
-    """Hide the value after each telling name; what follows another name is looked at on its own (``url=…?token=…``)."""
-    parts, done = [], 0
+    """Hide the value after each secret name, also within the value of another name (``url=…?token=…``)."""
+    parts, position = [], 0
     for match in _ASSIGNED.finditer(text):
-        if match.start() < done or not is_secret_name(match["name"]):
+        if match.start() < position or not is_secret_name(match["name"]):
             continue
         value = _VALUE.match(text, match.end())
         if value is not None:
-            parts += [text[done : match.end()], HIDDEN]
-            done = value.end()
-    return "".join([*parts, text[done:]])
+            parts += [text[position : match.end()], HIDDEN]
+            position = value.end()
+    return "".join([*parts, text[position:]])

@@ -16,7 +16,7 @@ from dml.errors import DmlError
 from dml.workspace.liveness import HEARTBEAT_SECONDS, is_fresh
 from dml.workspace.process import ProcessIdentity, process_state
 from dml.workspace.registry import Registry
-from dml.workspace.times import read_time
+from dml.workspace.times import parse_time
 
 __all__ = ["row_lock_state", "try_row_lock"]
 
@@ -70,7 +70,7 @@ def _is_live(row: sqlite3.Row, registry: Registry) -> bool:
     holder = ProcessIdentity.from_json(row["holder"])
     state = process_state(holder) if holder is not None else "elsewhere"
     if state == "elsewhere":
-        return is_fresh(read_time(row["heartbeat_at"]), float(row["interval"]), registry.clock())
+        return is_fresh(parse_time(row["heartbeat_at"]), float(row["interval"]), registry.clock())
     return state == "alive"
 
 

@@ -1,4 +1,4 @@
-"""Taking from a row what a record has a place for, so that a column of a later release does no harm."""
+"""Rows of the registry as records; columns of a later release are ignored."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from functools import cache
 from typing import Any
 
 
-def values_for(kind: type, row: sqlite3.Row) -> dict[str, Any]:
+def known_fields(kind: type, row: sqlite3.Row) -> dict[str, Any]:
     """The columns of a row that are fields of a dataclass."""
-    there = set(row.keys())
-    return {name: row[name] for name in _names(kind) if name in there}
+    columns = set(row.keys())
+    return {name: row[name] for name in _names(kind) if name in columns}
 
 
 @cache

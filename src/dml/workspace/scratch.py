@@ -1,6 +1,6 @@
-"""Directories for a while, below a root of dml's own and never in the system's: gone with whoever made them.
+"""Temporary directories below a directory of dml, never in the system's; removed with the process that created them.
 
-What a killed process left behind is removed by the next one that needs such a directory.
+Directories left by a killed process are removed by the next process that creates one.
 """
 
 from __future__ import annotations
@@ -16,40 +16,40 @@ from pathlib import Path
 
 from dml.workspace.files import disk_errors
 
-__all__ = ["Scratch", "scratch_below"]
+__all__ = ["ScratchDirectory", "scratch_root"]
 
-_LEFT_BEHIND = 24 * 3600.0
-"""Seconds after which a directory that nobody holds is taken for a leftover."""
+_LEFTOVER_SECONDS = 24 * 3600.0
+"""The age in seconds at which an unlocked directory is taken for a leftover."""
 
 
-class Scratch:
-    """A directory until ``cleanup``, the end of a ``with`` block or of the process.
+class ScratchDirectory:
+    """A directory that exists until ``cleanup``, the end of a ``with`` block or the end of the process.
 
     Args:
-        parent: Where it is made; a directory of the workspace or of dml's own, made if it is missing.
-        purpose: Begins its name.
+        parent: A directory of the workspace or of dml; created if missing.
+        purpose: The beginning of its name.
 
     Attributes:
         path: The directory.
 
     Raises:
         RetryableError: The disk is full.
-        DmlError: It cannot be made there.
+        DmlError: It cannot be created.
     """
 
     def __init__(self, parent: Path, purpose: str) -> None:
         with disk_errors(parent):
             parent.mkdir(parents=True, exist_ok=True)
             _remove_leftovers(parent)
-            self._kept = tempfile.TemporaryDirectory(prefix=f"{purpose}-", dir=parent)
-            self.path = Path(self._kept.name)
-            held = _hold(self.path)
-        self._let_go = weakref.finalize(self, _close, held)
+            self._directory = tempfile.TemporaryDirectory(prefix=f"{purpose}-", dir=parent)
+            self.path = Path(self._directory.name)
+            lock = _lock(self.path)
+        self._unlock = weakref.finalize(self, _close, lock)
 
     def cleanup(self) -> None:
-        """Remove it; harmless when called again."""
-        self._kept.cleanup()
-        self._let_go()
+        """Remove the directory; has no effect when called again."""
+        self._directory.cleanup()
+        self._unlock()
 
     def __enter__(self) -> Path:
         return self.path
@@ -58,8 +58,8 @@ class Scratch:
         self.cleanup()
 
 
-def scratch_below(root: Path) -> Path:
-    """Where below a root such directories are."""
+def scratch_root(root: Path) -> Path:
+    """The parent of such directories below a root."""
     return root / "scratch"
 
 
@@ -71,16 +71,16 @@ def _close(descriptor: int | None) -> None:
 def _remove_leftovers(parent: Path) -> None:
     for path in parent.iterdir():
         with contextlib.suppress(OSError):
-            if path.is_symlink() or time.time() - path.stat().st_mtime < _LEFT_BEHIND:
+            if path.is_symlink() or time.time() - path.stat().st_mtime < _LEFTOVER_SECONDS:
                 continue
-            held = _hold(path, fcntl.LOCK_EX)
-            if held is not None:
+            lock = _lock(path, fcntl.LOCK_EX)
+            if lock is not None:
                 shutil.rmtree(path, ignore_errors=True)
-                os.close(held)
+                os.close(lock)
 
 
-def _hold(path: Path, kind: int = fcntl.LOCK_SH) -> int | None:
-    """A descriptor that locks a directory for as long as this process lives; None when another one holds it."""
+def _lock(path: Path, kind: int = fcntl.LOCK_SH) -> int | None:
+    """A descriptor that locks a directory until it is closed; None when another process has locked it."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
         fcntl.flock(descriptor, kind | fcntl.LOCK_NB)

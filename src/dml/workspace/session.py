@@ -1,7 +1,6 @@
-"""Where executions are worked on: a workspace, its registry and, once something needs it, its catalog.
+"""A session on a workspace: its layout, its registry, and the connection to its catalog, made on first use.
 
-Commands on local state make one with ``local`` and never connect; everything that speaks to a server asks for
-``catalog``, which connects on first use.
+Commands on local state never use ``catalog`` and therefore never connect.
 """
 
 from __future__ import annotations
@@ -12,8 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dml.target import Target
-from dml.workspace import layout
-from dml.workspace.layout import Workspace
+from dml.workspace.layout import Workspace, find_workspace
 from dml.workspace.registry import Registry
 
 if TYPE_CHECKING:
@@ -28,7 +26,7 @@ class WorkspaceSession:
     Attributes:
         workspace: The layout on disk.
         registry: Open for reading or writing.
-        cache: Directory of the cache of bags and assets.
+        cache: The directory of the cache of bags and assets.
     """
 
     def __init__(
@@ -49,8 +47,8 @@ class WorkspaceSession:
 
     @classmethod
     def reading(cls, target: Target, directory: Path | None = None) -> WorkspaceSession:
-        """For looking only: nothing is created, not even a missing workspace."""
-        workspace = layout.find(target, directory)
+        """Open for reading; nothing is created, not even a missing workspace."""
+        workspace = find_workspace(target, directory)
         return cls(workspace, Registry.reading(workspace))
 
     @classmethod
@@ -63,28 +61,35 @@ class WorkspaceSession:
         on_wait: Callable[[str], None] | None = None,
         cache: Path | None = None,
     ) -> WorkspaceSession:
-        """For working: the workspace's directory and registry are created, an older registry is brought forward.
+        """Open for writing; the workspace's directory and registry are created, an older registry is upgraded.
+
+        Args:
+            target: The catalog.
+            directory: The workspace's directory; the target's default when None.
+            catalog: An open connection; one is made on first use when None.
+            on_wait: Called with a line for people before each pause for a retry.
+            cache: The directory of the cache; that of the workspace when None.
 
         Raises:
             DmlError: The workspace cannot be written.
         """
-        workspace = layout.find(target, directory)
+        workspace = find_workspace(target, directory)
         return cls(workspace, Registry.writing(workspace), catalog=catalog, on_wait=on_wait, cache=cache)
 
     @property
     def target(self) -> Target:
-        """The catalog that is meant."""
+        """The catalog of the workspace."""
         return self.workspace.target
 
     @cached_property
     def catalog(self) -> Catalog:
-        """The connection to the catalog, made on first use; making it sends nothing."""
+        """The connection to the catalog, made on first use; making it sends no request."""
         from dml.catalog.connection import connect
 
         return connect(self.target, on_wait=self._on_wait)
 
     def close(self) -> None:
-        """Close the registry; it opens again when it is used."""
+        """Close the registry, which opens again when it is used."""
         self.registry.close()
 
     def __enter__(self) -> WorkspaceSession:

@@ -1,7 +1,7 @@
-"""The three ways in which a registry writes an instant; all are UTC.
+"""Times in the registry, all in UTC.
 
-deriva-ml's execution rows hold ``YYYY-MM-DD HH:MM:SS.ffffff`` without a zone, its asset and feature rows ISO 8601 with
-``+00:00``; dml's own tables use the second form.
+deriva-ml's execution rows have ``YYYY-MM-DD HH:MM:SS.ffffff`` without a time zone, its asset and feature rows ISO 8601
+with ``+00:00``, as dml's tables do.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ Clock = Callable[[], datetime]
 
 
 def utc_now() -> datetime:
-    """The present instant, aware, in UTC."""
+    """The current time, aware, in UTC."""
     return datetime.now(UTC)
 
 
-def execution_time(instant: datetime) -> str:
-    """An instant as the execution table holds it; the microseconds are always there, so that text sorts by time."""
+def format_execution_time(instant: datetime) -> str:
+    """A time as the execution table stores it; always with microseconds, so that the text sorts by time."""
     return instant.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
-def iso_time(instant: datetime) -> str:
-    """An instant as the asset, feature and dml's own tables hold it."""
+def format_time(instant: datetime) -> str:
+    """A time as the asset and feature tables and dml's tables store it."""
     return instant.astimezone(UTC).isoformat(timespec="microseconds")
 
 
-def read_time(text: object) -> datetime | None:
-    """An instant from either form (a zone is honoured, none means UTC); None where there is none to be read."""
+def parse_time(text: object) -> datetime | None:
+    """The time in either form, in UTC; text without a time zone is UTC. None when it cannot be read."""
     if not isinstance(text, str) or not text:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Bringing an older registry forward: a backup beside it, then every missing table and column in one transaction."""
+"""Upgrading an older registry: a backup next to it, then every missing table and column in one transaction."""
 
 from __future__ import annotations
 
@@ -7,57 +7,59 @@ import os
 import sqlite3
 from pathlib import Path
 
-from dml.workspace import schema
-from dml.workspace.connection import corrupt, transaction_on
+from dml.workspace.connection import write_transaction
+from dml.workspace.schema_state import SchemaState, create_missing, diagnose
+from dml.workspace.sqlite_errors import Database, corrupt
+
+__all__ = ["refusal_reason", "upgrade_registry"]
 
 
-def bring_forward(connection: sqlite3.Connection, path: Path, now: str) -> str:
-    """Make an open registry current, or say why it must not be written.
+def upgrade_registry(connection: sqlite3.Connection, database: Database, now: str) -> str:
+    """Create the tables and columns of this release in an open registry, unless it is of an unknown release.
 
-    An empty registry gets its tables. An older one is first copied to ``main.db.<time>.backup``
-    (``Connection.backup``, so that the log is included), checked, and then changed in one transaction; a crash leaves
-    the old state or the new one.
+    An older registry is first checked and copied to ``main.db.<time>.backup`` with ``Connection.backup``, which
+    includes its log. A crash leaves the old or the new state.
 
     Args:
         connection: Open for writing, in no transaction.
-        path: The registry.
-        now: The present instant, ISO 8601.
+        database: The registry.
+        now: The current time, ISO 8601.
 
     Returns:
-        An empty text, or the reason why this registry is not known.
+        Why the registry must not be written; empty when it may.
 
     Raises:
         IntegrityError: The registry is damaged; nothing was changed.
     """
-    found = schema.diagnose(connection)
-    if found.state == "current":
+    state = diagnose(connection)
+    if state.state == "current":
         return ""
-    if found.state == "unknown":
-        return unknown_release(found)
-    # Another process may be doing the same: look again under the write lock and let the first one do the work.
-    with transaction_on(connection):
-        found = schema.diagnose(connection)
-        if found.state == "older":
-            _check(connection, path)
-            _back_up(path, now)
-        if found.state in ("older", "empty"):
-            schema.create_missing(connection, found.columns, now)
-    return unknown_release(found)
+    if state.state == "unknown":
+        return refusal_reason(state)
+    # Another process may be upgrading it: diagnose again with the write lock, so that one of them does the work.
+    with write_transaction(connection):
+        state = diagnose(connection)
+        if state.state == "older":
+            _check(connection, database)
+            _back_up(database.path, now)
+        if state.state in ("older", "empty"):
+            create_missing(connection, state.columns, now)
+    return refusal_reason(state)
 
 
-def unknown_release(found: schema.Diagnosis) -> str:
-    """Why a registry must not be written; an empty text when it may."""
-    return f"its release is not known: {found.reason}" if found.state == "unknown" else ""
+def refusal_reason(state: SchemaState) -> str:
+    """Why a registry in this state must not be written; empty when it may."""
+    return f"it was written by an unknown release: {state.reason}" if state.state == "unknown" else ""
 
 
-def _check(connection: sqlite3.Connection, path: Path) -> None:
-    verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-    if verdict != "ok":
-        raise corrupt(path, verdict)
+def _check(connection: sqlite3.Connection, database: Database) -> None:
+    result = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if result != "ok":
+        raise corrupt(database, result)
 
 
 def _back_up(path: Path, now: str) -> None:
-    """Copy the committed state while the write lock is held; the copy appears under its name only when it is whole."""
+    """Copy the committed state while the write lock is held; the copy gets its name when it is complete."""
     stamp = now[:19].replace(":", "").replace("-", "")
     target = path.with_name(f"{path.name}.{stamp}.backup")
     temporary = target.with_name(target.name + f".{os.getpid()}.tmp")
@@ -66,8 +68,7 @@ def _back_up(path: Path, now: str) -> None:
         copy = sqlite3.connect(temporary)
         try:
             source.backup(copy)
-            # The copy inherits WAL mode; it must be one whole file.
-            copy.execute("PRAGMA journal_mode = DELETE").fetchone()
+            copy.execute("PRAGMA journal_mode = DELETE").fetchone()  # the copy inherits WAL, but must be one file
         finally:
             copy.close()
         descriptor = os.open(temporary, os.O_RDONLY)

@@ -1,6 +1,6 @@
-"""Chunked uploads under way, and digests of files: what makes a resumed command neither send nor hash anything twice.
+"""Chunked uploads in progress, so that a resumed command sends no chunk twice.
 
-Hatrac cannot say which chunks of a job it holds, so the cursor is kept here.
+Hatrac does not report which chunks of an upload job it has, so the position is recorded here.
 """
 
 from __future__ import annotations
@@ -11,25 +11,25 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from dml.workspace.assets import FileIdentity
+from dml.workspace.file_identity import FileIdentity
 from dml.workspace.registry import Registry
-from dml.workspace.rows import values_for
-from dml.workspace.times import read_time
+from dml.workspace.rows import known_fields
+from dml.workspace.times import parse_time
 
 
 @dataclass(frozen=True)
 class UploadJob:
-    """An object on its way.
+    """The upload of one object.
 
     Attributes:
         key: The staged file's key.
         url: The object's path.
-        md5: Of the whole file, hexadecimal.
+        md5: The MD5 of the whole file, in hexadecimal.
         size: Bytes.
-        chunk_size: Bytes of every chunk but the last; a job cannot go on with another.
-        job: The server's upload job, once it is created.
-        chunks_done: Chunks that the server confirmed, from the first on.
-        bytes_done: Bytes that were sent, those of a chunk under way included; told now and then, for whoever watches.
+        chunk_size: Bytes of every chunk but the last; fixed for the job.
+        job: The id of Hatrac's upload job; None before it is created.
+        chunks_done: The number of confirmed chunks, from the first one.
+        bytes_done: Bytes sent, including those of the current chunk; recorded now and then, for display.
     """
 
     execution_rid: str
@@ -47,25 +47,25 @@ class UploadJob:
 def begin_upload(
     registry: Registry, execution_rid: str, key: str, *, url: str, md5: str, size: int, chunk_size: int
 ) -> UploadJob:
-    """Record an upload, or return the one under way of the same bytes in the same chunks; another is replaced."""
-    wanted = (url, md5, size, chunk_size)
+    """Record an upload, or return the recorded one of the same bytes in the same chunks; another one is replaced."""
+    content = (url, md5, size, chunk_size)
     with registry.transaction() as connection:
-        before = _found(connection, execution_rid, key)
-        if before is not None and (before.url, before.md5, before.size, before.chunk_size) == wanted:
+        before = _select(connection, execution_rid, key)
+        if before is not None and (before.url, before.md5, before.size, before.chunk_size) == content:
             if before.bytes_done > (confirmed := min(size, before.chunks_done * chunk_size)):
-                _set_bytes(connection, execution_rid, {key: confirmed})  # the rest is sent again
+                _set_bytes(connection, execution_rid, {key: confirmed})  # unconfirmed bytes are sent again
             return before
         now = registry.now()
         connection.execute(
             "INSERT OR REPLACE INTO dml_uploads (execution_rid, key, url, md5, size, chunk_size, job, chunks_done,"
             " updated_at) VALUES (?, ?, ?, ?, ?, ?, NULL, 0, ?)",
-            (execution_rid, key, *wanted, now),
+            (execution_rid, key, *content, now),
         )
-        return UploadJob(execution_rid, key, url, md5, size, chunk_size, None, 0, read_time(now))
+        return UploadJob(execution_rid, key, url, md5, size, chunk_size, None, 0, parse_time(now))
 
 
-def remember_chunk(registry: Registry, execution_rid: str, key: str, job: str, chunks_done: int) -> None:
-    """Store the server's job and how many chunks it has confirmed; a new job may set the count back."""
+def record_chunk(registry: Registry, execution_rid: str, key: str, job: str, chunks_done: int) -> None:
+    """Record the upload job and the number of confirmed chunks, which a new job may reduce."""
     with registry.transaction() as connection:
         connection.execute(
             "UPDATE dml_uploads SET job = ?, chunks_done = ?, bytes_done = min(size, ? * chunk_size), updated_at = ?"
@@ -74,23 +74,17 @@ def remember_chunk(registry: Registry, execution_rid: str, key: str, job: str, c
         )
 
 
-def tell_bytes(registry: Registry, execution_rid: str, done: Mapping[str, int]) -> None:
-    """Store how many bytes of files, by key, were sent, for other processes to see; nothing is decided by it.
+def record_bytes_sent(registry: Registry, execution_rid: str, done: Mapping[str, int]) -> None:
+    """Record the number of bytes sent of files, by key, for other processes to display.
 
-    Does not wait for the disk, which may be busy with the very bytes that are sent.
+    Does not wait for the disk, which may be busy reading the files.
     """
     with registry.transaction(durable=False) as connection:
         _set_bytes(connection, execution_rid, done)
 
 
-def end_upload(registry: Registry, execution_rid: str, key: str) -> None:
-    """Forget an upload that is complete, or that the server no longer knows."""
-    with registry.transaction() as connection:
-        connection.execute("DELETE FROM dml_uploads WHERE execution_rid = ? AND key = ?", (execution_rid, key))
-
-
 def list_uploads(registry: Registry, execution_rid: str | None = None) -> list[UploadJob]:
-    """Uploads under way, by execution and key."""
+    """Uploads in progress, by execution and key."""
     query = "SELECT * FROM dml_uploads WHERE ? IS NULL OR execution_rid = ? ORDER BY execution_rid, key"
     return registry.read(lambda connection: [_job(row) for row in connection.execute(query, (execution_rid,) * 2)])
 
@@ -122,13 +116,13 @@ def _set_bytes(connection: sqlite3.Connection, execution_rid: str, done: Mapping
     )
 
 
-def _found(connection: sqlite3.Connection, execution_rid: str, key: str) -> UploadJob | None:
+def _select(connection: sqlite3.Connection, execution_rid: str, key: str) -> UploadJob | None:
     query = "SELECT * FROM dml_uploads WHERE execution_rid = ? AND key = ?"
     row = connection.execute(query, (execution_rid, key)).fetchone()
     return None if row is None else _job(row)
 
 
 def _job(row: sqlite3.Row) -> UploadJob:
-    values = values_for(UploadJob, row)
-    known = {"updated_at": read_time(row["updated_at"]), "bytes_done": row["bytes_done"] or 0}
+    values = known_fields(UploadJob, row)
+    known = {"updated_at": parse_time(row["updated_at"]), "bytes_done": row["bytes_done"] or 0}
     return UploadJob(**values | known)

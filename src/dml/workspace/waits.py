@@ -1,6 +1,6 @@
-"""What commits wait for: how often requests had to be sent again, and a line about the wait that is under way.
+"""The waits of commits: how many requests were retried, and what a commit is waiting for now.
 
-Another process reads it to tell a commit that waits for its server from one that hangs. Nothing is decided by it.
+For display only: another process can tell a commit that waits for its server from one that hangs.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ from datetime import datetime
 
 from dml.workspace.redaction import redact
 from dml.workspace.registry import Registry
-from dml.workspace.times import read_time
+from dml.workspace.times import parse_time
 
 
 @dataclass(frozen=True)
-class Waiting:
-    """What a commit told of its waits.
+class Wait:
+    """The waits of one commit.
 
     Attributes:
         execution_rid: The execution that is committed.
-        repeats: Requests that were sent again since the commit began.
-        note: What it waits for, for people; empty when it goes on.
-        updated_at: When it said so.
+        repeats: The number of requests retried since the commit began.
+        note: What it is waiting for, for people; empty when it is not waiting.
+        updated_at: When this was recorded.
     """
 
     execution_rid: str
@@ -30,8 +30,8 @@ class Waiting:
     updated_at: datetime | None
 
 
-def tell_wait(registry: Registry, execution_rid: str, repeats: int, note: str) -> None:
-    """Store how many requests a commit has repeated and what it waits for."""
+def record_wait(registry: Registry, execution_rid: str, repeats: int, note: str) -> None:
+    """Record the number of requests that a commit has retried and what it is waiting for."""
     with registry.transaction() as connection:
         connection.execute(
             "INSERT OR REPLACE INTO dml_waits (execution_rid, repeats, note, updated_at) VALUES (?, ?, ?, ?)",
@@ -39,17 +39,17 @@ def tell_wait(registry: Registry, execution_rid: str, repeats: int, note: str) -
         )
 
 
-def forget_waits(registry: Registry, execution_rid: str) -> None:
-    """Forget what a commit told; writes nothing when it told nothing."""
+def clear_wait(registry: Registry, execution_rid: str) -> None:
+    """Remove the record of a commit's waits; writes nothing when there is none."""
     if execution_rid in list_waits(registry):
         with registry.transaction() as connection:
             connection.execute("DELETE FROM dml_waits WHERE execution_rid = ?", (execution_rid,))
 
 
-def list_waits(registry: Registry) -> dict[str, Waiting]:
-    """What commits told, by RID: of those under way, and of those that were interrupted since."""
+def list_waits(registry: Registry) -> dict[str, Wait]:
+    """The waits of running and of interrupted commits, by execution RID."""
     rows = registry.read(lambda connection: connection.execute("SELECT * FROM dml_waits").fetchall())
     return {
-        row["execution_rid"]: Waiting(row["execution_rid"], row["repeats"], row["note"], read_time(row["updated_at"]))
+        row["execution_rid"]: Wait(row["execution_rid"], row["repeats"], row["note"], parse_time(row["updated_at"]))
         for row in rows
     }

@@ -1,9 +1,9 @@
-"""A private copy, in memory, of a database and the write-ahead log that a killed process left beside it.
+"""Merging a database with the write-ahead log that a killed process left next to it, in memory.
 
-SQLite can open such a pair only by writing (it creates the shared-memory file and, on closing, folds the log in). A
-command that only reads must not, so the committed frames are applied to a copy here, by the rules of SQLite's file
-format document, "The WAL File": frames count while their salts match the header's and their cumulative checksum
-holds, up to the last one that ends a transaction.
+SQLite opens such a pair only by writing: it creates the shared-memory file and, on closing, writes the log into the
+database. A command that only reads must not do that, so the committed frames are applied to a copy here, by the rules
+of SQLite's file format ("The WAL File"): frames are valid while their salts equal the header's and their cumulative
+checksum is right, up to the last frame that ends a transaction.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ _MAGICS = {0x377F0682: "<", 0x377F0683: ">"}
 
 
 def merge(database: bytes, log: bytes) -> bytes:
-    """The database's bytes as they are once the committed frames of its log are applied, marked to need no log.
+    """The bytes of the database with the committed frames of its log applied, marked as needing no log.
 
-    A log that is empty, cut off or damaged contributes what it holds up to its last whole transaction.
+    A log that is empty, incomplete or damaged contributes its frames up to the last complete transaction.
     """
     pages, size = committed_pages(log)
     image = bytearray(database)
@@ -29,12 +29,12 @@ def merge(database: bytes, log: bytes) -> bytes:
             if number <= size:
                 image[(number - 1) * page_size : number * page_size] = content
     if len(image) >= 100:
-        image[18:20] = b"\x01\x01"  # read and write version 1: an ordinary database, no log needed
+        image[18:20] = b"\x01\x01"  # file format read and write version 1: no log
     return bytes(image)
 
 
 def committed_pages(log: bytes) -> tuple[dict[int, bytes], int]:
-    """The last committed content of every page in a log, and the database's size in pages after it (0 without any)."""
+    """The last committed content of every page in a log, and the database's size in pages after it (0 if none)."""
     if len(log) < _HEADER.size:
         return {}, 0
     magic, _, page_size, _, salt_1, salt_2, sum_1, sum_2 = _HEADER.unpack_from(log)

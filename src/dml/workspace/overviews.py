@@ -1,7 +1,7 @@
-"""All executions in short, for a view that is read again and again while others write.
+"""Overviews of all executions, for a view that is refreshed again and again while other processes write.
 
-Two reads whatever the number of executions; what did not change since the last time is not built anew, and no recorded
-configuration is parsed twice. Only looks.
+Takes two reads, whatever the number of executions. Overviews that have not changed are reused, and no stored
+configuration is parsed twice.
 """
 
 # ruff: noqa: S608 - the names put into statements are this package's constants; values are always bound
@@ -18,7 +18,7 @@ from dml.workspace.executions import ExecutionRow
 from dml.workspace.pending import Pending, pending_work
 from dml.workspace.registry import Registry
 from dml.workspace.schema import ASSETS, EXECUTIONS
-from dml.workspace.times import read_time
+from dml.workspace.times import parse_time
 
 _COLUMNS = (
     "rid",
@@ -44,7 +44,7 @@ _QUERY = (
     f" FROM {EXECUTIONS} AS e LEFT JOIN dml_executions AS x ON x.execution_rid = e.rid"
     " ORDER BY e.created_at DESC, e.rid DESC"
 )
-# A configuration that another program wrote may be anything; what is no JSON has no name and no inputs.
+# Another program may have written the configuration; if it is not JSON, it has no name and no inputs.
 _CONFIGURATIONS = (
     "SELECT rid, json_extract(config, '$.workflow.name'),"
     " coalesce(json_array_length(config, '$.datasets'), 0) + coalesce(json_array_length(config, '$.assets'), 0)"
@@ -55,15 +55,16 @@ _UPLOADED = f"SELECT execution_rid, count(*) FROM {ASSETS} WHERE status = 'uploa
 
 
 @dataclass(frozen=True)
-class Brief:
-    """One execution in short.
+class ExecutionOverview:
+    """The overview of one execution.
 
     Attributes:
-        row: Its row, whose ``config_json`` and ``extra`` are left empty.
-        workflow_name: As its configuration says; empty when it does not.
-        inputs: How many inputs its configuration names.
-        pending: What waits to be uploaded.
-        uploaded: How many of its files the catalog has.
+        row: Its row, with empty ``config_json`` and ``extra``.
+        workflow_name: The name in its configuration; empty when there is none.
+        inputs: The number of inputs in its configuration.
+        pending: What is still to be uploaded.
+        uploaded: The number of its files that the catalog has.
+        stored: The values read from the registry, by which a change is detected.
     """
 
     row: ExecutionRow
@@ -74,31 +75,32 @@ class Brief:
     stored: tuple[Any, ...] = field(repr=False, compare=False, default=())
 
 
-def list_briefs(registry: Registry, known: Mapping[str, Brief] | None = None) -> list[Brief]:
-    """The executions of the workspace, the latest first.
+def list_overviews(registry: Registry, known: Mapping[str, ExecutionOverview] | None = None) -> list[ExecutionOverview]:
+    """The executions of the workspace, newest first.
 
     Args:
         registry: The registry; one that does not exist is empty.
-        known: What an earlier call gave, by RID: the very same object comes back where nothing changed.
+        known: The result of an earlier call, by RID; the same object is returned for an execution without changes.
     """
     before = known or {}
-    waiting = pending_work(registry)
-    rows, uploaded, configured = registry.read(lambda connection: _read(connection, before))
-    found = []
+    pending_by_rid = pending_work(registry)
+    rows, uploaded_by_rid, configurations = registry.read(lambda connection: _read(connection, before))
+    overviews = []
     for stored in rows:
         rid = stored[0]
         old = before.get(rid)
-        pending, done = waiting.get(rid, Pending()), uploaded.get(rid, 0)
-        if old is not None and old.stored == stored and old.pending == pending and old.uploaded == done:
-            found.append(old)
+        pending, uploaded = pending_by_rid.get(rid, Pending()), uploaded_by_rid.get(rid, 0)
+        if old is not None and (old.stored, old.pending, old.uploaded) == (stored, pending, uploaded):
+            overviews.append(old)
             continue
-        name, inputs = (old.workflow_name, old.inputs) if old is not None else configured.get(rid, ("", 0))
-        found.append(Brief(_row(stored), name or str(stored[-1] or ""), inputs, pending, done, stored))
-    return found
+        name, inputs = (old.workflow_name, old.inputs) if old is not None else configurations.get(rid, ("", 0))
+        workflow_name = name or str(stored[-1] or "")
+        overviews.append(ExecutionOverview(_row(stored), workflow_name, inputs, pending, uploaded, stored))
+    return overviews
 
 
 def _read(
-    connection: sqlite3.Connection, before: Mapping[str, Brief]
+    connection: sqlite3.Connection, before: Mapping[str, ExecutionOverview]
 ) -> tuple[list[tuple[Any, ...]], dict[str, int], dict[str, tuple[str, int]]]:
     rows = [tuple(row) for row in connection.execute(_QUERY)]
     uploaded = {row[0]: row[1] for row in connection.execute(_UPLOADED)}
@@ -114,7 +116,7 @@ def _configurations(rows: Iterable[sqlite3.Row]) -> Iterable[tuple[str, tuple[st
 def _row(stored: tuple[Any, ...]) -> ExecutionRow:
     values = dict(zip((*_COLUMNS, *_OWN_COLUMNS), stored, strict=False))
     for name in ("start_time", "stop_time", "last_activity", "created_at"):
-        values[name] = read_time(values[name])
+        values[name] = parse_time(values[name])
     values["sync_pending"] = bool(values["sync_pending"])
     values["dirty"] = None if values["dirty"] is None else bool(values["dirty"])
     return ExecutionRow(config_json="", **values)
