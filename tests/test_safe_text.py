@@ -1,4 +1,4 @@
-"""Foreign text as one harmless line."""
+"""Untrusted text as one harmless line."""
 
 from __future__ import annotations
 

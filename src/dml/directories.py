@@ -1,6 +1,6 @@
 """The directories outside a workspace in which dml keeps files, by the platform's conventions.
 
-Each function returns a path and creates nothing; whoever writes there makes the directory first.
+Each function returns a path and creates nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def config_directory() -> Path:
 
 
 def cache_directory() -> Path:
-    """Schema documents by ETag, what running commands need for a while, and ``CACHEDIR.TAG``; safe to delete."""
+    """Schema documents by ETag, temporary files of running commands, and ``CACHEDIR.TAG``; safe to delete."""
     return Path(platformdirs.user_cache_dir(_NAME, appauthor=False))
 
 
@@ -33,5 +33,5 @@ def data_directory() -> Path:
 
 
 def embedded_directory() -> Path:
-    """Where the catalogs of the host ``local`` are stored."""
+    """The catalogs of the host ``local``."""
     return data_directory() / "catalogs"

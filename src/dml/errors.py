@@ -1,24 +1,24 @@
-"""Every error a user may meet, as one tree.
+"""The errors that users see, as one tree.
 
 ::
 
     DmlError                  1   something failed; the message says what, the hint what to do next
-    ├── UsageError            2   the request itself cannot be taken
-    │   └── UnsafePathError   2   a name that would leave its directory, or is no plain file name
-    ├── PartialError          3   some items of many failed; the rest is done
+    ├── UsageError            2   the request is invalid
+    │   └── UnsafePathError   2   a name that would leave its directory or cannot be a file name
+    ├── PartialError          3   some of several items failed; the others are done
     ├── AuthError             4   not signed in (401)
     │   └── ForbiddenError    4   signed in, but not allowed (403)
-    ├── RetryableError        5   worth trying again: network, 5xx, a full disk
+    ├── RetryableError        5   may succeed later: network, 5xx, a full disk
     ├── NotFoundError         6   no such row, object, file or term
-    ├── ConflictError         7   the catalog or the workspace holds something else
-    │   ├── LockedError       7   another process is at work on it
-    │   └── IllegalTransitionError  7
-    ├── PreflightError        8   the checks say no
+    ├── ConflictError         7   the state of the catalog or workspace does not allow the request
+    │   ├── LockedError       7   another process has locked it
+    │   └── IllegalTransitionError  7   the status does not allow the change
+    ├── PreflightError        8   a check before a run failed
     └── IntegrityError        1   bytes, checksums or records that contradict each other
 
-The number is the exit code of the command that ends with the error. Errors of other libraries are
-turned into these where they enter (``catalog``, ``workspace``, ``workflow``), once; any other
-exception that reaches the top is a defect of dml and is reported as one.
+The number is the exit code of the command that ends with the error. Errors of other libraries are turned into these
+once, where they enter (``catalog``, ``workspace``, ``workflow``). Any other exception that reaches the top is reported
+as a defect of dml.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ class DmlError(Exception):
     """An error meant for the user.
 
     Args:
-        message: What happened and to which RID or file, one sentence, no trailing period needed.
-        hint: What to do next, usually the exact command; empty when there is nothing to advise.
+        message: What happened, and to which RID or file; one sentence without a period.
+        hint: What to do next, usually the exact command; empty when there is no advice.
     """
 
     exit_code: ClassVar[int] = 1
@@ -59,7 +59,7 @@ class DmlError(Exception):
 
 
 class UsageError(DmlError):
-    """The request cannot be taken as it stands: a malformed RID, options that exclude each other."""
+    """The request is invalid: a malformed RID, or options that exclude each other."""
 
     exit_code = 2
 
@@ -69,7 +69,7 @@ class UnsafePathError(UsageError):
 
 
 class PartialError(DmlError):
-    """Some of several items failed; what succeeded is kept."""
+    """Some of several items failed; the others are done."""
 
     exit_code = 3
 
@@ -81,7 +81,7 @@ class AuthError(DmlError):
 
 
 class ForbiddenError(AuthError):
-    """Signed in, but without the right to do this: the server answered 403."""
+    """Signed in, but not allowed: the server answered 403."""
 
 
 class RetryableError(DmlError):
@@ -97,7 +97,7 @@ class NotFoundError(DmlError):
 
 
 class ConflictError(DmlError):
-    """What is stored differs from what the request assumed."""
+    """The stored state differs from what the request assumed."""
 
     exit_code = 7
 
@@ -111,7 +111,7 @@ class IllegalTransitionError(ConflictError):
 
 
 class PreflightError(DmlError):
-    """The checks before a run found something that would have failed later."""
+    """The checks before a run found something that would fail later."""
 
     exit_code = 8
 

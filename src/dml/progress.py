@@ -1,7 +1,7 @@
-"""What long work tells whoever is watching: items begun, bytes moved, items finished, messages.
+"""The progress of long operations: items begun, bytes transferred, items finished, messages.
 
-Functions that move bytes take a ``Progress`` and call it; they never print. The default is silent, so a caller
-that shows nothing pays nothing. An implementation must accept calls from several threads at once.
+Functions that transfer bytes take a ``Progress`` and call it; they never print. The default does nothing. An
+implementation must accept calls from several threads at once.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ __all__ = ["SILENT", "Progress"]
 
 
 class Progress(Protocol):
-    """An observer of one piece of long work."""
+    """An observer of one long operation."""
 
     def begin(self, item: str, total: int | None = None) -> None:
-        """Work on ``item`` (a staged name, an object's URL, a RID) begins; ``total`` is its size in bytes if known.
+        """Begin ``item`` (a staged name, an object's URL, a RID), of ``total`` bytes if known.
 
-        Beginning an item again restarts its count: a retry sends the bytes again.
+        Beginning an item again resets its count, because a retry sends its bytes again.
         """
 
     def advance(self, item: str, count: int) -> None:
-        """``count`` more bytes of ``item`` are done."""
+        """Record ``count`` more bytes of ``item``."""
 
     def finish(self, item: str, outcome: str = "done") -> None:
-        """``item`` is over; ``outcome`` is a word or two for people: ``uploaded``, ``already there``, ``failed``."""
+        """End ``item``; ``outcome`` is a word or two for people: ``uploaded``, ``already there``, ``failed``."""
 
     def message(self, text: str) -> None:
-        """Something worth one line, such as the wait before a retry."""
+        """Report one line for people, such as the wait before a retry."""
 
 
 class _Silent:
@@ -45,4 +45,4 @@ class _Silent:
 
 
 SILENT: Final[Progress] = _Silent()
-"""The observer of those who do not watch."""
+"""The observer that does nothing."""

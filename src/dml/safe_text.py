@@ -1,8 +1,8 @@
-"""Text from a catalog, a bag or a file name, made safe to put on a terminal or in a log line.
+"""Untrusted text, from a catalog, a bag or a file name, made safe for a terminal or a log line.
 
-Everything that did not come from dml's own source is foreign: it may hold escape sequences that repaint the
-screen, bidirectional overrides that reorder a file name, or a megabyte on one line. One function takes all of that
-away; markup of a renderer is a separate matter (show the result as plain text, never as markup).
+Such text may contain escape sequences that change the screen, bidirectional overrides that reorder a file name, or a
+megabyte on one line. ``safe`` removes all of that. It does not escape the markup of a renderer: show its result as
+plain text, never as markup.
 """
 
 from __future__ import annotations
@@ -10,31 +10,31 @@ from __future__ import annotations
 import unicodedata
 
 NEWLINE = "⏎"
-"""Shown in place of each line break, so that one value stays on one line."""
+"""Replaces each line break, so that one value stays on one line."""
 
 ELLIPSIS = "…"
 
 _SCAN_LIMIT = 100_000
-"""Characters looked at when the caller sets no limit: nobody reads more on a terminal."""
+"""The number of characters read when the caller sets no limit."""
 
 _LINE_BREAKS = {"\n", "\v", "\f", "\x85", "\u2028", "\u2029"}
 _VISIBLE_CONTROL = {code: chr(0x2400 + code) for code in range(0x20)} | {0x7F: "␡"}
 _KEPT_FORMATS = frozenset("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u08e2")
-"""Format characters that mark text of a script and change no neighbour's place."""
+"""Format characters that belong to a script and do not reorder text."""
 
 _HIDDEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180e\u180f\u2800\u3164\uffa0")
-"""Invisible characters outside the category of formats."""
+"""Invisible characters that Unicode does not class as format characters."""
 
 
 def safe(text: object, *, limit: int | None = None) -> str:
-    """Return foreign text as one harmless line.
+    """Return untrusted text as one harmless line.
 
-    Line breaks become ``⏎``, a tab a space, other C0 and C1 controls a picture or ``�``; bidirectional controls,
-    zero-width characters, variation selectors, private-use characters and lone surrogates are dropped or replaced.
+    Line breaks become ``⏎``, tabs a space, other C0 and C1 controls a control picture or ``�``. Bidirectional controls,
+    zero-width characters, variation selectors, private-use characters and lone surrogates are removed or replaced.
 
     Args:
-        text: Any value; what is no str is shown as ``str()`` gives it, None as an empty text.
-        limit: The greatest length of the result in characters, the ellipsis that marks a cut included.
+        text: Any value; anything but a string is converted with ``str()``, None becomes an empty string.
+        limit: The greatest length of the result in characters, including the ellipsis that marks a cut.
 
     Raises:
         ValueError: The limit is below 1.
@@ -43,7 +43,7 @@ def safe(text: object, *, limit: int | None = None) -> str:
         raise ValueError("limit must be at least 1")
     whole = "" if text is None else _as_text(text)
     longest = _SCAN_LIMIT if limit is None else limit
-    # What is dropped may be most of it, so more is looked at than is shown, but never without bound.
+    # Most of the text may be removed, so more is read than shown, but never without bound.
     scanned = whole[: min(_SCAN_LIMIT, 16 * longest + 64)].replace("\r\n", "\n")
     shown = "".join(map(_safe_character, scanned))
     if len(shown) > longest or len(whole) > _SCAN_LIMIT:
@@ -58,7 +58,7 @@ def _as_text(value: object) -> str:
         return bytes(value).decode("utf-8", "replace")
     try:
         return str(value)
-    except Exception:  # a foreign __str__ may fail in any way; showing the type is all that is left
+    except Exception:  # any __str__ may fail in any way; the type is all that can be shown
         return f"<{type(value).__name__}>"
 
 

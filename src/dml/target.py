@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 from dml.errors import UsageError
 
 EMBEDDED_HOST = "local"
-"""The host name of the embedded catalogs; never resolved, never sent over a network."""
+"""The host name of the embedded catalogs, which is never resolved or sent over a network."""
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:\d{1,5})?")
@@ -23,8 +23,8 @@ class Target:
 
     Attributes:
         host: ``name`` or ``name:port``; ``local`` is the embedded catalog.
-        catalog_id: The id as the server knows it (number or alias), used verbatim.
-        snapshot: A snaptime such as ``361-FEMW-757T``, or None for the live catalog.
+        catalog_id: The number or alias of the catalog on its server.
+        snapshot: A snaptime such as ``361-FEMW-757T``; None for the live catalog.
     """
 
     host: str
@@ -41,10 +41,10 @@ class Target:
 
     @classmethod
     def parse(cls, text: str) -> Target:
-        """Read ``host/id``, ``host/id@snapshot`` or a catalog's URL.
+        """Parse ``host/id``, ``host/id@snapshot`` or the URL of a catalog.
 
         Raises:
-            UsageError: The text is neither.
+            UsageError: The text has none of these forms.
         """
         rest = text.strip()
         if "://" in rest:
@@ -62,7 +62,7 @@ class Target:
 
     @property
     def is_embedded(self) -> bool:
-        """Whether this is a catalog of the embedded host."""
+        """Whether the catalog is on the embedded host."""
         return self.host == EMBEDDED_HOST
 
     @property
@@ -78,16 +78,16 @@ class Target:
 
     @property
     def url(self) -> str:
-        """The catalog's URL; for the embedded host one that only the in-process adapter understands."""
+        """The catalog's URL; on the embedded host only the in-process adapter can resolve it."""
         return f"https://{self.host}{self.catalog_path}"
 
     def chaise_path(self, rid: str) -> str:
-        """Where people look at a row: ``https://HOST/id/CATALOG/RID``."""
+        """The web page of a row: ``https://HOST/id/CATALOG/RID``."""
         return f"https://{self.host}/id/{self.catalog_id}/{rid}" + (f"@{self.snapshot}" if self.snapshot else "")
 
     @property
     def default_workspace(self) -> Path:
-        """Where deriva-ml and dml keep this target's workspace unless told otherwise: ``~/.deriva-ml/HOST/ID``."""
+        """The default workspace of this target in deriva-ml and dml: ``~/.deriva-ml/HOST/ID``."""
         return Path.home() / ".deriva-ml" / self.host / self.catalog_id
 
     def __str__(self) -> str:
