@@ -1,13 +1,14 @@
-"""Requests are prepared as ``requests`` itself prepares them, whether they take the short way or not."""
+"""What a session leaves out where no request leaves the process, and what it keeps when one is redirected."""
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import Any
 
 import pytest
-import requests
-from hypothesis import given
-from hypothesis import strategies as st
+from requests import PreparedRequest, Response
+from requests.adapters import BaseAdapter
+from requests.structures import CaseInsensitiveDict
 
 from dml.catalog.responses import ErrorMapper
 from dml.catalog.retry import RetryPolicy
@@ -17,53 +18,47 @@ from dml.catalog.traffic import Traffic
 ORIGIN = "https://data.example.org"
 
 
-def session() -> Session:
-    return Session(
-        Transport(ORIGIN, ErrorMapper("data.example.org"), Traffic(), RetryPolicy(), {"Cookie": "webauthn=secret"})
-    )
+class Redirecting(BaseAdapter):
+    """Sends ``/old`` to ``/new``, and records how each answer was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.streamed: list[bool] = []
+
+    def send(self, request: PreparedRequest, stream: bool = False, *_: Any, **__: Any) -> Response:  # type: ignore[override]
+        self.streamed.append(stream)
+        response = Response()
+        response.url, response.request = request.url or "", request
+        moved = response.url.endswith("/old")
+        response.status_code = 302 if moved else 200
+        response.headers = CaseInsensitiveDict({"Location": "/new"} if moved else {})
+        response.raw = BytesIO(b"body")
+        return response
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
-def assert_same(one: Session, request: requests.Request) -> None:
-    ours, theirs = one.prepare_request(request), requests.Session.prepare_request(one, request)
-    assert (ours.method, ours.url, ours.body) == (theirs.method, theirs.url, theirs.body)
-    assert dict(ours.headers) == dict(theirs.headers)
-    assert ours.hooks == theirs.hooks
+def session(adapter: BaseAdapter) -> Session:
+    border = ErrorMapper("data.example.org")
+    return Session(Transport(ORIGIN, border, Traffic(), RetryPolicy(), transport=lambda: adapter))
 
 
-header_names = st.sampled_from(["Accept", "accept", "Content-Type", "If-None-Match", "X-One", "Cookie"])
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_redirected_request_is_read_as_it_was_asked_for(stream: bool) -> None:
+    adapter = Redirecting()
+    answer = session(adapter).exchange("GET", f"{ORIGIN}/old", stream=stream).response
+    assert adapter.streamed == [stream, stream]
+    assert answer.content == b"body"
+    assert session(adapter).get(f"{ORIGIN}/old", stream=stream).url == f"{ORIGIN}/new"
+    assert adapter.streamed == [stream] * 4
 
 
-@given(
-    method=st.sampled_from(["GET", "put", "POST", "DELETE", "HEAD"]),
-    path=st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), max_size=30),
-    headers=st.dictionaries(header_names, st.text(st.characters(min_codepoint=48, max_codepoint=122), max_size=9)),
-    data=st.one_of(st.none(), st.binary(max_size=9), st.dictionaries(st.just("a"), st.just("b"))),
-    origin=st.sampled_from([ORIGIN, "https://elsewhere.example.org"]),
-)
-def test_a_plain_request(method: str, path: str, headers: dict[str, str], data: Any, origin: str) -> None:
-    assert_same(session(), requests.Request(method, f"{origin}/a/{path}?q=1", headers=headers, data=data))
-
-
-@pytest.mark.parametrize(
-    "special",
-    [
-        {"params": {"limit": 3}},
-        {"cookies": {"one": "1"}},
-        {"auth": ("user", "word")},
-        {"headers": {"Accept": None}},
-        {"json": {"a": 1}},
-        {"files": {"file": ("name", b"x")}},
-        {"hooks": {"response": [print]}},
-    ],
-)
-def test_a_request_with_more(special: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("requests.models.encode_multipart_formdata", lambda _: (b"body", "multipart"))
-    assert_same(session(), requests.Request("POST", f"{ORIGIN}/a", **special))
-
-
-def test_a_session_that_was_given_more() -> None:
-    one = session()
-    one.cookies.set("one", "1")
-    one.params = {"limit": "3"}
-    one.hooks["response"] = [print]
-    assert_same(one, requests.Request("GET", f"{ORIGIN}/a"))
+def test_the_environment_is_not_searched_for_proxies_in_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    searched: list[str] = []
+    monkeypatch.setattr("requests.sessions.get_environ_proxies", lambda url, **_: searched.append(url) or {})
+    session(Redirecting()).exchange("GET", f"{ORIGIN}/new")
+    assert searched == []
+    network = Session(Transport(ORIGIN, ErrorMapper("data.example.org"), Traffic(), RetryPolicy()))
+    network.merge_environment_settings(f"{ORIGIN}/new", {}, None, None, None)
+    assert searched == [f"{ORIGIN}/new"]

@@ -15,7 +15,6 @@ EXPLAINED = {
     ("execution.run_program", "subprocess.Popen"): "the user's own program, whose effects are its own",
     ("execution.run_program", "os.killpg"): "ends that program",
     ("catalog.download", "requests.Session"): "its only transport is the counted one",
-    ("catalog.http_connection", ".send"): "below the counted transport",
     ("catalog.session", ".send"): "below the counted transport",
     ("catalog.traffic", ".send"): "the counted transport, where the boundaries of requests are",
     ("catalog.upload_source", "io:FileIO"): "of a descriptor open for reading",

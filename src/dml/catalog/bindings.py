@@ -1,9 +1,13 @@
-"""deriva's bindings, each on dml's own session.
+"""deriva's bindings, each on dml's own session: what dml uses of deriva beyond its documented methods, in one module.
 
 deriva makes new bindings out of old ones in several places (``connect_ermrest``, ``deriva_server``,
-``latest_snapshot``) and each makes itself a session. Every class here overrides that one step, so that
-the transport, the counting, the retry rules and the care for credentials hold wherever deriva leads.
-The shared ``Transport`` travels in the session configuration, which deriva hands on by itself.
+``latest_snapshot``) and each makes its own session, with retries that repeat writes and without a way to pass another
+transport. Every class here overrides that one step, ``_get_new_session``, which sets ``_session`` after
+``_close_session``. What it gains is not time but behaviour: the embedded catalog in the same process, the counters, the
+rules for retries and the care for credentials hold wherever deriva leads. The shared ``Transport`` travels in the
+session configuration, which deriva passes on.
+
+Tried on deriva 1.7.12 by ``make test-versions``: the lowest version that ``pyproject.toml`` admits, and the newest.
 """
 
 from __future__ import annotations

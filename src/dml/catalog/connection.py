@@ -23,7 +23,7 @@ from dml.catalog.responses import ErrorMapper
 from dml.catalog.retry import RetryPolicy
 from dml.catalog.schema import Schema
 from dml.catalog.schema_cache import SchemaCache
-from dml.catalog.session import Body, Exchange, Session, Transport
+from dml.catalog.session import Body, Exchange, Transport
 from dml.catalog.traffic import Traffic
 from dml.errors import UsageError
 from dml.target import Target
@@ -122,6 +122,7 @@ class Catalog:
         self.border = wire.border
         self.policy = wire.policy
         self._wire = wire
+        self._session = wire.session()
         scheme, host = wire.origin.split("://")
         self.server = Server(scheme, host, None, False, session_configuration(wire))
         self.ermrest = self.server.connect_ermrest(target.catalog_id, target.snapshot)
@@ -189,9 +190,8 @@ class Catalog:
         repeatable: bool | None,
         stream: bool,
     ) -> Exchange:
-        session: Session = binding._session
         sent = {"deriva-client-context": self._context(binding.dcctx), **(headers or {})}
-        done = session.exchange(
+        done = self._session.exchange(
             method, self._wire.origin + path, body=body, headers=sent, repeatable=repeatable, stream=stream
         )
         if done.response.status_code >= 300 and done.response.status_code not in accept:

@@ -145,9 +145,8 @@ class ErrorMapper:
         if response.request is not None and response.request.method == "HEAD":
             return ""
         try:
-            # Of a body that is still to be read only the beginning: a refusal may be endless.
-            read = response._content_consumed  # type: ignore[attr-defined]
-            content = response.content if read else next(response.iter_content(_TEXT_READ), b"")
+            # Only the beginning, also of a body that has not been read yet: a refusal may be endless.
+            content = next(response.iter_content(_TEXT_READ), b"")
         except (RequestException, TransportError, OSError):
             return ""
         text = content[:_TEXT_READ].decode("utf-8", "replace")
