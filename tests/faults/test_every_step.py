@@ -12,6 +12,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,27 +22,45 @@ from faults.conftest import with_tests
 
 FULL = bool(os.environ.get("DML_TEST_FULL"))
 
+Enumerate = Callable[..., dict[str, Any]]
 
-def enumerate_points(scenario: str, fault: str, directory: Path, *options: str) -> dict[str, Any]:
-    """Run the driver in a program of its own and return what it found."""
-    done = subprocess.run(
-        [sys.executable, "-m", "faults.driver", scenario, fault, str(directory), *options],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=with_tests(),
-        cwd=directory.parent,
-    )
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+
+@pytest.fixture(scope="session")
+def driver() -> Iterator[subprocess.Popen[str]]:
+    """A program that runs enumerations; one for all of them, because its imports take as long as trying ten points."""
+    command = [sys.executable, "-m", "faults.driver"]
+    with subprocess.Popen(
+        command, env=with_tests(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        yield process
+        assert process.stdin is not None
+        process.stdin.close()
+    assert process.returncode == 0
+
+
+@pytest.fixture
+def enumerate_points(driver: subprocess.Popen[str], tmp_path: Path) -> Enumerate:
+    """Has the driver enumerate: ``enumerate_points("commit", "any:kill", "--stride=6")``; returns what it found."""
+
+    def ask(scenario: str, fault: str, *options: str) -> dict[str, Any]:
+        assert driver.stdin is not None
+        assert driver.stdout is not None
+        arguments = [scenario, fault, str(tmp_path / "faults"), *options]
+        driver.stdin.write(json.dumps({"arguments": arguments, "environment": with_tests()}) + "\n")
+        driver.stdin.flush()
+        status, answer = json.loads(driver.stdout.readline())
+        assert status == 0, answer
+        found: dict[str, Any] = answer
+        return found
+
+    return ask
 
 
 def assert_nothing_is_lost(
     capsys: pytest.CaptureFixture[str],
+    enumerate_points: Enumerate,
     scenario: str,
     fault: str,
-    directory: Path,
     stride: int,
     first: int = 1,
     halves: int = 1,
@@ -50,7 +69,7 @@ def assert_nothing_is_lost(
     whole = FULL and (scenario, fault) == ("commit", "any:kill")
     steps = halves if FULL else stride
     options = [f"--stride={steps}", f"--first={first}", *(["--whole"] if whole else [])]
-    found = enumerate_points(scenario, fault, directory / "faults", *options)
+    found = enumerate_points(scenario, fault, *options)
     hit, declared = found["points"], found["declared"]
     with capsys.disabled():
         sys.stderr.write(f"\n{scenario} {fault}: {declared} boundaries declared, {hit} points tried\n")
@@ -64,24 +83,26 @@ def assert_nothing_is_lost(
     [("create", 8), ("discard", 11), ("start", 3), ("stop", 3), ("abort", 3), ("stage", 12)],
 )
 def test_killed_at_any_boundary_of_a_step(
-    scenario: str, stride: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    scenario: str, stride: int, enumerate_points: Enumerate, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert_nothing_is_lost(capsys, scenario, "any:kill", tmp_path, stride)
+    assert_nothing_is_lost(capsys, enumerate_points, scenario, "any:kill", stride)
 
 
 @pytest.mark.parametrize("half", [0, 1])
-def test_killed_at_any_boundary_of_a_commit(half: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_killed_at_any_boundary_of_a_commit(
+    half: int, enumerate_points: Enumerate, capsys: pytest.CaptureFixture[str]
+) -> None:
     # Two cores share the longest enumeration.
-    assert_nothing_is_lost(capsys, "commit", "any:kill", tmp_path, 6, 1 + half * (1 if FULL else 3), halves=2)
+    assert_nothing_is_lost(capsys, enumerate_points, "commit", "any:kill", 6, 1 + half * (1 if FULL else 3), halves=2)
 
 
 @pytest.mark.parametrize(
     ("scenario", "stride"), [("create", 1), ("start", 1), ("stop", 1), ("abort", 1), ("commit", 1)]
 )
 def test_the_answer_to_any_writing_request_is_lost(
-    scenario: str, stride: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    scenario: str, stride: int, enumerate_points: Enumerate, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert_nothing_is_lost(capsys, scenario, "http:lost", tmp_path, stride)
+    assert_nothing_is_lost(capsys, enumerate_points, scenario, "http:lost", stride)
 
 
 @pytest.mark.parametrize(
@@ -102,9 +123,9 @@ def test_the_answer_to_any_writing_request_is_lost(
     ],
 )
 def test_the_server_or_the_network_fails_amid_it(
-    scenario: str, fault: str, stride: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    scenario: str, fault: str, stride: int, enumerate_points: Enumerate, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert_nothing_is_lost(capsys, scenario, fault, tmp_path, stride)
+    assert_nothing_is_lost(capsys, enumerate_points, scenario, fault, stride)
 
 
 @pytest.mark.parametrize(
@@ -126,6 +147,6 @@ def test_the_server_or_the_network_fails_amid_it(
     ],
 )
 def test_the_disk_fails_amid_it(
-    scenario: str, fault: str, stride: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    scenario: str, fault: str, stride: int, enumerate_points: Enumerate, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert_nothing_is_lost(capsys, scenario, fault, tmp_path, stride)
+    assert_nothing_is_lost(capsys, enumerate_points, scenario, fault, stride)
