@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
 from textual.screen import Screen
@@ -32,6 +32,7 @@ from dml.tui.screens.preflight import PreflightScreen
 from dml.tui.screens.uploads import UploadsScreen
 from dml.tui.source import WORKSPACE
 from dml.tui.state import Details, Local, Remote
+from dml.tui.textual_internals import ResilientApp
 from dml.tui.ui_actions import OwnActions
 from dml.tui.widgets.choices import Choices
 from dml.tui.widgets.command_line import CommandLine
@@ -55,7 +56,7 @@ SCREENS: tuple[type[DashboardScreen], ...] = (
 )
 
 
-class Dashboard(App[None]):
+class Dashboard(ResilientApp[None]):
     """The dashboard.
 
     Args:
@@ -295,16 +296,13 @@ class Dashboard(App[None]):
         if not known:
             self.say(crash_message(error, part, record_crash(error, part)), "defect", bad=True)
 
-    def _handle_exception(self, error: Exception) -> None:
-        """Textual's last resort. A widget that fails is taken off the screen; only a failing shell ends it all."""
-        from textual._context import active_message_pump
-
-        failed = active_message_pump.get(None)
-        if not isinstance(failed, Widget) or isinstance(failed, Screen):
+    def recover(self, error: Exception, source: object) -> bool:
+        """Take a widget that fails off the screen; only a failing shell ends the dashboard."""
+        if not isinstance(source, Widget) or isinstance(source, Screen):
             record_crash(error, "the shell")
-            super()._handle_exception(error)
-            return
-        self.crashed(error, type(failed).__name__)
-        failed.display = False
-        if failed.screen.focused is failed:  # its loop has ended: keys sent there would be lost
-            failed.screen.set_focus(None)
+            return False
+        self.crashed(error, type(source).__name__)
+        source.display = False
+        if source.screen.focused is source:  # its loop has ended: keys sent there would be lost
+            source.screen.set_focus(None)
+        return True

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.message import Message
-from textual.screen import Screen
 from textual.timer import Timer
 
 from dml.tui.action_table import BY_NAME, actions_of
 from dml.tui.action_targets import ActionTarget
+from dml.tui.textual_internals import ResilientScreen
 from dml.tui.widgets.choices import Choices
 from dml.tui.widgets.command_line import CommandLine
 from dml.tui.widgets.key_line import KeyLine
@@ -29,7 +28,7 @@ SETTLE = 0.05
 """Seconds after which a cursor that does not move is followed by everything else."""
 
 
-class DashboardScreen(Screen[None]):
+class DashboardScreen(ResilientScreen[None]):
     """A screen of the dashboard.
 
     Class attributes:
@@ -121,12 +120,9 @@ class DashboardScreen(Screen[None]):
         self.dashboard.show_frame(self)
         self.dashboard.guarded(self.show_state, self.title_shown)
 
-    async def _dispatch_message(self, message: Message) -> None:
-        """Handle a message; a handler that fails is said, where Textual would end the screen with all that is on it."""
-        try:
-            await super()._dispatch_message(message)
-        except Exception as error:
-            self.dashboard.crashed(error, self.title_shown)
+    def handler_failed(self, error: Exception) -> None:
+        """Say that a handler failed; the screen stays."""
+        self.dashboard.crashed(error, self.title_shown)
 
     def settle(self) -> None:
         """Follow the cursor once it rests: while one holds a key down, only the cursor moves."""
