@@ -67,7 +67,7 @@ SAID = {
         2,
     ),
     ("cite", "1-ZZZZ"): (
-        "error: No row RID in local/1\nhint: Check the RID, and the target: dml config.\n",
+        "error: No row RID in local/1\nhint: Check the RID, and the catalog with `dml config`.\n",
         6,
     ),
 }

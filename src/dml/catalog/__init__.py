@@ -1,1 +1,1 @@
-"""The only room that speaks to a server: ERMrest and Hatrac over HTTP, on deriva's own bindings."""
+"""The only package that sends requests to a server: ERMrest and Hatrac over HTTP, through deriva's bindings."""

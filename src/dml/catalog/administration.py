@@ -1,6 +1,6 @@
-"""Catalogs as a whole: creating one, deleting one, and which embedded ones there are.
+"""Creating and deleting catalogs, and listing the embedded ones.
 
-deriva is imported only to speak to a host: listing is for shells that complete a word.
+deriva is imported only to send requests, because shells call the listing to complete a word.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dml.errors import IntegrityError, UsageError
 from dml.target import EMBEDDED_HOST, Target
 
 _ANY = "0"
-"""Stands for a catalog where only its host is spoken to."""
+"""Placeholder for the catalog of a connection that sends requests to its host only."""
 
 
 def create_catalog(
@@ -23,17 +23,16 @@ def create_catalog(
     credential: Mapping[str, str] | None = None,
     scheme: str | None = None,
 ) -> Target:
-    """Create an empty catalog. Writes the host; sent once, since a repeat would create a second one.
+    """Create an empty catalog. The request is not retried, because a repeat would create a second catalog.
 
     Args:
         host: The host; ``local`` for an embedded catalog.
-        catalog_id: The id it is to have; None leaves the choice to the host.
-        credential: As in ``connect``.
-        scheme: As in ``connect``.
+        catalog_id: The id of the catalog; chosen by the host when None.
+        credential, scheme: As in ``connect``.
 
     Raises:
-        ForbiddenError: One may not create catalogs there.
-        ConflictError: That id is taken, or was once.
+        ForbiddenError: The user may not create catalogs on the host.
+        ConflictError: The id is in use, or belonged to a deleted catalog.
     """
     from dml.catalog.connection import connect
 
@@ -48,26 +47,26 @@ def create_catalog(
     )
     answer = connection.border.json(done.response, path)
     if not isinstance(answer, dict) or not answer.get("id"):
-        raise IntegrityError(f"{host} created a catalog and did not say which")
+        raise IntegrityError(f"{host} created a catalog but did not return its id")
     return Target(host, str(answer["id"]))
 
 
 def delete_catalog(target: Target, *, credential: Mapping[str, str] | None = None, scheme: str | None = None) -> None:
-    """Delete a catalog with all its rows and history; there is no way back.
+    """Delete a catalog with all its rows and history. This cannot be undone.
 
     Raises:
         NotFoundError: There is no such catalog.
         UsageError: The target is a snapshot.
     """
     if target.snapshot is not None:
-        raise UsageError(f"{target} is a snapshot; only whole catalogs are deleted", hint="Leave out the snapshot.")
+        raise UsageError(f"{target} is a snapshot; only whole catalogs can be deleted", hint="Omit the snapshot.")
     from dml.catalog.connection import connect
 
     connect(target, credential=credential, scheme=scheme).delete("")
 
 
 def embedded_catalogs() -> list[str]:
-    """The ids of the catalogs of the host ``local``, by number. Reads names of files only, and makes none."""
+    """The ids of the catalogs on the host ``local``, in numerical order. Reads only the names of files."""
     directory = embedded_directory() / "ermrest"
     try:
         names = [path.stem for path in directory.iterdir() if path.suffix == ".sqlite"]
@@ -77,5 +76,5 @@ def embedded_catalogs() -> list[str]:
 
 
 def list_embedded_catalogs() -> list[Target]:
-    """The catalogs of the host ``local``, by number."""
+    """The catalogs on the host ``local``, in numerical order."""
     return [Target(EMBEDDED_HOST, number) for number in embedded_catalogs()]

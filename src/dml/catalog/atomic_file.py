@@ -1,7 +1,7 @@
-"""Where the bytes of a download collect until they are whole, and how they come to their place.
+"""Writing a downloaded file atomically: the bytes go to another file, which is renamed when it is complete.
 
-Either in a temporary file beside the destination, gone when the transfer fails; or in a file that the caller names,
-which stays when the transfer fails, so that the next one goes on from it.
+That file is either a temporary one next to the destination, removed when the transfer fails, or one that the caller
+names and that is kept, so that the next transfer resumes from it.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 @contextmanager
 def placed(destination: Path, partial: Path | None = None) -> Iterator[BinaryIO]:
-    """A file to write, at its end if it holds something; it takes the destination's place when the block ends well.
+    """A file to append to, renamed to the destination when the block ends without an error.
 
     Args:
-        destination: The place; replaced if it exists, untouched on failure.
-        partial: The file to collect in, on the destination's file system; None for one that is removed on failure.
+        destination: The final path; replaced if it exists, unchanged on failure.
+        partial: The file to write, on the destination's file system; None for a temporary one, removed on failure.
 
     Raises:
-        UnsafePathError: The partial file is a symbolic link, or has another name besides.
+        UnsafePathError: The partial file is a symbolic link, or has a second name (a hard link).
         RetryableError: The disk is full.
-        DmlError: The place cannot be written.
+        DmlError: The file cannot be written.
     """
     try:
-        # A short name of its own: the destination's may already be as long as a name can be.
+        # A short name, because the destination's may already have the greatest length of a name.
         part = partial or destination.parent / f".dml-{secrets.token_hex(8)}.part"
         try:
             with _opened(part) as file:
@@ -62,23 +62,23 @@ def placed(destination: Path, partial: Path | None = None) -> Iterator[BinaryIO]
 
 
 def _opened(part: Path) -> BinaryIO:
-    """The file, created if need be; never one that a link leads to or that has a second name."""
+    """The open file, created if it does not exist; links and files with a second name are refused."""
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         descriptor = os.open(part, flags, 0o666)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.EMLINK):
-            raise UnsafePathError(f"{part} is a symbolic link and is not followed", hint="Remove it.") from error
+            raise UnsafePathError(f"{part} is a symbolic link, which is not followed", hint="Remove it.") from error
         raise
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
         os.close(descriptor)
-        raise UnsafePathError(f"{part} is not a file of its own", hint="Remove it.")
+        raise UnsafePathError(f"{part} is not a regular file with a single name", hint="Remove it.")
     return os.fdopen(descriptor, "r+b")
 
 
 def _sync_directory(directory: Path) -> None:
-    """Make the rename durable; file systems that cannot do it are left to their own order."""
+    """Make the rename durable, where the file system can sync a directory."""
     with contextlib.suppress(OSError):
         descriptor = os.open(directory, os.O_RDONLY)
         try:

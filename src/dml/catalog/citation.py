@@ -1,4 +1,4 @@
-"""Links to a row or a table that people can follow: one that lasts, at a snapshot, and one to it as it is (Chaise)."""
+"""Links to a row or a table in Chaise: a permanent one, at a snapshot, and one to its current state."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ __all__ = ["Citation", "cite", "cite_table"]
 
 @dataclass(frozen=True)
 class Citation:
-    """Where a row, or a table, is seen.
+    """The links to a row or a table.
 
     Attributes:
-        rid: RID of the row; None for a table.
+        rid: The row's RID; None for a table.
         table: The table, ``schema:Table``.
-        permanent: Link to it as it was at ``snapshot``.
-        current: Link to it as it is whenever it is looked at.
-        snapshot: The catalog's snapshot of the permanent link.
+        permanent: The link to its state at ``snapshot``.
+        current: The link to its current state.
+        snapshot: The snapshot of the permanent link.
     """
 
     rid: str | None
@@ -34,32 +34,35 @@ class Citation:
 
 
 def cite(catalog: Catalog, rid: str) -> Citation:
-    """The links to a row, given by RID or as RID@SNAPSHOT; two requests.
+    """The links to a row, given as RID or RID@SNAPSHOT. Sends two requests.
 
     Raises:
-        NotFoundError: The catalog does not know the RID, or its row was deleted.
+        NotFoundError: The catalog has no row with the RID, or the row was deleted and no snapshot is given.
     """
-    bare, _, moment = rid.partition("@")
-    wanted = validate_rid(bare)
-    place = locate(catalog, [wanted]).get(wanted)
-    if place is None:
-        raise NotFoundError(f"No row {wanted} in {catalog.target}", hint="Check the RID, and the target: dml config.")
-    if place.deleted and not moment:
+    bare, _, requested = rid.partition("@")
+    checked = validate_rid(bare)
+    location = locate(catalog, [checked]).get(checked)
+    if location is None:
         raise NotFoundError(
-            f"{wanted} was a row of {place.table} and is deleted", hint=f"Name a snapshot: dml cite {wanted}@SNAPSHOT."
+            f"No row {checked} in {catalog.target}", hint="Check the RID, and the catalog with `dml config`."
         )
-    snapshot = moment or catalog.target.snapshot or catalog.snaptime()
-    current = catalog.chaise_path(wanted).partition("@")[0]
-    return Citation(wanted, place.qualified_name, f"{current}@{snapshot}", current, snapshot)
+    if location.deleted and not requested:
+        raise NotFoundError(
+            f"{checked} was a row of {location.table} and has been deleted",
+            hint=f"Give a snapshot: `dml cite {checked}@SNAPSHOT`.",
+        )
+    snapshot = requested or catalog.target.snapshot or catalog.snaptime()
+    current = catalog.chaise_path(checked).partition("@")[0]
+    return Citation(checked, location.qualified_name, f"{current}@{snapshot}", current, snapshot)
 
 
 def cite_table(catalog: Catalog, table: str, moment: str = "") -> Citation:
-    """The links to the rows of a table; one request, none where a snapshot is named.
+    """The links to the rows of a table. Sends one request, or none if a snapshot is given.
 
     Args:
-        catalog: Where.
+        catalog: The catalog.
         table: ``schema:Table``.
-        moment: The snapshot of the permanent link; empty for now.
+        moment: The snapshot of the permanent link; empty for the current one.
     """
     snapshot = moment or catalog.target.snapshot or catalog.snaptime()
     page, _, rest = catalog.chaise_table(table).partition("#")

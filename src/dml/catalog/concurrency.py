@@ -9,13 +9,13 @@ from typing import TypeVar
 Result = TypeVar("Result")
 
 AT_ONCE = 8
-"""Requests in flight; a server on two cores answers no faster with more."""
+"""The number of concurrent requests; more did not speed up a server with two cores."""
 
 
 def gather(calls: Sequence[Callable[[], Result]], *, at_once: int = AT_ONCE) -> list[Result]:
     """Call functions concurrently and return their results in order.
 
-    The first error is raised after those that had begun have ended; what had not begun by then is dropped.
+    The first error is raised once the running calls have ended; calls that have not started are cancelled.
     """
     if len(calls) <= 1:
         return [call() for call in calls]

@@ -1,7 +1,7 @@
-"""What a request must carry to be known to a host: read from deriva's own file, never written, no network.
+"""The credential of a host, from deriva's file ``~/.deriva/credential.json``, which is only read.
 
-``deriva-globus-auth-utils login`` and ``deriva-auth`` keep ``~/.deriva/credential.json``: for each host a
-cookie (``webauthn=…``) or a bearer token.
+``deriva-globus-auth-utils login`` and ``deriva-auth`` write that file: a cookie (``webauthn=…``) or a bearer token for
+each host.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from pathlib import Path
 from dml.errors import AuthError
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1"})
-"""Names of this machine; what answers there is most likely ``dml catalog serve``."""
+"""The host names of this machine, where a server is most likely ``dml catalog serve``."""
 
 
 def stored_credential(host: str) -> Mapping[str, str]:
-    """The credential that deriva's file holds for a host (``name`` or ``name:port``); empty when there is none.
+    """The credential in deriva's file for a host (``name`` or ``name:port``); empty when there is none.
 
     Raises:
-        AuthError: The file is there and cannot be read or understood.
+        AuthError: The file exists and cannot be read or parsed.
     """
     from deriva.core import read_credential
 
@@ -36,7 +36,7 @@ def stored_credential(host: str) -> Mapping[str, str]:
 
 
 def sign_in_hint(host: str) -> str:
-    """What the user does to be known to a host (``name`` or ``name:port``)."""
+    """How the user signs in to a host (``name`` or ``name:port``)."""
     if host.partition(":")[0] in LOOPBACK:
         kept = f'{{"{host}": {{"cookie": "webauthn=TOKEN"}}}}'
         return f"Keep the token that `dml catalog serve` printed in ~/.deriva/credential.json: {kept}"
@@ -46,8 +46,8 @@ def sign_in_hint(host: str) -> str:
 def credential_headers(credential: Mapping[str, str]) -> dict[str, str]:
     """The headers for a credential in deriva's form (``bearer-token`` or ``cookie``).
 
-    deriva gives a cookie to a jar, which withholds it from ``host:port`` and ``127.0.0.1``; as a header it
-    reaches any host, and who calls this takes care that it reaches no other one.
+    deriva puts a cookie into a cookie jar, which does not send it to ``host:port`` or ``127.0.0.1``. A header has no
+    such limits, so the caller must send it to this host only.
     """
     if credential.get("bearer-token"):
         return {"Authorization": f"Bearer {credential['bearer-token']}"}
@@ -57,6 +57,6 @@ def credential_headers(credential: Mapping[str, str]) -> dict[str, str]:
 
 
 def secrets_of(credential: Mapping[str, str]) -> list[str]:
-    """The parts of a credential that no message may show."""
+    """The parts of a credential that must not appear in any message."""
     values = [value for value in credential.values() if value]
     return values + [value.partition("=")[2] for value in values if "=" in value]

@@ -1,4 +1,4 @@
-"""JSON as it is sent: UTF-8, compact, and nothing that a server would have to guess at."""
+"""JSON in request bodies: UTF-8, compact, and only what RFC 8259 allows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def encode_json(document: Any) -> bytes:
     """The document as JSON in UTF-8.
 
     Raises:
-        UsageError: It holds what JSON cannot say: NaN, infinity, bytes, half a surrogate pair.
+        UsageError: It contains a value that JSON cannot represent: NaN, infinity, bytes, a lone surrogate.
     """
     try:
         return _ENCODER.encode(document).encode()

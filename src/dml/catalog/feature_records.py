@@ -1,4 +1,4 @@
-"""Values of a feature as objects of a class made for the feature, with the feature's columns as fields."""
+"""Feature values as instances of a class that is created for the feature, with its columns as fields."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ if TYPE_CHECKING:
 __all__ = ["FIXED", "FeatureRecord", "feature_record_class"]
 
 FIXED = ("Execution", "Feature_Name")
-"""Columns that every feature has; the execution that stages a value fills them in."""
+"""The columns that every feature has; the execution that stages a value sets them."""
 
 
 class FeatureRecord:
-    """One value of a feature; made by ``feature_record_class``."""
+    """One value of a feature; ``feature_record_class`` creates the subclasses."""
 
     feature: Feature
     """The feature."""
 
 
 def feature_record_class(feature: Feature) -> type[Any]:
-    """A class for values of one feature: one keyword for the described row, one a value column.
+    """The class for values of one feature, with a keyword for the described row and one for each value column.
 
-    Its instances are what ``add_features`` takes. A column that may be null, or has a default, may be left out.
+    ``add_features`` takes its instances. Columns that may be null or have a default are optional.
     """
     required = [(feature.target_column, Any)]
     optional: list[tuple[str, Any, Any]] = []

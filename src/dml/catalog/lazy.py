@@ -1,4 +1,4 @@
-"""A value that several checks need and that is found once, whichever of them comes first."""
+"""A value that is computed once, when it is first needed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class Lazy(Generic[T]):
-    """Calls a function when its value is first asked for; the value, or the error, is kept for everyone."""
+    """Calls a function when its value is first needed, and keeps the value or the error for later callers."""
 
     def __init__(self, function: Callable[[], T]) -> None:
         self._function = function
@@ -22,14 +22,14 @@ class Lazy(Generic[T]):
 
     @property
     def known(self) -> bool:
-        """Whether it was asked for already and found."""
+        """Whether the value has been computed."""
         return bool(self._value)
 
     def __call__(self) -> T:
         """The value.
 
         Raises:
-            DmlError: What the function raised, the first time.
+            DmlError: The error that the function raised the first time.
         """
         with self._lock:
             if self._error is not None:

@@ -1,4 +1,4 @@
-"""Stored objects as Hatrac names and describes them: which URL is one of ours, is it there, with which bytes."""
+"""Stored objects: their paths in Hatrac, whether they exist, and their length and MD5."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _LONGEST_SUFFIX = 40
 
 @dataclass(frozen=True)
 class ObjectInfo:
-    """An object that is there.
+    """A stored object.
 
     Attributes:
-        url: Its path on the host, as asked for.
+        url: Its path on the host, as requested.
         length: Bytes; -1 when the server does not say.
-        md5_hex: MD5 of its bytes in hexadecimal; empty when the server keeps none.
+        md5_hex: The MD5 of its bytes in hexadecimal; empty when the server has none.
     """
 
     url: str
@@ -39,7 +39,7 @@ class ObjectInfo:
 
 
 def object_path(table: str, md5_hex: str, filename: str) -> str:
-    """Where an asset's bytes are kept: ``/hatrac/TABLE/MD5.FILENAME``, the file's name percent-encoded.
+    """The path of an asset's object: ``/hatrac/TABLE/MD5.FILENAME``, with the file name percent-encoded.
 
     A name that a server could not store as a file is shortened: its suffix stays, and a checksum of the whole name
     keeps it apart from others that begin alike. The row's ``Filename`` always has the whole name.
@@ -75,8 +75,8 @@ def local_path(catalog: Catalog, url: str) -> str:
     """The path of an object on the catalog's host, from a path or a whole URL.
 
     Raises:
-        NotFoundError: It is a reference that names no bytes here (``tag:`` and the like).
-        UnsafePathError: It is on another host, or no plain object's path.
+        NotFoundError: The URL is a reference without an object in the store (``tag:`` and the like).
+        UnsafePathError: It is on another host, or not the path of an object.
     """
     parts = urlsplit(url)
     if parts.scheme not in ("", "http", "https"):
@@ -90,9 +90,9 @@ def local_path(catalog: Catalog, url: str) -> str:
 
 
 def stat(catalog: Catalog, url: str) -> ObjectInfo | None:
-    """What is stored under a URL; None when nothing is.
+    """The object stored under a URL; None when there is none.
 
-    A name that only a failed upload touched is answered 409 by Hatrac: it holds nothing either.
+    Hatrac answers 409 for a name that only a failed upload has used, which has no object either.
     """
     path = local_path(catalog, url)
     done = catalog.host_exchange("HEAD", path, headers={"Accept": "*/*"}, accept=(404, 409))
@@ -104,7 +104,7 @@ def stat(catalog: Catalog, url: str) -> ObjectInfo | None:
 
 
 def md5_from_base64(text: str | None) -> str:
-    """A ``Content-MD5`` header in hexadecimal; empty when it is absent or malformed."""
+    """A ``Content-MD5`` header in hexadecimal; empty when it is missing or malformed."""
     try:
         return base64.b64decode(text or "", validate=True).hex()
     except binascii.Error:
@@ -112,10 +112,10 @@ def md5_from_base64(text: str | None) -> str:
 
 
 def md5_to_base64(md5_hex: str) -> str:
-    """A hexadecimal MD5 as a ``Content-MD5`` header has it.
+    """A hexadecimal MD5 as the value of a ``Content-MD5`` header.
 
     Raises:
-        UnsafePathError: It is not the hexadecimal form of 16 bytes.
+        UnsafePathError: The text is not the hexadecimal form of 16 bytes.
     """
     try:
         digest = bytes.fromhex(md5_hex)

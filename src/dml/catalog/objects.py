@@ -1,6 +1,6 @@
-"""Objects in Hatrac: their names, whether they are there, sending and fetching them.
+"""Objects in Hatrac: their names and descriptions, upload and download.
 
-The parts are in ``stored``, ``upload`` and ``download``; this is the one module that callers import.
+Callers import this module; the parts are in ``object_info``, ``upload`` and ``download``.
 """
 
 from dml.catalog.download import download

@@ -1,6 +1,6 @@
-"""One page of the rows at a path, and whether there are more: what lists show.
+"""One page of rows for a list, and whether there are more.
 
-The rows of a page cost one request; what belongs to them (types, for example) one more, whatever their number.
+The rows cost one request; the terms that belong to them (types, for example) one more, whatever their number.
 """
 
 from __future__ import annotations
@@ -17,33 +17,33 @@ if TYPE_CHECKING:
 __all__ = ["narrowed", "page", "terms_of"]
 
 _NAMED = 200
-"""Rows whose RIDs fit into one path; what belongs to more of them is read whole."""
+"""The number of RIDs that fit into one path; for more rows the whole association is read."""
 
 
 def page(catalog: Catalog, path: str, *, sort: Sequence[str], limit: int | None) -> tuple[list[Row], bool]:
-    """The first rows of an ``/entity/…`` path, and whether there are more; one request.
+    """The first rows of an ``/entity/…`` path, and whether there are more. Sends one request.
 
     Args:
-        catalog: Where.
+        catalog: The catalog.
         path: The path, encoded, without sort and limit.
-        sort: Column names, ``::desc::`` behind one turns it round; the last one must be unique.
-        limit: The most rows; None for all.
+        sort: Column names, followed by ``::desc::`` for descending order; the last one must be unique.
+        limit: The greatest number of rows; None for all.
     """
     keys = ",".join(
         quote(key.removesuffix("::desc::")) + ("::desc::" if key.endswith("::desc::") else "") for key in sort
     )
-    asked = "" if limit is None else f"?limit={limit + 1}"
-    rows = read(catalog, f"{path}@sort({keys}){asked}")
+    query = "" if limit is None else f"?limit={limit + 1}"
+    rows = read(catalog, f"{path}@sort({keys}){query}")
     return (rows, False) if limit is None else (rows[:limit], len(rows) > limit)
 
 
 def narrowed(path: str, alias: str, steps: Sequence[tuple[str, str, str, object]]) -> str:
-    """A path on which the rows of ``alias`` are those that associations say something about.
+    """A path whose rows of ``alias`` are filtered by the values of association tables.
 
     Args:
         path: Begins with ``/entity/ALIAS:=…``.
-        alias: The table that is kept.
-        steps: Association table, its column that holds the RID, its column to look at, and the value wanted there.
+        alias: The alias of the table whose rows are returned.
+        steps: For each filter: association table, its column with the row's RID, the column to compare, and the value.
     """
     for association, own, column, value in steps:
         path += f"/(RID)=({table_path(association)}:{quote(own)})/{condition(column, [value])}/${alias}"
@@ -51,12 +51,12 @@ def narrowed(path: str, alias: str, steps: Sequence[tuple[str, str, str, object]
 
 
 def terms_of(catalog: Catalog, association: str, own: str, term: str, rids: Sequence[str]) -> dict[str, list[str]]:
-    """The terms that an association table gives rows, by RID and sorted; one request, none for no rows."""
+    """The terms that an association table gives to rows, by RID and sorted. Sends one request, or none for no rows."""
     if not rids:
         return {}
     where: dict[str, object] = {own: list(rids)} if len(rids) <= _NAMED else {}
-    found: dict[str, list[str]] = {rid: [] for rid in rids}
+    terms: dict[str, list[str]] = {rid: [] for rid in rids}
     for row in select(catalog, association, where=where, columns=[own, term]):
-        if str(row[own]) in found:
-            found[str(row[own])].append(str(row[term]))
-    return {rid: sorted(names) for rid, names in found.items()}
+        if str(row[own]) in terms:
+            terms[str(row[own])].append(str(row[term]))
+    return {rid: sorted(names) for rid, names in terms.items()}

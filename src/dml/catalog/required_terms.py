@@ -1,7 +1,7 @@
-"""Vocabulary terms that an execution needs, checked before anything is written and remembered for the process.
+"""The vocabulary terms that an execution needs, checked before anything is written, and cached for the process.
 
-A term that was seen once is not asked for again; one that was not seen is looked up anew, so a term added meanwhile is
-found. A term deleted meanwhile is refused by the catalog's foreign key.
+A known term is not looked up again; an unknown one is, so that a term added meanwhile is found. A term deleted
+meanwhile is refused by the catalog's foreign key.
 """
 
 from __future__ import annotations
@@ -20,36 +20,36 @@ _seen: WeakKeyDictionary[Catalog, dict[str, dict[str, str]]] = WeakKeyDictionary
 
 
 def require(catalog: Catalog, table: str, names: Iterable[str]) -> list[str]:
-    """The terms' own names, in order, each once; a synonym becomes the name it stands for. One request at most.
+    """The names of terms, in order and each once, with synonyms replaced by names. Sends at most one request.
 
     Args:
-        catalog: Where to look.
+        catalog: The catalog.
         table: The vocabulary, ``schema:Table``.
         names: Names or synonyms.
 
     Raises:
-        NotFoundError: One is no term; the message names the nearest.
+        NotFoundError: A name is not a term; the message names the nearest.
     """
     from dml.catalog.vocabulary import find_term
 
-    wanted = list(dict.fromkeys(names))
+    requested = list(dict.fromkeys(names))
     known = _known(catalog, table)
-    if any(name not in known for name in wanted):
+    if any(name not in known for name in requested):
         known = _known(catalog, table, fresh=True)
-    missing = [name for name in wanted if name not in known]
+    missing = [name for name in requested if name not in known]
     if missing:
         return [find_term(catalog, table, missing[0]).name]
-    return list(dict.fromkeys(known[name] for name in wanted))
+    return list(dict.fromkeys(known[name] for name in requested))
 
 
 def available(catalog: Catalog, table: str, names: Iterable[str]) -> list[str]:
-    """Those of the names that are terms; older catalogs lack some that are seeded now. One request a process."""
+    """The names that are terms; older catalogs do not have all of today's terms. Sends one request per process."""
     known = _known(catalog, table)
     return [known[name] for name in dict.fromkeys(names) if name in known]
 
 
 def all_names(catalog: Catalog, table: str) -> list[str]:
-    """The names of all terms, sorted. One request a process."""
+    """The names of all terms, sorted. Sends one request per process."""
     return sorted(set(_known(catalog, table).values()))
 
 

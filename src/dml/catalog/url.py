@@ -1,8 +1,8 @@
-"""How names and values become parts of an ERMrest or Hatrac path, and how long a path may grow.
+"""Names and values in ERMrest and Hatrac paths, and the greatest length of a path.
 
-ERMrest and Hatrac take names of unreserved characters (RFC 3986) as they are and everything else
-percent-encoded. Apache in front of a DERIVA server answers a path of about 4,050 bytes or more with
-an HTML 404, so no path built here reaches 4,000 bytes: lists of values are split by their length.
+Unreserved characters (RFC 3986) are used as they are, all others percent-encoded. Apache in front of a DERIVA server
+answers a path of about 4,050 bytes or more with an HTML 404, so every path here stays below 4,000 bytes: lists of
+values are split by their length.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from urllib.parse import quote as _percent_encode
 from dml.errors import UsageError
 
 PATH_LIMIT = 4_000
-"""Bytes that the path of a URL, the catalog's own path included, stays below."""
+"""The exclusive upper limit of a URL's path in bytes, including the path of the catalog."""
 
 
 def quote(text: str) -> str:
-    """Percent-encode one name or value for a path; only letters, digits and ``-._~`` stay.
+    """Percent-encode one name or value for a path; letters, digits and ``-._~`` are kept.
 
     Raises:
-        UsageError: The text holds what no server can store: a NUL or half of a surrogate pair.
+        UsageError: The text contains what no server can store: a NUL or a lone surrogate.
     """
     if "\x00" in text:
-        raise UsageError(f"a name or value holds a NUL character: {text!r:.80}")
+        raise UsageError(f"a name or value contains a NUL character: {text!r:.80}")
     try:
         return _percent_encode(text, safe="")
     except UnicodeEncodeError:
@@ -33,7 +33,7 @@ def quote(text: str) -> str:
 
 
 def table_path(table: str) -> str:
-    """``schema:Table`` as it stands in a path, each part encoded.
+    """``schema:Table`` as part of a path, with both names encoded.
 
     Raises:
         UsageError: The name has no schema.
@@ -60,9 +60,9 @@ def literal(value: object) -> str:
 
 
 def condition(column: str, values: Sequence[object]) -> str:
-    """One path segment that holds for rows whose column has any of the values; None is null.
+    """The path segment that selects rows whose column has any of the values; None is null.
 
-    The forms are joined by ``;`` without parentheses, since ``any(…)`` inside them is a parse error.
+    The alternatives are joined by ``;`` without parentheses, because ERMrest does not parse ``any(…)`` inside them.
     """
     name = quote(column)
     present = [literal(value) for value in values if value is not None and value != ""]
@@ -79,25 +79,25 @@ def condition(column: str, values: Sequence[object]) -> str:
 
 
 def split_values(column: str, values: Iterable[object], room: int) -> list[list[object]]:
-    """Cut values into runs, in order, whose ``condition`` fits into ``room`` bytes each; none is lost or doubled.
+    """Split values, in order and without duplicates, into lists whose ``condition`` has at most ``room`` bytes.
 
     Args:
-        column: The column they are compared with.
-        values: The values; repeated ones count once.
-        room: Bytes there are for one condition.
+        column: The column that is compared.
+        values: The values.
+        room: Bytes available for one condition.
 
     Raises:
         UsageError: A single value is too long for any path.
     """
     fixed = len(quote(column)) + len("=any()")
-    # An empty text and a null cost a form of their own; both are short and may fall into any run.
+    # The empty string and null take an alternative each; both are short and may be in any list.
     reserve = 2 * len(quote(column)) + len("=;::null::;")
     runs: list[list[object]] = []
     used = room + 1
     for value in _distinct(values):
         size = 1 if value is None or value == "" else len(literal(value)) + 1
         if fixed + reserve + size > room:
-            raise UsageError(f"a value of {size} bytes for the column {column} is too long to ask a catalog for")
+            raise UsageError(f"a value of {size} bytes for the column {column} is too long for a URL")
         if used + size > room:
             runs.append([])
             used = fixed + reserve
@@ -107,7 +107,7 @@ def split_values(column: str, values: Iterable[object], room: int) -> list[list[
 
 
 def _distinct(values: Iterable[object]) -> list[object]:
-    # 1, 1.0 and True are equal in Python but not in a catalog; their literals tell them apart.
+    # 1, 1.0 and True are equal in Python but not in a catalog; their literals differ.
     seen: dict[str | None, object] = {}
     for value in values:
         seen.setdefault(None if value is None else literal(value), value)
