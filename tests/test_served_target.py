@@ -128,7 +128,7 @@ def test_a_newcomer_gets_along(served: Served, home: Path, tmp_path: Path, monke
     served.sign_in(home)
     doctor = spawn("doctor", *there)
     assert doctor.returncode == 0, doctor.stdout
-    assert "Everything is in order." in doctor.stdout
+    assert "All checks passed." in doctor.stdout
 
     code = ("--workflow-url", "https://example.org/train.py", "--workflow-checksum", "9f86d081")
     made = spawn("exec", "create", "--workflow-name", "Train", "--workflow-type", "Training", *code, "--json", *there)

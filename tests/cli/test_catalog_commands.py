@@ -37,7 +37,7 @@ def test_init_without_a_target_makes_and_chooses_an_embedded_catalog() -> None:
 def test_init_makes_the_embedded_catalog_it_is_told_to() -> None:
     first = run("catalog", "init", "--host", "local", "--catalog", "5")
     assert first.code == 0
-    assert first.stdout.startswith("local/5 created.\nlocal/5 is prepared: 26 tables")
+    assert first.stdout.startswith("local/5 created.\nlocal/5 prepared: created 26 tables")
     assert not resolve().has_target
     assert run("catalog", "init", "--catalog", "local/5", "--json").json["created"] is False
     assert run("catalog", "create").stdout == "local/6 created.\n"
@@ -74,7 +74,7 @@ def test_show(prepared: Target) -> None:
 
 def test_use_by_url_number_and_name(prepared: Target) -> None:
     for text in ("local/1", "1", "https://local/ermrest/catalog/1"):
-        assert run("catalog", "use", text).stdout == "The default target is local/1.\n"
+        assert run("catalog", "use", text).stdout == "The default catalog is local/1.\n"
     missing = run("catalog", "use", "local/9")
     assert missing.code == 6
     assert resolve().target == prepared
@@ -84,7 +84,7 @@ def test_use_says_when_something_stands_before_the_profile(prepared: Target, des
     (desk / ".deriva-context.json").write_text(json.dumps({"hostname": "a.org", "catalog_id": 5}))
     result = run("catalog", "use", "local/1")
     assert result.code == 0
-    assert "says otherwise: a.org/5" in result.stderr
+    assert "overrides it here: a.org/5" in result.stderr
 
 
 @pytest.mark.parametrize("text", ["", "local/", "https://a.org/chaise/recordset", "a b/1"])

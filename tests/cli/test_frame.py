@@ -23,7 +23,7 @@ def test_root_help_lists_every_command_and_the_exit_codes() -> None:
         assert f"  {entry.name} " in result.stdout
     for code in EXIT_CODES:
         assert str(code) in SHORT
-    assert "7 locked or another state" in " ".join(result.stdout.split())
+    assert "7 locked or wrong state" in " ".join(result.stdout.split())
 
 
 @pytest.mark.parametrize("words", EVERY, ids=" ".join)

@@ -65,7 +65,7 @@ def test_a_snapshot_in_the_target_is_shown() -> None:
 def test_doctor_offline(home: Path) -> None:
     result = run("doctor", "--offline", *TARGET)
     assert result.code == 0
-    assert "not asked (--offline)" in result.stdout
+    assert "skipped (--offline)" in result.stdout
     findings = {one["subject"]: one for one in run("doctor", "--offline", "--json", *TARGET).json["findings"]}
     assert {"dml", "packages", "settings", "workspace", "disk", "registry", "credential", "git"} <= set(findings)
     assert list(home.iterdir()) == []
@@ -120,7 +120,7 @@ def test_clock(date: str, state: str) -> None:
 def test_disk_and_file_system() -> None:
     assert doctor_checks.judge_disk(100).state == "warning"
     assert doctor_checks.judge_disk(10**12).state == "ok"
-    assert doctor_checks.judge_disk(None).message == "its free space cannot be measured"
+    assert doctor_checks.judge_disk(None).message == "free space unknown"
     assert doctor_checks.judge_file_system("nfs4").state == "warning"
     assert doctor_checks.judge_file_system("ext4").state == "ok"
     assert doctor_checks.judge_file_system(None).state == "skipped"

@@ -65,7 +65,7 @@ def test_a_dataset_is_created_changed_and_released(laboratory: Laboratory, run: 
     assert "nothing to do; version 0.1.0.post1.dev1" in run("add", rid, *laboratory.subjects[2:5]).out
     assert "1 member removed" in run("remove", rid, laboratory.subjects[0]).out
     assert f"{rid}  released 0.2.0" in run("release", rid, "-d", "Four").out
-    assert f"{rid}  nothing to do: no change since 0.2.0" in run("release", rid).out
+    assert f"{rid}  nothing to do: unchanged since 0.2.0" in run("release", rid).out
     assert f"{rid}  version 0.2.0.post1.dev1" in run("mark-dev", rid, "-d", "Looked again").out
     assert "released 1.0.0" in run("release", rid, "--major").out
     shown = run("show", rid, "--json").document
@@ -144,7 +144,7 @@ def test_adding_an_element_type_is_idempotent(laboratory: Laboratory, run: Run) 
         (("create",), 2, "needs a description"),
         (("create", "-d", "x", "--type", "Trainig"), 6, "Did you mean Training"),
         (("create", "-d", "x", "--from", "absent.txt"), 2, "cannot read absent.txt"),
-        (("release", "9-ZZZZ-ZZZZ", "--major", "--patch"), 2, "exclude each other"),
+        (("release", "9-ZZZZ-ZZZZ", "--major", "--patch"), 2, "mutually exclusive"),
         (("release", "9-ZZZZ-ZZZZ", "--version", "one"), 2, "not a dataset version"),
         (("add", "9-ZZZZ-ZZZZ", "1-ABCD"), 6, "No row 9-ZZZZ-ZZZZ"),
         (("frobnicate",), 2, "frobnicate"),

@@ -127,7 +127,7 @@ def test_the_whole_example(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     assert "Nothing to do" in shown
     assert main(["demo", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
-    assert (document["schema"], document["made"]) == ("dml.demo/1", False)
+    assert (document["schema"], document["created"]) == ("dml.demo/1", False)
     tree = shown.partition(f"dml lineage {result.predictions}")[2]
     for rid in (document["predictions"], document["model"], *document["executions"].values()):
         assert rid in tree

@@ -251,7 +251,7 @@ def test_any_program_runs_as_an_execution(dml: Run, unique: Callable[[str], str]
         "(p/'out.txt').write_text(os.environ['DML_EXECUTION_RID']);print('working')"
     )
     ran = ok(dml("exec", "run", *workflow_options(unique), "--json", "--", sys.executable, "-c", program))
-    assert (ran.json["status"], ran.json["child_exit"]) == ("Uploaded", 0)
+    assert (ran.json["status"], ran.json["exit_code"]) == ("Uploaded", 0)
     assert "working" in ran.err
     shown = ok(dml("exec", "show", ran.json["rid"], "--json")).json["execution"]
     uploaded = {one["key"] for one in shown["outputs"] if one["status"] == "uploaded"}
@@ -262,7 +262,7 @@ def test_a_program_that_fails_is_committed_and_stays_known_as_failed(
     dml: Run, unique: Callable[[str], str], ml: DerivaML
 ) -> None:
     ran = dml("exec", "run", *workflow_options(unique), "--json", "--", "sh", "-c", "echo partial; exit 3")
-    assert (ran.code, ran.json["status"], ran.json["child_exit"]) == (1, "Uploaded", 3)
+    assert (ran.code, ran.json["status"], ran.json["exit_code"]) == (1, "Uploaded", 3)
     said = "the command exited with code 3"
     (listed,) = [one for one in ok(dml("exec", "list", "--json")).json["executions"] if one["rid"] == ran.json["rid"]]
     assert listed["detail"] == said
@@ -280,7 +280,7 @@ def test_what_a_program_leaves_behind_does_not_keep_the_run_from_ending(
         ran = ok(dml("exec", "run", *workflow_options(unique), "--no-commit", "--json", "--", *command))
     finally:
         os.close(os.open(pipe, os.O_RDWR | os.O_NONBLOCK))  # its writer came and went: it ends
-    assert (ran.json["status"], ran.json["child_exit"]) == ("Stopped", 0)
+    assert (ran.json["status"], ran.json["exit_code"]) == ("Stopped", 0)
     outputs = ok(dml("exec", "show", ran.json["rid"], "--json")).json["execution"]["outputs"]
     assert [one["bytes"] for one in outputs if one["key"].endswith("run.log")] == [len("begun\n")]
     assert "left processes behind" in ok(dml("exec", "log", ran.json["rid"])).out
@@ -306,7 +306,7 @@ def test_a_workflow_may_be_known_by_its_name_only(
 def test_program_that_fails_leaves_what_it_wrote(dml: Run, unique: Callable[[str], str]) -> None:
     ran = dml("exec", "run", *workflow_options(unique), "--no-commit", "--json", "--", "sh", "-c", "echo no; exit 3")
     assert ran.code == 1
-    assert (ran.json["status"], ran.json["child_exit"]) == ("Failed", 3)
+    assert (ran.json["status"], ran.json["exit_code"]) == ("Failed", 3)
     shown = ok(dml("exec", "show", ran.json["rid"], "--json")).json["execution"]
     assert "exit code 3" in shown["error"]
     assert shown["pending"]["files"] == 1

@@ -17,18 +17,18 @@ Part = Literal["major", "minor", "patch"]
     app,
     "bump",
     examples=[
-        ("dml bump patch", "v0.3.1 → v0.3.2, on this machine only."),
+        ("dml bump patch", "v0.3.1 → v0.3.2, local tag only."),
         ("dml bump minor --push", "v0.3.2 → v0.4.0, pushed to the remote."),
-        ("dml bump major --dry-run", "Say what the tag would be."),
+        ("dml bump major --dry-run", "Show what the tag would be."),
     ],
 )
 def bump(
     part: Annotated[Part, Argument(metavar="PART", help="major, minor or patch.")],
     push: Annotated[bool, Option("--push", help="Push the tag as well.")] = False,
-    dry_run: Annotated[bool, Option("--dry-run", help="Only say what the tag would be.")] = False,
-    allow_dirty: Annotated[bool, Option("--allow-dirty", help="Accept uncommitted changes.")] = False,
+    dry_run: Annotated[bool, Option("--dry-run", help="Show what the tag would be; create nothing.")] = False,
+    allow_dirty: Annotated[bool, Option("--allow-dirty", help="Allow uncommitted changes.")] = False,
 ) -> None:
-    """Tag the commit of the project here with the next version; nothing is pushed unless told."""
+    """Tag the current commit of the project with the next version; push only with --push."""
     from pathlib import Path
 
     from dml.experiment.version_tags import bump as make_tag
@@ -39,9 +39,9 @@ def bump(
     def render() -> None:
         before = f"{made.previous} → " if made.previous else ""
         if made.existed:
-            console.print(f"nothing to do: {made.commit[:7]} is {made.tag}")
+            console.print(f"nothing to do: {made.commit[:7]} is already tagged {made.tag}")
         elif dry_run:
-            console.print(f"{before}{made.tag} would be made at {made.commit[:7]}")
+            console.print(f"would tag {made.commit[:7]} as {before}{made.tag}")
         else:
             then = "pushed" if made.pushed else f"git push {made.remote or 'REMOTE'} {made.tag}"
             console.print(f"{before}{made.tag} at {made.commit[:7]}.   {then}")

@@ -12,7 +12,7 @@ from dml.cli.app.open_catalog import open_catalog
 from dml.errors import AuthError, NotFoundError, RetryableError, UsageError
 from dml.target import EMBEDDED_HOST, Target
 
-app = group("catalog", "Choose, prepare, show and serve catalogs.")
+app = group("catalog", "Select, prepare, show and serve catalogs.")
 
 
 def _complete_catalog(incomplete: str) -> list[str]:
@@ -32,19 +32,19 @@ Yes = Annotated[bool, Option("--yes", "-y", help="Do not ask for confirmation.")
     app,
     "init",
     examples=[
-        ("dml catalog init", "Prepare the chosen catalog; without one, an embedded catalog is made and chosen."),
-        ("dml catalog init --json", "What was made, for a program."),
+        ("dml catalog init", "Prepare the selected catalog; without one, create and select an embedded catalog."),
+        ("dml catalog init --json", "The same, with the result as JSON."),
     ],
 )
 def init(
     project: Annotated[
-        str, Option("--project", metavar="NAME", help="What the compact URIs of terms begin with.")
+        str, Option("--project", metavar="NAME", help="Prefix of the compact URIs of terms.")
     ] = "deriva-ml",
 ) -> None:
-    """Create the `deriva-ml` schema with its terms; what is there already is left alone.
+    """Create the `deriva-ml` schema with its terms; what already exists is left unchanged.
 
-    An embedded catalog that does not exist yet is created first. Where none has been chosen at all, a new embedded one
-    is created and becomes the default.
+    A missing embedded catalog is created first. When no catalog is selected, a new embedded one is created and becomes
+    the default.
     """
     from dml.catalog.administration import create_catalog, list_embedded_catalogs
     from dml.catalog.ml_schema import initialise
@@ -67,17 +67,17 @@ def init(
     app,
     "create",
     examples=[
-        ("dml catalog create --use", "A new, empty embedded catalog that becomes the default."),
+        ("dml catalog create --use", "Create an empty embedded catalog and make it the default."),
         ("dml catalog create --init --use", "The same, ready for executions."),
     ],
 )
 def create(
     initialise: Annotated[bool, Option("--init", help="Also create the `deriva-ml` schema.")] = False,
-    use: Annotated[bool, Option("--use", help="Make it the default target.")] = False,
+    use: Annotated[bool, Option("--use", help="Make it the default catalog.")] = False,
 ) -> None:
     """Create a catalog: an embedded one, or one on the server given by --host.
 
-    It gets a new number. On a server one needs the right to create catalogs.
+    The catalog gets a new number. On a server you need permission to create catalogs.
     """
     invocation = current()
     host = invocation.overrides.get("host", EMBEDDED_HOST)
@@ -103,12 +103,12 @@ def _create(host: str, *, use: bool) -> Target:
     app,
     "show",
     examples=[
-        ("dml catalog show", "The release of its schema, what it can, and counts."),
+        ("dml catalog show", "Schema release, capabilities and counts."),
         ("dml catalog show --json", "The same, as JSON."),
     ],
 )
 def show() -> None:
-    """Show a catalog: who you are there, the release of its schema, what it can, and counts."""
+    """Show a catalog: your identity, schema release, capabilities and counts."""
     from dml.catalog.ml_schema import describe
 
     console = current().console
@@ -122,14 +122,14 @@ def show() -> None:
     app,
     "use",
     examples=[
-        ("dml catalog use local/1", "Speak to the embedded catalog 1 from now on."),
-        ("dml catalog use https://data.example.org/ermrest/catalog/7", "Choose by the URL in a browser."),
+        ("dml catalog use local/1", "Use the embedded catalog 1 from now on."),
+        ("dml catalog use https://data.example.org/ermrest/catalog/7", "Select a catalog by its URL from the browser."),
     ],
 )
 def use(which: Which) -> None:
-    """Choose the default target: written into the user's profile.
+    """Set the default catalog in the user's profile.
 
-    The catalog is asked whether it is there; one that cannot be reached now is chosen with a warning.
+    Checks that the catalog exists; one that cannot be reached is set with a warning.
     """
     invocation = current()
     console = invocation.console
@@ -137,10 +137,10 @@ def use(which: Which) -> None:
     try:
         open_catalog(target).get_json("/")
     except (AuthError, RetryableError) as error:
-        console.warn(f"{target} was chosen but could not be asked: {error.message}", hint=error.hint)
+        console.warn(f"{target} is now the default, but could not be checked: {error.message}", hint=error.hint)
     profile = _choose(target)
     payload = {"target": str(target), "profile": profile}
-    console.emit("catalog.use", payload, lambda: console.print(f"The default target is {target}."))
+    console.emit("catalog.use", payload, lambda: console.print(f"The default catalog is {target}."))
     _warn_if_hidden(target)
 
 
@@ -159,14 +159,16 @@ def _warn_if_hidden(target: Target) -> None:
     settings = resolve()
     if settings.has_target and settings.target != target:
         origin = settings.origin("catalog")
-        current().console.warn(f"here {origin} says otherwise: {settings.target}", hint="`dml config show` shows all.")
+        current().console.warn(
+            f"{origin} overrides it here: {settings.target}", hint="`dml config show` shows all settings."
+        )
 
 
 @command(
     app,
     "list",
     examples=[
-        ("dml catalog list", "The embedded catalogs of this machine; the default one is marked."),
+        ("dml catalog list", "The embedded catalogs of this machine, with the default marked."),
         ("dml catalog list --json", "The same, as JSON."),
     ],
 )
@@ -185,27 +187,27 @@ def list_() -> None:
     app,
     "delete",
     examples=[
-        ("dml catalog delete local/2 --yes", "Delete an embedded catalog with its history, without being asked.")
+        ("dml catalog delete local/2 --yes", "Delete an embedded catalog and its history, without confirmation.")
     ],
 )
 def delete(which: Which, yes: Yes = False) -> None:
-    """Delete an embedded catalog with all its rows and history. The workspace stays.
+    """Delete an embedded catalog with all its rows and history. The workspace is kept.
 
-    Refused while executions of its workspace wait to be uploaded.
+    Refused while executions in its workspace have outputs to upload.
     """
     from dml.catalog.administration import delete_catalog, list_embedded_catalogs
     from dml.cli.app.prompts import confirm
 
     target = _parsed(which)
     if not target.is_embedded:
-        raise UsageError(f"{target} is on a server; only embedded catalogs are deleted here", hint="dml catalog list")
+        raise UsageError(f"{target} is on a server; only embedded catalogs can be deleted", hint="dml catalog list")
     if target not in list_embedded_catalogs():
         raise NotFoundError(f"there is no embedded catalog {target.catalog_id}", hint="dml catalog list")
     _refuse_with_unsent_work(target)
     confirm(f"Delete {target} with all its rows and history?", yes=yes)
     delete_catalog(target)
     console = current().console
-    console.emit("catalog.delete", {"target": str(target)}, lambda: console.print(f"{target} is deleted."))
+    console.emit("catalog.delete", {"target": str(target)}, lambda: console.print(f"{target} deleted."))
 
 
 def _refuse_with_unsent_work(target: Target) -> None:
@@ -215,7 +217,7 @@ def _refuse_with_unsent_work(target: Target) -> None:
     waiting = waiting_in(target)
     if waiting:
         raise ConflictError(
-            f"{target} is the only place where {', '.join(waiting)} can be uploaded to",
+            f"executions with outputs for {target} are not uploaded: {', '.join(waiting)}",
             hint=f"dml exec commit --all --catalog {target}, or dml exec abort {waiting[0]} --catalog {target}",
         )
 
@@ -225,21 +227,26 @@ def _refuse_with_unsent_work(target: Target) -> None:
     "serve",
     examples=[
         ("dml catalog serve --port 8080", "Serve the embedded catalogs to other programs on this machine."),
-        ("dml catalog serve --tls --read-only", "Over https, for clients that insist on it; nobody can write."),
+        ("dml catalog serve --tls --read-only", "Serve over HTTPS, read-only."),
     ],
 )
 def serve(
-    port: Annotated[int, Option("--port", metavar="N", min=0, max=65535, help="0 for any free one.")] = 0,
-    read_only: Annotated[bool, Option("--read-only", help="Refuse whatever writes.")] = False,
-    tls: Annotated[bool, Option("--tls", help="Serve https with a certificate of this machine.")] = False,
+    port: Annotated[int, Option("--port", metavar="N", min=0, max=65535, help="0 picks a free port.")] = 0,
+    read_only: Annotated[bool, Option("--read-only", help="Refuse all writes.")] = False,
+    tls: Annotated[bool, Option("--tls", help="Serve HTTPS with a self-signed certificate.")] = False,
     interface: Annotated[
-        str, Option("--host-interface", metavar="ADDRESS", help="Interface to listen on; not loopback only on purpose.")
+        str,
+        Option(
+            "--host-interface",
+            metavar="ADDRESS",
+            help="Interface to listen on; anything but loopback exposes the catalogs.",
+        ),
     ] = "127.0.0.1",
 ) -> None:
     """Serve the embedded catalogs on loopback until interrupted.
 
-    Prints the URL and `token=…`; clients send the token as the cookie `webauthn` or as a bearer token. Being stopped by
-    Ctrl-C or SIGTERM is its proper end: exit 0.
+    Prints the URL and `token=…`; clients send the token as the cookie `webauthn` or as a bearer token. Ctrl-C and
+    SIGTERM stop it with exit code 0.
     """
     import secrets
 
@@ -253,7 +260,7 @@ def serve(
     remote = not is_loopback(interface)
     if remote:
         console.warn(
-            f"{interface} can be reached from other machines; whoever learns the token owns the catalogs",
+            f"{interface} can be reached from other machines; anyone with the token has full access to the catalogs",
             hint="Prefer the loopback interface and an SSH tunnel.",
         )
     token = secrets.token_hex(16)

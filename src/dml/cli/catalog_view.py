@@ -31,24 +31,24 @@ def init_payload(report: InitReport) -> dict[str, Any]:
 def print_init(console: Console, target: Target, report: InitReport, *, made: bool, chosen: bool) -> None:
     """Say what was made, or that there was nothing to do."""
     if made:
-        console.print(f"{target} created{'; it is the default target now' if chosen else ''}.")
+        console.print(f"{target} created{'; it is now the default catalog' if chosen else ''}.")
     terms = sum(len(names) for names in report.terms.values())
     if not (report.tables or terms or report.sentinels):
-        console.print(f"{target} is prepared already; nothing to do.")
+        console.print(f"{target} is already prepared; nothing to do.")
         return
     parts = [
         pluralize(len(report.tables), "table"),
         pluralize(terms, "term"),
         pluralize(len(report.sentinels), "stand-in row"),
     ]
-    console.print(f"{target} is prepared: {', '.join(parts)} made.")
+    console.print(f"{target} prepared: created {', '.join(parts)}.")
 
 
 def print_created(console: Console, target: Target, default: bool) -> None:
     """Say the new catalog's name."""
-    console.print(f"{target} created{'; it is the default target now' if default else ''}.")
+    console.print(f"{target} created{'; it is now the default catalog' if default else ''}.")
     if not default:
-        console.say(f"`dml catalog use {target}` chooses it.")
+        console.say(f"`dml catalog use {target}` makes it the default.")
 
 
 def description_payload(target: Target, found: CatalogDescription, identity: Identity | None) -> dict[str, Any]:
@@ -77,7 +77,10 @@ def print_description(console: Console, target: Target, found: CatalogDescriptio
         ("catalog", Cell(f"{target.host} / {target.catalog_id}", "bold")),
         ("snapshot", target.snapshot or f"{found.snaptime} (the latest)"),
         ("you", identity.display_name if identity else Cell("not signed in", "yellow")),
-        ("deriva-ml", f"schema as of {release}" if release else Cell("no schema; dml catalog init makes it", "yellow")),
+        (
+            "deriva-ml",
+            f"schema as of {release}" if release else Cell("no schema; dml catalog init creates it", "yellow"),
+        ),
         ("schemas", ", ".join(found.domain_schemas) or "no domain schema"),
         ("holds", _holds(found)),
     ]
@@ -102,7 +105,7 @@ def print_list(console: Console, found: Sequence[Target], chosen: Target | None)
     """One line a catalog, the default marked."""
     if not found:
         console.print("no embedded catalogs")
-        console.say("`dml catalog init` makes one, `dml demo` fills one.")
+        console.say("`dml catalog init` creates one; `dml demo` creates one with example data.")
         return
     rows = [(str(one), Cell("● default", "green") if one == chosen else "") for one in found]
     console.table([Column("catalog", whole=True), Column("", whole=True)], rows)
@@ -120,7 +123,7 @@ def print_serving(console: Console, url: str, token: str, files: TlsFiles | None
     def render() -> None:
         console.print(url)
         console.print(f"token={token}")
-        console.say("Send the token as cookie `webauthn` or as bearer token. Ctrl-C stops.")
+        console.say("Send the token as the cookie `webauthn` or as a bearer token. Ctrl-C to stop.")
         if files is not None:
             console.say(files.how_to_trust)
 

@@ -94,9 +94,9 @@ def _complete_shell(incomplete: str) -> list[str]:
     app,
     "completion",
     examples=[
-        ("dml completion bash", 'The script; `eval "$(dml completion bash)"` in ~/.bashrc loads it.'),
-        ("dml completion zsh", 'For zsh: `eval "$(dml completion zsh)"` after compinit in ~/.zshrc.'),
-        ("dml completion fish", "For fish: keep it as ~/.config/fish/completions/dml.fish."),
+        ("dml completion bash", 'Bash; `eval "$(dml completion bash)"` in ~/.bashrc loads it.'),
+        ("dml completion zsh", 'Zsh: `eval "$(dml completion zsh)"` after compinit in ~/.zshrc.'),
+        ("dml completion fish", "Fish; save it as ~/.config/fish/completions/dml.fish."),
     ],
 )
 def completion(
@@ -106,6 +106,6 @@ def completion(
     from dml.errors import UsageError
 
     if shell not in SCRIPTS:
-        raise UsageError(f"no completion for {shell!r}", hint=f"There are: {', '.join(SCRIPTS)}.")
+        raise UsageError(f"no completion for {shell!r}", hint=f"Supported shells: {', '.join(SCRIPTS)}.")
     script = SCRIPTS[shell]
     current().console.emit("completion", {"shell": shell, "script": script}, lambda: write_line(script.rstrip("\n")))

@@ -51,7 +51,7 @@ def _document(result: DemoResult) -> dict[str, Any]:
         "model": result.model,
         "predictions": result.predictions,
         "accuracy": round(result.accuracy, 4),
-        "made": result.made,
+        "created": result.made,
         "requests": result.requests,
     }
 

@@ -1,4 +1,4 @@
-"""``dml doctor``: what may be wrong with this machine, the workspace and the server, and what mends it."""
+"""``dml doctor``: check this machine, the workspace and the server, and suggest fixes."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ STYLES: Final = {"ok": "green", "warning": "yellow", "failed": "red", "skipped":
     app,
     "doctor",
     examples=[
-        ("dml doctor --offline", "Only what can be seen from here, no request."),
-        ("dml doctor --json", "The findings for a program; exit 1 when something failed."),
+        ("dml doctor --offline", "Run only local checks; send no request."),
+        ("dml doctor --json", "The findings as JSON; exits 1 when a check failed."),
     ],
 )
 def doctor(
-    offline: Annotated[bool, Option("--offline", help="Ask no server.")] = False,
+    offline: Annotated[bool, Option("--offline", help="Do not contact a server.")] = False,
 ) -> None:
     """Check versions, settings, directories, registry, credentials, server, clock, disk and git.
 
-    Shows no secret: of credentials only whether they are there. Creates nothing. Exit 0 when nothing failed, else 1.
+    Never shows a secret, only whether credentials exist. Creates nothing. Exits 1 when a check failed, else 0.
     """
     from dml.cli.doctor_checks import Finding, examine
 
@@ -58,6 +58,6 @@ def doctor(
 def _sum_up(console: Console, failed: int, warnings: int) -> None:
     console.print()
     if not failed and not warnings:
-        console.print("Everything is in order.")
+        console.print("All checks passed.")
     else:
         console.print(f"{failed} failed, {pluralize(warnings, 'warning')}.")

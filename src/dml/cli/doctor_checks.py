@@ -72,7 +72,7 @@ def examine(invocation: Invocation, *, offline: bool) -> list[Finding]:
     findings.extend(_workspace(settings))
     findings.append(_credential(target.host))
     if offline:
-        return [*findings, Finding("server", "skipped", "not asked (--offline)")]
+        return [*findings, Finding("server", "skipped", "skipped (--offline)")]
     return [*findings, *_server(invocation)]
 
 
@@ -97,7 +97,7 @@ def _settings(settings: Settings) -> Iterator[Finding]:
         yield Finding("settings", "warning", "unknown: " + ", ".join(settings.unknown), "dml config show")
     else:
         given = [one for one in settings.values.values() if one.origin != "default" and one.value is not None]
-        yield Finding("settings", "ok", f"{len(given)} set, the others default (dml config show)")
+        yield Finding("settings", "ok", f"{len(given)} set, others at their defaults (dml config show)")
 
 
 def _directories() -> Iterator[Finding]:
@@ -117,21 +117,21 @@ def _writable(subject: str, path: Path) -> Finding:
     if not existing.is_dir():
         return Finding(subject, "failed", f"{abbreviate_home(existing)} is not a directory", f"mv {existing} elsewhere")
     if not os.access(existing, os.W_OK | os.X_OK):
-        return Finding(subject, "failed", f"{shown} cannot be written", f"chmod u+rwx {existing}")
-    return Finding(subject, "ok", shown if existing == path else f"{shown} (made when needed)")
+        return Finding(subject, "failed", f"{shown} is not writable", f"chmod u+rwx {existing}")
+    return Finding(subject, "ok", shown if existing == path else f"{shown} (created when needed)")
 
 
 def _git() -> Finding:
     import subprocess
 
     program = shutil.which("git")
-    fix = "install git: executions record the commit of their code"
+    fix = "install git; executions record the commit of their code"
     if program is None:
         return Finding("git", "warning", "not found", fix)
     try:
         said = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=10, check=True).stdout
     except (OSError, subprocess.SubprocessError):
-        return Finding("git", "warning", f"{program} does not run", fix)
+        return Finding("git", "warning", f"{program} cannot be run", fix)
     return Finding("git", "ok", said.strip().removeprefix("git version "))
 
 
@@ -146,20 +146,22 @@ def _workspace(settings: Settings) -> Iterator[Finding]:
 def judge_disk(free: int | None) -> Finding:
     """Whether ``free`` bytes are enough to work with."""
     if free is None:
-        return Finding("disk", "warning", "its free space cannot be measured")
+        return Finding("disk", "warning", "free space unknown")
     if free < LOW_DISK:
-        return Finding("disk", "warning", f"{format_size(free)} free", "free some space; uploads need none, inputs do")
+        return Finding(
+            "disk", "warning", f"{format_size(free)} free", "free some disk space; inputs need it, uploads do not"
+        )
     return Finding("disk", "ok", f"{format_size(free)} free")
 
 
 def judge_file_system(kind: str | None) -> Finding:
     """Whether a registry in WAL mode is safe on this kind of file system."""
     if kind is None:
-        return Finding("file system", "skipped", "its kind cannot be told here")
+        return Finding("file system", "skipped", "type of file system unknown")
     if kind in NETWORK_FILE_SYSTEMS:
         fix = "keep the workspace on a local disk: --workspace DIR, or dml config set workspace DIR"
-        return Finding("file system", "warning", f"{kind}: SQLite's WAL mode is not safe between machines on it", fix)
-    return Finding("file system", "ok", f"{kind}, fit for the registry")
+        return Finding("file system", "warning", f"{kind}: SQLite's WAL mode is not safe across machines", fix)
+    return Finding("file system", "ok", f"{kind}, suitable for the registry")
 
 
 def _registry(settings: Settings) -> Finding:
@@ -170,20 +172,20 @@ def _registry(settings: Settings) -> Finding:
     try:
         with Registry.reading(Workspace(settings.workspace, settings.target)) as registry:
             if not registry.exists:
-                return Finding("registry", "ok", "none yet (made by the first execution)")
+                return Finding("registry", "ok", "none yet (created by the first execution)")
             found = registry.read(diagnose)
     except DmlError as error:
         return Finding("registry", "failed", error.message, error.hint)
     if found.state == "unknown":
-        return Finding("registry", "warning", f"of an unknown release: {found.reason}", "update dml")
+        return Finding("registry", "warning", f"unknown schema version: {found.reason}", "upgrade dml")
     if found.state == "older":
-        return Finding("registry", "ok", "of an older release; brought forward by the first write")
+        return Finding("registry", "ok", "older schema version; upgraded by the first write")
     return Finding("registry", "ok", "current")
 
 
 def _credential(host: str) -> Finding:
     if host == "local":
-        return Finding("credential", "ok", "none is needed for the embedded catalog")
+        return Finding("credential", "ok", "not needed for the embedded catalog")
     from dml.catalog.credentials import sign_in_hint, stored_credential
 
     try:
@@ -220,7 +222,7 @@ def _answers(catalog: Catalog) -> Iterator[Finding]:
     identity = catalog.whoami()
     if identity is None:
         hint = sign_in_hint(catalog.target.host)
-        yield Finding("identity", "warning", "not signed in; reading may still be allowed", hint)
+        yield Finding("identity", "warning", "not signed in; read access may still be allowed", hint)
     else:
         yield Finding("identity", "ok", identity.display_name)
 
@@ -230,9 +232,9 @@ def judge_clock(date: str, now: datetime) -> Finding:
     try:
         skew = (now - parsedate_to_datetime(date)).total_seconds()
     except (TypeError, ValueError):
-        return Finding("clock", "skipped", "the server's date cannot be read")
+        return Finding("clock", "skipped", "unknown: the server sent no valid date")
     if abs(skew) > ALLOWED_SKEW:
         way = "ahead of" if skew > 0 else "behind"
         message = f"{format_duration(abs(skew))} {way} the server"
-        return Finding("clock", "warning", message, "let the system set its clock (NTP)")
-    return Finding("clock", "ok", "agrees with the server's")
+        return Finding("clock", "warning", message, "synchronize the system clock (NTP)")
+    return Finding("clock", "ok", "in sync with the server")

@@ -20,35 +20,35 @@ if TYPE_CHECKING:
 Overrides = Annotated[
     list[str] | None,
     Argument(
-        metavar="[OVERRIDES]...", help="Hydra's: group=option, a.b=value, +experiment=NAME, +multirun=NAME, ~key."
+        metavar="[OVERRIDES]...",
+        help="Hydra overrides: group=option, a.b=value, +experiment=NAME, +multirun=NAME, ~key.",
     ),
 ]
 ConfigDir = Annotated[
-    Path | None, Option("--config-dir", "-c", metavar="DIR", help="The package of configurations (src/configs).")
+    Path | None, Option("--config-dir", "-c", metavar="DIR", help="The configuration package (default: src/configs).")
 ]
-ConfigName = Annotated[str, Option("--config-name", metavar="NAME", help="The main configuration.")]
-Multirun = Annotated[bool, Option("--multirun", "-m", help="Run every combination of the values given.")]
-AllowDirty = Annotated[bool, Option("--allow-dirty", help="Accept uncommitted changes.")]
-Timeout = Annotated[
-    float, Option("--timeout", metavar="SECONDS", help="How long the configuration may take to compose.")
-]
+ConfigName = Annotated[str, Option("--config-name", metavar="NAME", help="The name of the main configuration.")]
+Multirun = Annotated[bool, Option("--multirun", "-m", help="Run every combination of the given values.")]
+AllowDirty = Annotated[bool, Option("--allow-dirty", help="Allow uncommitted changes.")]
+Timeout = Annotated[float, Option("--timeout", metavar="SECONDS", help="Time limit for composing the configuration.")]
 Python = Annotated[
-    Path | None, Option("--python", metavar="FILE", help="The interpreter (the project's .venv, else python).")
+    Path | None,
+    Option("--python", metavar="FILE", help="Python interpreter (default: the project's .venv, else python)."),
 ]
 Yes = Annotated[bool, Option("--yes", "-y", help="Do not ask for confirmation.")]
-ListConfigs = Annotated[bool, Option("--list-configs", help="List what there is to choose, and leave.")]
+ListConfigs = Annotated[bool, Option("--list-configs", help="List the configurations to choose from and exit.")]
 CfgMode = Literal["job", "hydra", "all"]
 InfoMode = Literal["all", "config", "defaults", "defaults-tree", "plugins", "searchpath"]
 Cfg = Annotated[
     CfgMode | None,
-    Option("--cfg", metavar="[MODE]", help="Print the configuration, and leave: job (when left out), hydra or all."),
+    Option("--cfg", metavar="[MODE]", help="Print the configuration and exit: job (default), hydra or all."),
 ]
 Info = Annotated[
     InfoMode | None,
     Option(
         "--info",
         metavar="[MODE]",
-        help="Print what Hydra knows, and leave: all (when left out), config, defaults, defaults-tree, plugins or"
+        help="Print Hydra's information and exit: all (default), config, defaults, defaults-tree, plugins or"
         " searchpath.",
     ),
 ]

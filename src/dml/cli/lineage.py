@@ -25,35 +25,38 @@ if TYPE_CHECKING:
     from dml.lineage.graph import Graph
     from dml.lineage.result import LineageResult
 
-app = group_with_default("lineage", "What produced an artifact, and from what.")
+app = group_with_default("lineage", "Show what produced an artifact and from which inputs.")
 
 _WORDS = "A dataset, asset, feature value or execution."
 Artifact = Annotated[str, Argument(metavar="RID[@VERSION]", help=_WORDS, autocompletion=complete_rid)]
 Depth = Annotated[
-    int | None, Option("--depth", metavar="N", min=0, help="Levels of executions behind the nearest ones.")
+    int | None, Option("--depth", metavar="N", min=0, help="Levels of executions beyond the nearest ones.")
 ]
-MaxExecutions = Annotated[int, Option("--max-executions", metavar="N", min=1, help="Stop after that many executions.")]
-Full = Annotated[bool, Option("--full", help="Fold nothing.")]
-Forward = Annotated[bool, Option("--forward", help="Show what was made from it, instead of what it came from.")]
+MaxExecutions = Annotated[
+    int, Option("--max-executions", metavar="N", min=1, help="Maximum number of executions to visit.")
+]
+Full = Annotated[bool, Option("--full", help="Show everything, without folding.")]
+Forward = Annotated[bool, Option("--forward", help="Show what was derived from it, instead of its origins.")]
 Between = Annotated[
-    str | None, Option("--between", metavar="RID", help="Show only how that one led to this one.", show_default=False)
+    str | None,
+    Option("--between", metavar="RID", help="Show only the paths from that artifact to this one.", show_default=False),
 ]
 Format = Annotated[
     str | None,
     Option("--format", metavar="NAME", help="dot, mermaid, svg, html, prov, openlineage, rocrate or json."),
 ]
-Output = Annotated[Path | None, Option("--output", "-o", metavar="FILE", help="Where the format is written.")]
+Output = Annotated[Path | None, Option("--output", "-o", metavar="FILE", help="File to write to.")]
 
 
 @command(
     app,
     "show",
     examples=[
-        ("dml lineage 2-PRED1", "How this file came to exist, as a tree."),
-        ("dml lineage 1-ABC@1.2.0 --depth 1", "A version of a dataset, its producer and one level behind it."),
-        ("dml lineage 3-IMG --forward", "Everything that was made from this image: which models saw it?"),
-        ("dml lineage 2-PRED1 --between 1-ABC", "How the dataset led to the predictions."),
-        ("dml lineage 2-PRED1 --format html -o history.html", "One page to pan, zoom and click, without network."),
+        ("dml lineage 2-PRED1", "How this file was produced, as a tree."),
+        ("dml lineage 1-ABC@1.2.0 --depth 1", "A dataset version, its producer and one more level."),
+        ("dml lineage 3-IMG --forward", "Everything derived from this image, such as the models trained on it."),
+        ("dml lineage 2-PRED1 --between 1-ABC", "The paths from the dataset to the predictions."),
+        ("dml lineage 2-PRED1 --format html -o history.html", "An interactive page that works offline."),
     ],
 )
 def show(
@@ -66,9 +69,9 @@ def show(
     format_: Format = None,
     output: Output = None,
 ) -> None:
-    """Show what produced an artifact, and from what.
+    """Show what produced an artifact and from which inputs.
 
-    dml lineage diff A B compares two histories, dml lineage check RID looks for gaps in one.
+    `dml lineage diff A B` compares two histories; `dml lineage check RID` looks for gaps in one.
     """
     from dml.lineage.between import lineage_between
     from dml.lineage.forward import lookup_descendants
@@ -94,9 +97,9 @@ def show(
 
 def _refuse(forward: bool, between: str | None, depth: int | None, format_: str | None, output: Path | None) -> None:
     if between is not None and (forward or depth is not None):
-        raise UsageError("--between goes with neither --forward nor --depth")
+        raise UsageError("--between cannot be combined with --forward or --depth")
     if format_ is not None and current().json:
-        raise UsageError("--format and --json exclude each other", hint="--format json writes the graph alone.")
+        raise UsageError("--format and --json are mutually exclusive", hint="Use --format json for the graph alone.")
     if output is not None and format_ is None:
         raise UsageError("--output requires --format", hint="dml lineage RID --format html --output FILE")
 
@@ -157,7 +160,7 @@ def _print(
     for warning in found.warnings:
         console.warn(warning)
     if found.graph.has_cycle:
-        console.warn("the records say that data flowed in a circle: some of them are wrong")
+        console.warn("the recorded data flow contains a cycle; some records are wrong")
 
 
 def _state(found: LineageResult | FlowResult) -> str:
@@ -172,14 +175,14 @@ def _state(found: LineageResult | FlowResult) -> str:
     examples=[("dml lineage diff 2-PRED1 2-PRED2", "Why two prediction files differ: code, data, configuration.")],
 )
 def diff(left: Artifact, right: Artifact, max_executions: MaxExecutions = 500) -> None:
-    """Compare what led to two artifacts."""
+    """Compare the histories of two artifacts."""
     from dml.lineage.diff import compare_histories
     from dml.lineage.lookup import lookup_lineage
 
     console, catalog = current().console, open_catalog()
     first, second = (lookup_lineage(catalog, rid, max_executions=max_executions) for rid in (left, right))
     found = compare_histories(first, second)
-    document = {**asdict(found), "same": not found.differences}
+    document = {**asdict(found), "identical": not found.differences}
 
     def render() -> None:
         for one in found.differences:
@@ -203,7 +206,7 @@ def _values(values: tuple[str, ...]) -> str:
     app,
     "check",
     examples=[
-        ("dml lineage check 2-PRED1", "Gaps in the history, and whether all files are still there."),
+        ("dml lineage check 2-PRED1", "Find gaps in the history and missing files."),
         ("dml lineage check 2-PRED1 --verify-content", "Also read every file and verify its checksum."),
     ],
 )
@@ -214,7 +217,7 @@ def check(
     ] = False,
     max_executions: MaxExecutions = 500,
 ) -> None:
-    """Look for gaps in a history, and for files that are not what their records say; exit 3 when there are such."""
+    """Find gaps in a history and files that do not match their records; exits 3 when there are any."""
     from dml.lineage.check import Severity, check_history
     from dml.lineage.lookup import lookup_lineage
 
@@ -228,7 +231,7 @@ def check(
             style = "red" if one.severity is Severity.fault else "yellow"
             console.print(Cell(f"{one.severity.value:<8}", style), one.text)
         remarks = len(findings) - faults
-        found = f"{pluralize(faults, 'fault')}, {pluralize(remarks, 'remark')}" if findings else "nothing to remark"
+        found = f"{pluralize(faults, 'fault')}, {pluralize(remarks, 'note')}" if findings else "no findings"
         console.print(f"{found} · {pluralize(result.executions_visited, 'execution')}")
 
     document = {"rid": rid, "faults": faults, "findings": [asdict(one) for one in findings]}

@@ -33,42 +33,44 @@ app = single("run-notebook")
     "run-notebook",
     cls=ShowingCommand,
     examples=[
-        ("dml run-notebook notebooks/roc_analysis.ipynb", "Check, ask, run, commit."),
+        ("dml run-notebook notebooks/roc_analysis.ipynb", "Check, ask for confirmation, run, commit."),
         ("dml run-notebook roc.ipynb -p threshold 0.4 assets=roc_quick --yes", "With a parameter and an override."),
-        ("dml run-notebook roc.ipynb --inspect", "The parameters that it has."),
+        ("dml run-notebook roc.ipynb --inspect", "List its parameters."),
     ],
 )
 def run_notebook(
     words: Annotated[
-        list[str], Argument(metavar="NOTEBOOK [OVERRIDES]...", help="The notebook, and overrides of its configuration.")
+        list[str],
+        Argument(metavar="NOTEBOOK [OVERRIDES]...", help="The notebook, followed by overrides of its configuration."),
     ],
     parameter: Annotated[
         list[str] | None,
         Option("--parameter", "-p", metavar="NAME VALUE", help="A parameter (or NAME=VALUE); may be repeated."),
     ] = None,
     file: Annotated[
-        Path | None, Option("--file", "-f", metavar="FILE", help="Parameters, JSON or YAML; -p goes before them.")
+        Path | None, Option("--file", "-f", metavar="FILE", help="Parameters in JSON or YAML; -p takes precedence.")
     ] = None,
-    kernel: Annotated[str | None, Option("--kernel", "-k", metavar="NAME", help="The kernel.")] = None,
-    log_output: Annotated[bool, Option("--log-output", help="Show what cells print while they run.")] = False,
-    inspect: Annotated[bool, Option("--inspect", help="Print the notebook's parameters, and leave.")] = False,
+    kernel: Annotated[str | None, Option("--kernel", "-k", metavar="NAME", help="The Jupyter kernel to use.")] = None,
+    log_output: Annotated[bool, Option("--log-output", help="Show the output of cells while they run.")] = False,
+    inspect: Annotated[bool, Option("--inspect", help="Print the notebook's parameters and exit.")] = False,
     list_configs: ListConfigs = False,
     cfg: Cfg = None,
     info: Info = None,
     config_dir: ConfigDir = None,
     config_name: Annotated[
-        str | None, Option("--config-name", metavar="NAME", help="Its configuration (the notebook's name).")
+        str | None,
+        Option("--config-name", metavar="NAME", help="The configuration to use (default: the notebook's name)."),
     ] = None,
     yes: Yes = False,
     allow_dirty: AllowDirty = False,
     timeout: Timeout = DEFAULT_TIMEOUT,
     python: Python = None,
 ) -> None:
-    """Run a notebook of the project here as an execution.
+    """Run a notebook of the current project as an execution.
 
-    Checks its configuration as `dml preflight` does, asks once, runs it with papermill in the project's environment,
-    and commits the executed notebook and its Markdown export with the outputs. The notebook calls `run_notebook()`
-    first. In a project written for deriva-ml its own runner of notebooks does this.
+    Runs the checks of `dml preflight`, asks for confirmation, runs the notebook with papermill in the project's
+    environment, and commits the executed notebook and its Markdown export with the outputs. The notebook must call
+    `run_notebook()` first. A project written for deriva-ml uses deriva-ml's own notebook runner.
     """
     from dml.cli.experiment_options import composed, naming
     from dml.cli.run import ask, refuse_problems, refuse_unloaded, site_of
@@ -80,7 +82,7 @@ def run_notebook(
 
     notebook, overrides, given = _sorted(words, parameter or [])
     if not notebook.is_file():
-        raise NotFoundError(f"There is no notebook {notebook}", hint="Name it by its path.")
+        raise NotFoundError(f"no such notebook: {notebook}", hint="Give the path of the notebook.")
     name = config_name or notebook.stem
     showing = list_configs or inspect or cfg is not None or info is not None
     composition: Composition = composed(
@@ -154,8 +156,8 @@ def _theirs(
     name = composition.request.config_name
     if name != notebook.stem:
         raise UsageError(
-            f"deriva-ml's runner takes the configuration {notebook.stem} for {notebook.name}, not {name}",
-            hint=f"Leave --config-name out, or store {name} under the name {notebook.stem}.",
+            f"deriva-ml's runner only takes the configuration {notebook.stem} for {notebook.name}, not {name}",
+            hint=f"Omit --config-name, or store {name} under the name {notebook.stem}.",
         )
     words = ["--file", str(file.absolute())] if file is not None else []
     words += [word for key, value in given for word in ("--parameter", key, value)]
@@ -184,7 +186,7 @@ def _sorted(words: list[str], names: list[str]) -> tuple[Path, list[str], list[t
     bare = [name for name in names if "=" not in name]
     if len(bare) != len(values):
         raise UsageError(
-            f"{len(bare)} parameters and {len(values)} values were given", hint="Write -p NAME VALUE, or -p NAME=VALUE."
+            f"got {len(bare)} parameter names and {len(values)} values", hint="Write -p NAME VALUE, or -p NAME=VALUE."
         )
     pairs = [(name.partition("=")[0], name.partition("=")[2]) for name in names if "=" in name]
     return Path(notebooks[0]), overrides, [*pairs, *zip(bare, values, strict=True)]
@@ -205,8 +207,8 @@ def _parameters(file: Path | None, given: list[tuple[str, str]]) -> dict[str, An
         try:
             document = yaml.safe_load(file.read_text(encoding="utf-8"))
         except (OSError, ValueError, yaml.YAMLError) as error:
-            raise UsageError(f"{file} cannot be read: {error}", hint="Name a JSON or YAML file.") from error
+            raise UsageError(f"cannot read {file}: {error}", hint="Name a JSON or YAML file.") from error
         if not isinstance(document, dict):
-            raise UsageError(f"{file} holds no parameters", hint="Its top level is a mapping.")
+            raise UsageError(f"{file} does not contain parameters", hint="Its top level must be a mapping.")
         found.update(document)
     return {**found, **{name: yaml.safe_load(value) for name, value in given}}

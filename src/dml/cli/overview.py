@@ -147,8 +147,8 @@ def _render(found: Overview, console: Console) -> None:
         _rows(
             console,
             [
-                ("try the worked example, nothing needed", "dml demo"),
-                ("choose a catalog you have", "dml catalog use HOST/NUMBER"),
+                ("try the worked example, no setup needed", "dml demo"),
+                ("select an existing catalog", "dml catalog use HOST/NUMBER"),
                 ("check this machine", "dml doctor"),
             ],
         )
@@ -161,9 +161,9 @@ def _render(found: Overview, console: Console) -> None:
         if lines:
             console.table([Column(""), Column(""), Column("", whole=True)], lines, indent=2)
         elif found.total and found.cache is None:
-            console.print(f"  nothing waits; {pluralize(found.total, 'execution')} here      dml exec list")
+            console.print(f"  nothing pending; {pluralize(found.total, 'execution')} here      dml exec list")
         else:
-            console.print("  no executions here yet      dml demo, or dml exec create --help")
+            console.print("  no executions yet      dml demo, or dml exec create --help")
     console.print()
     console.print("dml tui for the dashboard · dml COMMAND --help")
 
@@ -175,11 +175,11 @@ def _rows(console: Console, rows: list[tuple[str, str]]) -> None:
 def _lines(found: Overview) -> list[tuple[object, object, object]]:
     lines: list[tuple[object, object, object]] = []
     if found.pending:
-        waits = "execution waits" if len(found.pending) == 1 else "executions wait"
-        what = Cell(f"{len(found.pending)} {waits} to be uploaded", "yellow")
+        waits = "execution has outputs" if len(found.pending) == 1 else "executions have outputs"
+        what = Cell(f"{len(found.pending)} {waits} to upload", "yellow")
         lines.append((what, _some(found.pending), "dml exec commit --all"))
     if found.dead:
-        whose = "execution lost its process" if len(found.dead) == 1 else "executions lost their process"
+        whose = "execution has a dead process" if len(found.dead) == 1 else "executions have a dead process"
         what = Cell(f"{len(found.dead)} {whose}", "red")
         lines.append((what, _some(found.dead), f"dml exec resume {found.dead[0]} --commit"))
     if found.running:
@@ -187,11 +187,11 @@ def _lines(found: Overview) -> list[tuple[object, object, object]]:
         detail = found.running[0][1] if len(found.running) == 1 else ""
         lines.append((what, _some(tuple(rid for rid, _ in found.running)), detail or "dml exec list"))
     if found.unsynced:
-        what = Cell(f"{pluralize(len(found.unsynced), 'status', 'statuses')} not yet in the catalog", "yellow")
+        what = Cell(f"{pluralize(len(found.unsynced), 'status', 'statuses')} not synced to the catalog", "yellow")
         lines.append((what, _some(found.unsynced), "dml exec sync"))
     if found.cache is not None:
         if not lines:
-            lines.append(("nothing waits", pluralize(found.total, "execution"), "dml exec list"))
+            lines.append(("nothing pending", pluralize(found.total, "execution"), "dml exec list"))
         missing = f", {found.cache.incomplete} incomplete" if found.cache.incomplete else ""
         held = f"cache {format_size(found.cache.bytes)} in {pluralize(found.cache.bags, 'dataset')}{missing}"
         lines.append((held, pluralize(found.cache.assets, "asset") if found.cache.assets else "", "dml cache list"))

@@ -30,20 +30,22 @@ if TYPE_CHECKING:
 app = single("preflight")
 
 Only = Annotated[
-    list[str] | None, Option("--only", metavar="GROUP", help="Only this group of checks; may be repeated.")
+    list[str] | None, Option("--only", metavar="GROUP", help="Run only this group of checks; may be repeated.")
 ]
-Skip = Annotated[list[str] | None, Option("--skip", metavar="GROUP", help="Not this group; may be repeated.")]
+Skip = Annotated[
+    list[str] | None, Option("--skip", metavar="GROUP", help="Skip this group of checks; may be repeated.")
+]
 
 
 @command(
     app,
     "preflight",
     examples=[
-        ("dml preflight +experiment=cifar10_quick", "An experiment of the project here."),
-        ("dml preflight +multirun=lr_sweep --offline", "Every job of a sweep, without asking the catalog."),
+        ("dml preflight +experiment=cifar10_quick", "An experiment of the current project."),
+        ("dml preflight +multirun=lr_sweep --offline", "All jobs of a sweep, without contacting the catalog."),
         ("dml preflight --config run.yaml", "A configuration file."),
         ("dml preflight 1-ABC@1.4.0 2-GHI", "Inputs by their RIDs."),
-        ("dml preflight +experiment=cifar10_quick --fix", "Then fetch what is missing into the cache."),
+        ("dml preflight +experiment=cifar10_quick --fix", "Then download missing inputs into the cache."),
     ],
 )
 def preflight(
@@ -60,17 +62,17 @@ def preflight(
     ] = None,
     only: Only = None,
     skip: Skip = None,
-    offline: Annotated[bool, Option("--offline", help="Ask no server.")] = False,
-    exact: Annotated[bool, Option("--exact", help="Read sizes at the datasets' snapshots; slower.")] = False,
-    mend: Annotated[bool, Option("--fix", help="Fetch missing inputs into the cache.")] = False,
+    offline: Annotated[bool, Option("--offline", help="Do not contact a server.")] = False,
+    exact: Annotated[bool, Option("--exact", help="Read exact sizes at the datasets' snapshots; slower.")] = False,
+    mend: Annotated[bool, Option("--fix", help="Download missing inputs into the cache.")] = False,
     allow_dirty: AllowDirty = False,
     timeout: Timeout = DEFAULT_TIMEOUT,
     python: Python = None,
 ) -> None:
-    """Check an experiment before it runs; nothing is written, and every check runs even when others fail.
+    """Check an experiment before it runs; writes nothing and runs every check even when others fail.
 
-    Looks at the configuration, the catalog, every input with its version and bytes, vocabulary, cache and disk, the
-    code in git and the environment. Exits 8 when something would fail.
+    Checks the configuration, the catalog, the version and size of every input, vocabulary, cache and disk, the code in
+    git and the environment. Exits 8 when a check fails.
     """
     from dml.cli.experiment_options import composed, default_target, sort_words
     from dml.cli.preflight_view import document, render
@@ -84,9 +86,7 @@ def preflight(
     words, direct = sort_words(overrides or [])
     if config is not None or direct or dataset or asset:
         if words or multirun:
-            raise UsageError(
-                "overrides belong to a project, and inputs were given directly", hint="Give the one or the other."
-            )
+            raise UsageError("overrides and RIDs of inputs cannot be combined")
         plan = _direct(config, direct, dataset or [], asset or [], allow_dirty)
     else:
         composition = composed(

@@ -63,7 +63,7 @@ def render(console: Console, report: Report, mended: Sequence[str] = ()) -> None
     console.print()
     failures, warnings = report.count(State.FAILED), report.count(State.WARNING)
     parts = [f"{failures} failed"] * bool(failures) + [pluralize(warnings, "warning")] * bool(warnings)
-    console.print(f"{', '.join(parts) or 'All is well'}." + ("" if mended else " Nothing was written."))
+    console.print(f"{', '.join(parts) or 'All checks passed'}." + ("" if mended else " Nothing was written."))
 
 
 def _render_group(console: Console, group: str, results: Sequence[Result]) -> None:

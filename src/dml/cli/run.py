@@ -39,11 +39,14 @@ app = single("run")
     "run",
     cls=ShowingCommand,
     examples=[
-        ("dml run +experiment=cifar10_quick", "Check, ask, run, commit."),
-        ("dml run +experiment=cifar10_quick dry_run=true", "Fetch and load, but write nothing to the catalog."),
-        ("dml run +multirun=lr_sweep --yes", "Every job of a sweep, nested in one parent."),
-        ("dml run --resume 6A0", "The jobs of a sweep that are not done."),
-        ("dml run --list-configs", "What there is to choose."),
+        ("dml run +experiment=cifar10_quick", "Check, ask for confirmation, run, commit."),
+        (
+            "dml run +experiment=cifar10_quick dry_run=true",
+            "Download and load inputs, but write nothing to the catalog.",
+        ),
+        ("dml run +multirun=lr_sweep --yes", "All jobs of a sweep, nested in one parent."),
+        ("dml run --resume 6A0", "The unfinished jobs of a sweep."),
+        ("dml run --list-configs", "List the configurations to choose from."),
     ],
 )
 def run(
@@ -53,23 +56,23 @@ def run(
     multirun: Multirun = False,
     yes: Yes = False,
     resume: Annotated[
-        str | None, Option("--resume", metavar="PARENT", help="Run the jobs of this sweep that are not done.")
+        str | None, Option("--resume", metavar="PARENT", help="Run the unfinished jobs of this sweep.")
     ] = None,
-    no_preflight: Annotated[bool, Option("--no-preflight", help="Leave the checks out.")] = False,
+    no_preflight: Annotated[bool, Option("--no-preflight", help="Skip the checks.")] = False,
     list_configs: ListConfigs = False,
     cfg: Cfg = None,
     info: Info = None,
     resolve: Annotated[bool, Option("--resolve", help="With --cfg: resolve interpolations.")] = False,
-    package: Annotated[str | None, Option("--package", metavar="NAME", help="With --cfg: only this part.")] = None,
+    package: Annotated[str | None, Option("--package", metavar="NAME", help="With --cfg: show only this part.")] = None,
     allow_dirty: AllowDirty = False,
     timeout: Timeout = DEFAULT_TIMEOUT,
     python: Python = None,
 ) -> None:
-    """Run an experiment of the project here, with provenance.
+    """Run an experiment of the current project with provenance.
 
-    Checks it as `dml preflight` does, shows what will run, asks once, and runs it in the project's own environment.
-    Outputs are committed when the model returns; when it raises, the execution is Failed and keeps what it staged. A
-    project written for deriva-ml is run by deriva-ml's own runner.
+    Runs the checks of `dml preflight`, shows what will run, asks for confirmation, and runs it in the project's
+    environment. Outputs are committed when the model returns; when it raises, the execution is Failed and its outputs
+    stay staged. A project written for deriva-ml is run by deriva-ml's own runner.
     """
     from dml.cli.experiment_options import composed, naming, sort_words
     from dml.cli.run_view import configs_document, exit_code, outcome_document, render_configs, render_outcome
@@ -105,7 +108,9 @@ def run(
         raise typer.Exit(run.show(composition, _hydra_flags(cfg, info, resolve, package)))
     if resume is not None:
         if words or multirun:
-            raise UsageError("a sweep is resumed as it was begun", hint=f"dml run --resume {resume}")
+            raise UsageError(
+                "--resume takes no overrides or options that change the sweep", hint=f"dml run --resume {resume}"
+            )
         site = site_of(composition, allow_dirty)
         outcome = run.resume(composition, site, resume)
     else:
@@ -148,12 +153,12 @@ def ask(composition: Composition, *, yes: bool, allow_dirty: bool, checked: bool
         report = preflight(opened(plan, Options()))
         render(current().console, report)
         if not report.passed:
-            raise PreflightError("the checks before the run found what would fail", hint="Mend it, then run again.")
+            raise PreflightError("the preflight checks failed", hint="Fix the problems above, then run again.")
     refuse_problems(composition, [job.problem for job in composition.jobs])
     if composition.is_sweep and len(composition.jobs) < composition.job_count:
         raise UsageError(
             f"{len(composition.jobs):,} of the {composition.job_count:,} jobs were composed",
-            hint="Give them longer with --timeout SECONDS, or run the sweep in parts of at most 1,000 jobs.",
+            hint="Allow more time with --timeout SECONDS, or run the sweep in parts of at most 1,000 jobs.",
         )
     if not is_dry_run(composition):
         jobs = f"{composition.job_count} jobs" if composition.is_sweep else "it"

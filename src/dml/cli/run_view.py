@@ -47,7 +47,7 @@ def render_configs(console: Console, composition: Composition) -> None:
 def outcome_document(outcome: Outcome) -> dict[str, Any]:
     """The fields of ``dml.run/1``."""
     return {
-        "went_well": outcome.went_well,
+        "succeeded": outcome.went_well,
         "execution": outcome.execution,
         "parent": outcome.parent,
         "status": outcome.status,
@@ -71,7 +71,7 @@ def render_outcome(console: Console, outcome: Outcome, where: str = "") -> None:
     if outcome.parent is not None:
         done = sum(job.done for job in outcome.jobs)
         then = f"dml nested {outcome.parent}" if outcome.went_well else f"dml run --resume {outcome.parent}"
-        jobs = f"{done} of {len(outcome.jobs)} jobs are uploaded"
+        jobs = f"{done} of {len(outcome.jobs)} jobs uploaded"
         console.print(f"{outcome.parent} {outcome.status}: {jobs}.   {then}{where}")
     elif outcome.execution is not None:
         verb = "lineage" if outcome.status == "Uploaded" else "exec show"

@@ -20,21 +20,23 @@ _OF_THE_EXTRA = frozenset({"textual_serve", "aiohttp", "aiohttp_jinja2", "jinja2
     app,
     "tui",
     examples=[
-        ("dml tui", "What runs, what is dead, what waits to be uploaded, and one key to go on."),
-        ("dml tui --web", "In a browser of this machine; says the address to open."),
+        ("dml tui", "See what is running, dead or pending upload, and act on it."),
+        ("dml tui --web", "In a browser on this machine; prints the address to open."),
     ],
 )
 def tui(
-    web: Annotated[bool, Option("--web", help="Serve it to a browser of this machine.")] = False,
-    port: Annotated[int, Option("--port", metavar="N", min=0, max=65535, help="Of --web; 0 takes a free one.")] = 0,
+    web: Annotated[bool, Option("--web", help="Serve it to a browser on this machine.")] = False,
+    port: Annotated[
+        int, Option("--port", metavar="N", min=0, max=65535, help="Port for --web; 0 picks a free one.")
+    ] = 0,
     interface: Annotated[
-        str, Option("--host-interface", metavar="ADDRESS", help="Of --web: the interface; loopback only.")
+        str, Option("--host-interface", metavar="ADDRESS", help="Interface for --web; loopback only.")
     ] = "127.0.0.1",
 ) -> None:
-    """Show the dashboard of the workspace: live, until you leave with q.
+    """Show the live dashboard of the workspace; q quits.
 
-    Uploads and runs that are begun there are processes of their own and go on. `?` shows the keys. `--web` needs the
-    extra `web`.
+    Uploads and runs started there are separate processes and continue after it closes. `?` shows the keys. `--web`
+    needs the extra `web`.
     """
     from dml.errors import UsageError
 
@@ -49,7 +51,7 @@ def tui(
     if not served and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError(
             "the dashboard needs a terminal",
-            hint="dml exec list --json is for programs, dml tui --web for a browser.",
+            hint="Use `dml exec list --json` in programs, or `dml tui --web` for a browser.",
         )
     code = import_module("dml.tui.launch").run(target, workspace, cache)
     if code:
@@ -75,5 +77,5 @@ def _web() -> Any:
 def _announce(address: str) -> None:
     console = current().console
     console.emit("tui", {"url": address}, lambda: console.print(address))
-    console.say("Open it in a browser of this machine. Ctrl-C ends it; uploads and runs begun there go on.")
+    console.say("Open it in a browser on this machine. Ctrl-C stops it; uploads and runs started there continue.")
     sys.stdout.flush()

@@ -30,12 +30,12 @@ def installed(names: tuple[str, ...] = STANDS_ON) -> dict[str, str | None]:
     app,
     "version",
     examples=[
-        ("dml version", "Versions to put into a report."),
+        ("dml version", "Versions to include in a bug report."),
         ("dml version --json", "The same, as JSON."),
     ],
 )
 def show_version() -> None:
-    """Show the versions of dml and what it stands on."""
+    """Show the versions of dml and its dependencies."""
     versions = installed()
     payload = {"dml": __version__, "python": platform.python_version(), "platform": platform.platform()}
 

@@ -44,32 +44,32 @@ COMMANDS: Final[dict[str, Entry]] = {
         Entry("run-notebook", "dml.cli.notebook", "Run a notebook with provenance."),
         Entry("init", "dml.cli.init", "Write a small working project."),
         Entry("bump", "dml.cli.bump", "Tag the project's next version."),
-        Entry("tui", "dml.cli.tui", "The dashboard: what runs, failed and waits, live."),
+        Entry("tui", "dml.cli.tui", "A live dashboard of running, failed and pending executions."),
         Entry("exec", "dml.cli.exec", "Executions: create, start, stage, commit, show, list."),
-        Entry("lineage", "dml.cli.lineage", "What produced an artifact, and from what."),
+        Entry("lineage", "dml.cli.lineage", "Show what produced an artifact and from which inputs."),
         Entry("nested", "dml.cli.nested", "Nested executions: the runs of a sweep or pipeline."),
         Entry("compare", "dml.cli.compare", "Compare executions side by side, with their metrics."),
-        Entry("dataset", "dml.cli.dataset", "Datasets: find, make, change, split and release them."),
+        Entry("dataset", "dml.cli.dataset", "Datasets: find, create, change, split and release them."),
         Entry("cache", "dml.cli.cache", "Datasets and assets on this machine: fetch, verify, pin, clear."),
         Entry("workflow", "dml.cli.workflow", "Workflows: the code that executions run; list, show, describe."),
         Entry("asset", "dml.cli.asset", "Assets: the files of a catalog; list, show, download, trace use."),
         Entry("feature", "dml.cli.feature", "Features: values that executions assign to rows; read, define, add."),
         Entry("metrics", "dml.cli.metrics", "Metrics of executions: as a table, a plot or an image."),
         Entry("cite", "dml.cli.cite", "The permanent link to a row, and the current one."),
-        Entry("catalog", "dml.cli.catalog", "Choose, prepare, show and serve catalogs."),
+        Entry("catalog", "dml.cli.catalog", "Select, prepare, show and serve catalogs."),
         Entry("vocab", "dml.cli.vocab", "List and add the terms of controlled vocabularies."),
         Entry("mcp", "dml.cli.mcp", "Serve assistants: executions, lineage and the rest as MCP tools."),
         Entry("config", "dml.cli.config", "Show and change settings, each with its origin."),
         Entry("doctor", "dml.cli.doctor", "Check this machine, the workspace and the server."),
         Entry("completion", "dml.cli.completion", "Print the completion script for bash, zsh or fish."),
-        Entry("version", "dml.cli.version", "Show the versions of dml and what it stands on."),
+        Entry("version", "dml.cli.version", "Show the versions of dml and its dependencies."),
     )
 }
 
 HELP: Final = """\
-Carries machine-learning experiments on DERIVA catalogs from plan to provenance.
+Run machine-learning experiments on DERIVA catalogs, with provenance.
 
-`dml` alone shows where you are and what needs you."""
+`dml` alone shows the target and what needs attention."""
 
 
 class Root(Group):

@@ -74,7 +74,7 @@ def _ours(error: Exception) -> tuple[DmlError, str | None]:
     if isinstance(error, Abort):
         return DmlError("given up; nothing was done"), None
     if isinstance(error, RecursionError | MemoryError):
-        return DmlError(f"out of memory or too deep: {type(error).__name__}"), _crash_log(error)
+        return DmlError(f"out of memory or nested too deeply: {type(error).__name__}"), _crash_log(error)
     if isinstance(error, OSError) and error.errno in _FULL:
         where = f" at {error.filename}" if error.filename else ""
         return RetryableError(f"no space left{where}", hint="Free some space, then run the same command again."), None

@@ -68,7 +68,7 @@ def _declaration(
             metavar="NAME",
             callback=_setting,
             expose_value=False,
-            help="Server; `local` is the embedded one.  [env: DML_HOST]",
+            help="Server; `local` for embedded catalogs.  [env: DML_HOST]",
         ),
     ] = None,
     global_catalog: Annotated[
@@ -88,7 +88,7 @@ def _declaration(
             metavar="DIR",
             callback=_setting,
             expose_value=False,
-            help="Where registry and staged files are.  [env: DML_WORKSPACE]",
+            help="Directory of the registry and staged files.  [env: DML_WORKSPACE]",
         ),
     ] = None,
     global_progress: Annotated[
@@ -114,11 +114,11 @@ def _declaration(
             callback=_verbose,
             expose_value=False,
             show_default=False,
-            help="Say more; twice, even more.",
+            help="Print more details; repeat for even more.",
         ),
     ] = 0,
     global_quiet: Annotated[
-        bool, Option("-q", "--quiet", callback=_quiet, expose_value=False, help="Say only what failed.")
+        bool, Option("-q", "--quiet", callback=_quiet, expose_value=False, help="Print only warnings and errors.")
     ] = False,
     global_debug: Annotated[
         bool, Option("--debug", callback=_debug, expose_value=False, help="Show tracebacks.  [env: DML_DEBUG]")
@@ -129,7 +129,7 @@ def _declaration(
 
 Version = Annotated[
     bool,
-    Option("--version", callback=_version, expose_value=False, is_eager=True, help="Show the version and leave."),
+    Option("--version", callback=_version, expose_value=False, is_eager=True, help="Show the version and exit."),
 ]
 """``--version`` of the root."""
 

@@ -29,6 +29,6 @@ def first(rows: Sequence[T], limit: int) -> tuple[list[T], bool]:
 def say_cut(console: Console, shown: int, more: bool, noun: str = "") -> None:
     """Say how many rows there are, or that there are more than those shown."""
     if more:
-        console.say(f"the first {shown:,} are shown; --limit 0 shows all")
+        console.say(f"showing the first {shown:,}; use --limit 0 for all")
     elif noun:
         console.say(pluralize(shown, noun))

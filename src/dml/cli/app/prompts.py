@@ -48,16 +48,16 @@ def confirm_rid(what: str, rid: str, *, given: str | None) -> None:
     flag = f"--confirm {rid}"
     if given is not None:
         if given != rid:
-            raise UsageError(f"--confirm {safe(given)} does not match {rid}", hint=f"To go on, give {flag}.")
+            raise UsageError(f"--confirm {safe(given)} does not match {rid}", hint=f"To continue, use {flag}.")
         return
-    if _ask(f"{what}\nType {rid} to go on: ", flag).strip() != rid:
+    if _ask(f"{what}\nType {rid} to continue: ", flag).strip() != rid:
         raise DmlError("not confirmed; nothing was done")
 
 
 def _ask(text: str, flag: str) -> str:
     if not (sys.stdin and sys.stdin.isatty() and sys.stderr.isatty()):
         question = safe(text.partition("\n")[0].removesuffix("[y/N] ").strip())
-        raise UsageError(f"this needs a confirmation and there is no terminal: {question}", hint=f"Give {flag}.")
+        raise UsageError(f"confirmation required, but there is no terminal: {question}", hint=f"Give {flag}.")
     sys.stderr.write("\n".join(safe(line) for line in text.split("\n")))
     sys.stderr.flush()
     answer = sys.stdin.readline()

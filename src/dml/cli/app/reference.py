@@ -79,7 +79,7 @@ def _below(group: Group, context: Context) -> Iterator[tuple[str, Command, Conte
 def _index() -> str:
     lines = [HEADER, "# The commands of `dml`", ""]
     lines += ["| command | what it does |", "|---|---|"]
-    lines += ["| `dml` | Where am I, and what needs me. |"]
+    lines += ["| `dml` | Show the target and what needs attention. |"]
     lines += [f"| [`dml {entry.name}`]({entry.name}.md) | {entry.help} |" for entry in COMMANDS.values()]
     lines += ["", "Every command takes these options, before or after its name:", ""]
     lines += ["| option | meaning |", "|---|---|"]

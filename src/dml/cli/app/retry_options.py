@@ -26,7 +26,7 @@ def retry_policy(
 
     def chosen(given: float | None, name: str) -> float | None:
         if given is not None and given < 0:
-            raise UsageError(f"--{name.replace('_', '-')} is a number of seconds or repeats, not below 0")
+            raise UsageError(f"--{name.replace('_', '-')} must be at least 0")
         return given if given is not None or settings.origin(name) == "default" else float(settings.get(name))
 
     policy = RetryPolicy()
@@ -40,7 +40,7 @@ def retry_policy(
     if wait is not None:
         policy.first_wait, policy.longest_wait = wait, max(policy.longest_wait, wait)
     if patience == 0:
-        raise UsageError("--timeout is a number of seconds above 0")
+        raise UsageError("--timeout must be greater than 0")
     if patience is not None:
         policy.patience = policy.time_limit = patience
     return policy

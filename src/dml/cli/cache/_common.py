@@ -34,7 +34,7 @@ Names = Annotated[
     list[str],
     Argument(
         metavar="RID[@VERSION]...",
-        help="Datasets, without a version the current one; or assets.",
+        help="Datasets (the current version by default) or assets.",
         autocompletion=complete_cached,
     ),
 ]
@@ -43,9 +43,11 @@ OptionalNames = Annotated[
     Argument(metavar="[RID[@VERSION]]...", help="Entries as list shows them.", autocompletion=complete_cached),
 ]
 Excluded = Annotated[
-    list[str] | None, Option("--exclude-table", metavar="TABLE", help="Leave a table out; may be repeated.")
+    list[str] | None, Option("--exclude-table", metavar="TABLE", help="Exclude a table; may be repeated.")
 ]
-Jobs = Annotated[int | None, Option("--jobs", "-j", metavar="N", min=1, help="Files fetched at the same time.")]
+Jobs = Annotated[
+    int | None, Option("--jobs", "-j", metavar="N", min=1, help="Number of files to download in parallel.")
+]
 
 
 def open_for_reading() -> AbstractContextManager[CacheSession]:

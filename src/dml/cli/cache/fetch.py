@@ -26,8 +26,8 @@ _MAX_FAULTS = 20
     "warm",
     examples=[
         ("dml cache warm 1-ABC@1.2.0", "Fetch a dataset version; run it again to continue where it stopped."),
-        ("dml cache warm 1-ABC 1-DEF --metadata-only", "The rows of two datasets, without their files."),
-        ("dml cache warm 2-MODEL", "Fetch a single asset."),
+        ("dml cache warm 1-ABC 1-DEF --metadata-only", "Download the rows of two datasets, without their files."),
+        ("dml cache warm 2-MODEL", "Download a single asset."),
     ],
 )
 def warm(

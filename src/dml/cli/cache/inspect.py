@@ -28,15 +28,15 @@ _SORTS = ("name", "size", "used", "tier")
 )
 def list_(
     rids: Annotated[
-        list[str] | None, Argument(metavar="[RID]...", help="Only these.", autocompletion=complete_cached)
+        list[str] | None, Argument(metavar="[RID]...", help="Only these entries.", autocompletion=complete_cached)
     ] = None,
-    tier: Annotated[str | None, Option("--tier", metavar="TIER", help="Only this tier.")] = None,
+    tier: Annotated[str | None, Option("--tier", metavar="TIER", help="Only entries of this tier.")] = None,
     kind: Annotated[
         str | None, Option("--kind", metavar="KIND", help="bag, asset, orphan, debris, legacy or other.")
     ] = None,
     unused: Annotated[bool, Option("--unused", help="Only what no execution has as an input.")] = False,
-    pinned: Annotated[bool, Option("--pinned", help="Only what is pinned.")] = False,
-    sort: Annotated[str, Option("--sort", metavar="BY", help="name, size, used or tier.")] = "name",
+    pinned: Annotated[bool, Option("--pinned", help="Only pinned entries.")] = False,
+    sort: Annotated[str, Option("--sort", metavar="BY", help="Sort by name, size, used or tier.")] = "name",
 ) -> None:
     """List the entries of the cache from its index, without reading files or asking a server."""
     from dml.cache.entries import EntryKind
@@ -108,12 +108,10 @@ def status(names: Names, exclude: Excluded = None) -> None:
 @command(
     app,
     "info",
-    examples=[
-        ("dml cache info 1-ABC@1.2.0", "What a bag of this version holds, table by table, before it is fetched.")
-    ],
+    examples=[("dml cache info 1-ABC@1.2.0", "The contents of a version, table by table, before downloading it.")],
 )
 def info(
-    name: Annotated[str, Argument(metavar="RID[@VERSION]", help="The dataset; without a version, its current one.")],
+    name: Annotated[str, Argument(metavar="RID[@VERSION]", help="The dataset; the current version by default.")],
     exclude: Excluded = None,
 ) -> None:
     """Show how large a dataset version is before it is fetched, as counted by the server."""
@@ -127,7 +125,7 @@ def info(
 
 @command(app, "du", examples=[("dml cache du", "The size of the cache on disk; shared files count once.")])
 def du(
-    top: Annotated[int, Option("--top", metavar="N", min=1, help="Show only the N largest.")] = 20,
+    top: Annotated[int, Option("--top", metavar="N", min=1, help="Show only the N largest entries.")] = 20,
 ) -> None:
     """Measure the size of the cache on disk by walking it, the largest entries first."""
     from dml.cache.disk_usage import measure

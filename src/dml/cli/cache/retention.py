@@ -64,7 +64,7 @@ def clear(
     ] = None,
     debris: Annotated[bool, Option("--debris", help="What interrupted work and older releases left behind.")] = False,
     everything: Annotated[bool, Option("--all", help="All entries.")] = False,
-    dry_run: Annotated[bool, Option("--dry-run", help="Only show the plan.")] = False,
+    dry_run: Annotated[bool, Option("--dry-run", help="Show what would be removed; remove nothing.")] = False,
     yes: Annotated[bool, Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
 ) -> None:
     """Remove entries, but never what is pinned or what an open execution needs."""

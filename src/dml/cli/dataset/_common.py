@@ -10,16 +10,18 @@ from dml.cli.app.framework import group
 
 __all__ = ["Description", "Execution", "Rid", "Token", "Versioned", "app", "optional_rid"]
 
-app = group("dataset", "Datasets: find, make, change, split and release them.")
+app = group("dataset", "Datasets: find, create, change, split and release them.")
 
 Rid = Annotated[str, Argument(metavar="RID", help="The dataset.")]
-Versioned = Annotated[str, Argument(metavar="RID[@VERSION]", help="The dataset; without a version, its current one.")]
-Description = Annotated[str, Option("--description", "-d", metavar="TEXT", help="What it is, or what changes.")]
+Versioned = Annotated[str, Argument(metavar="RID[@VERSION]", help="The dataset; the current version by default.")]
+Description = Annotated[
+    str, Option("--description", "-d", metavar="TEXT", help="Description of the dataset or the change.")
+]
 Execution = Annotated[
-    str | None, Option("--execution", metavar="RID", help="The execution recorded as producer of the version.")
+    str | None, Option("--execution", metavar="RID", help="The execution to record as the producer of the version.")
 ]
 Token = Annotated[
-    str | None, Option("--token", metavar="TEXT", help="The same token completes what an earlier call began.")
+    str | None, Option("--token", metavar="TEXT", help="Idempotency token: reuse it to complete an interrupted call.")
 ]
 
 

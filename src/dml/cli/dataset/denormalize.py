@@ -19,30 +19,36 @@ from dml.formatting import pluralize
     "denormalize",
     examples=[
         ("dml dataset denormalize 1-ABC Image --feature Digit -o images.csv", "Images with their labels, as CSV."),
-        ("dml dataset denormalize 1-ABC@1.2.0 Image", "On standard output."),
+        ("dml dataset denormalize 1-ABC@1.2.0 Image", "Print to standard output."),
     ],
 )
 def denormalize(
     dataset: Annotated[
         str,
-        Argument(metavar="RID[@VERSION]|BAG", help="The dataset, or the directory of a bag, which needs no server."),
+        Argument(metavar="RID[@VERSION]|BAG", help="The dataset, or the directory of a bag, which works offline."),
     ],
     table: Annotated[
-        str, Argument(metavar="TABLE", help="schema:Table, or its name alone: one row for each of its rows.")
+        str,
+        Argument(
+            metavar="TABLE",
+            help="The table (schema:Table or just its name); the result has one row for each of its rows.",
+        ),
     ],
     include: Annotated[
-        list[str] | None, Option("--include", metavar="TABLE", help="A table it refers to; may be repeated.")
+        list[str] | None, Option("--include", metavar="TABLE", help="Also join this referenced table; may be repeated.")
     ] = None,
     features: Annotated[
-        list[str] | None, Option("--feature", metavar="NAME", help="A feature of the table; may be repeated.")
+        list[str] | None,
+        Option("--feature", metavar="NAME", help="Also join this feature of the table; may be repeated."),
     ] = None,
     output: Annotated[
-        Path | None, Option("--output", "-o", metavar="FILE", help="A file, Parquet if it ends in .parquet, else CSV.")
+        Path | None,
+        Option("--output", "-o", metavar="FILE", help="Output file: Parquet if it ends in .parquet, else CSV."),
     ] = None,
-    live: Annotated[bool, Option("--live", help="Ask the catalog even if the version is in the cache.")] = False,
+    live: Annotated[bool, Option("--live", help="Read from the catalog even if the version is cached.")] = False,
     limit: Limit = 0,
 ) -> None:
-    """Join a table of a dataset version with tables it refers to and with its features, one row for each row."""
+    """Join a table of a dataset version with the tables it references and with its features."""
     import sys
 
     from dml.cache.open_version import open_version

@@ -29,10 +29,10 @@ from dml.cli.dataset.view import (
 )
 def list_(
     dataset_type: Annotated[str | None, Option("--type", metavar="NAME", help="Only datasets of this type.")] = None,
-    deleted: Annotated[bool, Option("--deleted", help="Also those marked as deleted.")] = False,
+    deleted: Annotated[bool, Option("--deleted", help="Include datasets marked as deleted.")] = False,
     limit: Limit = DEFAULT_LIMIT,
 ) -> None:
-    """List datasets with their types and current versions, the newest first."""
+    """List datasets with their types and current versions, newest first."""
     from dml.dataset.lookup import datasets_page
 
     console = current().console
@@ -51,12 +51,12 @@ def list_(
     app,
     "show",
     examples=[
-        ("dml dataset show 1-ABC", "The dataset as it is now."),
-        ("dml dataset show 1-ABC@1.2.0", "What it held in a released version."),
+        ("dml dataset show 1-ABC", "The current version of a dataset."),
+        ("dml dataset show 1-ABC@1.2.0", "A released version of a dataset."),
     ],
 )
 def show(dataset: Versioned) -> None:
-    """Show a dataset: its types, versions, and how many elements of each table it holds."""
+    """Show a dataset: types, versions and number of elements of each table."""
     from dml.dataset.describe import describe
     from dml.dataset.spec import DatasetSpec
 

@@ -13,9 +13,10 @@ from dml.cli.dataset._common import Description, Execution, Rid, Token, app, opt
 from dml.cli.dataset.view import dataset_document
 from dml.formatting import pluralize
 
-MemberRids = Annotated[list[str] | None, Argument(metavar="RID…", help="Elements, of any element table.")]
+MemberRids = Annotated[list[str] | None, Argument(metavar="RID…", help="RIDs of elements, from any element table.")]
 MemberFile = Annotated[
-    Path | None, Option("--from", metavar="FILE", help="More element RIDs, one a line; - reads standard input.")
+    Path | None,
+    Option("--from", metavar="FILE", help="Read more RIDs from a file, one per line; - reads standard input."),
 ]
 
 
@@ -23,8 +24,8 @@ MemberFile = Annotated[
     app,
     "create",
     examples=[
-        ('dml dataset create -d "Retina, all" --type Complete', "A dataset without elements, version 0.1.0."),
-        ('dml dataset create -d "Reviewed" --from rids.txt', "With the elements a file names."),
+        ('dml dataset create -d "Retina, all" --type Complete', "Create an empty dataset, version 0.1.0."),
+        ('dml dataset create -d "Reviewed" --from rids.txt', "Create a dataset with the elements listed in a file."),
     ],
 )
 def create(
@@ -38,14 +39,14 @@ def create(
     execution: Execution = None,
     token: Token = None,
 ) -> None:
-    """Make a dataset with its first released version."""
+    """Create a dataset with its first released version."""
     from dml.dataset.curation import create_dataset, new_token
     from dml.dataset.members import group_by_table
     from dml.errors import DmlError, UsageError
 
     console, catalog = current().console, open_catalog()
     if not description:
-        raise UsageError("A dataset needs a description", hint='Give -d "What it is".')
+        raise UsageError("a dataset needs a description", hint='Give -d "What it is".')
     wanted = group_by_table(catalog, [*(members or []), *_read_rids(member_file)])
     token = token or new_token()
     try:
@@ -61,7 +62,7 @@ def create(
     except UsageError:
         raise
     except DmlError as error:
-        error.hint = "\n".join(filter(None, (error.hint, f"The same command with --token {token} completes it.")))
+        error.hint = "\n".join(filter(None, (error.hint, f"Run the same command with --token {token} to complete it.")))
         raise
     console.emit(
         "dataset.create",
@@ -74,7 +75,7 @@ def create(
     app,
     "add",
     examples=[
-        ("dml dataset add 1-ABC 2-IMG1 2-IMG2", "Add two elements; the version becomes a development one."),
+        ("dml dataset add 1-ABC 2-IMG1 2-IMG2", "Add two elements; this creates a development version."),
         ("dml dataset add 1-ABC 1-DEF", "Nest a dataset in another."),
     ],
 )
@@ -91,7 +92,7 @@ def add(
     _change(add_members, "add", "added", dataset, members, member_file, description, execution)
 
 
-@command(app, "remove", examples=[("dml dataset remove 1-ABC 2-IMG1", "Take an element out; releases keep it.")])
+@command(app, "remove", examples=[("dml dataset remove 1-ABC 2-IMG1", "Remove an element; released versions keep it.")])
 def remove(
     dataset: Rid,
     members: MemberRids = None,
@@ -99,7 +100,7 @@ def remove(
     description: Description = "",
     execution: Execution = None,
 ) -> None:
-    """Take elements or nested datasets out of a dataset; what was released stays as it is."""
+    """Remove elements or nested datasets from a dataset; released versions are unchanged."""
     from dml.dataset.members import remove_members
 
     _change(remove_members, "remove", "removed", dataset, members, member_file, description, execution)
@@ -108,11 +109,13 @@ def remove(
 @command(
     app,
     "delete",
-    examples=[("dml dataset delete 1-ABC --yes", "Mark it as deleted; rows, versions and lineage stay.")],
+    examples=[("dml dataset delete 1-ABC --yes", "Mark it as deleted; rows, versions and lineage are kept.")],
 )
 def delete(
     dataset: Rid,
-    recurse: Annotated[bool, Option("--recurse", help="Also the datasets nested in it that no other holds.")] = False,
+    recurse: Annotated[
+        bool, Option("--recurse", help="Also mark nested datasets that are in no other dataset.")
+    ] = False,
     yes: Annotated[bool, Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
 ) -> None:
     """Mark a dataset as deleted."""
@@ -124,17 +127,19 @@ def delete(
     rid = validate_rid(dataset)
     confirm(f"Mark dataset {rid} as deleted?", yes=yes)
     marked = delete_dataset(open_catalog(), rid, recurse=recurse)
-    said = f"deleted {', '.join(marked)}" if marked else f"{rid}  nothing to do: deleted already"
+    said = f"deleted {', '.join(marked)}" if marked else f"{rid}  already deleted; nothing to do"
     console.emit("dataset.delete", {"rid": rid, "deleted": marked}, lambda: console.print(said))
 
 
 @command(
     app,
     "element-type",
-    examples=[("dml dataset element-type Image", "From now on, images may be members of datasets.")],
+    examples=[("dml dataset element-type Image", "Allow images as members of datasets.")],
 )
-def element_type(table: Annotated[str, Argument(metavar="TABLE", help="schema:Table, or its name alone.")]) -> None:
-    """Allow the rows of a table as members of datasets."""
+def element_type(
+    table: Annotated[str, Argument(metavar="TABLE", help="The table: schema:Table or just its name.")],
+) -> None:
+    """Allow rows of a table as members of datasets."""
     from dml.catalog.definitions import add_dataset_element_type
 
     console = current().console
@@ -143,7 +148,7 @@ def element_type(table: Annotated[str, Argument(metavar="TABLE", help="schema:Ta
         "dataset.element-type",
         {"table": made.element.qualified_name, "association": made.association.qualified_name},
         lambda: console.print(
-            f"rows of {made.element.qualified_name} may be members, by {made.association.qualified_name}"
+            f"rows of {made.element.qualified_name} can now be members, through {made.association.qualified_name}"
         ),
     )
 

@@ -12,16 +12,14 @@ from dml.cli.dataset._common import Description, Execution, Token, Versioned, ap
 from dml.cli.dataset.view import dataset_document
 from dml.formatting import pluralize
 
-Seed = Annotated[int, Option("--seed", metavar="N", help="The same seed chooses the same elements.")]
+Seed = Annotated[int, Option("--seed", metavar="N", help="Random seed; the same seed selects the same elements.")]
 StratifyBy = Annotated[
-    str | None, Option("--stratify-by", metavar="NAME", help="Column or feature whose classes keep their proportions.")
+    str | None, Option("--stratify-by", metavar="NAME", help="Column or feature whose class proportions are preserved.")
 ]
 GroupBy = Annotated[
-    str | None, Option("--group-by", metavar="NAME", help="Column or feature whose equal values stay together.")
+    str | None, Option("--group-by", metavar="NAME", help="Column or feature whose equal values are kept together.")
 ]
-Table = Annotated[
-    str | None, Option("--table", metavar="TABLE", help="The element table, when the dataset has several.")
-]
+Table = Annotated[str | None, Option("--table", metavar="TABLE", help="The element table, if the dataset has several.")]
 
 
 @command(
@@ -30,19 +28,21 @@ Table = Annotated[
     examples=[
         (
             "dml dataset split 1-ABC@1.0.0 --training 0.8 --testing 0.2 --stratify-by Diagnosis",
-            "Two nested datasets with the classes in proportion.",
+            "Split into two parts with equal class proportions.",
         ),
         (
             "dml dataset split 1-ABC --training 0.7 --validation 0.1 --testing 0.2 --group-by Subject --dry-run",
-            "How many elements three parts would have, no subject in two.",
+            "Preview a three-way split that keeps each subject in one part.",
         ),
     ],
 )
 def split(
     dataset: Versioned,
-    training: Annotated[float, Option("--training", metavar="SHARE", help="Share of the training part.")] = 0.8,
-    validation: Annotated[float, Option("--validation", metavar="SHARE", help="Share of the validation part.")] = 0.0,
-    testing: Annotated[float, Option("--testing", metavar="SHARE", help="Share of the testing part.")] = 0.2,
+    training: Annotated[float, Option("--training", metavar="SHARE", help="Fraction of elements for training.")] = 0.8,
+    validation: Annotated[
+        float, Option("--validation", metavar="SHARE", help="Fraction of elements for validation.")
+    ] = 0.0,
+    testing: Annotated[float, Option("--testing", metavar="SHARE", help="Fraction of elements for testing.")] = 0.2,
     seed: Seed = 0,
     stratify_by: StratifyBy = None,
     group_by: GroupBy = None,
@@ -50,9 +50,9 @@ def split(
     description: Description = "",
     execution: Execution = None,
     token: Token = None,
-    dry_run: Annotated[bool, Option("--dry-run", help="Only say what the parts would be.")] = False,
+    dry_run: Annotated[bool, Option("--dry-run", help="Show what the parts would be; create nothing.")] = False,
 ) -> None:
-    """Share the elements of a dataset out to training, validation and testing; none comes to two parts."""
+    """Split the elements of a dataset into disjoint training, validation and testing datasets."""
     from dml.dataset.split import SamplingOptions, plan_split, split_dataset
 
     console, catalog = current().console, open_catalog()
@@ -87,11 +87,13 @@ def split(
 @command(
     app,
     "subset",
-    examples=[("dml dataset subset 1-ABC --size 50 --stratify-by Digit", "Fifty elements, every class among them.")],
+    examples=[
+        ("dml dataset subset 1-ABC --size 50 --stratify-by Digit", "Select fifty elements that cover every class.")
+    ],
 )
 def subset(
     dataset: Versioned,
-    size: Annotated[int, Option("--size", metavar="N", min=1, help="How many elements.")],
+    size: Annotated[int, Option("--size", metavar="N", min=1, help="Number of elements.")],
     seed: Seed = 0,
     stratify_by: StratifyBy = None,
     table: Table = None,
@@ -99,7 +101,7 @@ def subset(
     execution: Execution = None,
     token: Token = None,
 ) -> None:
-    """Make a small dataset that represents another, for development."""
+    """Create a small representative subset of a dataset, for development."""
     from dml.dataset.split import SamplingOptions, make_subset
 
     console = current().console

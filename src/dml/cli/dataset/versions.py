@@ -15,10 +15,12 @@ from dml.cli.dataset.view import version_document
 @command(
     app,
     "mark-dev",
-    examples=[('dml dataset mark-dev 1-ABC -d "Labels corrected"', "Say that it differs from its last release.")],
+    examples=[
+        ('dml dataset mark-dev 1-ABC -d "Labels corrected"', "Record that it has changed since its last release.")
+    ],
 )
 def mark_dev(dataset: Rid, description: Description = "", execution: Execution = None) -> None:
-    """Give a dataset its next development version."""
+    """Create the next development version of a dataset."""
     from dml.catalog.rows import validate_rid
     from dml.dataset.releases import mark_dev as mark
 
@@ -35,19 +37,19 @@ def mark_dev(dataset: Rid, description: Description = "", execution: Execution =
     app,
     "release",
     examples=[
-        ('dml dataset release 1-ABC -d "200 images more"', "The next minor version, with a snapshot."),
-        ("dml dataset release 1-ABC --major", "The next major version."),
+        ('dml dataset release 1-ABC -d "200 images more"', "Release the next minor version, with a snapshot."),
+        ("dml dataset release 1-ABC --major", "Release the next major version."),
     ],
 )
 def release(
     dataset: Rid,
     description: Description = "",
-    major: Annotated[bool, Option("--major", help="Raise the first number.")] = False,
-    patch: Annotated[bool, Option("--patch", help="Raise the third number.")] = False,
-    version: Annotated[str | None, Option("--version", metavar="VERSION", help="Exactly this number.")] = None,
+    major: Annotated[bool, Option("--major", help="Increment the major version.")] = False,
+    patch: Annotated[bool, Option("--patch", help="Increment the patch version.")] = False,
+    version: Annotated[str | None, Option("--version", metavar="VERSION", help="Release exactly this version.")] = None,
     execution: Execution = None,
 ) -> None:
-    """Release a dataset as it is now; without changes since the last release, nothing is done."""
+    """Release the current state of a dataset; does nothing without changes since the last release."""
     from dml.catalog.rows import validate_rid
     from dml.dataset.releases import release as make_release
     from dml.dataset.version import DatasetVersion, VersionPart
@@ -55,7 +57,7 @@ def release(
 
     console = current().console
     if major + patch + (version is not None) > 1:
-        raise UsageError("--major, --patch and --version exclude each other")
+        raise UsageError("--major, --patch and --version are mutually exclusive")
     part = VersionPart.major if major else VersionPart.patch if patch else VersionPart.minor
     done = make_release(
         open_catalog(),
@@ -66,7 +68,7 @@ def release(
         version=DatasetVersion(version) if version else None,
     )
     row = done.row
-    said = "released" if done.made else "nothing to do: no change since"
+    said = "released" if done.made else "nothing to do: unchanged since"
     console.emit(
         "dataset.release",
         {"rid": row.dataset, "released": done.made, **_version(row)},

@@ -134,7 +134,7 @@ def gc(
         if not dry_run:
             push_others(session)
     listed = [
-        {"rid": each.rid, "status": each.status, "bytes": each.bytes, "discards": each.discards} for each in found
+        {"rid": each.rid, "status": each.status, "bytes": each.bytes, "never_uploaded": each.discards} for each in found
     ]
 
     def render() -> None:

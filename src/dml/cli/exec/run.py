@@ -98,7 +98,7 @@ def run(
     payload = {
         "rid": rid,
         "status": status,
-        "child_exit": child_exit,
+        "exit_code": child_exit,
         "commit": report.to_mapping() if report is not None else None,
         "error": problem.message if problem is not None else None,
     }
