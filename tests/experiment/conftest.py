@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from dml.catalog.connection import Catalog
-from dml.experiment.composition import ComposeRequest, Composition, compose
+from dml.experiment.compose import compose
+from dml.experiment.composition import ComposeRequest, Composition
 from dml.experiment.project import find_project
 from experiments import RetinaProject
 from preflight.sample_catalog import SampleCatalog, make_sample_catalog

@@ -31,7 +31,7 @@ CHECKED = ("preflight", "run", "a sweep", "a notebook")
 BAD = {
     "raises": ("x = 1\nraise ValueError('no good')\n", "ValueError: no good", 2),
     "exits": ("import sys\nsys.exit(3)\n", "called sys.exit(3)", 2),
-    "loops": ("x = 1\nwhile True:\n    pass\n", "the configuration modules did not end within 3 s", 2),
+    "loops": ("x = 1\nwhile True:\n    pass\n", "the configuration modules did not finish within 3 s", 2),
 }
 
 
@@ -71,7 +71,7 @@ def test_the_list_as_a_document_says_why_it_is_empty(retina: RetinaProject) -> N
     retina.write("src/configs/bad.py", BAD["loops"][0])
     result = run("run", "--list-configs", "--json", "--timeout", "3")
     assert result.code == 2
-    assert result.json["problems"] == ["the configuration modules did not end within 3 s"]
+    assert result.json["problems"] == ["the configuration modules did not finish within 3 s"]
     assert result.json["groups"] == {}
 
 

@@ -122,7 +122,7 @@ def test_every_other_configuration_is_tried_when_asked_for(project: RetinaProjec
     [
         (["+experiment=retina_slow"], "experiment/retina_slow"),
         (["model_config.epoch=3"], "epoch"),
-        (["+multirun=nothing"], "no multirun 'nothing'; there are: lr_sweep, quick_vs_large"),
+        (["+multirun=nothing"], "no multirun 'nothing'; multiruns: lr_sweep, quick_vs_large"),
         (["model_config.epochs=[1"], "epochs"),
     ],
 )

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from dml.errors import DmlError, NotFoundError, UsageError
-from dml.experiment.composition import ComposeRequest, Composition, compose
+from dml.experiment.compose import compose
+from dml.experiment.composition import ComposeRequest, Composition
 from dml.experiment.project import find_project, has_project
 from dml.experiment.worker_process import clean_environment
 from experiments import RetinaProject
@@ -50,7 +51,7 @@ def test_an_error_of_a_module_is_shown_as_its_own_with_file_and_line(
     assert problem.stage == "import"
     assert problem.subject == "configs.bad"
     assert problem.message == message
-    assert problem.place(find_project(directory=retina.root)) == f"src/configs/bad.py:{line}"
+    assert problem.location(find_project(directory=retina.root)) == f"src/configs/bad.py:{line}"
 
 
 def test_several_bad_modules_are_all_told(retina: RetinaProject, composed: Compose) -> None:
@@ -74,7 +75,7 @@ def test_a_module_that_never_ends_is_stopped_and_its_line_told(
 ) -> None:
     retina.write("src/configs/bad.py", "x = 1\n" + body)
     (problem,) = composed(retina, timeout=3.0).problems
-    assert "did not end within 3 s" in problem.message
+    assert "did not finish within 3 s" in problem.message
     assert problem.file is not None
     assert problem.file.name == "bad.py"
     assert problem.line in (2, 3)
@@ -154,7 +155,7 @@ def test_an_interpreter_that_is_none_is_told(retina: RetinaProject, tmp_path: Pa
     assert "exit code 4" in problem.message
     assert "no such thing as Python" in problem.message
     broken.write_text("#!/nowhere/interpreter\n")
-    with pytest.raises(DmlError, match="cannot be started"):
+    with pytest.raises(DmlError, match="cannot start"):
         compose(project, ComposeRequest())
 
 
@@ -176,14 +177,14 @@ def test_where_the_project_is(retina: RetinaProject, tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
     assert not has_project(empty)
-    with pytest.raises(NotFoundError, match=r"No src/configs"):
+    with pytest.raises(NotFoundError, match=r"no src/configs"):
         find_project(directory=empty)
     with pytest.raises(NotFoundError, match="no directory"):
         find_project(Path("conf"), directory=retina.root)
     with pytest.raises(NotFoundError, match="no interpreter"):
         find_project(interpreter=Path("nothing"), directory=retina.root)
     (retina.root / "my-configs").mkdir()
-    with pytest.raises(UsageError, match="cannot be the name"):
+    with pytest.raises(UsageError, match="not a valid name"):
         find_project(Path("my-configs"), directory=retina.root)
 
 
@@ -192,7 +193,7 @@ def test_without_an_environment_of_its_own_python_of_the_path_is_taken(
 ) -> None:
     (retina.root / ".venv").unlink()
     found = find_project(directory=retina.root)
-    assert not found.is_own
+    assert not found.uses_venv
     assert os.access(found.interpreter, os.X_OK)
-    with pytest.raises(UsageError, match="time-out"):
+    with pytest.raises(UsageError, match="timeout"):
         compose(found, ComposeRequest(), timeout=0)

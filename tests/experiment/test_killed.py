@@ -142,7 +142,7 @@ def test_a_sweep_whose_every_process_was_killed_runs_what_is_not_done(
     assert [sum(rows[rid]["Status"] == "Uploaded" for rid in after[place]) for place in range(4)] == [1, 1, 1, 1]
     dead = rows[begun[2][0]]
     assert dead["Status"] == "Failed"
-    assert "its process ended without a word" in str(dead["Status_Detail"])
+    assert "its process ended without reporting an error" in str(dead["Status_Detail"])
 
 
 def test_a_single_run_that_was_killed_is_recovered_with_what_it_wrote(
@@ -186,7 +186,7 @@ def test_a_sweeper_that_chooses_while_it_runs_goes_on_with_what_its_jobs_returne
     assert run("run", "--resume", parent).code == 3
     told = capfd.readouterr().err
     assert "model_config.learning_rate=0.02` as job 1, which was `" in told
-    assert f"begin a new sweep; dml nested {parent} shows" in told
+    assert f"start a new sweep; dml nested {parent} shows" in told
 
     retina.edit("src/hydra_plugins/tenfold.py", '"0.02")', '"0.01")')
     retina.commit()
@@ -270,7 +270,7 @@ def test_a_job_killed_while_it_was_created_is_nested_once_when_the_sweep_is_resu
     assert [len(found[place]) for place in range(4)] == [1, 1, 2, 1]
     assert child in found[2]
     assert rows[child]["Status"] == "Aborted"
-    assert "its process ended before it began" in str(rows[child]["Status_Detail"])
+    assert "its process ended before it started" in str(rows[child]["Status_Detail"])
     assert [sum(rows[rid]["Status"] == "Uploaded" for rid in found[place]) for place in range(4)] == [1, 1, 1, 1]
     again = resumed(parent)
     assert again["status"] == "Uploaded"

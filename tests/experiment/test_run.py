@@ -81,7 +81,7 @@ def test_a_dry_run_writes_nothing_to_the_catalog(
     assert sample.catalog.snaptime() == before
     assert "Dry run: nothing was written" in result.stdout
     told = capfd.readouterr().err
-    assert "dry run: 1 dataset found, 1 asset fetched" in told
+    assert "dry run: found 1 dataset, downloaded 1 asset" in told
     assert "it would have committed 1 file and 0 feature values" in told
 
 
@@ -215,7 +215,7 @@ def test_only_a_sweep_is_resumed(retina: RetinaProject) -> None:
     assert f"\n{rid} Uploaded · " in ran.stderr, "without a terminal how far the run is comes in lines"
     result = run("run", "--resume", rid)
     assert result.code == 7
-    assert "is no sweep that `dml run` began" in result.stderr
+    assert "is not a sweep of `dml run`" in result.stderr
     assert run("run", "--resume", "0-0000").code == 6
 
 

@@ -15,9 +15,9 @@ from typing import TextIO
 import pytest
 
 from cli.runner import DML
-from dml.cli.run_status import BottomLine, StatusLines, sentence, watcher
+from dml.cli.run_status import BottomLine, StatusLines, run_display, sentence
 from dml.execution.creation import NESTED_IN
-from dml.experiment.run_monitor import RunMonitor, RunView
+from dml.experiment.run_monitor import RunMonitor, RunProgress
 from dml.target import Target
 from dml.workspace.executions import insert_execution
 from dml.workspace.session import WorkspaceSession
@@ -31,13 +31,13 @@ TARGET = Target("data.example.org", "7")
 
 
 class Told:
-    """A watcher that remembers."""
+    """A run_display that remembers."""
 
     def __init__(self) -> None:
-        self.views: list[RunView] = []
+        self.views: list[RunProgress] = []
         self.closed = False
 
-    def show(self, view: RunView) -> None:
+    def show(self, view: RunProgress) -> None:
         self.views.append(view)
 
     def close(self) -> None:
@@ -47,20 +47,20 @@ class Told:
 @pytest.mark.parametrize(
     ("view", "text"),
     [
-        (RunView(2.0), "starting · 2 s"),
-        (RunView(12.0, "4VP", "running", "epoch 3/50"), "4VP running · 12 s · epoch 3/50"),
+        (RunProgress(2.0), "starting · 2 s"),
+        (RunProgress(12.0, "4VP", "running", "epoch 3/50"), "4VP running · 12 s · epoch 3/50"),
         (
-            RunView(75.0, "4VP", "committing", "epoch 50/50", files=3, files_sent=1, bytes=4096, bytes_sent=1024),
+            RunProgress(75.0, "4VP", "committing", "epoch 50/50", files=3, files_sent=1, bytes=4096, bytes_sent=1024),
             "4VP committing · 1 min · 1 of 3 files, 1.0 KiB of 4.0 KiB",
         ),
         (
-            RunView(12.0, "6A4", "running", parent="6A0", jobs=2, jobs_done=1),
+            RunProgress(12.0, "6A4", "running", parent="6A0", jobs=2, jobs_done=1),
             "6A0 · 1 of 2 jobs uploaded · 6A4 running · 12 s",
         ),
-        (RunView(1.0, "4VP", "running", "\x1b[31mred\x07"), "4VP running · 1 s · ␛[31mred␇"),
+        (RunProgress(1.0, "4VP", "running", "\x1b[31mred\x07"), "4VP running · 1 s · ␛[31mred␇"),
     ],
 )
-def test_a_view_in_words(view: RunView, text: str) -> None:
+def test_a_view_in_words(view: RunProgress, text: str) -> None:
     assert sentence(view) == text
 
 
@@ -86,7 +86,7 @@ def test_the_jobs_of_a_sweep_are_followed_and_no_others(tmp_path: Path) -> None:
             insert_execution(session.registry, rid, config_json="{}", extra={NESTED_IN: parent})
         compare_and_set_status(session.registry, "6-A2", "Created", "Uploaded")
     assert (told.views[-1].jobs, told.views[-1].jobs_done) == (2, 1)
-    assert (told.views[-1].rid, told.views[-1].phase) == ("6-A4", "fetching inputs")
+    assert (told.views[-1].rid, told.views[-1].phase) == ("6-A4", "downloading inputs")
 
 
 def test_lines_come_with_news_and_now_and_then() -> None:
@@ -96,7 +96,7 @@ def test_lines_come_with_news_and_now_and_then() -> None:
     shown = StatusLines(progress, clock=lambda: now[0], interval=30.0)  # type: ignore[arg-type]
     for seconds, phase in ((0, "starting"), (1, "running"), (2, "running"), (31, "running"), (40, "Uploaded")):
         now[0] = seconds
-        shown.show(RunView(float(seconds), "4VP", phase))
+        shown.show(RunProgress(float(seconds), "4VP", phase))
     assert lines == ["4VP starting · 0 s", "4VP running · 1 s", "4VP running · 31 s", "4VP Uploaded · 40 s"]
 
 
@@ -107,7 +107,7 @@ def test_programs_and_the_quiet_are_told_nothing(progress: str, json: bool, verb
     invocation = SimpleNamespace(
         settings={"progress": progress}, json=json, console=SimpleNamespace(verbosity=verbosity)
     )
-    assert watcher(invocation) is None  # type: ignore[arg-type]
+    assert run_display(invocation) is None  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -128,13 +128,13 @@ def test_the_bottom_row_of_a_terminal_is_kept_and_given_back(
     monkeypatch.setattr(sys, "stderr", stream)
     assert BottomLine.is_possible()
     line = BottomLine()
-    line.show(RunView(3.0, "4VP", "running", "a detail that is longer than the terminal is wide"))
+    line.show(RunProgress(3.0, "4VP", "running", "a detail that is longer than the terminal is wide"))
     shown = os.read(reading, 4096).decode()
     assert "\x1b[1;9r" in shown, "the rows above scroll among themselves"
     assert "\x1b[10;1H" in shown
     assert "4VP running · 3 s · a detail" in shown
     assert "wide" not in shown
-    line.show(RunView(4.0, "4VP", "running"))
+    line.show(RunProgress(4.0, "4VP", "running"))
     assert "\x1b[1;9r" not in os.read(reading, 4096).decode()
     line.close()
     assert "\x1b[r" in os.read(reading, 4096).decode()
@@ -144,7 +144,7 @@ def test_a_terminal_that_can_nothing_gets_lines(screen: tuple[int, TextIO], monk
     monkeypatch.setattr(sys, "stderr", screen[1])
     monkeypatch.setenv("TERM", "dumb")
     invocation = SimpleNamespace(settings={"progress": "auto"}, json=False, console=SimpleNamespace(verbosity=0))
-    assert isinstance(watcher(invocation), StatusLines)  # type: ignore[arg-type]
+    assert isinstance(run_display(invocation), StatusLines)  # type: ignore[arg-type]
 
 
 def test_a_run_on_a_terminal_says_which_execution_it_is_and_how_it_was_interrupted(

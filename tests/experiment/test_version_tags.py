@@ -63,12 +63,12 @@ def test_the_first_tag_and_tags_that_are_no_versions(retina: RetinaProject) -> N
 def test_what_cannot_be_tagged(retina: RetinaProject, tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
-    with pytest.raises(NotFoundError, match="no git repository"):
+    with pytest.raises(NotFoundError, match="not in a git repository"):
         bump(empty, "patch")
     subprocess.run(["git", "init", "-q", str(empty)], check=True)
-    with pytest.raises(NotFoundError, match="no commit"):
+    with pytest.raises(NotFoundError, match="has no commits"):
         bump(empty, "patch")
-    with pytest.raises(UsageError, match="no part"):
+    with pytest.raises(UsageError, match="unknown part of a version"):
         bump(retina.root, "middle")
     retina.git("remote", "remove", "origin")
     with pytest.raises(UsageError, match="no remote"):

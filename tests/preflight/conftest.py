@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from dml.catalog.connection import Catalog, connect
-from dml.experiment.composition import ComposeRequest, compose
+from dml.experiment.compose import compose
+from dml.experiment.composition import ComposeRequest
 from dml.experiment.project import find_project
 from dml.preflight.preflight import Options, build_context, preflight, select_groups
 from dml.preflight.results import Report

@@ -9,7 +9,8 @@ from dml.cache.index import Index
 from dml.cache.layout import Cache
 from dml.catalog.connection import connect
 from dml.dataset.members import add_members
-from dml.experiment.composition import ComposeRequest, compose
+from dml.experiment.compose import compose
+from dml.experiment.composition import ComposeRequest
 from dml.experiment.project import find_project
 from dml.preflight.fix import fix
 from dml.preflight.preflight import build_context, preflight

@@ -41,7 +41,7 @@ SHA = "0123456789abcdef0123456789abcdef01234567"
 def composition(root: Path, *jobs: Job, **fields: Any) -> Composition:
     """A composition of an empty project."""
     return Composition(
-        Project(root, root / "configs", Path("python"), is_own=True), ComposeRequest(), jobs=jobs, **fields
+        Project(root, root / "configs", Path("python"), uses_venv=True), ComposeRequest(), jobs=jobs, **fields
     )
 
 

@@ -28,7 +28,7 @@ WORKFLOW = RequestedWorkflow("Train", ("Training",))
 def project(tmp_path: Path) -> Project:
     """An empty project."""
     (tmp_path / "configs").mkdir()
-    return Project(tmp_path, tmp_path / "configs", Path("python"), is_own=True)
+    return Project(tmp_path, tmp_path / "configs", Path("python"), uses_venv=True)
 
 
 def composition(project: Project, *jobs: Job, **fields: Any) -> Composition:

@@ -120,7 +120,8 @@ def composed(
     packages: bool = True,
 ) -> Composition:
     """Compose an experiment of the project here."""
-    from dml.experiment.composition import ComposeRequest, compose
+    from dml.experiment.compose import compose
+    from dml.experiment.composition import ComposeRequest
     from dml.experiment.project import find_project
 
     project = find_project(config_dir, interpreter=python)

@@ -25,11 +25,11 @@ def init(directory: Annotated[Path, Argument(metavar="DIR", help="The project di
 
     It uses a new embedded catalog unless --catalog names another. Existing files are never overwritten.
     """
-    from dml.experiment.scaffold import start_project
+    from dml.experiment.scaffold import create_project
 
     invocation = current()
     given = {"host", "catalog"} & invocation.overrides.keys()
-    started = start_project(directory, invocation.target if given else None)
+    started = create_project(directory, invocation.target if given else None)
     console = invocation.console
 
     def render() -> None:

@@ -73,12 +73,12 @@ def run_notebook(
     `run_notebook()` first. A project written for deriva-ml uses deriva-ml's own notebook runner.
     """
     from dml.cli.experiment_options import composed, naming
-    from dml.cli.run import ask, refuse_problems, refuse_unloaded, site_of
+    from dml.cli.run import ask, context_of, refuse_problems, refuse_unloaded
     from dml.cli.run_view import configs_document, exit_code, outcome_document, render_configs, render_outcome
     from dml.errors import NotFoundError
     from dml.experiment import run
     from dml.experiment.launch import NotebookRequest, run_notebook_file
-    from dml.experiment.launch_deriva_ml import run_their_notebook
+    from dml.experiment.launch_deriva_ml import run_deriva_ml_notebook
 
     notebook, overrides, given = _sorted(words, parameter or [])
     if not notebook.is_file():
@@ -120,17 +120,17 @@ def run_notebook(
         inspect=inspect,
         allow_dirty=allow_dirty,
     )
-    words_of_theirs = _theirs(composition, notebook, overrides, file, given, kernel, log_output=log_output)
+    arguments = _theirs(composition, notebook, overrides, file, given, kernel, log_output=log_output)
     if inspect:
         if composition.api == "deriva_ml":
-            raise typer.Exit(run_their_notebook(composition, request.path, ["--inspect"], shows=True).code)
+            raise typer.Exit(run_deriva_ml_notebook(composition, request.path, ["--inspect"], prints_result=True).code)
         raise typer.Exit(run_notebook_file(composition.project, request).code)
     ask(composition, yes=yes, allow_dirty=allow_dirty, checked=True, notebook=notebook.absolute())
-    site = site_of(composition, allow_dirty)
-    outcome = run.run_notebook(composition, site, request, words_of_theirs)
-    where = naming(site.target)
+    context = context_of(composition, allow_dirty)
+    outcome = run.run_notebook(composition, context, request, arguments)
+    where = naming(context.target)
     console.emit("run_notebook", outcome_document(outcome), lambda: render_outcome(console, outcome, where))
-    if not outcome.went_well:
+    if not outcome.succeeded:
         raise typer.Exit(exit_code(outcome))
 
 

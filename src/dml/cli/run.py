@@ -111,14 +111,14 @@ def run(
             raise UsageError(
                 "--resume takes no overrides or options that change the sweep", hint=f"dml run --resume {resume}"
             )
-        site = site_of(composition, allow_dirty)
-        outcome = run.resume(composition, site, resume)
+        context = context_of(composition, allow_dirty)
+        outcome = run.resume(composition, context, resume)
     else:
         ask(composition, yes=yes, allow_dirty=allow_dirty, checked=not no_preflight)
-        site = site_of(composition, allow_dirty)
-        outcome = run.run(composition, site)
-    console.emit("run", outcome_document(outcome), lambda: render_outcome(console, outcome, naming(site.target)))
-    if not outcome.went_well:
+        context = context_of(composition, allow_dirty)
+        outcome = run.run(composition, context)
+    console.emit("run", outcome_document(outcome), lambda: render_outcome(console, outcome, naming(context.target)))
+    if not outcome.succeeded:
         raise typer.Exit(exit_code(outcome))
 
 
@@ -179,7 +179,7 @@ def refuse_problems(composition: Composition, of_jobs: Sequence[ConfigProblem | 
 
     problems = [*composition.problems, *(one for one in of_jobs if one is not None)]
     if problems:
-        place = problems[0].place(composition.project)
+        place = problems[0].location(composition.project)
         raise UsageError(f"{place}: {problems[0].message}" if place else problems[0].message, hint=problems[0].hint)
 
 
@@ -193,14 +193,14 @@ def refuse_unloaded(composition: Composition) -> None:
         refuse_problems(composition, ())
 
 
-def site_of(composition: Composition, allow_dirty: bool) -> RunContext:
+def context_of(composition: Composition, allow_dirty: bool) -> RunContext:
     """Where the run works.
 
     Raises:
         UsageError: No catalog is named.
     """
     from dml.cli.experiment_options import default_target, workspace_of
-    from dml.cli.run_status import watcher
+    from dml.cli.run_status import run_display
     from dml.errors import UsageError
     from dml.experiment.run import RunContext
     from dml.preflight.run_plan import plan_from_composition
@@ -210,7 +210,7 @@ def site_of(composition: Composition, allow_dirty: bool) -> RunContext:
     if plan.target is None or workspace is None:
         raise UsageError(plan.target_problem or "no catalog selected", hint=plan.target_fix)
     cache = current().settings.get("cache_dir") if plan.target == default_target() else None
-    return RunContext(plan.target, workspace.root, cache, allow_dirty, watcher(current()))
+    return RunContext(plan.target, workspace.root, cache, allow_dirty, run_display(current()))
 
 
 def _hydra_flags(cfg: str | None, info: str | None, resolve: bool, package: str | None) -> list[str]:

@@ -20,12 +20,12 @@ from dml.safe_text import safe
 
 if TYPE_CHECKING:
     from dml.cli.app.invocation import Invocation
-    from dml.experiment.run_monitor import RunView, Watcher
+    from dml.experiment.run_monitor import RunDisplay, RunProgress
 
-__all__ = ["BottomLine", "StatusLines", "sentence", "watcher"]
+__all__ = ["BottomLine", "StatusLines", "run_display", "sentence"]
 
 
-def watcher(invocation: Invocation) -> Watcher | None:
+def run_display(invocation: Invocation) -> RunDisplay | None:
     """Who is told, by ``--progress``; None with ``--progress none``, ``--quiet`` and ``--json``."""
     how = str(invocation.settings.get("progress"))
     if how == "none" or (how == "auto" and (invocation.json or invocation.console.verbosity < 0)):
@@ -37,7 +37,7 @@ def watcher(invocation: Invocation) -> Watcher | None:
     return StatusLines(JsonLines() if how == "json" else Lines())
 
 
-def sentence(view: RunView) -> str:
+def sentence(view: RunProgress) -> str:
     """``4VP running · 12 s · epoch 3/50``; of a sweep, ``6A0 · 1 of 4 jobs uploaded · 6A4 running · 12 s``."""
     jobs = f"{view.jobs_done} of {view.jobs} jobs uploaded" if view.parent is not None and view.jobs else ""
     amount = ""
@@ -61,7 +61,7 @@ class StatusLines:
         self._last = clock()
         self._told: tuple[object, ...] = ()
 
-    def show(self, view: RunView) -> None:
+    def show(self, view: RunProgress) -> None:
         """Write a line if there is news."""
         news = (view.rid, view.phase, view.jobs_done)
         now = self._clock()
@@ -88,7 +88,7 @@ class BottomLine:
             return sys.stderr.isatty() and os.get_terminal_size(sys.stderr.fileno()).lines >= 4
         return False
 
-    def show(self, view: RunView) -> None:
+    def show(self, view: RunProgress) -> None:
         """Draw the line; the cursor of whoever prints above stays where it is."""
         size = self._now()
         if size is None:

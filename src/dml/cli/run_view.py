@@ -31,7 +31,7 @@ def render_configs(console: Console, composition: Composition) -> None:
     from dml.cli.app.output import Column
 
     for problem in composition.problems:
-        place = problem.place(composition.project)
+        place = problem.location(composition.project)
         console.warn(f"{place}: {problem.message}" if place else problem.message, hint=problem.hint)
     if not composition.loaded:
         return
@@ -47,7 +47,7 @@ def render_configs(console: Console, composition: Composition) -> None:
 def outcome_document(outcome: Outcome) -> dict[str, Any]:
     """The fields of ``dml.run/1``."""
     return {
-        "succeeded": outcome.went_well,
+        "succeeded": outcome.succeeded,
         "execution": outcome.execution,
         "parent": outcome.parent,
         "status": outcome.status,
@@ -70,7 +70,7 @@ def render_outcome(console: Console, outcome: Outcome, where: str = "") -> None:
             console.print(f"  {job.describe()}")
     if outcome.parent is not None:
         done = sum(job.done for job in outcome.jobs)
-        then = f"dml nested {outcome.parent}" if outcome.went_well else f"dml run --resume {outcome.parent}"
+        then = f"dml nested {outcome.parent}" if outcome.succeeded else f"dml run --resume {outcome.parent}"
         jobs = f"{done} of {len(outcome.jobs)} jobs uploaded"
         console.print(f"{outcome.parent} {outcome.status}: {jobs}.   {then}{where}")
     elif outcome.execution is not None:
@@ -82,7 +82,7 @@ def render_outcome(console: Console, outcome: Outcome, where: str = "") -> None:
 
 def exit_code(outcome: Outcome) -> int:
     """0 when all is done, 3 when some jobs are, by the signal that ended it, else 1."""
-    if outcome.went_well:
+    if outcome.succeeded:
         return 0
     if outcome.code < 0:
         return 128 - outcome.code

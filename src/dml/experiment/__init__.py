@@ -1,7 +1,7 @@
-"""The user's own experiments: their project, its Hydra configuration, and running it with provenance.
+"""A user's experiments: the project, its Hydra configuration, and running it with provenance.
 
-The names below are those that configuration modules import, as ``deriva_ml.execution`` has them; each is loaded when it
-is first used, because most need hydra-zen.
+The public names are those that configuration modules import, the same as in ``deriva_ml.execution``. Each is loaded
+when it is first used, because most need hydra-zen.
 """
 
 from dml.lazy_names import lazy_names

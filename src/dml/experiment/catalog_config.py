@@ -1,4 +1,4 @@
-"""``DerivaMLConfig``: which catalog a configuration means, with the fields that deriva-ml's has."""
+"""``DerivaMLConfig``: the catalog of a configuration, with the same fields as in deriva-ml."""
 
 from __future__ import annotations
 
@@ -13,18 +13,17 @@ __all__ = ["DerivaMLConfig", "open_catalog"]
 
 @dataclass
 class DerivaMLConfig:
-    """A catalog and its workspace; the group ``deriva_ml`` of a configuration.
+    """A catalog and its workspace; the config group ``deriva_ml``.
 
     Attributes:
-        hostname: The server; ``local`` is the embedded one. None takes host and catalog from dml's settings.
-        catalog_id: Number or alias.
-        domain_schemas, project_name, ml_schema, logging_level, deriva_logging_level, s3_bucket, use_minid, mode:
-            Accepted for deriva-ml's sake.
-        default_schema: The domain schema of tables named without one.
-        cache_dir: Directory of the cache; ``<workspace>/cache`` when None.
+        hostname: The server; ``local`` stands for the embedded catalogs. When None, dml's settings choose the catalog.
+        catalog_id: Number or alias of the catalog.
+        domain_schemas, default_schema, project_name, ml_schema, logging_level, deriva_logging_level, s3_bucket,
+            use_minid, mode: The same as the arguments of ``DerivaML``.
+        cache_dir: Directory of the cache; ``cache`` in the workspace when None.
         working_dir: The workspace; ``~/.deriva-ml/HOST/CATALOG`` when None.
         hydra_runtime_output_dir: Hydra's output directory; that of the running job when None.
-        credential: As deriva takes it; its credential file when None.
+        credential: Credential as deriva takes it; read from its credential file when None.
         clean_execution_dir: Whether local files are removed once the catalog has confirmed them.
     """
 
@@ -47,11 +46,11 @@ class DerivaMLConfig:
 
 
 def open_catalog(config: DerivaMLConfig, ml_class: type[DerivaML] | None = None) -> DerivaML:
-    """The Python API on the catalog that a configuration means; costs no request.
+    """The ``DerivaML`` of a configuration; sends no request.
 
     Args:
-        config: Which catalog; without a host name, the one that dml's settings choose.
-        ml_class: A subclass of ``DerivaML`` to make.
+        config: The catalog; without a host name, dml's settings choose it.
+        ml_class: The class to create; ``DerivaML`` when None.
 
     Raises:
         UsageError: No catalog is selected, or its name is malformed.
@@ -63,7 +62,7 @@ def open_catalog(config: DerivaMLConfig, ml_class: type[DerivaML] | None = None)
 
 
 def _hydra_directory() -> str | None:
-    """Where the running Hydra job writes; None outside of one."""
+    """The output directory of the running Hydra job; None outside a job."""
     from hydra.core.hydra_config import HydraConfig
 
     return str(HydraConfig.get().runtime.output_dir) if HydraConfig.initialized() else None

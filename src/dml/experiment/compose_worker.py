@@ -1,14 +1,13 @@
-"""Composes a project's Hydra configuration; run as a script by the project's own interpreter, Python 3.10 or newer.
+"""Compose a project's Hydra configuration; a script for the project's own interpreter, Python 3.10 or newer.
 
-Imports nothing of dml, because dml need not be installed there; nothing of Hydra before the user's modules are looked
-for, because that may be missing. A request is one JSON document on standard input, the answer one JSON document on the
-file descriptor given as first argument; what the user's modules print goes where it would. On the second descriptor
-Python itself writes where the code is when the time is up. Configurations are composed, never instantiated.
+It imports nothing of dml, which need not be installed there, and imports Hydra, which may be missing, only after the
+user's modules. The request is a JSON document on standard input, the answer a JSON document on the file descriptor
+given as first argument; the output of the user's modules is not redirected. When the time is up, Python writes a
+traceback to the second file descriptor. Configurations are composed, never instantiated.
 """
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import faulthandler
 import importlib
@@ -25,22 +24,24 @@ from pathlib import Path
 from typing import Any
 
 APIS = ("deriva_ml", "dml")
-_HYDRAS = re.compile(r"[+~]*hydra[./=@]")
-"""Overrides of Hydra's own settings, which belong to a sweep as a whole."""
+"""The libraries whose configuration API a project may import."""
+
+_HYDRA_SETTING = re.compile(r"[+~]*hydra[./=@]")
+"""Matches overrides of Hydra's own settings, which apply to a sweep as a whole."""
 
 
-class Failure(Exception):
-    """The work cannot go on; what is known so far is answered."""
+class StopWorkError(Exception):
+    """The composition cannot continue; the answer contains what is known so far."""
 
 
 class Worker:
-    """One request with the answer as far as it is known."""
+    """A request, and the answer as far as it is known."""
 
     def __init__(self, request: dict[str, Any]) -> None:
         self.request = request
         self.root = os.path.realpath(request["root"])
         self.config_dir = os.path.realpath(request["config_dir"])
-        self.end = time.monotonic() + request["seconds"] * 0.8
+        self.deadline = time.monotonic() + request["seconds"] * 0.8  # leaves time to send the answer
         self.answer: dict[str, Any] = {
             "format": 1,
             "python": ".".join(map(str, sys.version_info[:3])),
@@ -53,38 +54,38 @@ class Worker:
     # Loading ------------------------------------------------------------------------------------------------
 
     def load(self) -> None:
-        """Import every module of the configuration package, as deriva-ml does: subpackages, modules, experiments."""
+        """Import the configuration modules in the order of deriva-ml: subpackages, modules, ``experiments``."""
         package = Path(self.config_dir)
         sys.path[:0] = [str(package.parent), str(package.parent.parent)]
         package_name = package.name
         try:
             loaded = importlib.import_module(package_name)
         except BaseException as error:
-            self.failed("import", error, package_name)
-            raise Failure from None
-        for name in _modules_of(loaded):
+            self.add_error("import", error, package_name)
+            raise StopWorkError from None
+        for name in _modules_of(package_name, list(loaded.__path__)):
             try:
                 importlib.import_module(name)
             except BaseException as error:
-                self.failed("import", error, name)
+                self.add_error("import", error, name)
         fallback = getattr(loaded, "load_all_configs", None)
         if callable(fallback) and not self.answer["errors"]:
             try:
                 fallback()
             except BaseException as error:
-                self.failed("import", error, f"{package_name}.load_all_configs")
+                self.add_error("import", error, f"{package_name}.load_all_configs")
         if self.answer["errors"]:
-            raise Failure
+            raise StopWorkError
         self.answer["api"] = next((name for name in APIS if name in sys.modules), None)
 
     def register(self) -> None:
-        """Hand what the modules stored to Hydra, and list it."""
+        """Pass the stored configurations to Hydra, and list them."""
         try:
             import hydra
             from hydra_zen import store
         except ImportError as error:
-            self.failed("setup", error, "hydra_zen")
-            raise Failure from None
+            self.add_error("setup", error, "hydra_zen")
+            raise StopWorkError from None
         self.answer["hydra"] = hydra.__version__
         groups: dict[str, list[str]] = {}
         for entry in store:
@@ -93,10 +94,10 @@ class Worker:
         try:
             store.add_to_hydra_store(overwrite_ok=True)
         except Exception as error:
-            self.failed("setup", error, "hydra_zen store")
-            raise Failure from None
+            self.add_error("setup", error, "hydra_zen store")
+            raise StopWorkError from None
         self.answer["multiruns"] = {
-            str(name): {"overrides": [str(one) for one in spec.overrides], "description": str(spec.description or "")}
+            str(name): {"overrides": [str(text) for text in spec.overrides], "description": str(spec.description or "")}
             for name, spec in sorted(_registry("_multirun_registry").items())
         }
         self.answer["notebooks"] = sorted(map(str, _registry("_notebook_configs")))
@@ -104,40 +105,40 @@ class Worker:
     # Composing ----------------------------------------------------------------------------------------------
 
     def compose(self) -> None:
-        """Compose what was asked for, every job of a sweep, then whatever else the project defines."""
+        """Compose the request, with every job of a sweep, and then the project's other configurations."""
         from hydra import initialize
         from hydra.core.global_hydra import GlobalHydra
 
         GlobalHydra.instance().clear()
         with initialize(version_base="1.3", config_path=None, job_name="dml"):
-            self._wanted()
+            self._compose_request()
             if self.request.get("others"):
-                self._others()
+                self._compose_others()
 
-    def _wanted(self) -> None:
-        overrides, is_sweep = self._expanded(self.request["overrides"])
+    def _compose_request(self) -> None:
+        overrides, is_sweep = self._expand(self.request["overrides"])
         self.answer["overrides"] = overrides
         name = self.request["config_name"]
-        if not self._readable(overrides):
+        if not self._is_valid(overrides):
             return
         try:
             is_sweep = is_sweep or _asks_for_sweep(name, overrides)
-            choices = self._jobs(name, overrides) if is_sweep else [list(overrides)]
+            jobs = self._jobs(name, overrides) if is_sweep else [list(overrides)]
         except Exception as error:
-            self.failed("compose", error, " ".join(overrides))
+            self.add_error("compose", error, " ".join(overrides))
             return
         self.answer["mode"] = "multirun" if is_sweep else "run"
-        self.answer["job_count"] = len(choices)
-        for number, chosen in enumerate(choices[: self.request["job_limit"]]):
-            if number and time.monotonic() > self.end:
+        self.answer["job_count"] = len(jobs)
+        for number, job in enumerate(jobs[: self.request["job_limit"]]):
+            if number and time.monotonic() > self.deadline:
                 break
-            self.answer["jobs"].append(self._job(name, number, chosen))
+            self.answer["jobs"].append(self._job(name, number, job))
         first = self.answer["jobs"][0] if self.answer["jobs"] else {}
         if first.get("config"):
-            self.answer["function"] = _function_of(first["config"])
+            self.answer["function"] = _describe_function(first["config"])
 
-    def _readable(self, overrides: list[str]) -> bool:
-        """Whether Hydra's grammar takes every override; those that it does not take are told one by one."""
+    def _is_valid(self, overrides: list[str]) -> bool:
+        """Whether every override conforms to Hydra's grammar; adds an error for each one that does not."""
         from hydra.core.override_parser.overrides_parser import OverridesParser
 
         parser = OverridesParser.create()
@@ -146,11 +147,13 @@ class Worker:
             try:
                 parser.parse_override(text)
             except Exception as error:
-                self.problem("compose", type(error).__name__, f"{text!r} is no override: {_sentence(error)}", text)
+                self.add_problem(
+                    "compose", type(error).__name__, f"{text!r} is not a valid override: {_sentence(error)}", text
+                )
         return len(self.answer["errors"]) == before
 
-    def _expanded(self, overrides: list[str]) -> tuple[list[str], bool]:
-        """``+multirun=NAME`` replaced by what it stands for; whether this is a sweep."""
+    def _expand(self, overrides: list[str]) -> tuple[list[str], bool]:
+        """The overrides with those of the multirun in place of ``+multirun=NAME``, and whether this is a sweep."""
         expanded: list[str] = []
         is_sweep = bool(self.request["multirun"])
         for text in overrides:
@@ -161,43 +164,42 @@ class Worker:
                 continue
             spec = self.answer["multiruns"].get(value)
             if spec is None:
-                there = ", ".join(self.answer["multiruns"]) or "none"
-                self.problem("compose", "NoSuchMultirun", f"no multirun {value!r}; there are: {there}", text)
-                raise Failure
+                names = ", ".join(self.answer["multiruns"]) or "none"
+                self.add_problem("compose", "NoSuchMultirun", f"no multirun {value!r}; multiruns: {names}", text)
+                raise StopWorkError
             self.answer["multirun"] = {"name": value, **spec}
             is_sweep = True
             expanded += spec["overrides"]
-            if spec["description"] and not any(one.partition("=")[0] == "description" for one in overrides):
+            if spec["description"] and not any(override.partition("=")[0] == "description" for override in overrides):
                 expanded.append(f"description={_quoted(spec['description'])}")
         return expanded, is_sweep
 
     def _jobs(self, config_name: str, overrides: list[str]) -> list[list[str]]:
-        """The overrides of every job, as Hydra's own sweeper makes them."""
+        """The overrides of every job, as Hydra's own sweeper determines them."""
         from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
         from hydra.core.global_hydra import GlobalHydra
         from hydra.core.override_parser.overrides_parser import OverridesParser
 
         parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
         parsed = parser.parse_overrides(overrides)
-        plain = [text for text, one in zip(overrides, parsed, strict=True) if not one.is_sweep_override()]
-        hydra_node = _composed(config_name, plain).hydra
+        plain = [text for text, item in zip(overrides, parsed, strict=True) if not item.is_sweep_override()]
+        hydra_node = _compose(config_name, plain).hydra
         sweeper = hydra_node.sweeper
         self.answer["launcher"] = str(hydra_node.launcher.get("_target_"))
         self.answer["sweeper"] = str(sweeper.get("_target_"))
         if not self.answer["sweeper"].endswith("BasicSweeper"):
-            return [plain]  # what another sweeper tries is known only when it runs
-        given = [f"{key}={value}" for key, value in (sweeper.get("params") or {}).items()]
-        ours = [one for one in overrides if not _HYDRAS.match(one)]
-        batches = BasicSweeper.split_arguments(parser.parse_overrides(given + ours), None)
-        self.answer["hydra_overrides"] = [one for one in overrides if _HYDRAS.match(one)]
-        return [list(chosen) for chosen in itertools.chain.from_iterable(batches)]
+            return [plain]  # another sweeper chooses its jobs only when it runs
+        configured = [f"{key}={value}" for key, value in (sweeper.get("params") or {}).items()]
+        batches = BasicSweeper.split_arguments(parser.parse_overrides(configured + _task_overrides(overrides)), None)
+        self.answer["hydra_overrides"] = [text for text in overrides if _HYDRA_SETTING.match(text)]
+        return [list(job) for job in itertools.chain.from_iterable(batches)]
 
     def _job(self, config_name: str, number: int, overrides: list[str]) -> dict[str, Any]:
         from omegaconf import OmegaConf, open_dict
 
         job: dict[str, Any] = {"number": number, "overrides": overrides}
         try:
-            composed = _composed(config_name, [*overrides, *self.answer.get("hydra_overrides", [])])
+            composed = _compose(config_name, [*overrides, *self.answer.get("hydra_overrides", [])])
             job["choices"] = {str(k): str(v) for k, v in composed.hydra.runtime.choices.items()}
             job.setdefault("launcher", str(composed.hydra.launcher.get("_target_")))
             with open_dict(composed):
@@ -205,64 +207,68 @@ class Worker:
             job["missing"] = sorted(_missing(OmegaConf.to_container(composed, resolve=False), ""))
             try:
                 config = OmegaConf.to_container(composed, resolve=True, enum_to_str=True)
-            except Exception as error:  # an interpolation that leads nowhere
+            except Exception as error:  # an interpolation failed
                 job["interpolation"] = _sentence(error)
                 config = OmegaConf.to_container(composed, resolve=False, enum_to_str=True)
             job["config"] = config
         except Exception as error:
-            job["error"] = self.described("compose", error, " ".join(overrides))
+            job["error"] = self.describe_error("compose", error, " ".join(overrides))
         return job
 
-    def _others(self) -> None:
-        """Compose the project's other experiments, sweeps and notebooks; only their errors are kept."""
+    def _compose_others(self) -> None:
+        """Compose the project's other experiments, sweeps and notebooks; only their errors are reported."""
         main, groups = self.request["config_name"], self.answer["groups"]
         if main in self.answer["notebooks"] and "deriva_model" in groups.get("", ()):
             main = "deriva_model"
-        todo = [(main, [f"+experiment={name}"], f"experiment {name}") for name in groups.get("experiment", [])]
-        todo += [(name, [], f"notebook {name}") for name in self.answer["notebooks"]]
+        pending = [(main, [f"+experiment={name}"], f"experiment {name}") for name in groups.get("experiment", [])]
+        pending += [(name, [], f"notebook {name}") for name in self.answer["notebooks"]]
         for name, spec in self.answer["multiruns"].items():
             try:
-                todo += [(main, job, f"multirun {name}") for job in self._plain_jobs(spec["overrides"])]
+                pending += [(main, job, f"multirun {name}") for job in self._multirun_jobs(spec["overrides"])]
             except Exception as error:
-                self.answer["others"].append({**self.described("compose", error, ""), "subject": f"multirun {name}"})
-        seen: set[str] = set()
+                self.answer["others"].append(
+                    {**self.describe_error("compose", error, ""), "subject": f"multirun {name}"}
+                )
+        reported: set[str] = set()
         composed = 0
-        for config_name, overrides, subject in todo:
-            if time.monotonic() > self.end:
+        for config_name, overrides, subject in pending:
+            if time.monotonic() > self.deadline:
                 break
             composed += 1
             try:
-                _composed(config_name, overrides)
+                _compose(config_name, overrides)
             except Exception as error:
-                if subject not in seen:
-                    self.answer["others"].append({**self.described("compose", error, ""), "subject": subject})
-                seen.add(subject)
-        self.answer["others_composed"] = [composed, len(todo)]
+                if subject not in reported:
+                    self.answer["others"].append({**self.describe_error("compose", error, ""), "subject": subject})
+                reported.add(subject)
+        self.answer["others_composed"] = [composed, len(pending)]
 
-    def _plain_jobs(self, overrides: list[str]) -> list[list[str]]:
+    def _multirun_jobs(self, overrides: list[str]) -> list[list[str]]:
+        """The overrides of the first jobs of a named multirun."""
         from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
         from hydra.core.global_hydra import GlobalHydra
         from hydra.core.override_parser.overrides_parser import OverridesParser
 
         parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
-        ours = [one for one in overrides if not _HYDRAS.match(one)]
-        (batch,) = BasicSweeper.split_arguments(parser.parse_overrides(ours), None)
-        return [list(chosen) for chosen in batch[:50]]
+        (batch,) = BasicSweeper.split_arguments(parser.parse_overrides(_task_overrides(overrides)), None)
+        return [list(job) for job in batch[:50]]
 
     # Errors -------------------------------------------------------------------------------------------------
 
-    def failed(self, stage: str, error: BaseException, subject: str) -> None:
-        self.answer["errors"].append(self.described(stage, error, subject))
+    def add_error(self, stage: str, error: BaseException, subject: str) -> None:
+        """Add an exception to the errors of the answer."""
+        self.answer["errors"].append(self.describe_error(stage, error, subject))
 
-    def problem(self, stage: str, kind: str, message: str, subject: str) -> None:
+    def add_problem(self, stage: str, kind: str, message: str, subject: str) -> None:
+        """Add a problem without a location to the errors of the answer."""
         self.answer["errors"].append(
             {"stage": stage, "kind": kind, "message": message, "subject": subject, "file": None, "line": None}
         )
 
-    def described(self, stage: str, error: BaseException, subject: str) -> dict[str, Any]:
-        """An error with the innermost place in the project's own files."""
-        own = [frame for frame in traceback.extract_tb(error.__traceback__) if self._is_own(frame.filename)]
-        file, line = (own[-1].filename, own[-1].lineno) if own else (None, None)
+    def describe_error(self, stage: str, error: BaseException, subject: str) -> dict[str, Any]:
+        """An error with its innermost location in the project's own files."""
+        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if self._is_own(frame.filename)]
+        file, line = (frames[-1].filename, frames[-1].lineno) if frames else (None, None)
         if isinstance(error, SyntaxError) and error.filename and self._is_own(error.filename):
             file, line = error.filename, error.lineno
         return {
@@ -277,60 +283,61 @@ class Worker:
         }
 
     def _is_own(self, filename: str) -> bool:
-        if filename.startswith("<"):  # code that is in no file
+        """Whether a file belongs to the project, outside its environment."""
+        if filename.startswith("<"):  # code that is not in a file
             return False
         path = os.path.realpath(filename)
         inside = path.startswith((self.root + os.sep, self.config_dir + os.sep))
         return inside and "site-packages" not in path and f"{os.sep}.venv{os.sep}" not in path
 
 
-def _modules_of(package: Any) -> list[str]:
-    """The dotted names below a package: subpackages first and whole, then modules by name, ``experiments`` last."""
-    found = sorted(pkgutil.iter_modules(package.__path__), key=lambda one: (one.name == "experiments", one.name))
+def _modules_of(name: str, paths: list[str]) -> list[str]:
+    """The dotted names below a package: first its subpackages, then modules by name, ``experiments`` last."""
+    modules = sorted(pkgutil.iter_modules(paths), key=lambda module: (module.name == "experiments", module.name))
     names: list[str] = []
-    for one in found:
-        if one.ispkg:
-            name = f"{package.__name__}.{one.name}"
-            spec = importlib.util.find_spec(name)
-            names.append(name)
-            names += _below(name, list(spec.submodule_search_locations or ()) if spec else [])
-    return names + [f"{package.__name__}.{one.name}" for one in found if not one.ispkg]
+    for module in modules:
+        if module.ispkg:
+            below = [str(Path(path, module.name)) for path in paths]
+            names += [f"{name}.{module.name}", *_modules_of(f"{name}.{module.name}", below)]
+    return names + [f"{name}.{module.name}" for module in modules if not module.ispkg]
 
 
-def _below(name: str, paths: list[str]) -> list[str]:
-    names: list[str] = []
-    modules: list[str] = []
-    found = sorted(pkgutil.iter_modules(paths), key=lambda one: (one.name == "experiments", one.name))
-    for one in found:
-        if one.ispkg:
-            names += [
-                f"{name}.{one.name}",
-                *_below(f"{name}.{one.name}", [str(Path(place, one.name)) for place in paths]),
-            ]
-        else:
-            modules.append(f"{name}.{one.name}")
-    return names + modules
+def _task_overrides(overrides: list[str]) -> list[str]:
+    """The overrides without those of Hydra's own settings."""
+    return [text for text in overrides if not _HYDRA_SETTING.match(text)]
+
+
+def _describe_function(config: dict[str, Any]) -> Any:
+    """Call ``describe_function`` of the file beside this one, which is not importable by name here."""
+    spec = importlib.util.spec_from_file_location(
+        "_dml_function_source", Path(__file__).with_name("function_source.py")
+    )
+    assert spec is not None  # noqa: S101 - the file is part of this package
+    assert spec.loader is not None  # noqa: S101
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.describe_function(config)
 
 
 def _registry(attribute: str) -> dict[str, Any]:
-    """What the config API of either library has registered under a module's ``attribute``."""
-    found: dict[str, Any] = {}
+    """The registry that the configuration API of either library keeps in a module's ``attribute``."""
+    registry: dict[str, Any] = {}
     for name, module in list(sys.modules.items()):
         if name.partition(".")[0] in APIS:
-            there = getattr(module, "__dict__", {}).get(attribute)
-            if isinstance(there, dict):
-                found.update(there)
-    return found
+            entries = getattr(module, "__dict__", {}).get(attribute)
+            if isinstance(entries, dict):
+                registry.update(entries)
+    return registry
 
 
-def _composed(config_name: str, overrides: list[str]) -> Any:
+def _compose(config_name: str, overrides: list[str]) -> Any:
     from hydra import compose
 
     return compose(config_name, overrides=overrides, return_hydra_config=True)
 
 
 def _missing(value: Any, path: str) -> list[str]:
-    """The keys that have no value; ``OmegaConf.missing_keys`` fails where an interpolation leads nowhere."""
+    """The keys without a value; ``OmegaConf.missing_keys`` would fail on a broken interpolation."""
     if value == "???":
         return [path]
     if isinstance(value, dict):
@@ -345,8 +352,8 @@ def _missing(value: Any, path: str) -> list[str]:
 def _asks_for_sweep(config_name: str, overrides: list[str]) -> bool:
     """Whether the configuration itself sets ``hydra.mode`` to MULTIRUN."""
     try:
-        mode = _composed(config_name, [one for one in overrides if "," not in one]).hydra.get("mode")
-    except Exception:  # it is told when the job itself is composed
+        mode = _compose(config_name, [text for text in overrides if "," not in text]).hydra.get("mode")
+    except Exception:  # the same error occurs when the job is composed, and is reported then
         return False
     return str(getattr(mode, "name", mode)).upper() == "MULTIRUN"
 
@@ -358,6 +365,7 @@ def _quoted(text: str) -> str:
 
 
 def _sentence(error: BaseException) -> str:
+    """The message of an error in one line, with the options that Hydra lists."""
     if isinstance(error, SystemExit):
         return f"called sys.exit({error.code!r})"
     if isinstance(error, SyntaxError):
@@ -367,94 +375,30 @@ def _sentence(error: BaseException) -> str:
     if not lines:
         return type(error).__name__
     text = " ".join(lines[:2])
-    if len(lines) > 2 and lines[1].endswith(":"):  # Hydra lists what there is, a line each, then where it looked
-        there = list(itertools.takewhile(lambda line: not line.endswith(":"), lines[2:]))
-        text += f" {', '.join(there[:12])}" + (" …" if len(there) > 12 else "")
+    if len(lines) > 2 and lines[1].endswith(":"):  # Hydra lists the options, one per line, and then its search path
+        options = list(itertools.takewhile(lambda line: not line.endswith(":"), lines[2:]))
+        text += f" {', '.join(options[:12])}" + (" …" if len(options) > 12 else "")
     return text[:500]
-
-
-def _function_of(config: dict[str, Any]) -> dict[str, Any] | None:
-    """The function that a configuration will call: its file, line and parameters, read without running anything."""
-    for key in ("script_config", "model_config"):
-        node = config.get(key)
-        if isinstance(node, dict):
-            target = node.get("_zen_target") or node.get("_target_")
-            if isinstance(target, str):
-                return {"key": key, "target": target, **_found(target)}
-    return None
-
-
-def _found(target: str) -> dict[str, Any]:
-    parts = target.split(".")
-    for length in range(len(parts) - 1, 0, -1):
-        name, rest = ".".join(parts[:length]), parts[length:]
-        module = sys.modules.get(name)
-        if module is not None:
-            return _loaded(module, rest)
-        try:
-            spec = importlib.util.find_spec(name)
-        except BaseException:
-            spec = None
-        if spec is not None and spec.origin and spec.has_location:
-            found = _definition(spec.origin, rest)
-            return {"file": os.path.realpath(spec.origin), **found} if found["line"] else {"file": None}
-    return {"file": None}
-
-
-def _loaded(module: Any, names: list[str]) -> dict[str, Any]:
-    """Where an object of a loaded module is defined, which may be another module."""
-    thing = module
-    for name in names:
-        thing = getattr(thing, name, None)
-    if thing is None:
-        return {"file": None}
-    while not hasattr(thing, "__code__") and (hasattr(thing, "func") or hasattr(thing, "__wrapped__")):
-        thing = getattr(thing, "func", None) or thing.__wrapped__
-    home = sys.modules.get(getattr(thing, "__module__", "") or "", module)
-    file = getattr(getattr(thing, "__code__", None), "co_filename", None) or getattr(home, "__file__", None)
-    if not file:
-        return {"file": None}
-    return {"file": os.path.realpath(file), **_definition(file, getattr(thing, "__qualname__", names[-1]).split("."))}
-
-
-def _definition(file: str, names: list[str]) -> dict[str, Any]:
-    try:
-        body: Any = ast.parse(Path(file).read_bytes()).body
-    except (OSError, SyntaxError, ValueError):
-        return {"line": None, "parameters": None}
-    node: Any = None
-    for name in names:
-        node = next((one for one in body if getattr(one, "name", None) == name), None)
-        if node is None:
-            return {"line": None, "parameters": None}
-        body = getattr(node, "body", [])
-    if isinstance(node, ast.ClassDef):
-        node = next((one for one in node.body if getattr(one, "name", None) in ("__call__", "__init__")), node)
-    arguments = getattr(node, "args", None)
-    if arguments is None:
-        return {"line": getattr(node, "lineno", None), "parameters": None}
-    names_of = [one.arg for one in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
-    return {"line": node.lineno, "parameters": names_of, "any_keyword": arguments.kwarg is not None}
 
 
 def _packages() -> dict[str, str]:
     from importlib.metadata import distributions
 
-    found: dict[str, str] = {}
-    for one in distributions():
-        name = one.metadata["Name"]
+    packages: dict[str, str] = {}
+    for distribution in distributions():
+        name = distribution.metadata["Name"]
         if name:
-            found.setdefault(name.lower().replace("_", "-").replace(".", "-"), one.version)
-    return found
+            packages.setdefault(name.lower().replace("_", "-").replace(".", "-"), distribution.version)
+    return packages
 
 
 def main() -> None:
-    """Answer the one request and end at once, whatever threads and exit handlers the user's modules have left."""
+    """Answer the request and exit immediately, without waiting for threads or exit handlers of the user's modules."""
     answer_fd, stack_fd = int(sys.argv[1]), int(sys.argv[2])
     for descriptor in (answer_fd, stack_fd):
         os.set_inheritable(descriptor, False)
-    here = str(Path(os.path.realpath(__file__)).parent)
-    sys.path[:] = [place for place in sys.path if os.path.realpath(place or os.curdir) != here]
+    directory = str(Path(os.path.realpath(__file__)).parent)
+    sys.path[:] = [path for path in sys.path if os.path.realpath(path or os.curdir) != directory]
     with os.fdopen(0, "rb", closefd=False) as stream:
         request = json.loads(stream.read())
     null = os.open(os.devnull, os.O_RDONLY)
@@ -468,16 +412,16 @@ def main() -> None:
         worker.compose()
         if request.get("packages"):
             worker.answer["packages"] = _packages()
-    except Failure:
+    except StopWorkError:
         pass
     except BaseException as error:
-        worker.failed("setup", error, "composition")
+        worker.add_error("setup", error, "composition")
     text = json.dumps(worker.answer, default=str).encode()
     while text:
         text = text[os.write(answer_fd, text) :]
-    for printed in (sys.stdout, sys.stderr):
+    for output in (sys.stdout, sys.stderr):
         with contextlib.suppress(BaseException):
-            printed.flush()
+            output.flush()
     os._exit(0)
 
 

@@ -1,4 +1,4 @@
-"""How configuration modules name inputs: the Hydra twins of dataset and asset specifications."""
+"""Inputs in configuration modules: the Hydra forms of dataset, asset and file specifications."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ class AssetRID(str):
     description: str
 
     def __new__(cls, rid: str, description: str = "") -> AssetRID:
-        """A text that knows what it stands for."""
-        made = super().__new__(cls, rid)
-        made.description = description
-        return made
+        """Create a string with a description."""
+        instance = super().__new__(cls, rid)
+        instance.description = description
+        return instance
 
     @property
     def rid(self) -> str:
-        """The RID alone."""
+        """The RID as a plain string."""
         return str(self)
 
 
@@ -53,7 +53,7 @@ class AssetSpecConfig:
 
 @hydrated_dataclass(LocalFile)
 class LocalFileConfig:
-    """A file of this machine in a configuration; the fields are those of ``LocalFile``."""
+    """A file on this machine in a configuration; the fields are those of ``LocalFile``."""
 
     path: str
     cache: bool = False

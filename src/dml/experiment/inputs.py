@@ -1,7 +1,7 @@
-"""The inputs that a composed configuration names, in whatever shape it names them, as plain values.
+"""The inputs of a composed configuration as plain values.
 
-Configurations of deriva-ml and of dml hold a list, a described list (``items`` with a ``description``) or nothing; its
-entries are specifications, bare RIDs or local files. Nothing is validated here: a malformed RID is a finding, no error.
+A config group of inputs is a list, a described list (``items`` and ``description``) or nothing; its entries are
+specifications, bare RIDs or local files. Nothing is validated here: the preflight reports malformed RIDs.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from typing import Any
 
 from dml.execution.requested_inputs import RequestedAsset, RequestedDataset, RequestedFile
 
-__all__ = ["assets_of", "datasets_of", "description_of_list"]
+__all__ = ["assets_of", "datasets_of"]
 
 
 def datasets_of(node: Any) -> list[RequestedDataset]:
-    """The datasets of the group ``datasets``."""
-    found = []
+    """The datasets of the config group ``datasets``."""
+    datasets = []
     for item in _items(node):
         if isinstance(item, Mapping) and "rid" in item:
             excluded = item.get("exclude_tables") or ()
-            found.append(
+            datasets.append(
                 RequestedDataset(
                     str(item["rid"]).strip(),
                     _version(item.get("version")),
@@ -30,27 +30,22 @@ def datasets_of(node: Any) -> list[RequestedDataset]:
             )
         else:
             rid, _, version = str(item).strip().partition("@")
-            found.append(RequestedDataset(rid, version or None))
-    return found
+            datasets.append(RequestedDataset(rid, version or None))
+    return datasets
 
 
 def assets_of(node: Any) -> list[RequestedAsset | RequestedFile]:
-    """The assets and local files of the group ``assets``."""
-    found: list[RequestedAsset | RequestedFile] = []
+    """The assets and local files of the config group ``assets``."""
+    assets: list[RequestedAsset | RequestedFile] = []
     for item in _items(node):
         if isinstance(item, Mapping) and "rid" in item:
-            found.append(RequestedAsset(str(item["rid"]).strip(), bool(item.get("cache"))))
+            assets.append(RequestedAsset(str(item["rid"]).strip(), bool(item.get("cache"))))
         elif isinstance(item, Mapping) and "path" in item:
-            found.append(RequestedFile(str(item["path"])))
+            assets.append(RequestedFile(str(item["path"])))
         else:
-            rid, _, word = str(item).strip().partition(":")
-            found.append(RequestedAsset(rid, word == "cache"))
-    return found
-
-
-def description_of_list(node: Any) -> str:
-    """What a described list says of itself; empty for a plain one."""
-    return str(node.get("description") or "") if isinstance(node, Mapping) else ""
+            rid, _, flag = str(item).strip().partition(":")
+            assets.append(RequestedAsset(rid, flag == "cache"))
+    return assets
 
 
 def _items(node: Any) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Starting the project's own process with dml's runners; ``launch_theirs`` has those of deriva-ml."""
+"""Start a process of the project with dml's runners; ``launch_deriva_ml`` starts those of deriva-ml."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -26,29 +26,33 @@ if TYPE_CHECKING:
 
 __all__ = [
     "JobRequest",
-    "Launched",
     "NotebookRequest",
-    "SweepPlace",
-    "hydra_places",
+    "ProcessResult",
+    "SweepLocation",
+    "hydra_directory_overrides",
     "run_dml_project",
     "run_notebook_file",
     "run_process",
 ]
 
 SAVED = "DERIVA_ML_SAVE_EXECUTION_RID"
-"""Environment variable of deriva-ml: the file in which a run writes which execution it is."""
+"""Environment variable of deriva-ml: the file to which a run writes the RID of its execution."""
 
 
-UploadObserver = Callable[[Path], AbstractContextManager[object]]
+_INTERRUPT_SECONDS = 10.0
+"""How long an interrupted process may take to end before it is signalled."""
+
+MonitorFactory = Callable[[Path], AbstractContextManager[object]]
+"""Called with the file to which the process writes the RID of its execution; the result is entered while it runs."""
 
 
 @dataclass(frozen=True)
-class Launched:
-    """How the project's process ended.
+class ProcessResult:
+    """The result of a process of the project.
 
     Attributes:
-        code: Its exit code; negative for a signal.
-        execution: RID of the execution that it made; None when it made none or several.
+        code: Exit code; negative for a signal.
+        execution: RID of the execution that the process created; None when it created none or several.
     """
 
     code: int
@@ -56,14 +60,14 @@ class Launched:
 
 
 @dataclass(frozen=True)
-class SweepPlace:
-    """Where a sweep is remembered.
+class SweepLocation:
+    """Where a sweep is recorded, and how far it is.
 
     Attributes:
         target: The catalog.
-        workspace: The workspace that has the parent.
-        parent: RID of the parent.
-        done: Place of each job that is uploaded → what its model returned, when that was a number.
+        workspace: Directory of the workspace that has the parent.
+        parent: RID of the parent execution.
+        done: What the model of each uploaded job returned, by sequence number; None when it was not a number.
     """
 
     target: Target
@@ -74,30 +78,30 @@ class SweepPlace:
 
 @dataclass(frozen=True)
 class JobRequest:
-    """What ``run_jobs`` is to run; see there.
+    """The jobs that ``run_jobs`` runs.
 
     Attributes:
-        overrides: Of a single job, or what the sweeper of a sweep is given.
-        jobs: Of a sweep: place → overrides; None for a single job, and where the project's own sweeper chooses.
-        hydra_overrides: Of Hydra's own settings.
-        is_sweep: Whether there are several jobs.
-        sweep: Where the sweep is remembered; None for a single job and in a dry run.
+        overrides: The overrides of a single job, or those that the sweeper of a sweep receives.
+        jobs: The overrides of each job of a sweep, by sequence number; None for a single job, and when the project's
+            own sweeper chooses the jobs.
+        hydra_overrides: Overrides of Hydra's own settings.
+        is_sweep: Whether this is a sweep.
+        sweep: Where the sweep is recorded; None for a single job and in a dry run.
         flags: Flags of Hydra's command line.
         allow_dirty: Whether uncommitted changes are accepted.
-        shows: Whether what it prints is the result; it is talk, on standard error, otherwise.
-        watch: Given the file in which the process writes which execution it makes; what it returns is entered while
-            the process runs.
+        prints_result: Whether the output of the process is the result and goes to standard output.
+        monitor: Creates the monitor of the process; None without one.
     """
 
     overrides: Sequence[str] = ()
     jobs: Mapping[int, Sequence[str]] | None = None
     hydra_overrides: Sequence[str] = ()
     is_sweep: bool = False
-    sweep: SweepPlace | None = None
+    sweep: SweepLocation | None = None
     flags: Sequence[str] = ()
     allow_dirty: bool = False
-    shows: bool = False
-    watch: UploadObserver | None = None
+    prints_result: bool = False
+    monitor: MonitorFactory | None = None
 
 
 @dataclass(frozen=True)
@@ -105,15 +109,15 @@ class NotebookRequest:
     """A notebook to run.
 
     Attributes:
-        path: The notebook, absolute.
-        config_name: Its configuration.
-        overrides: Hydra's overrides.
-        parameters: Papermill's parameters.
-        kernel: Name of the kernel; the notebook's own when None.
-        log_output: Whether what cells print is shown while it runs.
-        inspect: Only print its parameters.
+        path: Absolute path of the notebook.
+        config_name: Name of its configuration.
+        overrides: Hydra overrides for the configuration.
+        parameters: Parameters for papermill.
+        kernel: Name of the kernel; the notebook's own kernel when None.
+        log_output: Whether the output of cells is displayed while the notebook runs.
+        inspect: Print the parameters of the notebook instead of running it.
         allow_dirty: Whether uncommitted changes are accepted.
-        watch: As in ``JobRequest``.
+        monitor: Creates the monitor of the process; None without one.
     """
 
     path: Path
@@ -124,11 +128,11 @@ class NotebookRequest:
     log_output: bool = False
     inspect: bool = False
     allow_dirty: bool = False
-    watch: UploadObserver | None = None
+    monitor: MonitorFactory | None = None
 
 
-def hydra_places(workspace: Path, now: datetime) -> list[str]:
-    """Where Hydra writes: below the workspace, as deriva-ml has it."""
+def hydra_directory_overrides(workspace: Path, now: datetime) -> list[str]:
+    """Overrides that let Hydra write to the workspace, in the layout of deriva-ml."""
     stamp = now.strftime("%Y-%m-%d_%H-%M-%S")
     return [
         f"hydra.run.dir={_quoted(workspace / 'hydra' / stamp)}",
@@ -137,8 +141,8 @@ def hydra_places(workspace: Path, now: datetime) -> list[str]:
     ]
 
 
-def run_dml_project(project: Project, config_name: str, request: JobRequest) -> Launched:
-    """Run jobs by ``dml.experiment.run_jobs`` in the project's interpreter, which must have dml.
+def run_dml_project(project: Project, config_name: str, request: JobRequest) -> ProcessResult:
+    """Run jobs with ``dml.experiment.run_jobs`` in the project's interpreter, which must have dml installed.
 
     Raises:
         DmlError: The interpreter cannot be started.
@@ -172,8 +176,8 @@ def run_dml_project(project: Project, config_name: str, request: JobRequest) -> 
         return run_process(command, project.root, folder / "execution.json", request)
 
 
-def run_notebook_file(project: Project, notebook: NotebookRequest) -> Launched:
-    """Run or inspect a notebook by ``dml.experiment.notebook_job`` in the project's interpreter.
+def run_notebook_file(project: Project, notebook: NotebookRequest) -> ProcessResult:
+    """Run or inspect a notebook with ``dml.experiment.notebook_job`` in the project's interpreter.
 
     Raises:
         DmlError: The interpreter cannot be started.
@@ -191,50 +195,53 @@ def run_notebook_file(project: Project, notebook: NotebookRequest) -> Launched:
             "inspect": notebook.inspect,
         }
         path.write_text(json.dumps(document), encoding="utf-8")
-        told = {
+        variables = {
             NOTEBOOK: str(notebook.path),
             OVERRIDES: json.dumps(list(notebook.overrides)),
             CONFIG_DIRECTORY: str(project.config_directory),
             CONFIG_NAME: notebook.config_name,
         }
         command = [str(project.interpreter), "-m", "dml.experiment.notebook_job", str(path)]
-        request = JobRequest(allow_dirty=notebook.allow_dirty, shows=notebook.inspect, watch=notebook.watch)
-        return run_process(command, project.root, folder / "execution.json", request, told)
+        request = JobRequest(allow_dirty=notebook.allow_dirty, prints_result=notebook.inspect, monitor=notebook.monitor)
+        return run_process(command, project.root, folder / "execution.json", request, variables)
 
 
 def run_process(
-    command: Sequence[str], cwd: Path, saved: Path, request: JobRequest, told: Mapping[str, str] | None = None
-) -> Launched:
+    command: Sequence[str], cwd: Path, saved: Path, request: JobRequest, variables: Mapping[str, str] | None = None
+) -> ProcessResult:
     """Run a process of the project to its end.
 
     Args:
         command: The program and its arguments.
         cwd: The working directory.
-        saved: Where it writes which execution it makes.
-        request: How.
-        told: Environment variables besides.
+        saved: The file to which the process writes the RID of its execution.
+        request: Its output, its monitor, and whether uncommitted changes are accepted.
+        variables: Additional environment variables.
 
     Raises:
-        DmlError: It cannot be started.
+        DmlError: The process cannot be started.
     """
-    environment = {**clean_environment(), **(told or {}), SAVED: str(saved), "PYTHONUNBUFFERED": "1"}
+    environment = {**clean_environment(), **(variables or {}), SAVED: str(saved), "PYTHONUNBUFFERED": "1"}
     if request.allow_dirty:
         environment["DERIVA_ML_ALLOW_DIRTY"] = "true"
     try:
-        process = subprocess.Popen(command, cwd=cwd, env=environment, stdout=None if request.shows else 2)
+        process = subprocess.Popen(command, cwd=cwd, env=environment, stdout=None if request.prints_result else 2)
     except OSError as error:
-        raise DmlError(f"{safe(command[0])} cannot be started: {error.strerror}") from error
-    with request.watch(saved) if request.watch is not None else nullcontext():
+        raise DmlError(f"cannot start {safe(command[0])}: {error.strerror}") from error
+    with request.monitor(saved) if request.monitor is not None else nullcontext():
         try:
             code = process.wait()
         except KeyboardInterrupt:
-            # It reached the process as well, which marks its execution and ends; how it stands is then told.
+            # Ctrl-C in a terminal reaches the process too. A second signal would interrupt it while it marks its
+            # execution as Failed, so it gets time to do that first.
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_INTERRUPT_SECONDS)
             _interrupt(process)
             code = -signal.SIGINT
         except BaseException:
             _interrupt(process)
             raise
-    return Launched(code, saved_rid(saved))
+    return ProcessResult(code, saved_rid(saved))
 
 
 def _interrupt(process: subprocess.Popen[bytes]) -> None:
@@ -244,6 +251,6 @@ def _interrupt(process: subprocess.Popen[bytes]) -> None:
 
 
 def _quoted(path: Path) -> str:
-    """A path as a value of Hydra's grammar."""
+    """A path as a quoted value in Hydra's override grammar."""
     text = str(path).replace("\\", "\\\\").replace("'", "\\'")
     return f"'{text}'"

@@ -1,4 +1,4 @@
-"""Starting deriva-ml's own runners for the projects that are written for it, in the project's environment."""
+"""Start the runners of deriva-ml for a project that is written for it, in the project's environment."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dml import directories
-from dml.experiment.launch import JobRequest, Launched, run_process
+from dml.experiment.launch import JobRequest, ProcessResult, run_process
 from dml.workspace.scratch import ScratchDirectory, scratch_root
 
 if TYPE_CHECKING:
     from dml.experiment.composition import Composition
-    from dml.experiment.launch import UploadObserver
+    from dml.experiment.launch import MonitorFactory
     from dml.experiment.project import Project
 
-__all__ = ["run_their_notebook", "run_theirs"]
+__all__ = ["run_deriva_ml_notebook", "run_deriva_ml_project"]
 
 
-def run_theirs(
+def run_deriva_ml_project(
     composition: Composition,
     arguments: Sequence[str],
     *,
     allow_dirty: bool = False,
-    shows: bool = False,
-    watch: UploadObserver | None = None,
-) -> Launched:
-    """Run a project written for deriva-ml by ``deriva-ml-run``.
+    prints_result: bool = False,
+    monitor: MonitorFactory | None = None,
+) -> ProcessResult:
+    """Run a project written for deriva-ml with ``deriva-ml-run``.
 
     Args:
-        composition: What was composed there.
-        arguments: Overrides and flags, passed on.
+        composition: The composed configuration of the project.
+        arguments: Overrides and flags for the runner.
         allow_dirty: Whether uncommitted changes are accepted.
-        shows, watch: As in ``JobRequest``.
+        prints_result, monitor: The same as in ``JobRequest``.
 
     Raises:
         DmlError: The runner cannot be started.
@@ -49,37 +49,39 @@ def run_theirs(
         *(["--allow-dirty"] if allow_dirty else []),
         *arguments,
     ]
-    return _run(project, command, JobRequest(allow_dirty=allow_dirty, shows=shows, watch=watch))
+    request = JobRequest(allow_dirty=allow_dirty, prints_result=prints_result, monitor=monitor)
+    return _run(project, command, request)
 
 
-def run_their_notebook(
+def run_deriva_ml_notebook(
     composition: Composition,
     notebook: Path,
-    words: Sequence[str],
+    arguments: Sequence[str],
     *,
     allow_dirty: bool = False,
-    shows: bool = False,
-    watch: UploadObserver | None = None,
-) -> Launched:
-    """Run a notebook of a project written for deriva-ml by ``deriva-ml-run-notebook``.
+    prints_result: bool = False,
+    monitor: MonitorFactory | None = None,
+) -> ProcessResult:
+    """Run a notebook of a project written for deriva-ml with ``deriva-ml-run-notebook``.
 
-    That runner registers the notebook's checksum as its own library computes it, and the notebook calls that library's
-    ``run_notebook()``, which expects to be started by it.
+    The notebook calls deriva-ml's ``run_notebook()``, which expects to be started by that runner, and the runner
+    registers the checksum of the notebook as deriva-ml computes it.
 
     Args:
-        composition: What was composed there; its main configuration has the notebook's name.
-        notebook: The notebook, absolute.
-        words: Its options and overrides, passed on.
+        composition: The composed configuration of the project; its main configuration has the notebook's name.
+        notebook: Absolute path of the notebook.
+        arguments: Options and overrides for the runner.
         allow_dirty: Whether uncommitted changes are accepted.
-        shows, watch: As in ``JobRequest``.
+        prints_result, monitor: The same as in ``JobRequest``.
 
     Raises:
         DmlError: The runner cannot be started.
     """
     project = composition.project
     runner = _runner(project, "deriva-ml-run-notebook", "deriva_ml.run_notebook")
-    command = [*runner, str(notebook), *(["--allow-dirty"] if allow_dirty else []), *words]
-    return _run(project, command, JobRequest(allow_dirty=allow_dirty, shows=shows, watch=watch))
+    command = [*runner, str(notebook), *(["--allow-dirty"] if allow_dirty else []), *arguments]
+    request = JobRequest(allow_dirty=allow_dirty, prints_result=prints_result, monitor=monitor)
+    return _run(project, command, request)
 
 
 def _runner(project: Project, script: str, module: str) -> list[str]:
@@ -87,8 +89,8 @@ def _runner(project: Project, script: str, module: str) -> list[str]:
     return [str(path)] if os.access(path, os.X_OK) else [str(project.interpreter), "-m", module]
 
 
-def _run(project: Project, command: Sequence[str], request: JobRequest) -> Launched:
-    # It looks for the Jupyter kernel of the active environment.
-    told = {"VIRTUAL_ENV": str(project.interpreter.parent.parent)} if project.is_own else {}
+def _run(project: Project, command: Sequence[str], request: JobRequest) -> ProcessResult:
+    # The runner looks for the Jupyter kernel of the active environment.
+    variables = {"VIRTUAL_ENV": str(project.interpreter.parent.parent)} if project.uses_venv else {}
     with ScratchDirectory(scratch_root(directories.cache_directory()), "run") as folder:
-        return run_process(command, project.root, folder / "execution.json", request, told)
+        return run_process(command, project.root, folder / "execution.json", request, variables)

@@ -1,4 +1,4 @@
-"""``create_model_config``: the main configuration of a project, which calls ``run_model`` with what the groups hold."""
+"""``create_model_config``: the main configuration of a project, which calls ``run_model`` with the chosen options."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ __all__ = ["create_model_config"]
 def create_model_config(
     ml_class: type[DerivaML] | None = None, description: str = "", hydra_defaults: list[Any] | None = None
 ) -> Any:
-    """The main configuration, to be stored as ``deriva_model``.
+    """The main configuration; store it as ``deriva_model``.
 
     Args:
-        ml_class: The class that models are given; ``DerivaML`` when None.
-        description: Used where an experiment has none.
-        hydra_defaults: Groups and options; ``base_defaults`` when None.
+        ml_class: The class of the models' ``ml_instance``; ``DerivaML`` when None.
+        description: Description of experiments that have none, Markdown.
+        hydra_defaults: Config groups and their options; ``base_defaults`` when None.
     """
     return builds(
         partial(run_model, ml_class=ml_class),

@@ -1,4 +1,4 @@
-"""``DerivaMLModel``: what a model function looks like."""
+"""``DerivaMLModel``: the signature of a model function."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ __all__ = ["DerivaMLModel"]
 
 @runtime_checkable
 class DerivaMLModel(Protocol):
-    """A model: any callable with parameters of its own and these two by keyword.
+    """A model: any callable that accepts ``ml_instance`` and ``execution`` by keyword besides its own parameters.
 
-    Stored with ``builds(function, …, populate_full_signature=True, zen_partial=True)``. One with a parameter
-    ``dry_run`` is called in a dry run too, with ``execution=None``; one without is not.
+    Store it with ``builds(function, …, populate_full_signature=True, zen_partial=True)``. A model with a parameter
+    ``dry_run`` is called in a dry run too; one without is not.
     """
 
     def __call__(
         self, *args: Any, ml_instance: DerivaML | None = None, execution: Execution | None = None, **kwargs: Any
     ) -> Any:
-        """Do the work; outputs are registered with ``execution.asset_file_path``."""
+        """Run the model; register its outputs with ``execution.asset_file_path``."""

@@ -1,8 +1,8 @@
-"""Runs a notebook in the project's own process: ``python -m dml.experiment.notebook_job REQUEST``.
+"""Run a notebook in a process of the project: ``python -m dml.experiment.notebook_job REQUEST``.
 
-Papermill executes it; the executed notebook and its Markdown export become outputs of the execution that
-``run_notebook`` began in it, which is then committed. A cell that raises fails the execution; what was executed until
-then is kept with it.
+Papermill executes the notebook. The executed notebook and its Markdown export become outputs of the execution that
+``run_notebook`` started in it, which is then committed. An error in a cell fails the execution; the partially executed
+notebook is staged with it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _TYPE = "Notebook_Output"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Execute or inspect what the request file names; 0 when it went well."""
+    """Execute or inspect the notebook in the request file; return 0 on success and 1 otherwise."""
     path = (sys.argv[1:] if arguments is None else list(arguments))[0]
     request = json.loads(Path(path).read_text(encoding="utf-8"))
     try:
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _execute(papermill: Any, request: dict[str, Any]) -> str | None:
-    """Execute the notebook; what a cell raised, or None."""
+    """Execute the notebook; return the error of a cell, or None."""
     try:
         papermill.execute_notebook(
             request["notebook"],
@@ -65,7 +65,7 @@ def _execute(papermill: Any, request: dict[str, Any]) -> str | None:
 
 
 def _finish(saved: dict[str, Any], executed: Path, error: str | None) -> int:
-    """Stage the executed notebook and its export, end the execution, and commit it when all went well."""
+    """Stage the executed notebook and its export, stop the execution, and commit it unless a cell failed."""
     from dml.api.deriva_ml import DerivaML
     from dml.api.execution import Execution
     from dml.execution.status import ExecutionStatus
@@ -90,7 +90,7 @@ def _finish(saved: dict[str, Any], executed: Path, error: str | None) -> int:
 
 
 def _markdown(executed: Path) -> Path | None:
-    """The executed notebook as Markdown beside it; None without nbconvert."""
+    """Export the executed notebook as Markdown beside it; None without nbconvert."""
     try:
         nbconvert: Any = import_module("nbconvert")
     except ImportError:

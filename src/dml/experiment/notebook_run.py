@@ -1,6 +1,6 @@
-"""``run_notebook``: called in a notebook's first cell, it gives the notebook its catalog, execution and configuration.
+"""``run_notebook``: called in a notebook's first cell, it provides the catalog, the execution and the configuration.
 
-``dml run-notebook`` commits the outputs when the notebook has run; opened by hand, it does so itself with
+``dml run-notebook`` commits the outputs after the last cell. A notebook that is run by hand does that itself with
 ``execution.execution_stop()`` and ``execution.commit_output_assets()``.
 """
 
@@ -29,7 +29,7 @@ CONFIG_DIRECTORY: Final = "DML_CONFIG_DIRECTORY"
 CONFIG_NAME: Final = "DML_CONFIG_NAME"
 
 DEFAULT_WORKFLOW_TYPE: Final = "Analysis Notebook"
-"""The type of a notebook's workflow when it gives none, as in deriva-ml; a catalog has to be given this term."""
+"""The default workflow type of a notebook, as in deriva-ml; the term must be added to a catalog first."""
 
 
 def run_notebook(
@@ -40,23 +40,23 @@ def run_notebook(
     ml_class: type[DerivaML] | None = None,
     config_package: str | None = None,
 ) -> tuple[DerivaML, Any, Any]:
-    """Begin the execution of this notebook. Writes registry, workspace and catalog; a dry run writes no catalog.
+    """Start the execution of this notebook. Writes the registry, the workspace and, except in a dry run, the catalog.
 
     Args:
-        config_name: The notebook's configuration; the notebook's own name when None.
-        overrides: Hydra's overrides; those of ``dml run-notebook`` come after them.
-        workflow_name: Name of the workflow; the notebook's own name when None.
-        workflow_type: Terms of ``Workflow_Type``. No catalog is made with that of the default:
-            ``dml vocab add Workflow_Type "Analysis Notebook" -d "…"`` adds it.
-        ml_class: A subclass of ``DerivaML``.
-        config_package: The package of configurations; ``configs`` when None.
+        config_name: Name of the notebook's configuration; the name of the notebook when None.
+        overrides: Hydra overrides; those of ``dml run-notebook`` are added after them.
+        workflow_name: Name of the workflow; the name of the notebook when None.
+        workflow_type: Terms of ``Workflow_Type``. Add the default term to the catalog first with
+            ``dml vocab add Workflow_Type "Analysis Notebook" -d "…"``.
+        ml_class: The class of the returned catalog; ``DerivaML`` when None.
+        config_package: Name of the package of configuration modules; ``configs`` when None.
 
     Returns:
-        The catalog, the running execution with its inputs fetched, and the instantiated configuration.
+        The catalog, the running execution with its inputs downloaded, and the instantiated configuration.
 
     Raises:
-        UsageError: Which notebook this is cannot be told, and no names are given.
-        NotFoundError: There is no such configuration, input or term.
+        UsageError: The notebook cannot be identified, and no names are given.
+        NotFoundError: The configuration, an input or a term does not exist.
     """
     from dml.execution.configuration import ExecutionConfiguration
     from dml.execution.workflow import Workflow
@@ -66,11 +66,11 @@ def run_notebook(
     name = config_name or os.environ.get(CONFIG_NAME) or (path.stem if path else None)
     if name is None or (path is None and workflow_name is None):
         raise UsageError(
-            "Which notebook this is cannot be told", hint="Give run_notebook(config_name=…, workflow_name=…)."
+            "the running notebook cannot be identified", hint="Use run_notebook(config_name=…, workflow_name=…)."
         )
     package = _package(config_package)
-    chosen = [*(overrides or ()), *json.loads(os.environ.get(OVERRIDES) or "[]")]
-    config = compose_notebook(name, chosen, config_package=package)
+    all_overrides = [*(overrides or ()), *json.loads(os.environ.get(OVERRIDES) or "[]")]
+    config = compose_notebook(name, all_overrides, config_package=package)
     ml = open_catalog(config.deriva_ml, ml_class)
     configuration = ExecutionConfiguration(
         workflow=Workflow(workflow_name or (path.stem if path else name), workflow_type, path=path),
@@ -81,24 +81,24 @@ def run_notebook(
     )
     execution = ml.create_execution(configuration, dry_run=bool(config.dry_run))
     if not config.dry_run:
-        _tell_where(ml)
+        _save_directories(ml)
     execution.execution_start()
     return ml, execution, config
 
 
 def _package(given: str | None) -> str:
-    """The package to load, importable from here."""
+    """The name of the configuration package, made importable."""
     directory = os.environ.get(CONFIG_DIRECTORY)
     if directory is None:
         return given or "configs"
-    for place in (Path(directory).parent.parent, Path(directory).parent):
-        if str(place) not in sys.path:
-            sys.path.insert(0, str(place))
+    for path in (str(Path(directory).parent.parent), str(Path(directory).parent)):
+        if path not in sys.path:
+            sys.path.insert(0, path)
     return given or Path(directory).name
 
 
-def _tell_where(ml: DerivaML) -> None:
-    """Add the workspace to what ``dml run-notebook`` is told about the execution."""
+def _save_directories(ml: DerivaML) -> None:
+    """Add the workspace and the cache to the file from which ``dml run-notebook`` reads the execution."""
     saved = os.environ.get(SAVED)
     if saved:
         document = json.loads(Path(saved).read_text(encoding="utf-8"))

@@ -1,6 +1,6 @@
-"""Where a user's project is: its root, its configuration package, and the interpreter that has its dependencies.
+"""Find a user's project: its root, its configuration package, and the interpreter with its dependencies.
 
-Only looks; nothing is imported, run or written.
+Nothing is imported, run or written.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ from dml.safe_text import safe
 __all__ = ["Project", "find_project", "has_project"]
 
 CONFIG_DIRECTORY = Path("src/configs")
-_MARKS = ("pyproject.toml", ".git", "setup.py")
+_ROOT_FILES = ("pyproject.toml", ".git", "setup.py")
 
 
 @dataclass(frozen=True)
 class Project:
-    """A project with Hydra configurations.
+    """A project with a Hydra configuration.
 
     Attributes:
-        root: Its top directory.
-        config_directory: The package of its configuration modules.
-        interpreter: The Python that runs it.
-        is_own: Whether the interpreter is of the project's own ``.venv``.
+        root: Top directory of the project.
+        config_directory: Directory of the package of configuration modules.
+        interpreter: The Python interpreter that runs the project.
+        uses_venv: Whether that interpreter belongs to the project's ``.venv``.
     """
 
     root: Path
     config_directory: Path
     interpreter: Path
-    is_own: bool
+    uses_venv: bool
 
-    def shown(self, path: Path | str) -> str:
-        """A path as people of the project write it: relative to its root."""
+    def relative(self, path: Path | str) -> str:
+        """A path relative to the project's root; unchanged when it is outside."""
         try:
             return str(Path(path).resolve().relative_to(self.root.resolve()))
         except ValueError:
@@ -45,8 +45,8 @@ class Project:
 
 
 def has_project(directory: Path | None = None) -> bool:
-    """Whether there is a configuration package here or above."""
-    return _above(directory or Path.cwd()) is not None
+    """Whether a directory, or one above it, has a configuration package; the working directory when None."""
+    return _find_root(directory or Path.cwd()) is not None
 
 
 def find_project(
@@ -55,41 +55,41 @@ def find_project(
     """Find the project of a directory.
 
     Args:
-        config_directory: The configuration package; ``src/configs`` here or in a directory above when None.
-        interpreter: The Python to use; the project's ``.venv``, else ``python`` of the PATH, when None.
-        directory: Where to begin; the working directory when None.
+        config_directory: The configuration package; ``src/configs`` in ``directory`` or above it when None.
+        interpreter: The Python to use; that of the project's ``.venv``, or else the ``python`` of the PATH, when None.
+        directory: Where the search starts; the working directory when None.
 
     Raises:
-        NotFoundError: There is no such package or interpreter.
-        UsageError: The package's name is no Python identifier.
+        NotFoundError: The package or the interpreter does not exist.
+        UsageError: The name of the package is not a Python identifier.
     """
     start = (directory or Path.cwd()).absolute()
     if config_directory is not None:
         package = (start / config_directory).absolute()
         if not package.is_dir():
-            raise NotFoundError(f"There is no directory {safe(config_directory)}", hint="Name it with --config-dir.")
-        root = _root_above(package)
+            raise NotFoundError(f"no directory {safe(config_directory)}", hint="Check the option --config-dir.")
+        root = _root_of(package)
     else:
-        found = _above(start)
-        if found is None:
+        above = _find_root(start)
+        if above is None:
             raise NotFoundError(
-                f"No {CONFIG_DIRECTORY} in {safe(start)} or above",
-                hint="Name the configurations with --config-dir, or make a project with `dml init`.",
+                f"no {CONFIG_DIRECTORY} in {safe(start)} or above it",
+                hint="Give the configuration package with --config-dir, or create a project with `dml init`.",
             )
-        root, package = found, found / CONFIG_DIRECTORY
+        root, package = above, above / CONFIG_DIRECTORY
     if not package.name.isidentifier():
-        raise UsageError(f"{safe(package.name)} cannot be the name of a Python package", hint="Rename the directory.")
+        raise UsageError(f"{safe(package.name)} is not a valid name of a Python package", hint="Rename the directory.")
     if interpreter is not None:
-        chosen = (start / interpreter.expanduser()).absolute()
-        if not os.access(chosen, os.X_OK):
-            raise NotFoundError(f"There is no interpreter {safe(interpreter)}", hint="Name a Python with --python.")
-        return Project(root, package, chosen, False)
-    own = own_interpreter(root)
-    return Project(root, package, own or _usual_interpreter(), own is not None)
+        path = (start / interpreter.expanduser()).absolute()
+        if not os.access(path, os.X_OK):
+            raise NotFoundError(f"no interpreter {safe(interpreter)}", hint="Check the option --python.")
+        return Project(root, package, path, False)
+    venv = project_interpreter(root)
+    return Project(root, package, venv or _default_interpreter(), venv is not None)
 
 
-def own_interpreter(root: Path) -> Path | None:
-    """The Python of the project's ``.venv``; None when there is none."""
+def project_interpreter(root: Path) -> Path | None:
+    """The interpreter of the project's ``.venv``; None when there is none."""
     for name in ("bin/python", "Scripts/python.exe"):
         path = root / ".venv" / name
         if os.access(path, os.X_OK):
@@ -97,14 +97,14 @@ def own_interpreter(root: Path) -> Path | None:
     return None
 
 
-def _usual_interpreter() -> Path:
+def _default_interpreter() -> Path:
     return Path(shutil.which("python") or shutil.which("python3") or sys.executable)
 
 
-def _above(start: Path) -> Path | None:
+def _find_root(start: Path) -> Path | None:
     return next((folder for folder in (start, *start.parents) if (folder / CONFIG_DIRECTORY).is_dir()), None)
 
 
-def _root_above(package: Path) -> Path:
-    marked = (folder for folder in package.parents if any((folder / mark).exists() for mark in _MARKS))
-    return next(marked, package.parent)
+def _root_of(package: Path) -> Path:
+    roots = (folder for folder in package.parents if any((folder / name).exists() for name in _ROOT_FILES))
+    return next(roots, package.parent)

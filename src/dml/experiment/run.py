@@ -1,4 +1,4 @@
-"""Running a composed experiment: one execution, or a sweep with its parent, in the project's own process."""
+"""Run a composed experiment in a process of the project: one execution, or a sweep with its parent."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 from dml.errors import UsageError
 from dml.experiment.launch import (
     JobRequest,
-    Launched,
+    MonitorFactory,
     NotebookRequest,
-    SweepPlace,
-    UploadObserver,
-    hydra_places,
+    ProcessResult,
+    SweepLocation,
+    hydra_directory_overrides,
     run_dml_project,
     run_notebook_file,
 )
-from dml.experiment.launch_deriva_ml import run_their_notebook, run_theirs
-from dml.experiment.run_monitor import RunMonitor, Watcher
+from dml.experiment.launch_deriva_ml import run_deriva_ml_notebook, run_deriva_ml_project
+from dml.experiment.run_monitor import RunDisplay, RunMonitor
 from dml.experiment.sweep_end import JobState
 
 if TYPE_CHECKING:
@@ -36,30 +36,35 @@ __all__ = ["Outcome", "RunContext", "is_dry_run", "resume", "run", "run_notebook
 
 @dataclass(frozen=True)
 class RunContext:
-    """Where a run works.
+    """The surroundings of a run.
 
     Attributes:
         target: The catalog.
-        workspace: Its workspace.
-        cache: The cache's directory; the workspace's own when None.
+        workspace: Directory of the workspace.
+        cache: Directory of the cache; the workspace's own cache when None.
         allow_dirty: Whether uncommitted changes are accepted.
-        watcher: Told how far the run is; None when nobody watches.
+        display: Displays the progress of the run; None without a display.
     """
 
     target: Target
     workspace: Path
     cache: Path | None = None
     allow_dirty: bool = False
-    watcher: Watcher | None = None
+    display: RunDisplay | None = None
 
-    def watch(self, parent: str | None = None, jobs: int = 0) -> UploadObserver | None:
-        """What follows the project's process for the watcher; of a sweep with its parent and how many jobs will run."""
-        if self.watcher is None:
+    def monitor(self, parent: str | None = None, jobs: int = 0) -> MonitorFactory | None:
+        """Creates the monitor of the project's process; None without a display.
+
+        Args:
+            parent: RID of the sweep's parent; None for a single run.
+            jobs: Number of jobs of the sweep; 0 when it is unknown.
+        """
+        if self.display is None:
             return None
-        return partial(RunMonitor, self.watcher, self.target, self.workspace, parent=parent, jobs=jobs)
+        return partial(RunMonitor, self.display, self.target, self.workspace, parent=parent, jobs=jobs)
 
     def open(self) -> DerivaML:
-        """The Python API there."""
+        """The ``DerivaML`` of the target and the workspace."""
         from dml.api.deriva_ml import DerivaML
 
         at = f"@{self.target.snapshot}" if self.target.snapshot else ""
@@ -74,15 +79,15 @@ class RunContext:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended.
+    """The outcome of a run.
 
     Attributes:
         code: Exit code of the project's process; negative for a signal.
-        execution: RID of the execution; None for a sweep or when none was made.
-        parent: RID of the sweep's parent.
-        status: Status of the execution or of the parent.
-        jobs: How each job of a sweep stands.
-        dry_run: Whether nothing was to be written.
+        execution: RID of the execution; None for a sweep, or when none was created.
+        parent: RID of the sweep's parent; None for a single run.
+        status: Status of the execution or of the parent; None when there is neither.
+        jobs: The state of each job of a sweep.
+        dry_run: Whether it was a dry run.
     """
 
     code: int
@@ -93,8 +98,8 @@ class Outcome:
     dry_run: bool = False
 
     @property
-    def went_well(self) -> bool:
-        """Whether everything is done."""
+    def succeeded(self) -> bool:
+        """Whether the run, and every job of a sweep, succeeded."""
         return self.code == 0 and all(job.done for job in self.jobs)
 
 
@@ -104,164 +109,171 @@ def is_dry_run(composition: Composition) -> bool:
 
 
 def show(composition: Composition, flags: Sequence[str]) -> int:
-    """Have Hydra print what it composes or knows; returns its exit code."""
+    """Let Hydra print the configuration, or what it knows about it; return the exit code."""
     if composition.api == "deriva_ml":
         arguments = [*composition.request.overrides, *flags]
-        return run_theirs(composition, arguments, shows=True).code
-    request = JobRequest(overrides=composition.overrides, flags=flags, shows=True)
+        return run_deriva_ml_project(composition, arguments, prints_result=True).code
+    request = JobRequest(overrides=composition.overrides, flags=flags, prints_result=True)
     return run_dml_project(composition.project, composition.request.config_name, request).code
 
 
-def run(composition: Composition, site: RunContext) -> Outcome:
-    """Run what was composed. Writes registry, workspace and catalog; a dry run writes no catalog.
+def run(composition: Composition, context: RunContext) -> Outcome:
+    """Run a composed experiment. Writes the registry, the workspace and, except in a dry run, the catalog.
 
     Args:
-        composition: Every job of it composed.
-        site: Where.
+        composition: The composition, in which every job has composed.
+        context: The surroundings of the run.
 
     Raises:
-        DmlError: The parent of a sweep cannot be made, or the project's interpreter cannot be started.
+        DmlError: The parent of a sweep cannot be created, or the project's interpreter cannot be started.
     """
-    dry = is_dry_run(composition)
+    dry_run = is_dry_run(composition)
     if composition.api == "deriva_ml":
-        launched = run_theirs(
-            composition, composition.request.overrides, allow_dirty=site.allow_dirty, watch=site.watch()
+        launched = run_deriva_ml_project(
+            composition, composition.request.overrides, allow_dirty=context.allow_dirty, monitor=context.monitor()
         )
-        return Outcome(launched.code, launched.execution, status=status_of(site, launched.execution), dry_run=dry)
-    places = hydra_places(site.workspace, datetime.now())  # noqa: DTZ005 - a directory's name, in local time as Hydra's
+        return Outcome(
+            launched.code, launched.execution, status=status_of(context, launched.execution), dry_run=dry_run
+        )
+    directories = hydra_directory_overrides(context.workspace, datetime.now())  # noqa: DTZ005 - local time, like Hydra
     if not composition.is_sweep:
-        overrides = (*composition.overrides, *places)
-        request = JobRequest(overrides=overrides, allow_dirty=site.allow_dirty, watch=site.watch())
+        overrides = (*composition.overrides, *directories)
+        request = JobRequest(overrides=overrides, allow_dirty=context.allow_dirty, monitor=context.monitor())
         launched = run_dml_project(composition.project, composition.request.config_name, request)
-        return Outcome(launched.code, launched.execution, status=status_of(site, launched.execution), dry_run=dry)
-    if dry:
-        return Outcome(_run_jobs(composition, site, places, None).code, dry_run=True)
-    return _run_sweep(composition, site, places)
+        return Outcome(
+            launched.code, launched.execution, status=status_of(context, launched.execution), dry_run=dry_run
+        )
+    if dry_run:
+        return Outcome(_run_jobs(composition, context, directories, None).code, dry_run=True)
+    return _run_sweep(composition, context, directories)
 
 
 def run_notebook(
-    composition: Composition, site: RunContext, notebook: NotebookRequest, words: Sequence[str] = ()
+    composition: Composition, context: RunContext, notebook: NotebookRequest, arguments: Sequence[str] = ()
 ) -> Outcome:
-    """Run a notebook. Writes registry, workspace and catalog; a dry run writes no catalog.
+    """Run a notebook. Writes the registry, the workspace and, except in a dry run, the catalog.
 
     Args:
-        composition: Its configuration, composed.
-        site: Where.
-        notebook: What dml's runner is given.
-        words: What deriva-ml's runner is given instead, in a project written for it.
+        composition: The composed configuration of the notebook.
+        context: The surroundings of the run.
+        notebook: The request for dml's runner.
+        arguments: The arguments for deriva-ml's runner, in a project written for deriva-ml.
 
     Raises:
         DmlError: The project's interpreter cannot be started.
     """
-    began = datetime.now(UTC)
+    start = datetime.now(UTC)
     if composition.api == "deriva_ml":
-        launched = run_their_notebook(
-            composition, notebook.path, words, allow_dirty=site.allow_dirty, watch=site.watch()
+        launched = run_deriva_ml_notebook(
+            composition, notebook.path, arguments, allow_dirty=context.allow_dirty, monitor=context.monitor()
         )
-        rid = launched.execution or made_since(site, began)
+        rid = launched.execution or created_since(context, start)
     else:
-        launched = run_notebook_file(composition.project, replace(notebook, watch=site.watch()))
+        launched = run_notebook_file(composition.project, replace(notebook, monitor=context.monitor()))
         rid = launched.execution
-    return Outcome(launched.code, rid, status=status_of(site, rid), dry_run=is_dry_run(composition))
+    return Outcome(launched.code, rid, status=status_of(context, rid), dry_run=is_dry_run(composition))
 
 
-def resume(composition: Composition, site: RunContext, parent: str) -> Outcome:
-    """Run the jobs of a sweep that are not done, and end its parent.
+def resume(composition: Composition, context: RunContext, parent: str) -> Outcome:
+    """Run the unfinished jobs of a sweep and finish its parent.
 
     Args:
-        composition: Any composition of the project; says where it is.
-        site: Where.
+        composition: Any composition of the project, which locates it.
+        context: The surroundings of the run.
         parent: RID of the sweep's parent.
 
     Raises:
-        NotFoundError: The workspace knows no such execution.
-        ConflictError: It is no sweep of ``dml run``.
-        LockedError: It, or one of its jobs, is still running.
+        NotFoundError: The workspace has no such execution.
+        ConflictError: The execution is not a sweep of ``dml run``.
+        LockedError: The sweep, or one of its jobs, is still running.
     """
-    from dml.experiment.sweep import end_sweep, jobs_left, resume_sweep, returned_by
+    from dml.experiment.sweep import finish_sweep, job_results, resume_sweep, unfinished_jobs
     from dml.workspace.execution_lock import execution_lock
 
-    ml = site.open()
+    ml = context.open()
     try:
         with execution_lock(ml.session.registry, parent):
             sweep = resume_sweep(ml, parent)
-            record, left = sweep.record, jobs_left(sweep)
+            record, remaining = sweep.record, unfinished_jobs(sweep)
             code = 0
-            if left or not record.complete:
-                places = hydra_places(site.workspace, datetime.now())  # noqa: DTZ005
+            if remaining or not record.complete:
+                directories = hydra_directory_overrides(context.workspace, datetime.now())  # noqa: DTZ005
                 request = JobRequest(
                     overrides=record.overrides,
-                    jobs=None if record.sweeper else {number: record.jobs[number] for number in left},
-                    hydra_overrides=(*record.hydra_overrides, *places),
+                    jobs=None if record.sweeper else {number: record.jobs[number] for number in remaining},
+                    hydra_overrides=(*record.hydra_overrides, *directories),
                     is_sweep=True,
-                    sweep=SweepPlace(site.target, site.workspace, parent, returned_by(sweep)),
-                    allow_dirty=site.allow_dirty or record.allow_dirty,
-                    watch=site.watch(parent, 0 if record.sweeper else len(left)),
+                    sweep=SweepLocation(context.target, context.workspace, parent, job_results(sweep)),
+                    allow_dirty=context.allow_dirty or record.allow_dirty,
+                    monitor=context.monitor(parent, 0 if record.sweeper else len(remaining)),
                 )
                 code = run_dml_project(composition.project, record.config_name, request).code
-            went_well, states = end_sweep(sweep)
-        return Outcome(code or int(not went_well), parent=parent, status=sweep.parent.status, jobs=tuple(states))
+            succeeded, states = finish_sweep(sweep)
+        return Outcome(code or int(not succeeded), parent=parent, status=sweep.parent.status, jobs=tuple(states))
     finally:
         ml.session.close()
 
 
-def _run_sweep(composition: Composition, site: RunContext, places: Sequence[str]) -> Outcome:
-    from dml.experiment.sweep import begin_sweep, end_sweep, parent_configuration
+def _run_sweep(composition: Composition, context: RunContext, directories: Sequence[str]) -> Outcome:
+    from dml.experiment.sweep import finish_sweep, parent_configuration, start_sweep
 
-    ml = site.open()
+    ml = context.open()
     config = composition.jobs[0].config
     description = str(config.get("description") or composition.sweep_name or "Sweep")
-    workflow = _workflow(config.get("workflow"), composition, allow_dirty=site.allow_dirty)
-    sweep: Sweep = begin_sweep(
-        ml, parent_configuration(composition, workflow, description), composition, allow_dirty=site.allow_dirty
+    workflow = _workflow(config.get("workflow"), composition, allow_dirty=context.allow_dirty)
+    sweep: Sweep = start_sweep(
+        ml, parent_configuration(composition, workflow, description), composition, allow_dirty=context.allow_dirty
     )
     rid = sweep.parent.execution_rid
-    code, went_well = 1, False
+    code, succeeded = 1, False
     try:
-        code = _run_jobs(composition, site, places, SweepPlace(site.target, site.workspace, rid)).code
+        code = _run_jobs(composition, context, directories, SweepLocation(context.target, context.workspace, rid)).code
     finally:
-        went_well, states = end_sweep(sweep)
+        succeeded, states = finish_sweep(sweep)
         ml.session.close()
-    return Outcome(code or int(not went_well), parent=rid, status=status_of(site, rid), jobs=tuple(states))
+    return Outcome(code or int(not succeeded), parent=rid, status=status_of(context, rid), jobs=tuple(states))
 
 
-def _run_jobs(composition: Composition, site: RunContext, places: Sequence[str], sweep: SweepPlace | None) -> Launched:
-    known = composition.has_hydras_sweeper
+def _run_jobs(
+    composition: Composition, context: RunContext, directories: Sequence[str], sweep: SweepLocation | None
+) -> ProcessResult:
+    is_known = composition.uses_basic_sweeper  # all jobs are known before the first one runs
     request = JobRequest(
-        overrides=() if known else composition.overrides,
-        jobs={number: job.overrides for number, job in enumerate(composition.jobs)} if known else None,
-        hydra_overrides=(*composition.hydra_overrides, *places),
+        overrides=() if is_known else composition.overrides,
+        jobs={number: job.overrides for number, job in enumerate(composition.jobs)} if is_known else None,
+        hydra_overrides=(*composition.hydra_overrides, *directories),
         is_sweep=True,
         sweep=sweep,
-        allow_dirty=site.allow_dirty,
-        watch=site.watch(sweep.parent, len(composition.jobs) if known else 0) if sweep is not None else None,
+        allow_dirty=context.allow_dirty,
+        monitor=context.monitor(sweep.parent, len(composition.jobs) if is_known else 0) if sweep is not None else None,
     )
     return run_dml_project(composition.project, composition.request.config_name, request)
 
 
-def made_since(site: RunContext, began: datetime) -> str | None:
-    """The execution that this workspace got since; None when it got none or several.
+def created_since(context: RunContext, start: datetime) -> str | None:
+    """RID of the execution that was created in this workspace since ``start``; None when there is none or several.
 
-    A runner of deriva-ml does not always say which one it made.
+    A runner of deriva-ml does not always report the execution that it created.
     """
     from dml.workspace.executions import list_executions
     from dml.workspace.session import WorkspaceSession
 
-    with WorkspaceSession.reading(site.target, site.workspace) as session:
-        made = [row.rid for row in list_executions(session.registry, since=began) if (row.created_at or began) >= began]
-    return made[0] if len(made) == 1 else None
+    with WorkspaceSession.reading(context.target, context.workspace) as session:
+        rows = list_executions(session.registry, since=start)
+    created = [row.rid for row in rows if (row.created_at or start) >= start]
+    return created[0] if len(created) == 1 else None
 
 
 def _workflow(node: Any, composition: Composition, *, allow_dirty: bool) -> Workflow:
-    """The workflow of a sweep's parent: that of its jobs.
+    """The workflow of a sweep's parent, the same as that of its jobs.
 
     Raises:
-        UsageError: The configuration names none.
+        UsageError: The configuration has no workflow.
     """
     from dml.execution.workflow import Workflow
 
     if not isinstance(node, dict) or not node.get("name"):
-        raise UsageError("The configuration names no workflow", hint="Add one to the group workflow.")
+        raise UsageError("the configuration has no workflow", hint="Add one to the config group workflow.")
     return Workflow(
         str(node["name"]),
         node.get("workflow_type") or [],
@@ -275,13 +287,13 @@ def _workflow(node: Any, composition: Composition, *, allow_dirty: bool) -> Work
     )
 
 
-def status_of(site: RunContext, rid: str | None) -> str | None:
-    """The status of an execution, as the registry has it; None when it knows none."""
+def status_of(context: RunContext, rid: str | None) -> str | None:
+    """The status of an execution in the registry; None when it is not there."""
     if rid is None:
         return None
     from dml.workspace.executions import find_execution
     from dml.workspace.session import WorkspaceSession
 
-    with WorkspaceSession.reading(site.target, site.workspace) as session:
+    with WorkspaceSession.reading(context.target, context.workspace) as session:
         row = find_execution(session.registry, rid)
         return None if row is None else row.status

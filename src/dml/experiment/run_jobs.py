@@ -1,9 +1,9 @@
-"""Runs jobs in the project's own process: ``python -m dml.experiment.run_jobs REQUEST``, started by ``dml run``.
+"""Run jobs in a process of the project: ``python -m dml.experiment.run_jobs REQUEST``, started by ``dml run``.
 
-The request is a JSON file that names the configuration package, the main configuration, and either the overrides of one
-job or a sweep. While the jobs of a sweep run, this process is recorded as the one that runs the sweep's parent: when
-`dml run` itself is killed, the jobs go on, and nobody begins them a second time. Exits 0 when all jobs went well, 1
-otherwise.
+The request is a JSON file with the configuration package, the main configuration, and either the overrides of one job
+or a sweep. While the jobs of a sweep run, this process is recorded as the one that runs the sweep's parent: if
+``dml run`` itself is killed, the jobs continue, and they are not started a second time. Exits 0 if all jobs succeeded,
+and 1 otherwise.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run what the request file says."""
+    """Run the jobs of the request file; return the exit code."""
     from hydra_zen import store
 
     from dml.experiment.config_modules import load_configs
@@ -29,10 +29,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     path = (sys.argv[1:] if arguments is None else list(arguments))[0]
     request = json.loads(Path(path).read_text(encoding="utf-8"))
     package = Path(request["config_directory"])
-    places = [str(package.parent), str(package.parent.parent)]
-    sys.path[:0] = places
-    # A launcher may start processes that know nothing of this one's path (submitit does).
-    os.environ["PYTHONPATH"] = os.pathsep.join(places)
+    directories = [str(package.parent), str(package.parent.parent)]
+    sys.path[:0] = directories
+    # Processes that a launcher starts, such as submitit's, do not inherit the path of this one.
+    os.environ["PYTHONPATH"] = os.pathsep.join(directories)
     try:
         load_configs(package.name)
         store.add_to_hydra_store(overwrite_ok=True)
@@ -55,7 +55,7 @@ def _task() -> Callable[[Any], Any]:
 
 
 def _single(request: dict[str, Any]) -> int:
-    """One job, by Hydra's own command line."""
+    """Run one job with Hydra's own command line."""
     from hydra_zen import zen
 
     from dml.experiment.model_run import run_model
@@ -66,12 +66,12 @@ def _single(request: dict[str, Any]) -> int:
 
 
 def _sweep(request: dict[str, Any]) -> int:
-    """Every job of a sweep, recorded as the runner of its parent meanwhile; a dry run has none."""
-    from dml.experiment.sweep_jobs import Known
+    """Run the jobs of a sweep, recorded as the process of its parent; a dry run has no parent."""
+    from dml.experiment.sweep_jobs import SweepHistory
 
     sweep = request["sweep"]
     if sweep is None:
-        return _run(request, Known())
+        return _run(request, SweepHistory())
     from dml.experiment.sweep_record import read_record
     from dml.target import Target
     from dml.workspace.layout import find_workspace
@@ -82,21 +82,21 @@ def _sweep(request: dict[str, Any]) -> int:
     registry = Registry.writing(find_workspace(Target.parse(sweep["target"]), Path(sweep["workspace"])))
     with Heartbeat(registry, parent, command=f"the jobs of the sweep {parent}"):
         if os.getppid() != sweep["starter"]:
-            raise DmlError("`dml run` ended before the first job began", hint=f"dml run --resume {parent}")
+            raise DmlError("`dml run` ended before the first job started", hint=f"dml run --resume {parent}")
         record = read_record(registry, parent)
         done = {int(sequence): returned for sequence, returned in sweep["done"]}
-        return _run(request, Known(parent, registry, record.jobs if record is not None else (), done))
+        return _run(request, SweepHistory(parent, registry, record.jobs if record is not None else (), done))
 
 
-def _run(request: dict[str, Any], known: Any) -> int:
-    from dml.experiment.sweep_jobs import launch_jobs, sweep_by_its_sweeper
+def _run(request: dict[str, Any], history: Any) -> int:
+    from dml.experiment.sweep_jobs import launch_jobs, run_project_sweeper
 
     name, hydra = request["config_name"], request["hydra_overrides"]
     sys.argv[:] = [name, *request["overrides"]]
     if request["jobs"] is None:
-        return min(1, sweep_by_its_sweeper(name, request["overrides"], hydra, _task(), known))
+        return min(1, run_project_sweeper(name, request["overrides"], hydra, _task(), history))
     jobs = {int(job["sequence"]): job["overrides"] for job in request["jobs"]}
-    return min(1, launch_jobs(name, jobs, hydra, _task(), known.parent))
+    return min(1, launch_jobs(name, jobs, hydra, _task(), history.parent))
 
 
 if __name__ == "__main__":

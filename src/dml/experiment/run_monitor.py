@@ -1,7 +1,7 @@
-"""Following a run while it is under way, from the registry alone: which execution it is, and what that does now.
+"""Monitor a run in progress through the registry: its execution, and what that is doing.
 
-The project's process prints what it likes; how far the run is stands in the registry, where every process of a
-workspace records it. A thread looks there and tells whoever watches. Nothing is written.
+The output of the project's process is arbitrary, but every process of a workspace records its progress in the
+registry. A thread reads it there and updates a display. Nothing is written.
 """
 
 from __future__ import annotations
@@ -26,28 +26,28 @@ if TYPE_CHECKING:
     from dml.workspace.executions import ExecutionRow
     from dml.workspace.session import WorkspaceSession
 
-__all__ = ["RunMonitor", "RunView", "Watcher", "saved_rid"]
+__all__ = ["RunDisplay", "RunMonitor", "RunProgress", "saved_rid"]
 
 INTERVAL: Final = 1.0
-"""Seconds between two looks."""
+"""Seconds between two readings of the registry."""
 
 S = ExecutionStatus
 
 
 @dataclass(frozen=True)
-class RunView:
-    """How far a run is.
+class RunProgress:
+    """The progress of a run.
 
     Attributes:
-        seconds: Since the project's process was started.
-        rid: The execution, of a sweep the job that was begun last; None before there is one.
-        phase: ``starting``, ``fetching inputs``, ``running``, ``committing``, or its status when it is over.
+        seconds: Seconds since the project's process was started.
+        rid: RID of the execution; in a sweep, of the job that was started last. None before there is one.
+        phase: ``starting``, ``downloading inputs``, ``running``, ``committing``, or the status of a finished execution.
         detail: The last progress message of the model.
         parent: RID of the sweep's parent; None for a single run.
-        jobs: How many jobs this run is to do; where that is not known, how many were begun.
-        jobs_done: How many of them are uploaded.
-        files, files_sent: Files of the commit under way, over all jobs; 0 when there is none.
-        bytes, bytes_sent: Their bytes.
+        jobs: Number of jobs of this run; when that is unknown, the number of jobs that were started.
+        jobs_done: Number of jobs that are uploaded.
+        files, files_sent: Files of the commits in progress, over all jobs; 0 without a commit.
+        bytes, bytes_sent: Bytes of these files.
     """
 
     seconds: float = 0.0
@@ -63,32 +63,33 @@ class RunView:
     bytes_sent: int = 0
 
 
-class Watcher(Protocol):
-    """Whoever is told how far a run is; called in one thread."""
+class RunDisplay(Protocol):
+    """A display of a run's progress; called from one thread."""
 
-    def show(self, view: RunView) -> None:
-        """How far it is now."""
+    def show(self, progress: RunProgress) -> None:
+        """Display the progress."""
 
     def close(self) -> None:
-        """It has ended."""
+        """Remove the display; the run has ended."""
 
 
 class RunMonitor:
-    """A context manager around the project's process that tells a watcher every second how far it is.
+    """A context manager around the project's process that updates a display every second.
 
     Args:
-        watcher: Told.
-        target: The catalog.
-        workspace: Its workspace.
-        saved: The file in which the process writes which execution it makes.
+        display: The display to update.
+        target: The catalog of the run.
+        workspace: Directory of the workspace.
+        saved: The file to which the process writes the RID of its execution.
         parent: RID of the sweep's parent; None for a single run.
-        jobs: How many jobs of the sweep are to run; 0 when that is not known.
-        interval: Seconds between two looks.
+        jobs: Number of jobs of the sweep; 0 when it is unknown.
+        interval: Seconds between two updates.
+        clock: Returns the current time in seconds.
     """
 
     def __init__(
         self,
-        watcher: Watcher,
+        display: RunDisplay,
         target: Target,
         workspace: Path,
         saved: Path,
@@ -98,15 +99,15 @@ class RunMonitor:
         interval: float = INTERVAL,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._watcher = watcher
-        self._where = (target, workspace)
+        self._display = display
+        self._location = (target, workspace)
         self._saved = saved
         self._interval, self._clock = interval, clock
         self._began, self._since = clock(), datetime.now(UTC)
         self._total = jobs
-        self._view = RunView(parent=parent, jobs=jobs)
+        self._progress = RunProgress(parent=parent, jobs=jobs)
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._follow, name="dml-following", daemon=True)
+        self._thread = threading.Thread(target=self._update, name="dml-run-monitor", daemon=True)
 
     def __enter__(self) -> RunMonitor:
         self._thread.start()
@@ -115,31 +116,31 @@ class RunMonitor:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._ended.set()
         self._thread.join()
-        self._watcher.close()
+        self._display.close()
 
-    def _follow(self) -> None:
+    def _update(self) -> None:
         while True:
             last = self._ended.is_set()
-            # A registry that is being written, or is not there yet, is looked at again.
+            # A registry that does not exist yet, or is being written, is read again the next time.
             with contextlib.suppress(DmlError):
-                self._view = self._look()
-            self._watcher.show(replace(self._view, seconds=self._clock() - self._began))
+                self._progress = self._read()
+            self._display.show(replace(self._progress, seconds=self._clock() - self._began))
             if last:
                 return
             self._ended.wait(self._interval)
 
-    def _look(self) -> RunView:
+    def _read(self) -> RunProgress:
         from dml.execution.upload_progress import uploads_under_way
         from dml.workspace.session import WorkspaceSession
 
-        with WorkspaceSession.reading(*self._where) as session:
+        with WorkspaceSession.reading(*self._location) as session:
             rows = self._rows(session)
             if not rows:
-                return self._view
+                return self._progress
             latest = max(rows, key=lambda row: (not _is_over(row), row.created_at or self._since, row.rid))
             uploads = uploads_under_way(session, rows)
         return replace(
-            self._view,
+            self._progress,
             rid=latest.rid,
             phase="committing" if latest.rid in uploads else _phase(latest),
             detail=latest.status_detail or "",
@@ -152,20 +153,20 @@ class RunMonitor:
         )
 
     def _rows(self, session: WorkspaceSession) -> list[ExecutionRow]:
-        """The execution of a single run, or the jobs of a sweep that this run began."""
+        """The execution of a single run, or the jobs of a sweep that this run started."""
         from dml.execution.creation import NESTED_IN
         from dml.workspace.executions import find_execution, list_executions
 
-        if self._view.parent is not None:
-            begun = list_executions(session.registry, since=self._since)
-            return [row for row in begun if row.extra.get(NESTED_IN) == self._view.parent]
+        if self._progress.parent is not None:
+            started = list_executions(session.registry, since=self._since)
+            return [row for row in started if row.extra.get(NESTED_IN) == self._progress.parent]
         rid = saved_rid(self._saved)
         row = None if rid is None else find_execution(session.registry, rid)
         return [] if row is None else [row]
 
 
 def saved_rid(path: Path) -> str | None:
-    """The execution that a run has written down in its file; None when it has made none yet."""
+    """The RID that a run has written to its file; None when it has not created an execution yet."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -181,7 +182,7 @@ def _is_over(row: ExecutionRow) -> bool:
 def _phase(row: ExecutionRow) -> str:
     match effective_status(row.status):
         case S.CREATED:
-            return "fetching inputs"
+            return "downloading inputs"
         case S.RUNNING:
             return "running"
         case S.STOPPED | S.PENDING_UPLOAD:

@@ -1,4 +1,4 @@
-"""``dml init``: a small project that works, to begin from."""
+"""``dml init``: write a small working project to start from."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
 
     from dml.target import Target
 
-__all__ = ["Started", "start_project"]
+__all__ = ["NewProject", "create_project"]
 
-_PLACES: Final = {"configs": "src/configs", "models": "src/models", "tests": "tests", "": "."}
+_DIRECTORIES: Final = {"configs": "src/configs", "models": "src/models", "tests": "tests", "": "."}
 _SUFFIX: Final = ".txt"
 
 
 @dataclass(frozen=True)
-class Started:
+class NewProject:
     """A new project.
 
     Attributes:
-        root: Its directory.
-        files: What was written, relative to it.
-        target: The catalog that it runs on.
-        made_catalog: Whether the catalog was made for it.
+        root: Directory of the project.
+        files: The files that were written, relative to the root.
+        target: The catalog of the project.
+        made_catalog: Whether the catalog was created for the project.
     """
 
     root: Path
@@ -39,44 +39,46 @@ class Started:
     made_catalog: bool
 
 
-def start_project(root: Path, target: Target | None) -> Started:
-    """Write a small working project. Writes the directory, and an embedded catalog when none is given.
+def create_project(root: Path, target: Target | None) -> NewProject:
+    """Create a small working project. Writes the directory and, when no target is given, an embedded catalog.
 
     Args:
-        root: The project's directory; made when it is not there. No file in it is replaced.
+        root: Directory of the project, created if it does not exist. No file in it is replaced.
         target: The catalog; a new embedded one when None.
 
     Raises:
-        ConflictError: A file of the project is there already; nothing was written.
-        UsageError: The directory's name cannot be a project's.
+        ConflictError: A file of the project exists already; nothing was written.
+        UsageError: The name of the directory is not usable as a project name.
         DmlError: The directory cannot be written.
     """
     name = re.sub(r"[^a-z0-9]+", "-", root.absolute().name.lower()).strip("-")
     if not name:
-        raise UsageError(f"{safe(root)} cannot be a project's name", hint="Name a directory with letters.")
-    texts = _texts()
-    there = [path for path in texts if (root / path).exists()]
-    if there:
-        raise ConflictError(f"{safe(root / there[0])} is there already", hint="Name a directory without a project.")
-    made = target is None
-    chosen = target or _new_catalog(name)
+        raise UsageError(
+            f"{safe(root)} is not usable as a project name", hint="Use a directory name with letters or digits."
+        )
+    texts = _starter_files()
+    existing = [path for path in texts if (root / path).exists()]
+    if existing:
+        raise ConflictError(f"{safe(root / existing[0])} already exists", hint="Choose a directory without a project.")
+    made_catalog = target is None
+    target = target or _new_catalog(name)
     for path, text in texts.items():
-        _write(root / path, text.replace("{name}", name).replace("{catalog}", str(chosen)))
-    return Started(root.absolute(), tuple(sorted(texts)), chosen, made)
+        _write(root / path, text.replace("{name}", name).replace("{catalog}", str(target)))
+    return NewProject(root.absolute(), tuple(sorted(texts)), target, made_catalog)
 
 
-def _texts() -> dict[str, str]:
-    """The files of the starter, by their place in the project."""
-    top = resources.files("dml.experiment") / "starter"
-    found: dict[str, str] = {}
-    for folder, place in _PLACES.items():
-        directory: Traversable = top / folder if folder else top
-        for one in directory.iterdir():
-            if one.is_file() and one.name.endswith(_SUFFIX):
-                name = one.name.removesuffix(_SUFFIX)
+def _starter_files() -> dict[str, str]:
+    """The texts of the starter project, by path in the new project."""
+    starter = resources.files("dml.experiment") / "starter"
+    texts: dict[str, str] = {}
+    for folder, destination in _DIRECTORIES.items():
+        directory: Traversable = starter / folder if folder else starter
+        for file in directory.iterdir():
+            if file.is_file() and file.name.endswith(_SUFFIX):
+                name = file.name.removesuffix(_SUFFIX)
                 name = ".gitignore" if name == "gitignore" else name
-                found[(Path(place) / name).as_posix()] = one.read_text(encoding="utf-8")
-    return found
+                texts[(Path(destination) / name).as_posix()] = file.read_text(encoding="utf-8")
+    return texts
 
 
 def _new_catalog(name: str) -> Target:
@@ -97,4 +99,4 @@ def _write(path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise DmlError(f"{safe(path)} cannot be written: {error.strerror}") from error
+        raise DmlError(f"cannot write {safe(path)}: {error.strerror}") from error

@@ -1,7 +1,7 @@
-"""A sweep as ``dml run`` drives it: its parent made before the first job, its jobs remembered, its end by its jobs.
+"""A sweep of ``dml run``: create its parent and record its jobs before the first one runs, resume it, finish it.
 
-The jobs stand in the registry beside the parent's row, so that a sweep that was killed goes on with those that are not
-done, and in a metadata file of the parent.
+The jobs are recorded in the parent's registry row, so that a killed sweep can continue with the unfinished ones, and in
+a metadata file of the parent.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ if TYPE_CHECKING:
     from dml.api.execution import Execution
     from dml.experiment.composition import Composition
 
-__all__ = ["Sweep", "begin_sweep", "end_sweep", "jobs_left", "resume_sweep", "returned_by"]
+__all__ = ["Sweep", "finish_sweep", "job_results", "resume_sweep", "start_sweep", "unfinished_jobs"]
 
 S = ExecutionStatus
 
 _FILE: Final = "sweep.json"
-"""Name of the parent's metadata file."""
+"""Name of the metadata file that lists the jobs."""
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """A sweep and its parent.
+    """A sweep in progress.
 
     Attributes:
         parent: The parent execution.
-        file: The staged metadata file that names the jobs; None when it is not staged any more.
+        file: The staged metadata file that lists the jobs; None when it is no longer staged.
     """
 
     parent: Execution
@@ -48,33 +48,33 @@ class Sweep:
 
     @property
     def record(self) -> SweepRecord:
-        """What is remembered now: other processes add to it."""
-        found = read_record(self.parent.session.registry, self.parent.execution_rid)
-        assert found is not None  # noqa: S101 - both ways to a sweep have it written or read
-        return found
+        """The record in the registry, read now because other processes add to it."""
+        record = read_record(self.parent.session.registry, self.parent.execution_rid)
+        assert record is not None  # noqa: S101 - start_sweep has written it, resume_sweep has read it
+        return record
 
 
-def begin_sweep(
+def start_sweep(
     ml: DerivaML, configuration: ExecutionConfiguration, composition: Composition, *, allow_dirty: bool = False
 ) -> Sweep:
-    """Make the parent, remember the jobs, and mark the parent Running. Writes registry, workspace and catalog.
+    """Create the parent, record the jobs, and set the parent to Running. Writes the registry, workspace and catalog.
 
     Args:
         ml: The catalog.
-        configuration: Workflow and description of the parent; it has no inputs of its own.
-        composition: The sweep, every job of it composed.
+        configuration: Workflow and description of the parent, which has no inputs.
+        composition: The composed sweep.
         allow_dirty: Whether uncommitted changes are accepted.
     """
     parent = ml.create_execution(configuration)
-    knows_jobs = composition.has_hydras_sweeper
+    is_known = composition.uses_basic_sweeper  # all jobs are known before the first one runs
     record = SweepRecord(
         composition.request.config_name,
-        tuple(job.overrides for job in composition.jobs) if knows_jobs else (),
+        tuple(job.overrides for job in composition.jobs) if is_known else (),
         composition.hydra_overrides,
         composition.sweep_name,
-        "" if knows_jobs else composition.sweeper,
-        () if knows_jobs else composition.overrides,
-        complete=knows_jobs,
+        "" if is_known else composition.sweeper,
+        () if is_known else composition.overrides,
+        complete=is_known,
         allow_dirty=allow_dirty,
     )
     write_record(ml.session.registry, parent.execution_rid, record)
@@ -85,22 +85,21 @@ def begin_sweep(
 
 
 def resume_sweep(ml: DerivaML, rid: str) -> Sweep:
-    """A sweep of this workspace, ready to run the jobs that are not done.
+    """A sweep of this workspace, prepared to run its unfinished jobs. Writes the registry and the catalog.
 
-    Registry and catalog are brought to agree; children that were killed while they were created are created and
-    nested; those whose process is dead are marked Failed, those that were never started Aborted, those that ended but
-    were not uploaded are committed.
+    The registry and the catalog are reconciled. Jobs whose creation was interrupted are created and nested; jobs whose
+    process has died become Failed; jobs that never started become Aborted; stopped jobs are committed.
 
     Raises:
-        NotFoundError: The workspace knows no such execution.
-        ConflictError: It is no sweep of ``dml run``.
+        NotFoundError: The workspace has no such execution.
+        ConflictError: The execution is not a sweep of ``dml run``.
         LockedError: The sweep, or one of its jobs, is still running.
     """
     record = read_record(ml.session.registry, rid)
     if record is None:
         raise ConflictError(
-            f"{rid} is no sweep that `dml run` began",
-            hint=f"A single execution goes on with: dml exec resume {rid} --commit",
+            f"{rid} is not a sweep of `dml run`",
+            hint=f"Continue a single execution with: dml exec resume {rid} --commit",
         )
     _refuse_running(ml, rid, "the sweep")
     _finish_creations(ml, rid)
@@ -118,25 +117,25 @@ def resume_sweep(ml: DerivaML, rid: str) -> Sweep:
     return Sweep(parent, staged if parent.status != S.UPLOADED and staged.exists() else None)
 
 
-def jobs_left(sweep: Sweep) -> list[int]:
-    """The places of the jobs that are known and not uploaded."""
+def unfinished_jobs(sweep: Sweep) -> list[int]:
+    """The sequence numbers of the recorded jobs that are not uploaded."""
     states = job_states(sweep.parent.session.catalog, sweep.parent.execution_rid, len(sweep.record.jobs))
     return [state.sequence for state in states if state.sequence is not None and not state.done]
 
 
-def returned_by(sweep: Sweep) -> dict[int, Any]:
-    """What the models of the jobs that are uploaded returned, by place; None where that was no number."""
-    place, rid = sweep.parent.session, sweep.parent.execution_rid
-    found: dict[int, Any] = {}
-    for state in job_states(place.catalog, rid):
+def job_results(sweep: Sweep) -> dict[int, Any]:
+    """What the models of the uploaded jobs returned, by sequence number; None if it was not a number."""
+    session = sweep.parent.session
+    results: dict[int, Any] = {}
+    for state in job_states(session.catalog, sweep.parent.execution_rid):
         if state.done and state.rid is not None and state.sequence is not None:
-            row = executions.find_execution(place.registry, state.rid)
-            found[state.sequence] = row.extra.get(RETURNED) if row is not None else None
-    return found
+            row = executions.find_execution(session.registry, state.rid)
+            results[state.sequence] = row.extra.get(RETURNED) if row is not None else None
+    return results
 
 
-def end_sweep(sweep: Sweep) -> tuple[bool, list[JobState]]:
-    """End the parent by its children; see ``end_parent``."""
+def finish_sweep(sweep: Sweep) -> tuple[bool, list[JobState]]:
+    """Update the list of jobs and finish the parent; see ``end_parent``. Writes the registry and the catalog."""
     record = sweep.record
     if sweep.file is not None:
         _write(sweep.file, record)
@@ -148,47 +147,53 @@ def _write(path: Path, record: SweepRecord) -> None:
 
 
 def _finish_creations(ml: DerivaML, parent: str) -> None:
-    """Finish the creation of jobs that were killed amid it, their nesting with it. Writes registry and catalog."""
-    place = ml.session
-    for row in executions.list_executions(place.registry):
-        if row.extra.get(creation.NESTED_IN) != parent or not sync.creation_unfinished(place, row.rid):
+    """Finish the interrupted creation of jobs, including their nesting. Writes the registry and the catalog."""
+    session = ml.session
+    for row in executions.list_executions(session.registry):
+        if row.extra.get(creation.NESTED_IN) != parent or not sync.creation_unfinished(session, row.rid):
             continue
         if effective_status(row.status) is not S.ABORTED:
-            creation.ensure_created(place, row.rid)
-        elif sync.catalog_status(place.catalog, row.rid) is not MISSING:
-            creation.finish_nesting(place, row)
+            creation.ensure_created(session, row.rid)
+        elif sync.catalog_status(session.catalog, row.rid) is not MISSING:
+            creation.finish_nesting(session, row)
 
 
 def _recover(ml: DerivaML, rid: str) -> None:
-    """Mark a job whose process is dead as Failed, give up one that never began, commit one that ended otherwise."""
+    """Set a running job, whose process has died, to Failed; abort a job that never started; commit a stopped one."""
     row = executions.find_execution(ml.session.registry, rid)
     if row is None:
         return
     status = effective_status(row.status)
     if status is S.RUNNING:
-        lifecycle.fail(ml.session, rid, "its process ended without a word")
+        lifecycle.fail(ml.session, rid, "its process ended without reporting an error")
     elif status is S.CREATED:
-        lifecycle.abort(ml.session, rid, "its process ended before it began; the sweep runs the job again")
+        lifecycle.abort(ml.session, rid, "its process ended before it started; the sweep runs the job again")
     elif status in (S.STOPPED, S.PENDING_UPLOAD):
         commit(ml.session, rid)
 
 
-def _refuse_running(ml: DerivaML, rid: str, what: str) -> None:
-    found = liveness.liveness_of(ml.session.registry, rid)
-    if found is not None and found.state != "dead" and not lifecycle.runs_here(found):
+def _refuse_running(ml: DerivaML, rid: str, name: str) -> None:
+    runner = liveness.liveness_of(ml.session.registry, rid)
+    if runner is not None and runner.state != "dead" and not lifecycle.runs_here(runner):
         raise LockedError(
-            f"{what} ({rid}) is being run by {found.process.describe()}", hint="Let it end, or end it; then resume."
+            f"{name} ({rid}) is being run by {runner.process.describe()}",
+            hint="Wait until it ends, or stop it; then resume.",
         )
 
 
 def parent_configuration(composition: Composition, workflow: Any, description: str) -> ExecutionConfiguration:
-    """What the parent of a sweep is given: no inputs, the sweep's workflow and description.
+    """The configuration of a sweep's parent: its workflow and description, and no inputs.
+
+    Args:
+        composition: The composed sweep.
+        workflow: The workflow of its jobs.
+        description: Description of the parent, Markdown.
 
     Raises:
-        DmlError: There is no job.
+        DmlError: The sweep has no jobs.
     """
     if not composition.jobs:
-        raise DmlError("The sweep has no job")
+        raise DmlError("the sweep has no jobs")
     return ExecutionConfiguration(
         workflow=workflow,
         description=description,

@@ -1,4 +1,4 @@
-"""How a sweep stands, job by job, and ending its parent by its children."""
+"""The state of a sweep's jobs, and finishing the parent according to them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dml.catalog.rows import select
+from dml.execution import lifecycle
 from dml.execution.commit import CommitOptions
 from dml.execution.status import ExecutionStatus, effective_status
 from dml.nesting.execution_summaries import read_runs
@@ -23,13 +24,13 @@ S = ExecutionStatus
 
 @dataclass(frozen=True)
 class JobState:
-    """How a job of a sweep stands.
+    """The state of a job of a sweep.
 
     Attributes:
-        sequence: Its place; None for a child that has none.
-        rid: Its execution, the best of those that tried it; None when it was not begun.
-        status: That execution's status.
-        detail: What it last said.
+        sequence: Sequence number of the job; None for a child without one.
+        rid: RID of its execution, the furthest of several attempts; None when it was not started.
+        status: Status of that execution; None when it was not started.
+        detail: Last progress message or error of that execution.
     """
 
     sequence: int | None
@@ -39,27 +40,27 @@ class JobState:
 
     @property
     def done(self) -> bool:
-        """Whether its outputs are in the catalog."""
+        """Whether the outputs of the job are in the catalog."""
         return effective_status(self.status) is S.UPLOADED
 
     def describe(self) -> str:
-        """``job 3 (6A8) Failed: NaN loss``."""
+        """The state as text, such as ``job 3 (6A8) Failed: NaN loss``."""
         if self.rid is None:
-            return f"job {self.sequence} was not begun"
-        where = f"job {self.sequence} ({self.rid})" if self.sequence is not None else self.rid
-        return f"{where} {self.status}" + (f": {self.detail}" if self.detail else "")
+            return f"job {self.sequence} was not started"
+        name = f"job {self.sequence} ({self.rid})" if self.sequence is not None else self.rid
+        return f"{name} {self.status}" + (f": {self.detail}" if self.detail else "")
 
 
 _RANK = {S.UPLOADED: 5, S.PENDING_UPLOAD: 4, S.STOPPED: 3, S.RUNNING: 2, S.CREATED: 1}
 
 
 def job_states(catalog: Catalog, parent: str, job_count: int | None = None) -> list[JobState]:
-    """How each job stands, by its place; of several that tried one job the furthest counts, then the latest.
+    """The state of each job, by sequence number; of several attempts, the furthest and then the latest one counts.
 
     Args:
-        catalog: Where to read; two or three requests.
+        catalog: The catalog to read; two or three requests.
         parent: RID of the parent.
-        job_count: How many jobs there are to be; those that were not begun are in the result too.
+        job_count: Number of jobs of the sweep, so that jobs that were not started are included; None when unknown.
     """
     links = select(catalog, NESTING, where={"Execution": parent}, columns=["Nested_Execution", "Sequence"])
     runs = read_runs(catalog, [str(link["Nested_Execution"]) for link in links])
@@ -76,49 +77,47 @@ def job_states(catalog: Catalog, parent: str, job_count: int | None = None) -> l
     for number in range(job_count or 0):
         best.setdefault(number, (0, "", JobState(number, None, None)))
     states = [state for _, _, state in best.values()]
-    return sorted(states, key=lambda one: (one.sequence is None, one.sequence or 0, one.rid or ""))
+    return sorted(states, key=lambda state: (state.sequence is None, state.sequence or 0, state.rid or ""))
 
 
 def end_parent(
     parent: Execution, job_count: int | None = None, *, complete: bool = True
 ) -> tuple[bool, list[JobState]]:
-    """Uploaded when every job is, otherwise Failed with which jobs and why. Writes registry and catalog.
+    """Set the parent to Uploaded if every job is, and otherwise to Failed with the jobs and their errors.
+
+    Writes the registry and the catalog.
 
     Args:
-        parent: The parent, in whatever status it is.
-        job_count: How many jobs there were to be; None when that is not known.
-        complete: Whether these are all; not so when a sweeper that chooses while it runs was interrupted.
+        parent: The parent, in any status.
+        job_count: Number of jobs of the sweep; None when unknown.
+        complete: Whether every job has been chosen; False when an adaptive sweeper was interrupted.
 
     Returns:
-        Whether all are done, and how each job stands.
+        Whether all jobs are done, and the state of each job.
     """
     states = job_states(parent.session.catalog, parent.execution_rid, job_count)
-    left = [state for state in states if not state.done]
+    unfinished = [state for state in states if not state.done]
     status = effective_status(parent.status)
-    if not left and states and complete:
+    if not unfinished and states and complete:
         if status is S.RUNNING:
             parent.execution_stop()
         if status is not S.UPLOADED:
             parent.commit_output_assets(options=CommitOptions(ends_sweep=True))
         return True, states
-    message = failure_message(left, len(states), complete=complete)
-    if status in (S.RUNNING, S.PENDING_UPLOAD, S.FAILED):
-        parent.update_status(S.FAILED, error=message) if status is not S.FAILED else _say_again(parent, message)
+    message = failure_message(unfinished, len(states), complete=complete)
+    if status is S.FAILED:
+        lifecycle.fail(parent.session, parent.execution_rid, message)  # update_status would keep the old error
+    elif status in (S.RUNNING, S.PENDING_UPLOAD):
+        parent.update_status(S.FAILED, error=message)
     return False, states
 
 
-def _say_again(parent: Execution, message: str) -> None:
-    from dml.execution import lifecycle
-
-    lifecycle.fail(parent.session, parent.execution_rid, message)
-
-
-def failure_message(left: Sequence[JobState], total: int, *, complete: bool = True) -> str:
-    """Which jobs are not done and why, the first few of them."""
+def failure_message(unfinished: Sequence[JobState], total: int, *, complete: bool = True) -> str:
+    """The first few unfinished jobs and why they are unfinished, as a sentence."""
     if not total:
-        return "no job of the sweep was begun"
-    if not left and not complete:
+        return "no job of the sweep was started"
+    if not unfinished and not complete:
         return f"the sweep ended before its sweeper had chosen every job; {total} are uploaded"
-    shown = "; ".join(state.describe() for state in left[:5])
-    more = f"; and {len(left) - 5} more" if len(left) > 5 else ""
-    return f"{len(left)} of {total} jobs are not uploaded: {shown}{more}"
+    listed = "; ".join(state.describe() for state in unfinished[:5])
+    more = f"; and {len(unfinished) - 5} more" if len(unfinished) > 5 else ""
+    return f"{len(unfinished)} of {total} jobs are not uploaded: {listed}{more}"

@@ -1,8 +1,8 @@
-"""The jobs of a sweep under Hydra, in the project's own process, by whatever launcher and sweeper the project chose.
+"""Run the jobs of a sweep under Hydra, in a process of the project, with the launcher and sweeper that it configures.
 
-Every sweeper hands its jobs to a launcher. Here that launcher is wrapped: each job is remembered before it is begun, is
-told its place, and is not run again when it is done. So a sweep goes on after an interruption as long as its sweeper
-chooses the same jobs again, as one with a list of its own or with a seed does.
+Every sweeper passes its jobs to a launcher. Here that launcher is wrapped: each job is recorded before it starts,
+receives its sequence number, and is not run again when it is done. A sweep can therefore be resumed as long as its
+sweeper chooses the same jobs again, as a grid search or a seeded search does.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from dml.experiment.sweep_parent import PARENT, SEQUENCE
 if TYPE_CHECKING:
     from dml.workspace.registry import Registry
 
-__all__ = ["Known", "launch_jobs", "sweep_by_its_sweeper"]
+__all__ = ["SweepHistory", "launch_jobs", "run_project_sweeper"]
 
 
 @dataclass(frozen=True)
-class Known:
-    """What is known of a sweep when its jobs are begun.
+class SweepHistory:
+    """What is recorded of a sweep before its jobs are launched.
 
     Attributes:
         parent: RID of the parent; None in a dry run.
-        registry: Where its jobs are remembered; None in a dry run.
-        jobs: The jobs that were chosen before.
-        done: Place of each job that is uploaded → what its model returned.
+        registry: The registry that records the jobs; None in a dry run.
+        jobs: The overrides of the jobs that were chosen before.
+        done: What the model of each uploaded job returned, by sequence number.
     """
 
     parent: str | None = None
@@ -41,12 +41,12 @@ class Known:
     done: Mapping[int, Any] | None = None
 
 
-class RememberingLauncher:
-    """A launcher of Hydra's that remembers the jobs it is given and runs those that are not done."""
+class RecordingLauncher:
+    """A Hydra launcher that records the jobs it receives and runs those that are not done."""
 
-    def __init__(self, launcher: Any, known: Known) -> None:
+    def __init__(self, launcher: Any, history: SweepHistory) -> None:
         self._launcher = launcher
-        self._known = known
+        self._history = history
         self._launched = 0
         self.failed: list[tuple[int, Any]] = []
 
@@ -54,41 +54,41 @@ class RememberingLauncher:
         return getattr(self._launcher, name)
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> list[Any]:
-        """Run a batch; what is done already is given back as it ended then.
+        """Run a batch of jobs; jobs that are done return what they returned before.
 
         Raises:
-            ConflictError: A job differs from the one that had its place before.
+            ConflictError: A job differs from the recorded job with its sequence number.
         """
         from hydra.core.utils import JobReturn, JobStatus
 
-        batch = {initial_job_idx + at: tuple(map(str, job)) for at, job in enumerate(job_overrides)}
-        self._remember(batch)
-        done = self._known.done or {}
-        left = [sequence for sequence in batch if sequence not in done]
-        placed = [placed_overrides(sequence, batch[sequence], self._known.parent) for sequence in left]
-        ended = self._launcher.launch(placed, initial_job_idx=self._launched) if placed else []
-        self._launched += len(placed)
-        returned = dict(zip(left, ended, strict=True))
-        self.failed += [(sequence, one) for sequence, one in returned.items() if one.status != JobStatus.COMPLETED]
+        batch = {initial_job_idx + index: tuple(map(str, job)) for index, job in enumerate(job_overrides)}
+        self._record(batch)
+        done = self._history.done or {}
+        remaining = [sequence for sequence in batch if sequence not in done]
+        launched = [positioned_overrides(sequence, batch[sequence], self._history.parent) for sequence in remaining]
+        results = self._launcher.launch(launched, initial_job_idx=self._launched) if launched else []
+        self._launched += len(launched)
+        returned = dict(zip(remaining, results, strict=True))
+        self.failed += [item for item in returned.items() if item[1].status != JobStatus.COMPLETED]
         for sequence in batch.keys() - returned.keys():
             returned[sequence] = JobReturn(
                 overrides=list(batch[sequence]), status=JobStatus.COMPLETED, _return_value=done[sequence]
             )
         return [returned[sequence] for sequence in batch]
 
-    def _remember(self, batch: Mapping[int, tuple[str, ...]]) -> None:
-        known = self._known
+    def _record(self, batch: Mapping[int, tuple[str, ...]]) -> None:
+        history = self._history
         for sequence, job in batch.items():
-            if sequence < len(known.jobs) and known.jobs[sequence] != job:
-                before, now = " ".join(known.jobs[sequence]), " ".join(job)
+            if sequence < len(history.jobs) and history.jobs[sequence] != job:
+                before, now = " ".join(history.jobs[sequence]), " ".join(job)
                 raise ConflictError(
-                    f"The sweeper chose `{now}` as job {sequence}, which was `{before}` when the sweep began",
-                    hint=f"Give the sweeper its seed of then, or begin a new sweep; dml nested {known.parent} shows "
-                    "what this one has.",
+                    f"the sweeper chose `{now}` as job {sequence}, which was `{before}` when the sweep started",
+                    hint=f"Give the sweeper the same seed as then, or start a new sweep; dml nested {history.parent} "
+                    "shows the jobs of this one.",
                 )
-        new = [job for sequence, job in batch.items() if sequence >= len(known.jobs)]
-        if new and known.registry is not None and known.parent is not None:
-            sweep_record.add_jobs(known.registry, known.parent, new)
+        new = [job for sequence, job in batch.items() if sequence >= len(history.jobs)]
+        if new and history.registry is not None and history.parent is not None:
+            sweep_record.add_jobs(history.registry, history.parent, new)
 
 
 def launch_jobs(
@@ -98,17 +98,17 @@ def launch_jobs(
     task: Callable[[Any], Any],
     parent: str | None,
 ) -> int:
-    """Run the given jobs, and no others, by the launcher that the configuration chooses.
+    """Run exactly the given jobs with the launcher of the configuration.
 
     Args:
-        config_name: The main configuration.
-        jobs: Place → overrides.
+        config_name: Name of the main configuration.
+        jobs: The overrides of each job, by sequence number.
         hydra_overrides: Overrides of Hydra's own settings.
         task: Called with the configuration of each job.
         parent: RID of the parent; None in a dry run.
 
     Returns:
-        How many failed.
+        The number of jobs that failed.
 
     Raises:
         DmlError: The launcher itself failed.
@@ -118,79 +118,84 @@ def launch_jobs(
 
     config, context = _composed(config_name, hydra_overrides)
     launcher = Plugins.instance().instantiate_launcher(hydra_context=context, task_function=task, config=config)
-    placed = [placed_overrides(sequence, overrides, parent) for sequence, overrides in jobs.items()]
+    launched = [positioned_overrides(sequence, overrides, parent) for sequence, overrides in jobs.items()]
     context.callbacks.on_multirun_start(config=config, config_name=config_name)
     try:
-        returned = launcher.launch(placed, initial_job_idx=0)
+        results = launcher.launch(launched, initial_job_idx=0)
     except Exception as error:
-        # A launcher whose worker was killed, or whose cluster is away; what the jobs themselves raise is returned.
-        first = str(error).strip().partition("\n")[0]
-        raise DmlError(f"The launcher ended with {type(error).__name__}: {first}") from error
+        # A worker was killed, or the cluster is unavailable; errors of the jobs themselves are among the results.
+        first_line = str(error).strip().partition("\n")[0]
+        raise DmlError(f"the launcher failed with {type(error).__name__}: {first_line}") from error
     context.callbacks.on_multirun_end(config=config, config_name=config_name)
-    ended = zip(jobs, returned, strict=True)
-    return _tell_failed([(sequence, one) for sequence, one in ended if one.status != JobStatus.COMPLETED])
+    finished = zip(jobs, results, strict=True)
+    return _report_failed([item for item in finished if item[1].status != JobStatus.COMPLETED])
 
 
-def sweep_by_its_sweeper(
-    config_name: str, overrides: Sequence[str], hydra_overrides: Sequence[str], task: Callable[[Any], Any], known: Known
+def run_project_sweeper(
+    config_name: str,
+    overrides: Sequence[str],
+    hydra_overrides: Sequence[str],
+    task: Callable[[Any], Any],
+    history: SweepHistory,
 ) -> int:
-    """Have the project's own sweeper choose the jobs.
+    """Run the project's own sweeper, which chooses the jobs.
 
     Args:
-        config_name: The main configuration.
-        overrides: What the sweeper is given, its own settings among them.
-        hydra_overrides: Where Hydra writes.
+        config_name: Name of the main configuration.
+        overrides: The overrides for the sweeper, including its own settings.
+        hydra_overrides: Overrides of the directories to which Hydra writes.
         task: Called with the configuration of each job.
-        known: What is known of the sweep.
+        history: What is recorded of the sweep.
 
     Returns:
-        How many failed; a sweeper ends with the first batch in which one does.
+        The number of jobs that failed; a sweeper stops after the first batch with a failed job.
 
     Raises:
-        ConflictError: It chose otherwise than before.
+        ConflictError: The sweeper chose a different job than before.
     """
     from hydra.core.plugins import Plugins
     from omegaconf import OmegaConf
 
     config, context = _composed(config_name, [*overrides, *hydra_overrides])
     plugins = Plugins.instance()
-    make, made = plugins.instantiate_launcher, list[RememberingLauncher]()
+    instantiate, launchers = plugins.instantiate_launcher, list[RecordingLauncher]()
 
-    def remembering(*args: Any, **options: Any) -> RememberingLauncher:
-        made.append(RememberingLauncher(make(*args, **options), known))
-        return made[-1]
+    def instantiate_recording(*args: Any, **options: Any) -> RecordingLauncher:
+        launchers.append(RecordingLauncher(instantiate(*args, **options), history))
+        return launchers[-1]
 
-    plugins.instantiate_launcher = remembering  # type: ignore[method-assign,assignment]
+    # A sweeper instantiates its launcher itself, so this is the only place to wrap it.
+    plugins.instantiate_launcher = instantiate_recording  # type: ignore[method-assign,assignment]
     try:
         sweeper = plugins.instantiate_sweeper(hydra_context=context, task_function=task, config=config)
-        given: Any = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
+        arguments: Any = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
         context.callbacks.on_multirun_start(config=config, config_name=config_name)
         try:
-            sweeper.sweep(arguments=given)
+            sweeper.sweep(arguments=arguments)
         except Exception:
-            failed = _tell_failed([one for launcher in made for one in launcher.failed])
+            failed = _report_failed([item for launcher in launchers for item in launcher.failed])
             if not failed:
                 raise
             return failed
         context.callbacks.on_multirun_end(config=config, config_name=config_name)
     finally:
         del plugins.instantiate_launcher
-    failed = _tell_failed([one for launcher in made for one in launcher.failed])
-    if known.registry is not None and known.parent is not None:
-        sweep_record.mark_complete(known.registry, known.parent)
+    failed = _report_failed([item for launcher in launchers for item in launcher.failed])
+    if history.registry is not None and history.parent is not None:
+        sweep_record.mark_complete(history.registry, history.parent)
     return failed
 
 
-def placed_overrides(sequence: int, overrides: Sequence[str], parent: str | None) -> list[str]:
-    """A job's overrides with its place, which Hydra sets in the environment of the process that runs it."""
-    place = [f"++hydra.job.env_set.{SEQUENCE}='{sequence}'"]
+def positioned_overrides(sequence: int, overrides: Sequence[str], parent: str | None) -> list[str]:
+    """A job's overrides with its position, which Hydra sets in the environment of the job's process."""
+    position = [f"++hydra.job.env_set.{SEQUENCE}='{sequence}'"]
     if parent is not None:
-        place.append(f"++hydra.job.env_set.{PARENT}={parent}")
-    return [*overrides, *place]
+        position.append(f"++hydra.job.env_set.{PARENT}={parent}")
+    return [*overrides, *position]
 
 
 def _composed(config_name: str, overrides: Sequence[str]) -> tuple[Any, Any]:
-    """Hydra's configuration of a multirun, and what its plugins are given."""
+    """Hydra's configuration of a multirun, and the context for its plugins."""
     from hydra._internal.callbacks import Callbacks
     from hydra._internal.hydra import Hydra
     from hydra._internal.utils import create_config_search_path
@@ -211,26 +216,28 @@ def _composed(config_name: str, overrides: Sequence[str]) -> tuple[Any, Any]:
     return config, HydraContext(config_loader=hydra.config_loader, callbacks=Callbacks(config))
 
 
-def _tell_failed(failed: Sequence[tuple[int, Any]]) -> int:
-    for sequence, one in failed:
-        sys.stderr.write(f"job {sequence} failed: {_reason(one)}\n")
+def _report_failed(failed: Sequence[tuple[int, Any]]) -> int:
+    for sequence, result in failed:
+        sys.stderr.write(f"job {sequence} failed: {_reason(result)}\n")
     return len(failed)
 
 
-def _reason(returned: Any) -> str:
-    error = returned._return_value
+def _reason(result: Any) -> str:
+    error = result._return_value
     if not isinstance(error, BaseException):
-        return "without a reason"
-    place = own_place(error)
-    return f"{type(error).__name__}: {error}" + (f" ({place})" if place else "")
+        return "unknown reason"
+    location = project_location(error)
+    return f"{type(error).__name__}: {error}" + (f" ({location})" if location else "")
 
 
-def own_place(error: BaseException) -> str:
-    """``src/models/net.py:22``, the innermost line of the working directory that an error passed; empty when it passed
-    none there, or came from a process that does not say."""
-    here = Path.cwd()
+def project_location(error: BaseException) -> str:
+    """The innermost line of an error's traceback in the working directory, such as ``src/models/net.py:22``.
+
+    Empty when there is none, or when the error comes from a process that passes on no traceback.
+    """
+    directory = Path.cwd()
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         path = Path(frame.filename)
-        if path.is_relative_to(here) and not {"site-packages", ".venv"} & set(path.parts):
-            return f"{path.relative_to(here)}:{frame.lineno}"
+        if path.is_relative_to(directory) and not {"site-packages", ".venv"} & set(path.parts):
+            return f"{path.relative_to(directory)}:{frame.lineno}"
     return ""

@@ -1,8 +1,8 @@
-"""The parent execution of a sweep, as its jobs see it.
+"""The parent execution of a sweep, from the point of view of its jobs.
 
-``dml run`` makes the parent before the first job and hands its RID and each job's place to the job's process through
-Hydra's ``hydra.job.env_set``, which every launcher carries along (basic, joblib, submitit, ray). A sweep that was begun
-without ``dml run`` has its parent made by its first job, in that job's process.
+``dml run`` creates the parent before the first job and passes its RID and each job's sequence number to the process of
+the job through ``hydra.job.env_set``, which every launcher supports (basic, joblib, submitit, ray). In a sweep that is
+started without ``dml run``, the first job creates the parent in its own process.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
     from dml.api.execution import Execution
     from dml.execution.configuration import ExecutionConfiguration
 
-__all__ = ["PARENT", "SEQUENCE", "PlaceInSweep", "creating_in", "parent_of_this_process", "place_in_sweep"]
+__all__ = ["PARENT", "SEQUENCE", "SweepPosition", "nested_in_sweep", "process_parent", "sweep_position"]
 
 PARENT: Final = "DML_PARENT_EXECUTION"
 """Environment variable of a job: RID of the sweep's parent."""
 
 SEQUENCE: Final = "DML_SEQUENCE"
-"""Environment variable of a job: its place in the sweep, from 0."""
+"""Environment variable of a job: its sequence number in the sweep, from 0."""
 
 
 @dataclass(frozen=True)
-class PlaceInSweep:
-    """Where a job stands.
+class SweepPosition:
+    """The position of a job in a sweep.
 
     Attributes:
         parent: RID of the parent execution.
-        sequence: Its place, from 0.
+        sequence: Sequence number of the job, from 0.
     """
 
     parent: str
@@ -41,55 +41,64 @@ class PlaceInSweep:
 
 
 @dataclass
-class _OwnParent:
-    """The parent that this process made."""
+class _ProcessParent:
+    """The parent that this process created; None when it created none."""
 
     execution: Execution | None = None
 
 
-_own = _OwnParent()
+_created = _ProcessParent()
 
 
 def sequence_of(number: int) -> int:
-    """The place of Hydra's job ``number`` in the whole sweep: a resumed sweep runs some of its jobs only."""
-    given = os.environ.get(SEQUENCE, "")
-    return int(given) if given.isdigit() else number
+    """The sequence number of Hydra's job ``number`` in the whole sweep; they differ in a resumed sweep."""
+    value = os.environ.get(SEQUENCE, "")
+    return int(value) if value.isdigit() else number
 
 
-def place_in_sweep(number: int) -> PlaceInSweep | None:
-    """The place that the job was given; None when it was given none."""
+def sweep_position(number: int) -> SweepPosition | None:
+    """The position that ``dml run`` gave this job; None in a sweep that was started without it."""
     parent = os.environ.get(PARENT)
-    return PlaceInSweep(parent, sequence_of(number)) if parent else None
+    return SweepPosition(parent, sequence_of(number)) if parent else None
 
 
-def parent_of_this_process(ml: DerivaML, configuration: ExecutionConfiguration, job: Any) -> PlaceInSweep:
-    """The parent that this process makes with its first job, and ends when it ends."""
-    if _own.execution is None:
+def process_parent(ml: DerivaML, configuration: ExecutionConfiguration, job: Any) -> SweepPosition:
+    """The position of a job under the parent that this process creates for its first job.
+
+    The parent is finished when the process ends. Writes the registry, the workspace and the catalog.
+
+    Args:
+        ml: The catalog.
+        configuration: Configuration of the job; the parent has its workflow.
+        job: The Hydra job, with its ``number``.
+    """
+    if _created.execution is None:
         parent = ml.create_execution(replace(configuration, datasets=[], assets=[], description="Sweep"))
         parent.execution_start()
-        _own.execution = parent
-        atexit.register(_end_own)
-    return PlaceInSweep(_own.execution.execution_rid, job.number)
+        _created.execution = parent
+        atexit.register(_finish_parent)
+    return SweepPosition(_created.execution.execution_rid, job.number)
 
 
-def creating_in(place: PlaceInSweep | None) -> AbstractContextManager[None]:
-    """Where a job's execution is created: nested in the parent, at its place. One that dies amid it is nested by
-    whatever finishes its creation."""
+def nested_in_sweep(position: SweepPosition | None) -> AbstractContextManager[None]:
+    """A block in which executions are created nested in the parent of a sweep, at a position.
+
+    The position is recorded first, so whatever finishes an interrupted creation nests the execution too.
+    """
     from dml.execution.creation import nested_in
 
-    return nullcontext() if place is None else nested_in(place.parent, place.sequence)
+    return nullcontext() if position is None else nested_in(position.parent, position.sequence)
 
 
 def reset_multirun_state() -> None:
-    """Forget the parent that this process made, so that the next sweep makes another one; it is ended first."""
-    _end_own()
+    """Finish the parent that this process created, so that the next sweep gets a new one."""
+    _finish_parent()
 
 
-def _end_own() -> None:
-    """End the parent by its children."""
+def _finish_parent() -> None:
     from dml.experiment.sweep_end import end_parent
 
-    parent, _own.execution = _own.execution, None
-    atexit.unregister(_end_own)
+    parent, _created.execution = _created.execution, None
+    atexit.unregister(_finish_parent)
     if parent is not None:
         end_parent(parent)

@@ -1,7 +1,7 @@
-"""What is remembered of a sweep, beside its parent's row in the registry: its jobs, and how they were chosen.
+"""The record of a sweep in the registry row of its parent: its jobs, and how they are chosen.
 
-Hydra's own sweeper is asked for all jobs before the first of them runs. Another sweeper may choose the later jobs by
-what the earlier ones returned, so its jobs are added as it chooses them, each before it is begun.
+Hydra's own sweeper determines all jobs before the first one runs. Another sweeper may choose later jobs by what earlier
+ones returned, so its jobs are added as they are chosen, each before it starts.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
 __all__ = ["RETURNED", "SweepRecord", "add_jobs", "mark_complete", "read_record", "write_record"]
 
 RETURNED: Final = "returned"
-"""Key in ``extra`` of a job's row: the number, or the numbers, that its model returned."""
+"""Key in ``extra`` of a job's registry row: the number or numbers that its model returned."""
 
 
 @dataclass(frozen=True)
 class SweepRecord:
-    """A sweep as it is remembered.
+    """The record of a sweep.
 
     Attributes:
-        config_name: The main configuration.
-        jobs: The overrides of every job that was chosen, by its place.
+        config_name: Name of the main configuration.
+        jobs: The overrides of each job that was chosen, by sequence number.
         hydra_overrides: Overrides of Hydra's own settings.
         name: Name of the multirun; empty when it has none.
-        sweeper: Class of the sweeper that chooses while it runs; empty for Hydra's own.
-        overrides: What that sweeper is given; empty for Hydra's own.
+        sweeper: Class of a sweeper that chooses jobs during the sweep; empty for Hydra's own sweeper.
+        overrides: The overrides that this sweeper receives; empty for Hydra's own sweeper.
         complete: Whether every job has been chosen.
-        allow_dirty: Whether uncommitted changes were accepted when it was begun; they are when it goes on.
+        allow_dirty: Whether uncommitted changes are accepted, also when the sweep is resumed.
     """
 
     config_name: str
@@ -48,34 +48,34 @@ class SweepRecord:
 
 
 def read_record(registry: Registry, parent: str) -> SweepRecord | None:
-    """The record of a sweep; None when the execution is none.
+    """The record of a sweep; None when the execution is not the parent of a sweep.
 
     Raises:
-        NotFoundError: The workspace knows no such execution.
+        NotFoundError: The workspace has no such execution.
     """
-    kept = executions.get_execution(registry, parent).extra.get(SWEEP)
-    if not isinstance(kept, Mapping):
+    record = executions.get_execution(registry, parent).extra.get(SWEEP)
+    if not isinstance(record, Mapping):
         return None
     return SweepRecord(
-        config_name=str(kept["config_name"]),
-        jobs=tuple(tuple(map(str, job)) for job in kept["jobs"]),
-        hydra_overrides=tuple(map(str, kept["hydra_overrides"])),
-        name=str(kept.get("name") or ""),
-        sweeper=str(kept.get("sweeper") or ""),
-        overrides=tuple(map(str, kept.get("overrides") or ())),
-        complete=bool(kept.get("complete", True)),
-        allow_dirty=bool(kept.get("allow_dirty", False)),
+        config_name=str(record["config_name"]),
+        jobs=tuple(tuple(map(str, job)) for job in record["jobs"]),
+        hydra_overrides=tuple(map(str, record["hydra_overrides"])),
+        name=str(record.get("name") or ""),
+        sweeper=str(record.get("sweeper") or ""),
+        overrides=tuple(map(str, record.get("overrides") or ())),
+        complete=bool(record.get("complete", True)),
+        allow_dirty=bool(record.get("allow_dirty", False)),
     )
 
 
 def write_record(registry: Registry, parent: str, record: SweepRecord) -> None:
-    """Remember a sweep."""
-    kept: dict[str, Any] = asdict(record)
-    executions.update_execution(registry, parent, extra={SWEEP: kept})
+    """Write the record of a sweep to the registry."""
+    document: dict[str, Any] = asdict(record)
+    executions.update_execution(registry, parent, extra={SWEEP: document})
 
 
 def add_jobs(registry: Registry, parent: str, jobs: Sequence[Sequence[str]]) -> None:
-    """Remember jobs that were just chosen, behind those that are remembered."""
+    """Append newly chosen jobs to the record of a sweep. Writes the registry."""
     with registry.transaction():
         record = read_record(registry, parent)
         if record is not None:
@@ -83,7 +83,7 @@ def add_jobs(registry: Registry, parent: str, jobs: Sequence[Sequence[str]]) -> 
 
 
 def mark_complete(registry: Registry, parent: str) -> None:
-    """Remember that every job has been chosen."""
+    """Record that every job has been chosen. Writes the registry."""
     with registry.transaction():
         record = read_record(registry, parent)
         if record is not None:

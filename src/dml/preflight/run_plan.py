@@ -100,7 +100,7 @@ class RunPlan:
             match = quoted.search(text)
             if match and self.composition:
                 line = text.count("\n", 0, match.start()) + 1
-                return f"edit {self.composition.project.shown(path)}:{line}"
+                return f"edit {self.composition.project.relative(path)}:{line}"
         return ""
 
     @cached_property

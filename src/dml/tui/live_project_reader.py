@@ -171,7 +171,8 @@ class LiveProjectReader:
         return _state_of(composition), preflight(context, on_result=on_result)
 
     def _composed(self, words: tuple[str, ...], *, others: bool = False, packages: bool = False) -> Composition:
-        from dml.experiment.composition import ComposeRequest, compose
+        from dml.experiment.compose import compose
+        from dml.experiment.composition import ComposeRequest
         from dml.experiment.project import find_project
 
         project = find_project(directory=self._directory)
@@ -202,6 +203,6 @@ def _state_of(composition: Composition) -> ProjectState:
     problems = []
     for problem in composition.problems:
         if problem.stage in ("import", "setup", "worker"):
-            place = problem.place(composition.project)
+            place = problem.location(composition.project)
             problems.append(f"{place}: {problem.message}" if place else problem.message)
     return ProjectState(composition.project.root, tuple(experiments), tuple(problems))

@@ -114,7 +114,7 @@ def _catalog_names(context: CheckContext) -> Iterator[Result]:
 
 def _others(composition: Composition) -> Iterator[Result]:
     for problem in composition.others:
-        place = problem.place(composition.project)
+        place = problem.location(composition.project)
         where = f" ({place})" if place else ""
         yield warning(
             GROUP, "others", f"{problem.subject} does not compose: {problem.message}{where}", subject=problem.subject
@@ -124,6 +124,6 @@ def _others(composition: Composition) -> Iterator[Result]:
 
 
 def _failure(composition: Composition, problem: ConfigProblem, check: str, prefix: str = "") -> Result:
-    place = problem.place(composition.project)
+    place = problem.location(composition.project)
     message = f"{prefix}{place}: {problem.message}" if place else prefix + problem.message
     return failed(GROUP, check, message, problem.hint, subject=problem.subject)

@@ -40,7 +40,7 @@ def check(context: CheckContext) -> Iterator[Result]:
     if not lock.is_file():
         yield skipped(GROUP, "lock", "the project has no uv.lock")
         return
-    if not composition.project.is_own:
+    if not composition.project.uses_venv:
         where = composition.project.interpreter
         yield warning(GROUP, "interpreter", f"the project has uv.lock but no .venv; {where} is used", "uv sync")
     yield from _lock_is_current(context, composition.project.root)
@@ -117,7 +117,7 @@ def _documents(composition: Composition) -> Iterator[Result]:
             text = path.read_text(encoding="utf-8")
         except (OSError, ValueError):
             continue
-        name = composition.project.shown(path)
+        name = composition.project.relative(path)
         for first, prose in _prose(text) if path.suffix == ".py" else [(1, text)]:
             yield from _out_of_date(root, name, first, prose)
 
