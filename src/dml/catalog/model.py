@@ -1,7 +1,6 @@
-"""The parts of a catalog's model as frozen values: columns, keys, foreign keys, tables.
+"""The parts of a catalog's model: columns, keys, foreign keys and tables, read from ERMrest's ``/schema`` document.
 
-They are read from the documents that ERMrest serves at ``/schema``; what the tables mean to DERIVA-ML
-is said in ``schema``.
+``schema`` says what the tables mean to DERIVA-ML.
 """
 
 from __future__ import annotations
@@ -11,16 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 ASSET_TAG = "tag:isrd.isi.edu,2017:asset"
-"""Annotation of the URL column of an asset table."""
+"""The annotation of the URL column of an asset table."""
 
 SYSTEM_COLUMNS = ("RID", "RCT", "RMT", "RCB", "RMB")
-"""Columns that every table has and the server fills."""
+"""The columns that every table has and the server sets."""
 
 ASSET_COLUMNS = ("URL", "Filename", "Description", "Length", "MD5")
-"""Columns that every asset table has besides the system columns."""
-
-VOCABULARY_COLUMNS = ("ID", "URI", "Name", "Description", "Synonyms")
-"""Columns of a vocabulary besides the system columns."""
+"""The columns that every asset table has, without the system columns."""
 
 
 @dataclass(frozen=True)
@@ -28,12 +24,12 @@ class Column:
     """A column.
 
     Attributes:
-        name: Its name.
+        name: The column's name.
         type: ERMrest type name, as in ``text``, ``int8``, ``text[]``, ``markdown``.
         nullok: Whether it may be null.
-        default: Its default, None when there is none.
-        annotations: By tag.
-        comment: What it is for; empty when nobody said.
+        default: The default value; None when there is none.
+        annotations: Annotations by tag.
+        comment: What the column is for; empty when not given.
     """
 
     name: str
@@ -52,9 +48,8 @@ class ForeignKey:
         columns: Referring columns.
         table: The referenced table as ``schema:Table``.
         referenced: Referenced columns, in the order of ``columns``.
-        on_delete: As ERMrest says it: NO ACTION, RESTRICT, CASCADE, SET NULL, SET DEFAULT.
-        on_update: Likewise.
-        name: Its constraint's name; empty when unknown.
+        on_delete, on_update: ``NO ACTION``, ``RESTRICT``, ``CASCADE``, ``SET NULL`` or ``SET DEFAULT``.
+        name: The name of the constraint; empty when unknown.
     """
 
     columns: tuple[str, ...]
@@ -70,12 +65,12 @@ class Table:
     """A table or view.
 
     Attributes:
-        schema, name: Where it is.
-        columns: In the catalog's order, system columns included.
-        keys: Each a tuple of column names; ``(RID,)`` included.
-        foreign_keys: Those that go out from it.
-        annotations: By tag.
-        comment: What it is for.
+        schema, name: The two parts of its qualified name.
+        columns: In the catalog's order, with the system columns.
+        keys: Tuples of column names, including ``(RID,)``.
+        foreign_keys: The foreign keys of its columns.
+        annotations: Annotations by tag.
+        comment: What the table is for.
     """
 
     schema: str
@@ -93,15 +88,15 @@ class Table:
 
     @property
     def column_names(self) -> tuple[str, ...]:
-        """The columns' names, in order."""
+        """The names of the columns, in order."""
         return tuple(column.name for column in self.columns)
 
     def column(self, name: str) -> Column | None:
-        """A column by its name; None when there is none of that name."""
+        """The column with a name; None when there is none."""
         return next((column for column in self.columns if column.name == name), None)
 
     def foreign_key_of(self, column: str) -> ForeignKey | None:
-        """The foreign key of this one column; None when it has none."""
+        """The foreign key of exactly one column; None when it has none."""
         return next((key for key in self.foreign_keys if key.columns == (column,)), None)
 
     def reference_to(self, table: str) -> ForeignKey | None:
@@ -110,26 +105,26 @@ class Table:
 
     @property
     def is_vocabulary(self) -> bool:
-        """Whether it has a vocabulary's columns."""
+        """Whether it has the columns of a vocabulary."""
         return {"ID", "URI", "Name", "Description"} <= set(self.column_names)
 
     @property
     def is_asset(self) -> bool:
-        """Whether it has an asset table's columns, its URL annotated as such."""
+        """Whether it has the columns of an asset table and the annotation of its URL column."""
         url = self.column("URL")
         return url is not None and ASSET_TAG in url.annotations and set(ASSET_COLUMNS) <= set(self.column_names)
 
     @property
     def metadata_columns(self) -> tuple[Column, ...]:
-        """An asset table's columns beyond the common ones."""
+        """The columns of an asset table besides those that every asset table has."""
         common = {*SYSTEM_COLUMNS, *ASSET_COLUMNS}
         return tuple(column for column in self.columns if column.name not in common)
 
     @property
     def association(self) -> tuple[ForeignKey, ...]:
-        """The foreign keys that make up a key of two or more columns, in the order of columns; empty when none do.
+        """The foreign keys whose columns form a key of two or more columns, in the order of columns; empty if none do.
 
-        That is what an association table is: each of its rows says that some rows belong together.
+        A table with such a key is an association: each of its rows relates rows of other tables.
         """
         owner = {key.columns[0]: key for key in self.foreign_keys if len(key.columns) == 1}
         for key in sorted(self.keys, key=len):
@@ -139,7 +134,7 @@ class Table:
 
 
 def table_from_document(document: Mapping[str, Any]) -> Table:
-    """A table from its ERMrest document."""
+    """The table that an ERMrest document describes."""
     return Table(
         schema=str(document["schema_name"]),
         name=str(document["table_name"]),

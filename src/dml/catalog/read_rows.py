@@ -1,6 +1,6 @@
-"""Reading rows: by conditions, whole or streamed, and counting them.
+"""Reading, streaming and counting rows.
 
-Reads split long lists of values by the length of the URL and run concurrently.
+Long lists of values are split by the length of the URL, and the parts are read concurrently.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ _LISTS = (list, tuple, set, frozenset)
 
 
 def read(catalog: Catalog, path: str) -> list[Row]:
-    """The rows at a path of the caller's own, below the catalog and encoded, as ``/attribute/…``.
+    """The rows at an encoded path below the catalog, such as ``/attribute/…``.
 
     Raises:
-        DmlError: As the server answers; an unknown table or column is a ConflictError (ERMrest says 409).
-        IntegrityError: The answer is no list of rows.
+        DmlError: By the server's status; an unknown table or column is a ConflictError (ERMrest answers 409).
+        IntegrityError: The response is not a list of rows.
     """
     rows = catalog.get_json(path)
     if not isinstance(rows, list):
@@ -37,11 +37,11 @@ def read(catalog: Catalog, path: str) -> list[Row]:
 
 
 def stream(catalog: Catalog, path: str) -> Iterator[Row]:
-    """The rows at a path, one by one as they arrive; for results that should not be held in memory.
+    """The rows at a path, one by one as they arrive, for results that should not be held in memory.
 
     Raises:
-        RetryableError: The answer broke off; the rows given so far are whole.
-        IntegrityError: The answer is no stream of rows.
+        RetryableError: The response ended early; the rows yielded so far are complete.
+        IntegrityError: The response is not a stream of rows.
     """
     with catalog.streaming(path) as response:
         for line in response.iter_lines(chunk_size=1 << 16):
@@ -62,17 +62,16 @@ def select(
     sort: Sequence[str] = (),
     limit: int | None = None,
 ) -> list[Row]:
-    """The rows of a table that fulfil all conditions.
+    """The rows of a table that meet all conditions.
 
     Args:
-        catalog: Where to read.
+        catalog: The catalog.
         table: ``schema:Table``.
-        where: Column to value, None (null), or a list, tuple or set of them (any of these). Long lists are
-            split so that each path stays below 4,000 bytes, and read concurrently; no row comes twice.
+        where: Column → value, None (null), or a list, tuple or set of them (any of these). Long lists are split so that
+            each path stays below 4,000 bytes, and read concurrently; no row is returned twice.
         columns: The columns to return; all when None.
-        sort: Columns to sort by, ``Name`` or ``Name::desc::``; text in the order of the server's collation,
-            nulls last.
-        limit: The most rows to return.
+        sort: Columns to sort by, ``Name`` or ``Name::desc::``; text by the server's collation, nulls last.
+        limit: The greatest number of rows.
 
     Raises:
         UsageError: A value has no literal form or is too long for a path.
@@ -80,7 +79,7 @@ def select(
     """
     if limit is not None and limit <= 0:
         return []
-    # ERMrest sorts a projection by its own columns only; what is needed for that alone is dropped again.
+    # ERMrest sorts a projection by its own columns only; columns added for the sort are removed at the end.
     keys = [_sort_key(part) for part in sort]
     extra = [] if columns is None else [name for name, _ in keys if name not in columns]
     tail = "" if columns is None else "/" + ",".join(quote(name) for name in [*columns, *dict.fromkeys(extra)])
@@ -97,7 +96,7 @@ def select(
 
 
 def count(catalog: Catalog, table: str, where: Mapping[str, object] | None = None) -> int:
-    """How many rows fulfil the conditions, counted by the server."""
+    """The number of rows that meet the conditions, counted by the server."""
     paths = filtered_paths(catalog, f"/aggregate/{table_path(table)}", where or {}, "/n:=cnt(RID)")
     return sum(int(rows[0]["n"]) for rows in gather([partial(read, catalog, path) for path in paths]))
 
@@ -107,7 +106,7 @@ def _sort_key(part: str) -> tuple[str, bool]:
 
 
 def filtered_paths(catalog: Catalog, head: str, where: Mapping[str, object], tail: str) -> list[str]:
-    """The paths that together ask for the rows, none of them too long; none at all when no row can match."""
+    """The paths that together select the rows, each short enough; no paths when no row can match."""
     single = {name: [value] for name, value in where.items() if not isinstance(value, _LISTS)}
     several = {name: list(value) for name, value in where.items() if isinstance(value, _LISTS)}
     for name, values in single.items():
@@ -121,7 +120,7 @@ def filtered_paths(catalog: Catalog, head: str, where: Mapping[str, object], tai
 def _merged(parts: Iterable[list[Row]], keys: Sequence[tuple[str, bool]]) -> list[Row]:
     rows = [row for part in parts for row in part]
     for name, down in reversed(keys):
-        there = [row for row in rows if row.get(name) is not None]
-        there.sort(key=lambda row, name=name: row[name], reverse=down)  # type: ignore[misc]
-        rows = there + [row for row in rows if row.get(name) is None]
+        present = [row for row in rows if row.get(name) is not None]
+        present.sort(key=lambda row, name=name: row[name], reverse=down)  # type: ignore[misc]
+        rows = present + [row for row in rows if row.get(name) is None]
     return rows

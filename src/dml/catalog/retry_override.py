@@ -1,4 +1,4 @@
-"""Being as patient with a catalog for a while as an older program asks."""
+"""Retry rules for one block of code, as the parameters of deriva-ml's methods give them."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _USUAL_LIMIT = 600.0
 def patience(
     catalog: Catalog, max_retries: int, retry_delay: float, timeout: tuple[float, float] | float | None
 ) -> Iterator[None]:
-    """Within the block, requests are tried and waited for as said; afterwards as before.
+    """Use other retry rules in this block; the previous ones are restored afterwards.
 
     Args:
         catalog: The connection.
-        max_retries: How often a request is repeated.
-        retry_delay: Seconds before the first repeat, at most; doubles.
-        timeout: Seconds to connect and to wait for an answer, one number or two; 600 when None.
+        max_retries: How many times a request is retried.
+        retry_delay: The upper limit of the delay before the first retry, in seconds; doubles each time.
+        timeout: Seconds to connect and to wait for a response, one number or two; 600 when None.
     """
     policy = catalog.policy
     names = ("attempts", "first_wait", "longest_wait", "patience", "time_limit")

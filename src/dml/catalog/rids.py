@@ -1,4 +1,4 @@
-"""RIDs: what one looks like, reserving new ones, and finding the table of a known one."""
+"""RIDs: their form, leasing new ones, and finding the table of a known one."""
 
 from __future__ import annotations
 
@@ -22,36 +22,36 @@ _RID = re.compile(r"[0-9A-Z]{1,4}(-[0-9A-Z]{1,4})*")
 
 
 def lease_rids(catalog: Catalog, tokens: Sequence[str]) -> dict[str, str]:
-    """Reserve a RID for each token. Writes leases to the catalog; safe to repeat.
+    """Lease a RID for each token. Writes leases to the catalog; safe to repeat.
 
     Args:
-        catalog: Where to reserve.
-        tokens: Texts of one's own, best random; a token leased before gives its RID again.
+        catalog: The catalog.
+        tokens: Unique strings, usually random; a token that was leased before gets the same RID.
 
     Returns:
-        Token to RID.
+        Token → RID.
 
     Raises:
-        IntegrityError: The server kept no lease for a token.
+        IntegrityError: The server stored no lease for a token.
     """
-    wanted = list(dict.fromkeys(tokens))
+    distinct = list(dict.fromkeys(tokens))
     leased: dict[str, str] = {}
     path = f"/entity/{table_path(_LEASES)}?onconflict=skip"
-    for page in pages({"ID": token} for token in wanted):
+    for page in pages({"ID": token} for token in distinct):
         for row in catalog.post_json(path, page, repeatable=True) or []:
             leased[row["ID"]] = row["RID"]
-    before = [token for token in wanted if token not in leased]
-    if before:
-        leased.update(_own_leases(catalog, before))
-    missing = [token for token in wanted if token not in leased]
+    leased_before = [token for token in distinct if token not in leased]
+    if leased_before:
+        leased.update(_own_leases(catalog, leased_before))
+    missing = [token for token in distinct if token not in leased]
     if missing:
-        raise IntegrityError(f"the catalog reserved no RID for {len(missing)} of {len(wanted)} requests")
-    return {token: leased[token] for token in wanted}
+        raise IntegrityError(f"the catalog leased no RID for {len(missing)} of {len(distinct)} requests")
+    return {token: leased[token] for token in distinct}
 
 
 def _own_leases(catalog: Catalog, tokens: Sequence[str]) -> dict[str, str]:
     rows = select(catalog, _LEASES, where={"ID": tokens}, columns=["ID", "RID", "RCB"])
-    if len({row["RCB"] for row in rows}) > 1:  # (RCB, ID) is the key: others may have used the same token
+    if len({row["RCB"] for row in rows}) > 1:  # the key is (RCB, ID), so another user may have used the same token
         identity = catalog.whoami()
         rows = [row for row in rows if identity is not None and row["RCB"] == identity.id]
     return {row["ID"]: row["RID"] for row in rows}
@@ -59,12 +59,12 @@ def _own_leases(catalog: Catalog, tokens: Sequence[str]) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class RowLocation:
-    """Where a RID lives.
+    """The table of a RID.
 
     Attributes:
         rid: The RID.
-        schema, table: Its table.
-        deleted: The row is gone, and was there once.
+        schema, table: The table of its row.
+        deleted: Whether the row has been deleted.
     """
 
     rid: str
@@ -79,14 +79,14 @@ class RowLocation:
 
 
 def locate(catalog: Catalog, rids: Iterable[str]) -> dict[str, RowLocation]:
-    """In which table each RID is; one request each, concurrently. Unknown RIDs are absent from the result.
+    """The table of each RID, by one concurrent request each. Unknown RIDs are absent from the result.
 
     Raises:
-        UsageError: One is malformed.
+        UsageError: A RID is malformed.
     """
-    wanted = list(dict.fromkeys(validate_rid(rid) for rid in rids))
-    found = gather([partial(_locate_one, catalog, rid) for rid in wanted])
-    return {location.rid: location for location in found if location is not None}
+    distinct = list(dict.fromkeys(validate_rid(rid) for rid in rids))
+    locations = gather([partial(_locate_one, catalog, rid) for rid in distinct])
+    return {location.rid: location for location in locations if location is not None}
 
 
 def _locate_one(catalog: Catalog, rid: str) -> RowLocation | None:
@@ -94,7 +94,7 @@ def _locate_one(catalog: Catalog, rid: str) -> RowLocation | None:
     done = catalog.exchange("GET", path, accept=(404,))
     if done.response.status_code == 404:
         refusal = catalog.border.refusal(done.response, path)
-        if refusal.hint:  # an HTML page of a server that is no DERIVA server
+        if refusal.hint:  # an HTML page: this is not a DERIVA server
             raise refusal
         return None
     answer = catalog.border.json(done.response, path)
@@ -102,10 +102,10 @@ def _locate_one(catalog: Catalog, rid: str) -> RowLocation | None:
 
 
 def validate_rid(text: str) -> str:
-    """The RID in the text, without spaces around it.
+    """The RID in a text, without surrounding spaces.
 
     Raises:
-        UsageError: It is not a RID: groups of one to four of ``0-9A-Z`` with hyphens between.
+        UsageError: It is not a RID: groups of one to four of ``0-9A-Z`` separated by hyphens.
     """
     rid = text.strip()
     if not _RID.fullmatch(rid):

@@ -1,7 +1,7 @@
-"""Rows of a catalog: reading, inserting, updating, deleting, and reserving RIDs.
+"""Rows of a catalog: reading, inserting, updating and deleting them, and leasing RIDs.
 
-A table is always ``schema:Table``. The parts are in ``reading``, ``writing`` and ``rids``; this is the one
-module that callers import, and it loads no library.
+Tables are named ``schema:Table``. Callers import this module; the parts are in ``read_rows``, ``write_rows`` and
+``rids``.
 """
 
 from dml.catalog.read_rows import Row, count, read, select, stream

@@ -1,7 +1,7 @@
 """What a catalog's model means to DERIVA-ML: assets, vocabularies, features, dataset members, capabilities.
 
-Everything here is read off the one document at ``/schema`` and costs no request. Older catalogs lack some
-tables and columns; ``capabilities`` says which, and nothing else in dml asks for a version.
+Everything is derived from the one document at ``/schema``, without further requests. Older catalogs do not have all
+tables and columns; ``capabilities`` says which, and nothing in dml compares versions.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dml.errors import NotFoundError
 __all__ = ["Capabilities", "Column", "Feature", "ForeignKey", "Membership", "Schema", "Table"]
 
 ML = "deriva-ml"
-"""The schema of DERIVA-ML's own tables."""
+"""The schema of the DERIVA-ML tables."""
 
 EXECUTION = f"{ML}:Execution"
 DATASET = f"{ML}:Dataset"
@@ -34,11 +34,11 @@ class Feature:
     """A feature: values that executions attach to rows of a table.
 
     Attributes:
-        name: The feature's name, a term of Feature_Name; empty where the table does not say.
+        name: The feature's name, a term of ``Feature_Name``; empty when the table does not give it.
         table: The table of its values.
         target: The table whose rows it describes.
-        target_column: The column that holds the RID of the described row.
-        value_columns: The columns of the value itself: terms, assets and plain ones.
+        target_column: The column with the RID of the described row.
+        value_columns: The columns of the value: terms, assets and plain values.
     """
 
     name: str
@@ -49,12 +49,12 @@ class Feature:
 
     @property
     def term_columns(self) -> dict[str, str]:
-        """Value columns that hold a term's name, with their vocabulary as ``schema:Table``."""
+        """The value columns with the name of a term, and their vocabulary as ``schema:Table``."""
         return self._referring("Name")
 
     @property
     def asset_columns(self) -> dict[str, str]:
-        """Value columns that hold the RID of another row (an asset), with its table as ``schema:Table``."""
+        """The value columns with the RID of another row (an asset), and its table as ``schema:Table``."""
         return self._referring("RID")
 
     def feature_record_class(self) -> type[Any]:
@@ -64,18 +64,18 @@ class Feature:
         return feature_record_class(self)
 
     def _referring(self, column: str) -> dict[str, str]:
-        found = ((part.name, self.table.foreign_key_of(part.name)) for part in self.value_columns)
-        return {name: key.table for name, key in found if key is not None and key.referenced == (column,)}
+        keys = ((part.name, self.table.foreign_key_of(part.name)) for part in self.value_columns)
+        return {name: key.table for name, key in keys if key is not None and key.referenced == (column,)}
 
 
 @dataclass(frozen=True)
 class Membership:
-    """How rows of one table are members of datasets.
+    """The association by which rows of one table are members of datasets.
 
     Attributes:
         element: The table whose rows may be members.
-        association: The table of the memberships.
-        dataset_column, element_column: Its columns, each with a RID.
+        association: The association table.
+        dataset_column, element_column: Its columns with the RIDs of dataset and member.
     """
 
     element: Table
@@ -86,18 +86,20 @@ class Membership:
 
 @dataclass(frozen=True)
 class Capabilities:
-    """Which optional tables and columns a catalog has; all False where there is no ``deriva-ml`` schema.
+    """The optional tables and columns of a catalog; all False without a ``deriva-ml`` schema.
+
+    The numbers are the releases of deriva-ml that introduced them.
 
     Attributes:
-        ml_schema: The schema is there at all.
-        durations: Columns of Execution that hold durations, of Duration (up to 1.36) or the three of 1.37.
+        ml_schema: The ``deriva-ml`` schema exists.
+        durations: The duration columns of Execution: Duration (up to 1.36) or the three of 1.37.
         status_vocabulary: Status is a term of Execution_Status (1.31); free text before.
         status_detail: Execution has Status_Detail.
-        nesting: Execution_Execution is there (1.17.11).
-        workflow_type_table: Workflow_Workflow_Type is there (1.18); before, ``workflow_type_column``.
+        nesting: Execution_Execution exists (1.17.11).
+        workflow_type_table: Workflow_Workflow_Type exists (1.18); before, ``workflow_type_column``.
         workflow_type_column: Workflow has the column Workflow_Type.
-        dataset_execution_version: Dataset_Execution names the version and holds inputs only (1.43).
-        directory_dataset: Directory_Dataset is there (1.51.13).
+        dataset_execution_version: Dataset_Execution has the version, and only inputs (1.43).
+        directory_dataset: Directory_Dataset exists (1.51.13).
         minid_spec_hash: Dataset_Version has Minid_Spec_Hash (1.18.1).
     """
 
@@ -114,7 +116,7 @@ class Capabilities:
 
     @property
     def version(self) -> str:
-        """The release of deriva-ml whose schema this looks like, as ``1.43 or later``; empty without the schema."""
+        """The releases of deriva-ml with such a schema, as ``1.43 to 1.51``; empty without the schema."""
         if not self.ml_schema:
             return ""
         steps = (
@@ -125,7 +127,7 @@ class Capabilities:
             (self.workflow_type_table, "1.18 to 1.30"),
             (self.nesting, "1.17.11 or a later 1.17"),
         )
-        return next((release for there, release in steps if there), "before 1.17.11")
+        return next((release for exists, release in steps if exists), "before 1.17.11")
 
 
 class Schema:
@@ -133,8 +135,8 @@ class Schema:
 
     Attributes:
         tables: All tables by ``schema:Table``.
-        schemas: The names of all schemas, also those without tables.
-        document: What the server said.
+        schemas: The names of all schemas, including those without tables.
+        document: The document at ``/schema``.
     """
 
     def __init__(self, tables: Iterable[Table], schemas: Iterable[str], document: Mapping[str, Any]) -> None:
@@ -144,26 +146,26 @@ class Schema:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Schema:
-        """Read the document of ``/schema``."""
+        """The model that the document at ``/schema`` describes."""
         parts = document["schemas"]
         tables = [table_from_document(table) for part in parts.values() for table in part.get("tables", {}).values()]
         return cls(tables, parts, document)
 
     def table(self, name: str) -> Table:
-        """A table by ``schema:Table``, or by its bare name where only one schema outside ``public`` has it.
+        """A table by ``schema:Table``, or by its bare name if only one schema other than ``public`` has it.
 
         Raises:
-            NotFoundError: There is no such table; the nearest names are in the hint.
+            NotFoundError: There is no such table, or several; the hint has the nearest names.
         """
-        found = self.tables.get(name)
-        if found is None and ":" not in name:
+        match = self.tables.get(name)
+        if match is None and ":" not in name:
             same = [table for table in self.tables.values() if table.name == name and table.schema != "public"]
-            found = same[0] if len(same) == 1 else None
+            match = same[0] if len(same) == 1 else None
             if len(same) > 1:
                 names = ", ".join(table.qualified_name for table in same)
-                raise NotFoundError(f"{name} is the name of several tables", hint=f"Say which: {names}.")
-        if found is not None:
-            return found
+                raise NotFoundError(f"several tables are named {name}", hint=f"Give one of {names}.")
+        if match is not None:
+            return match
         bare = {table.name: key for key, table in self.tables.items() if table.schema != "public"}
         near = difflib.get_close_matches(name, list(self.tables), 3, 0.6)
         near += [bare[close] for close in difflib.get_close_matches(name.rpartition(":")[2], list(bare), 3, 0.6)]
@@ -175,12 +177,12 @@ class Schema:
         return name in self.tables
 
     def has_column(self, table: str, column: str) -> bool:
-        """Whether there is the table and it has the column."""
-        found = self.tables.get(table)
-        return found is not None and found.column(column) is not None
+        """Whether the table exists and has the column."""
+        known = self.tables.get(table)
+        return known is not None and known.column(column) is not None
 
     def domain_schemas(self) -> tuple[str, ...]:
-        """The schemas that are neither DERIVA-ML's nor the server's own."""
+        """The schemas other than DERIVA-ML's and the server's."""
         return tuple(name for name in self.schemas if name.lower() not in _NOT_DOMAIN)
 
     def asset_tables(self) -> tuple[Table, ...]:
@@ -192,12 +194,12 @@ class Schema:
         return tuple(table for table in self.tables.values() if table.is_vocabulary)
 
     def asset_execution_table(self, asset: Table) -> Table | None:
-        """The association of an asset table with executions, which has a role; None where there is none."""
-        found = (table for table in self._referring(asset, EXECUTION) if table.column("Asset_Role"))
-        return _best(found, asset, f"{asset.name}_Execution")
+        """The association of an asset table with executions and roles; None when there is none."""
+        candidates = (table for table in self._referring(asset, EXECUTION) if table.column("Asset_Role"))
+        return _best(candidates, asset, f"{asset.name}_Execution")
 
     def asset_type_table(self, asset: Table) -> Table | None:
-        """The association of an asset table with its types; None where there is none."""
+        """The association of an asset table with its types; None when there is none."""
         return _best(self._referring(asset, ASSET_TYPE), asset, f"{asset.name}_Asset_Type")
 
     def _referring(self, asset: Table, other: str) -> Iterable[Table]:
@@ -217,7 +219,7 @@ class Schema:
         if name_key is None or execution_key is None or table.column("Feature_Name") is None:
             return None
         fixed = {name_key.columns[0], execution_key.columns[0]}
-        # The target is part of the association; terms and assets of the value stand beside it.
+        # The target is part of the association's key; terms and assets of the value are not.
         keys = [*table.association, *table.foreign_keys]
         targets = [
             key
@@ -241,8 +243,8 @@ class Schema:
         )
 
     def element_tables(self) -> dict[str, Membership]:
-        """The tables whose rows may be members of a dataset, by ``schema:Table``; Dataset itself for nested ones."""
-        found: dict[str, Membership] = {}
+        """The tables whose rows may be members of a dataset, by ``schema:Table``; Dataset for nested ones."""
+        memberships: dict[str, Membership] = {}
         for table in self.tables.values():
             keys = table.association
             to_dataset = [key for key in keys if key.table == DATASET]
@@ -254,12 +256,12 @@ class Schema:
             if element is None or other.referenced != ("RID",) or element.qualified_name in _NOT_ELEMENTS:
                 continue
             dataset = next(key for key in to_dataset if key is not other)
-            found[element.qualified_name] = Membership(element, table, dataset.columns[0], other.columns[0])
-        return found
+            memberships[element.qualified_name] = Membership(element, table, dataset.columns[0], other.columns[0])
+        return memberships
 
     @cached_property
     def capabilities(self) -> Capabilities:
-        """Which optional tables and columns are there."""
+        """The optional tables and columns of the catalog."""
         columns = ("Duration", "Execution_Duration", "Download_Duration", "Upload_Duration")
         return Capabilities(
             ml_schema=self.has_table(EXECUTION),
@@ -276,15 +278,15 @@ class Schema:
 
 
 _NOT_ELEMENTS = frozenset({EXECUTION, f"{ML}:Dataset_Version"})
-"""Associations of datasets with these say how a dataset was used, not what is in it."""
+"""Tables whose associations with datasets record how a dataset was used, not its members."""
 
 
 def _nested(keys: list[ForeignKey]) -> ForeignKey:
-    # Dataset_Dataset: the member is the column that is not named after the table itself.
+    # In Dataset_Dataset the member is the column that is not named after the table.
     return next((key for key in keys if key.columns != ("Dataset",)), keys[-1])
 
 
 def _best(tables: Iterable[Table], asset: Table, usual: str) -> Table | None:
-    """The table of the usual name in the asset's schema, else any that has the right shape."""
+    """The table with the usual name in the asset's schema, or else any candidate."""
     ranked = sorted(tables, key=lambda table: (table.name != usual, table.schema != asset.schema))
     return ranked[0] if ranked else None

@@ -1,6 +1,6 @@
-"""Terms of controlled vocabularies: listing, finding with suggestions, adding.
+"""Terms of controlled vocabularies: listing, finding (with suggestions) and adding them.
 
-A table is ``schema:Table``. Rows refer to a term by its Name; synonyms only help to find it.
+Rows refer to a term by its Name; synonyms are only used to find it.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ class Term:
     """A term.
 
     Attributes:
-        name: What rows refer to.
+        name: The name by which rows refer to it.
         description: What it means, Markdown.
-        synonyms: Other names under which it is found.
-        id: Its compact URI.
-        uri: Its URI, often a path on the catalog's host.
-        rid: Its row.
+        synonyms: Other names by which it is found.
+        id: The compact URI (CURIE).
+        uri: The URI, often a path on the catalog's host.
+        rid: The RID of its row.
     """
 
     name: str
@@ -42,22 +42,22 @@ class Term:
 
 
 def terms(catalog: Catalog, table: str) -> list[Term]:
-    """All terms of a vocabulary, by name; one request.
+    """All terms of a vocabulary, sorted by name. Sends one request.
 
     Raises:
         NotFoundError: There is no such table.
-        UsageError: It is no vocabulary.
+        UsageError: The table is not a vocabulary.
     """
     name = _vocabulary(catalog, table)
     return sorted((_term(row) for row in select(catalog, name)), key=lambda term: term.name)
 
 
 def first_terms(catalog: Catalog, table: str, limit: int | None) -> tuple[list[Term], bool]:
-    """The first terms of a vocabulary by name, and whether there are more; one request.
+    """The first terms of a vocabulary by name, and whether there are more. Sends one request.
 
     Raises:
         NotFoundError: There is no such table.
-        UsageError: It is no vocabulary.
+        UsageError: The table is not a vocabulary.
     """
     from dml.catalog.paging import page
 
@@ -76,16 +76,16 @@ def _vocabulary(catalog: Catalog, table: str) -> str:
 
 
 def find_term(catalog: Catalog, table: str, name: str) -> Term:
-    """The term of this name, or else with this synonym.
+    """The term with this name, or else with this synonym.
 
     Raises:
-        NotFoundError: There is none; the nearest names, and how to add it, are in the hint.
+        NotFoundError: There is none; the hint has the nearest names and the command to add it.
     """
     return match_term(terms(catalog, table), table, name)
 
 
 def match_term(known: Sequence[Term], table: str, name: str) -> Term:
-    """As ``find_term`` among terms that were read before; no request."""
+    """As ``find_term``, among terms that were read before; sends no request."""
     for term in known:
         if term.name == name:
             return term
@@ -111,17 +111,17 @@ def _nearest(known: Sequence[Term], name: str) -> list[str]:
 
 
 def add_term(catalog: Catalog, table: str, name: str, description: str, synonyms: Sequence[str] = ()) -> Term:
-    """The term of this name, added if it is not there. Writes the catalog only then.
+    """Add a term unless it exists, and return it.
 
     Args:
-        catalog: Where to add it.
+        catalog: The catalog.
         table: The vocabulary.
-        name: The term's name; one that is there keeps its description and synonyms.
+        name: The term's name; an existing term keeps its description and synonyms.
         description: What it means.
         synonyms: Other names.
 
     Raises:
-        UsageError: The name is empty, or the table is no vocabulary.
+        UsageError: The name is empty, or the table is not a vocabulary.
     """
     added = add_terms(catalog, table, {name: description}, {name: synonyms})
     return added[0] if added else find_term(catalog, table, name)
@@ -130,27 +130,27 @@ def add_term(catalog: Catalog, table: str, name: str, description: str, synonyms
 def add_terms(
     catalog: Catalog, table: str, described: Mapping[str, str], synonyms: Mapping[str, Sequence[str]] | None = None
 ) -> list[Term]:
-    """Add those terms that are not there, in one request; none when all are. Writes the catalog.
+    """Add the terms that do not exist yet, in one request, or none if all exist. Writes the catalog.
 
     Args:
-        catalog: Where to add them.
+        catalog: The catalog.
         table: The vocabulary.
-        described: Name to description.
-        synonyms: Name to other names.
+        described: Name → description.
+        synonyms: Name → other names.
 
     Returns:
         The terms that were added.
     """
     if any(not name.strip() for name in described):
         raise UsageError("a term needs a name")
-    there = {term.name for term in terms(catalog, table)}
-    return insert_terms(catalog, table, {n: text for n, text in described.items() if n not in there}, synonyms)
+    existing = {term.name for term in terms(catalog, table)}
+    return insert_terms(catalog, table, {n: text for n, text in described.items() if n not in existing}, synonyms)
 
 
 def insert_terms(
     catalog: Catalog, table: str, described: Mapping[str, str], synonyms: Mapping[str, Sequence[str]] | None = None
 ) -> list[Term]:
-    """As ``add_terms`` without looking first: terms that are there are left as they are by the server."""
+    """As ``add_terms``, without reading first; the server leaves existing terms unchanged."""
     others = synonyms or {}
     rows = [
         {"Name": name, "Description": text, "Synonyms": list(others.get(name, ()))} for name, text in described.items()
@@ -160,11 +160,11 @@ def insert_terms(
 
 
 def add_synonym(catalog: Catalog, table: str, name: str, synonym: str) -> Term:
-    """Give a term another name. Writes the catalog unless the term has it already.
+    """Add a synonym to a term, unless it already has it. Writes the catalog.
 
     Raises:
         NotFoundError: There is no such term.
-        UsageError: The synonym is empty, or finds another term already.
+        UsageError: The synonym is empty, or already belongs to another term.
     """
     known = terms(catalog, table)
     term = match_term(known, table, name)
