@@ -108,17 +108,17 @@ def _walks(story: Story) -> Iterator[str]:
     yield f"{'':34}{'requests':>9}{'bound':>7}{'in sequence':>13}{'bound':>7}{'seconds':>9}"
     yield _walk(story, "chain of 50, whole", chain, bound, 5)
     yield _walk(story, "fan of 500, whole", reader, bound, 5)
-    yield _walk(story, "chain of 50, by level", chain, 50 * (6 + 2 * tables), 50 * 3, whole_up_to=0)
+    yield _walk(story, "chain of 50, by level", chain, 50 * (6 + 2 * tables), 50 * 3, preload_limit=0)
     yield _walk(story, "5 dataset versions, whole", through, bound, 5, note="  + a request a snapshot and member table")
 
 
 def _walk(
-    story: Story, name: str, rid: str, requests: int, sequence: int, *, whole_up_to: int = 40_000, note: str = ""
+    story: Story, name: str, rid: str, requests: int, sequence: int, *, preload_limit: int = 40_000, note: str = ""
 ) -> str:
     spans: list[tuple[float, float]] = []
     catalog = connect(story.catalog.target, transport=lambda: Remote(spans))
     begun = perf_counter()
-    lookup_lineage(catalog, rid, max_executions=2_000, whole_up_to=whole_up_to)
+    lookup_lineage(catalog, rid, max_executions=2_000, preload_limit=preload_limit)
     taken = perf_counter() - begun
     made = catalog.traffic.requests
     return f"{name:34}{made:>9}{requests:>7}{_in_sequence(spans):>13}{sequence:>7}{taken:>9.2f}{note}"

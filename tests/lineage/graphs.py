@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dml.lineage.exports.document import GraphDocument
-from dml.lineage.graph import Asset, Condition, DatasetState, Edge, Execution, Feature, Flow, Graph, Workflow
+from dml.lineage.graph import Edge, EdgeKind, Graph
+from dml.lineage.nodes import Asset, Condition, DatasetState, Execution, Feature, Workflow
 from dml.target import Target
 
 HOSTILE = (
@@ -33,12 +34,12 @@ def small(text: str = "Train") -> GraphDocument:
         Execution("2-G", Condition.not_followed),
     ]
     edges = [
-        Edge("2-E", "1-A", Flow.output),
-        Edge("1-D@1.2.0", "2-E", Flow.input, "version not recorded"),
-        Edge("1-S", "2-E", Flow.input),
-        Edge("2-F", "1-D@1.2.0", Flow.member, text[:200]),
-        Edge("2-E", "eye:Q#2-E", Flow.output),
-        Edge("2-G", "1-D@1.2.0", Flow.output),
+        Edge("2-E", "1-A", EdgeKind.output),
+        Edge("1-D@1.2.0", "2-E", EdgeKind.input, "version not recorded"),
+        Edge("1-S", "2-E", EdgeKind.input),
+        Edge("2-F", "1-D@1.2.0", EdgeKind.member, text[:200]),
+        Edge("2-E", "eye:Q#2-E", EdgeKind.output),
+        Edge("2-G", "1-D@1.2.0", EdgeKind.output),
     ]
     return GraphDocument(TARGET, Graph.of(nodes, edges), "1-A", {"2-E": "2-F"})
 
@@ -47,8 +48,8 @@ def deep(executions: int) -> GraphDocument:
     """A chain: each run read what the one before made."""
     runs = [Execution(f"1-{number:X}", status="Uploaded") for number in range(executions)]
     files = [Asset(f"2-{number:X}", "eye:Image") for number in range(executions - 1)]
-    edges = [Edge(run.rid, file.rid, Flow.output) for run, file in zip(runs, files, strict=False)]
-    edges += [Edge(file.rid, run.rid, Flow.input) for run, file in zip(runs[1:], files, strict=True)]
+    edges = [Edge(run.rid, file.rid, EdgeKind.output) for run, file in zip(runs, files, strict=False)]
+    edges += [Edge(file.rid, run.rid, EdgeKind.input) for run, file in zip(runs[1:], files, strict=True)]
     return GraphDocument(TARGET, Graph.of([*runs, *files], edges), runs[-1].rid)
 
 
@@ -60,7 +61,7 @@ def wide(executions: int) -> GraphDocument:
         chain, place = divmod(number, 10)
         run, made = f"1-{number:X}", f"2-{number:X}"
         nodes += [Execution(run, status="Uploaded"), Asset(made, "eye:Image", filename=f"{chain}.{place}.png")]
-        edges.append(Edge(run, made, Flow.output))
+        edges.append(Edge(run, made, EdgeKind.output))
         last = place == 9 or number == executions - 1
-        edges.append(Edge(made, "9-ROOT" if last else f"1-{number + 1:X}", Flow.input))
+        edges.append(Edge(made, "9-ROOT" if last else f"1-{number + 1:X}", EdgeKind.input))
     return GraphDocument(TARGET, Graph.of(nodes, edges), "9-ROOT")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cli.runner import run
-from dml.lineage.graph import natural
+from dml.lineage.graph import rid_sort_key
 from dml.lineage.result import result_mapping, summarise
 from dml.lineage.tree import DEPTH, INDENTED, Mark, lines_of
 
@@ -41,7 +41,7 @@ def test_the_tree_is_the_one_of_the_sketch(chosen: Story) -> None:
     done = run("lineage", file)
     assert done.code == 0
     tree, summary = done.stdout.rstrip("\n").rsplit("\n", 1)
-    assert sorted([dataset, model], key=natural) == [dataset, model]
+    assert sorted([dataset, model], key=rid_sort_key) == [dataset, model]
     assert tree == (
         f"{file} p.csv · Execution_Asset · 1.2 MiB\n"
         f"└─ {evaluate} Evaluate · ✔ Uploaded\n"
@@ -86,7 +86,7 @@ def test_a_program_gets_the_names_of_deriva_ml(chosen: Story) -> None:
     assert document["schema"] == "dml.lineage/1"
     assert document["root"]["producing_execution"]["rid"] == maker
     assert document["lineage"]["parents"] == []
-    assert [node["key"] for node in document["graph"]["nodes"]] == sorted([maker, file], key=natural)
+    assert [node["key"] for node in document["graph"]["nodes"]] == sorted([maker, file], key=rid_sort_key)
     assert document["requests"] > 0
     onward = run("lineage", maker, "--forward", "--json").json
     assert onward["schema"] == "dml.lineage.forward/1"
@@ -112,7 +112,8 @@ def test_formats_go_to_standard_output_or_a_file(chosen: Story, tmp_path: Path) 
 
 
 def test_hostile_names_stay_on_their_lines(chosen: Story) -> None:
-    bad = [text for text in HOSTILE if "\x00" not in text]
+    # A server indexes every text column, which limits its length; longer text reaches only the exports.
+    bad = [text[:500] for text in HOSTILE if "\x00" not in text]
     run_ = chosen.execution(chosen.workflow(bad[0]), Description=bad[1], Status_Detail=bad[3])
     for text in bad:
         chosen.asset(read_by=[run_], Filename=text, Description=text)
@@ -133,7 +134,7 @@ def test_histories_are_compared_and_checked(chosen: Story) -> None:
     left, right = chosen.asset(made_by=[one]), chosen.asset(made_by=[two])
     chosen.flush()
     document = run("lineage", "diff", left, right, "--json").json
-    assert {entry["what"] for entry in document["differences"] if entry["kind"] == "step"} == {"A", "B"}
+    assert {entry["name"] for entry in document["differences"] if entry["kind"] == "step"} == {"A", "B"}
     assert "no differences" in run("lineage", "diff", left, left).stdout
     checked = run("lineage", "check", left, "--json")
     assert checked.code == 3

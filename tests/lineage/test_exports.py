@@ -28,7 +28,8 @@ from rocrate.rocrate import ROCrate
 from dml.errors import UsageError
 from dml.lineage.exports import FORMATS, render
 from dml.lineage.exports.layout import HEIGHT, WIDTH, arrange
-from dml.lineage.graph import Asset, Edge, Execution, Flow, Graph
+from dml.lineage.graph import Edge, EdgeKind, Graph
+from dml.lineage.nodes import Asset, Execution
 
 from .graphs import HOSTILE, TARGET, small, wide
 
@@ -44,7 +45,7 @@ def test_no_text_of_a_catalog_reaches_a_file_as_control(name: str, text: str) ->
 
 
 def test_an_unknown_format_is_refused() -> None:
-    with pytest.raises(UsageError, match="no format 'pdf'"):
+    with pytest.raises(UsageError, match="unknown format 'pdf'"):
         render("pdf", small())
 
 
@@ -186,11 +187,13 @@ def test_dot_and_mermaid_keep_one_statement_a_line(text: str) -> None:
 def test_no_box_lies_on_another_even_in_circles() -> None:
     runs = [Execution(f"1-{number}") for number in range(6)]
     files = [Asset(f"2-{number}", "eye:Image") for number in range(6)]
-    edges = [Edge(run.rid, file.rid, Flow.output) for run, file in zip(runs, files, strict=True)]
-    edges += [Edge(file.rid, runs[(place + 1) % 6].rid, Flow.input) for place, file in enumerate(files)]
-    places = list(arrange(Graph.of([*runs, *files], edges)).places.values())
+    edges = [Edge(run.rid, file.rid, EdgeKind.output) for run, file in zip(runs, files, strict=True)]
+    edges += [Edge(file.rid, runs[(place + 1) % 6].rid, EdgeKind.input) for place, file in enumerate(files)]
+    positions = list(arrange(Graph.of([*runs, *files], edges)).positions.values())
     apart = [
-        abs(a[0] - b[0]) >= WIDTH or abs(a[1] - b[1]) >= HEIGHT for n, a in enumerate(places) for b in places[n + 1 :]
+        abs(a[0] - b[0]) >= WIDTH or abs(a[1] - b[1]) >= HEIGHT
+        for n, a in enumerate(positions)
+        for b in positions[n + 1 :]
     ]
     assert all(apart)
 

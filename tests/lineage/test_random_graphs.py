@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dml.lineage.forward import FlowResult, lookup_descendants
-from dml.lineage.graph import Flow
+from dml.lineage.forward import GraphResult, lookup_descendants
+from dml.lineage.graph import EdgeKind
 from dml.lineage.lookup import lookup_lineage
 from dml.lineage.result import LineageResult
 
 from .story import Story
 
-Step = tuple[str, str, Flow]
+Step = tuple[str, str, EdgeKind]
 
 
 @dataclass(frozen=True)
@@ -117,15 +117,15 @@ class Memory:
         steps: set[Step] = set()
         for number, (_, makers, readers) in enumerate(plan.assets):
             asset = self.written.assets[number]
-            steps |= {(runs[maker], asset, Flow.output) for maker in makers}
-            steps |= {(asset, runs[reader], Flow.input) for reader in readers}
+            steps |= {(runs[maker], asset, EdgeKind.output) for maker in makers}
+            steps |= {(asset, runs[reader], EdgeKind.input) for reader in readers}
         for dataset, (_, versions) in enumerate(plan.datasets):
             for which, (maker, members) in enumerate(versions):
                 key = self.key(dataset, which)
-                steps |= {(runs[maker], key, Flow.output)} if maker is not None else set()
+                steps |= {(runs[maker], key, EdgeKind.output)} if maker is not None else set()
                 makers = {one for member in members for one in plan.assets[member][1]} - {maker}
-                steps |= {(runs[one], key, Flow.member) for one in makers}
-        return steps | {(self.key(dataset, which), runs[who], Flow.input) for who, dataset, which in plan.uses}
+                steps |= {(runs[one], key, EdgeKind.member) for one in makers}
+        return steps | {(self.key(dataset, which), runs[who], EdgeKind.input) for who, dataset, which in plan.uses}
 
     def expected(self) -> set[Step]:
         steps, reached = self.all_steps(), {self.root()}
@@ -138,11 +138,11 @@ class Memory:
     def expected_onward(self) -> set[Step]:
         plan = self.plan
         used = {self.key(dataset, which) for _, dataset, which in plan.uses}
-        steps = {step for step in self.all_steps() if step[2] is not Flow.member}
+        steps = {step for step in self.all_steps() if step[2] is not EdgeKind.member}
         for dataset, (_, versions) in enumerate(plan.datasets):
             for which, (_, members) in enumerate(versions):
                 if self.key(dataset, which) in used:
-                    steps |= {(self.written.assets[one], self.key(dataset, which), Flow.member) for one in members}
+                    steps |= {(self.written.assets[one], self.key(dataset, which), EdgeKind.member) for one in members}
         reached = {self.root()}
         while True:
             further = {target for source, target, _ in steps if source in reached} - reached
@@ -151,8 +151,8 @@ class Memory:
             reached |= further
 
 
-def found(result: LineageResult | FlowResult) -> set[Step]:
-    return {(edge.source, edge.target, edge.flow) for edge in result.graph.edges}
+def found(result: LineageResult | GraphResult) -> set[Step]:
+    return {(edge.source, edge.target, edge.kind) for edge in result.graph.edges}
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -161,7 +161,7 @@ def test_walk_equals_memory(story: Story, plan: Plan) -> None:
     written = write(story, plan)
     memory = Memory(plan, written)
     whole = lookup_lineage(story.catalog, memory.root(), max_executions=1000)
-    by_level = lookup_lineage(story.catalog, memory.root(), max_executions=1000, whole_up_to=0)
+    by_level = lookup_lineage(story.catalog, memory.root(), max_executions=1000, preload_limit=0)
     assert found(whole) == memory.expected()
     assert found(by_level) == found(whole)
     assert by_level.graph == whole.graph
@@ -176,7 +176,7 @@ def test_walk_onward_equals_memory(story: Story, plan: Plan) -> None:
     kind, number, which = plan.root
     reference = memory.root() if kind != "dataset" or which is not None else memory.written.datasets[number]
     whole = lookup_descendants(story.catalog, reference, max_executions=1000)
-    by_level = lookup_descendants(story.catalog, reference, max_executions=1000, whole_up_to=0)
+    by_level = lookup_descendants(story.catalog, reference, max_executions=1000, preload_limit=0)
     expected = memory.expected_onward()
     notes = {edge.note for edge in whole.graph.edges}
     assert notes <= {"", "version not recorded"}

@@ -39,14 +39,14 @@ def refusing(story: Story, text: str, status: int) -> Any:
 
 
 @strategies
-def test_a_table_that_may_not_be_read_is_a_warning(story: Story, whole_up_to: int) -> None:
+def test_a_table_that_may_not_be_read_is_a_warning(story: Story, preload_limit: int) -> None:
     images, models = story.tables
     one, two = story.execution(), story.execution()
     story.asset(images, made_by=[one], read_by=[two])
     model = story.asset(models, made_by=[two])
     story.flush()
     catalog = refusing(story, f"{images}_Execution", 403)
-    result = lookup_lineage(catalog, model, whole_up_to=whole_up_to)
+    result = lookup_lineage(catalog, model, preload_limit=preload_limit)
     assert {source for source, _, _ in steps(result)} == {two}
     assert not result.walked_complete
     (warning,) = result.warnings
@@ -61,7 +61,7 @@ def test_who_is_not_signed_in_is_told_so(story: Story) -> None:
 
 
 @strategies
-def test_a_snapshot_that_is_gone_is_a_warning(story: Story, whole_up_to: int) -> None:
+def test_a_snapshot_that_is_gone_is_a_warning(story: Story, preload_limit: int) -> None:
     maker, reader = story.execution(), story.execution()
     dataset = story.dataset()
     story.put(dataset, story.tables[0], [story.asset(made_by=[maker])])
@@ -69,7 +69,7 @@ def test_a_snapshot_that_is_gone_is_a_warning(story: Story, whole_up_to: int) ->
     story.use(reader, dataset, version)
     story.flush()
     catalog = refusing(story, f"catalog/{story.catalog.target.catalog_id}@", 409)
-    result = lookup_lineage(catalog, reader, whole_up_to=whole_up_to)
+    result = lookup_lineage(catalog, reader, preload_limit=preload_limit)
     assert {source for source, _, _ in steps(result)} == {f"{dataset}@1.0.0"}
     assert not result.walked_complete
     assert any("cannot be read: who made those members is unknown" in text for text in result.warnings)

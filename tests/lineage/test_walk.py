@@ -8,18 +8,19 @@ import pytest
 
 from dml.catalog.connection import Catalog, connect
 from dml.errors import NotFoundError, UsageError
-from dml.lineage.graph import Asset, Condition, DatasetState, Execution, Flow
+from dml.lineage.graph import EdgeKind
 from dml.lineage.lookup import lookup_lineage
+from dml.lineage.nodes import Asset, Condition, DatasetState, Execution
 from dml.lineage.result import LineageResult, result_mapping
 
 from .story import Story
 
 WHOLE, BY_LEVEL = 40_000, 0
-strategies = pytest.mark.parametrize("whole_up_to", [WHOLE, BY_LEVEL], ids=["whole", "by level"])
+strategies = pytest.mark.parametrize("preload_limit", [WHOLE, BY_LEVEL], ids=["whole", "by level"])
 
 
-def steps(result: LineageResult) -> set[tuple[str, str, Flow]]:
-    return {(edge.source, edge.target, edge.flow) for edge in result.graph.edges}
+def steps(result: LineageResult) -> set[tuple[str, str, EdgeKind]]:
+    return {(edge.source, edge.target, edge.kind) for edge in result.graph.edges}
 
 
 def asset_tables(catalog: Catalog) -> int:
@@ -27,17 +28,17 @@ def asset_tables(catalog: Catalog) -> int:
 
 
 @strategies
-def test_a_file_leads_to_its_producer_and_its_inputs(story: Story, whole_up_to: int) -> None:
+def test_a_file_leads_to_its_producer_and_its_inputs(story: Story, preload_limit: int) -> None:
     workflow = story.workflow("Evaluate")
     train, evaluate = story.execution(), story.execution(workflow, Description="try it")
     model = story.asset(made_by=[train], read_by=[evaluate])
     predictions = story.asset("deriva-ml:Execution_Asset", made_by=[evaluate], Filename="predictions.csv")
     story.flush()
-    result = lookup_lineage(story.catalog, predictions, whole_up_to=whole_up_to)
+    result = lookup_lineage(story.catalog, predictions, preload_limit=preload_limit)
     assert steps(result) == {
-        (evaluate, predictions, Flow.output),
-        (model, evaluate, Flow.input),
-        (train, model, Flow.output),
+        (evaluate, predictions, EdgeKind.output),
+        (model, evaluate, EdgeKind.input),
+        (train, model, EdgeKind.output),
     }
     assert result.root.type == "Asset"
     assert result.root.producing_execution is not None
@@ -51,7 +52,7 @@ def test_a_file_leads_to_its_producer_and_its_inputs(story: Story, whole_up_to: 
 
 
 @strategies
-def test_members_count_as_they_were_at_the_version(story: Story, whole_up_to: int) -> None:
+def test_members_count_as_they_were_at_the_version(story: Story, preload_limit: int) -> None:
     images = story.tables[0]
     before, after, gone, reader, release = (story.execution() for _ in range(5))
     first, removed = story.asset(made_by=[before]), story.asset(made_by=[gone])
@@ -64,18 +65,18 @@ def test_members_count_as_they_were_at_the_version(story: Story, whole_up_to: in
     story.version(dataset, "1.1.0")
     story.use(reader, dataset, one)
     story.flush()
-    result = lookup_lineage(story.catalog, reader, whole_up_to=whole_up_to)
+    result = lookup_lineage(story.catalog, reader, preload_limit=preload_limit)
     key = f"{dataset}@1.0.0"
     assert steps(result) == {
-        (key, reader, Flow.input),
-        (release, key, Flow.output),
-        (before, key, Flow.member),
-        (gone, key, Flow.member),
+        (key, reader, EdgeKind.input),
+        (release, key, EdgeKind.output),
+        (before, key, EdgeKind.member),
+        (gone, key, EdgeKind.member),
     }
-    current = lookup_lineage(story.catalog, dataset, whole_up_to=whole_up_to)
+    current = lookup_lineage(story.catalog, dataset, preload_limit=preload_limit)
     assert {source for source, _, _ in steps(current)} == {before, after}
     assert current.root_key == f"{dataset}@1.1.0"
-    named = lookup_lineage(story.catalog, f"{dataset}@1.0.0", whole_up_to=whole_up_to)
+    named = lookup_lineage(story.catalog, f"{dataset}@1.0.0", preload_limit=preload_limit)
     assert {source for source, _, _ in steps(named)} == {before, gone, release}
     assert named.lineage is not None
     assert named.lineage.execution.rid == release
@@ -83,7 +84,7 @@ def test_members_count_as_they_were_at_the_version(story: Story, whole_up_to: in
 
 
 @strategies
-def test_an_unreleased_version_has_its_members_of_today(story: Story, whole_up_to: int) -> None:
+def test_an_unreleased_version_has_its_members_of_today(story: Story, preload_limit: int) -> None:
     images = story.tables[0]
     maker, release, reader = story.execution(), story.execution(), story.execution()
     image = story.asset(made_by=[maker])
@@ -93,20 +94,24 @@ def test_an_unreleased_version_has_its_members_of_today(story: Story, whole_up_t
     story.put(dataset, images, [image])
     story.use(reader, dataset, work)
     story.flush()
-    result = lookup_lineage(story.catalog, reader, whole_up_to=whole_up_to)
+    result = lookup_lineage(story.catalog, reader, preload_limit=preload_limit)
     key = f"{dataset}@1.0.0.post1.dev1"
-    assert steps(result) == {(key, reader, Flow.input), (maker, key, Flow.member), (release, key, Flow.output)}
+    assert steps(result) == {
+        (key, reader, EdgeKind.input),
+        (maker, key, EdgeKind.member),
+        (release, key, EdgeKind.output),
+    }
 
 
 @strategies
-def test_deleted_and_unproduced_things_are_shown(story: Story, whole_up_to: int) -> None:
+def test_deleted_and_unproduced_things_are_shown(story: Story, preload_limit: int) -> None:
     run = story.execution(status=None)
     dataset, bare = story.dataset(Deleted=True), story.dataset()
     version = story.version(dataset, "0.1.0")
     story.use(run, dataset, version)
     story.use(run, bare)
     story.flush()
-    result = lookup_lineage(story.catalog, run, whole_up_to=whole_up_to)
+    result = lookup_lineage(story.catalog, run, preload_limit=preload_limit)
     nodes = result.graph.nodes
     assert nodes[f"{dataset}@0.1.0"].condition is Condition.deleted
     assert isinstance(nodes[bare], DatasetState)
@@ -115,24 +120,24 @@ def test_deleted_and_unproduced_things_are_shown(story: Story, whole_up_to: int)
 
 
 @strategies
-def test_unknown_provenance_is_no_execution_like_others(story: Story, whole_up_to: int) -> None:
+def test_unknown_provenance_is_no_execution_like_others(story: Story, preload_limit: int) -> None:
     workflow = story.workflow("Unknown", URL="tag:deriva-ml,unknown-provenance:workflow")
     sentinel, run = story.execution(workflow, status="Aborted"), story.execution()
     weights = story.asset(made_by=[sentinel], read_by=[run])
     story.flush()
-    result = lookup_lineage(story.catalog, run, whole_up_to=whole_up_to)
+    result = lookup_lineage(story.catalog, run, preload_limit=preload_limit)
     assert result.graph.nodes[sentinel].condition is Condition.unknown_provenance
     assert isinstance(result.graph.nodes[weights], Asset)
     assert result.executions_visited == 1
 
 
 @strategies
-def test_circles_end_and_are_told(story: Story, whole_up_to: int) -> None:
+def test_circles_end_and_are_told(story: Story, preload_limit: int) -> None:
     one, two = story.execution(), story.execution()
     story.asset(made_by=[one], read_by=[two])
     story.asset(made_by=[two], read_by=[one])
     story.flush()
-    result = lookup_lineage(story.catalog, one, whole_up_to=whole_up_to)
+    result = lookup_lineage(story.catalog, one, preload_limit=preload_limit)
     assert result.cycle_detected
     assert result.executions_visited == 2
     assert result.lineage is not None
@@ -141,20 +146,20 @@ def test_circles_end_and_are_told(story: Story, whole_up_to: int) -> None:
 
 
 @strategies
-def test_limits_leave_nodes_that_say_so(story: Story, whole_up_to: int) -> None:
+def test_limits_leave_nodes_that_say_so(story: Story, preload_limit: int) -> None:
     runs = [story.execution() for _ in range(4)]
     for maker, reader in itertools.pairwise(runs):
         story.asset(made_by=[maker], read_by=[reader])
     story.flush()
-    shallow = lookup_lineage(story.catalog, runs[-1], depth=1, whole_up_to=whole_up_to)
+    shallow = lookup_lineage(story.catalog, runs[-1], depth=1, preload_limit=preload_limit)
     assert shallow.depth_capped
     assert shallow.walked_complete
     assert shallow.executions_visited == 2
     assert shallow.graph.nodes[runs[1]].condition is Condition.not_followed
-    few = lookup_lineage(story.catalog, runs[-1], max_executions=3, whole_up_to=whole_up_to)
+    few = lookup_lineage(story.catalog, runs[-1], max_executions=3, preload_limit=preload_limit)
     assert not few.walked_complete
     assert few.graph.nodes[runs[0]].condition is Condition.not_followed
-    assert not lookup_lineage(story.catalog, runs[-1], depth=3, whole_up_to=whole_up_to).depth_capped
+    assert not lookup_lineage(story.catalog, runs[-1], depth=3, preload_limit=preload_limit).depth_capped
 
 
 def test_what_has_no_lineage_is_refused(story: Story) -> None:
@@ -210,7 +215,7 @@ def test_a_level_costs_few_requests(story: Story) -> None:
         story.asset(made_by=[maker], read_by=[reader])
     story.flush()
     catalog = connect(story.catalog.target)
-    lookup_lineage(catalog, runs[-1], whole_up_to=0)
+    lookup_lineage(catalog, runs[-1], preload_limit=0)
     tables = asset_tables(catalog)
     assert catalog.traffic.requests <= 5 + tables + 10 * (6 + 2 * tables)
 
@@ -233,7 +238,7 @@ def test_one_snapshot_is_one_request_for_each_table_of_members(story: Story) -> 
 
 
 @strategies
-def test_an_older_catalog_tells_inputs_from_outputs_by_the_version(older: Story, whole_up_to: int) -> None:
+def test_an_older_catalog_tells_inputs_from_outputs_by_the_version(older: Story, preload_limit: int) -> None:
     workflow = older.workflow("Split", Workflow_Type="Training")
     split = older.execution(workflow, Duration="0.0H 2.0min 0.0sec")
     source, result = older.dataset(), older.dataset()
@@ -242,10 +247,10 @@ def test_an_older_catalog_tells_inputs_from_outputs_by_the_version(older: Story,
     for dataset in (source, result):
         older.add("deriva-ml:Dataset_Execution", Dataset=dataset, Execution=split)
     older.flush()
-    found = lookup_lineage(older.catalog, result, whole_up_to=whole_up_to)
+    found = lookup_lineage(older.catalog, result, preload_limit=preload_limit)
     assert steps(found) == {
-        (split, f"{result}@1.0.0", Flow.output),
-        (f"{source}@1.0.0", split, Flow.input),
+        (split, f"{result}@1.0.0", EdgeKind.output),
+        (f"{source}@1.0.0", split, EdgeKind.input),
     }
     run = found.graph.nodes[split]
     assert isinstance(run, Execution)

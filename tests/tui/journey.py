@@ -104,8 +104,8 @@ class RecordedOperations:
         return call
 
 
-class FedHistories:
-    """Histories that a test hands over: by way and RID, a branch or an error."""
+class FakeLineageReader:
+    """Lineage that a test provides: a branch or an error for each direction and RID."""
 
     def __init__(self) -> None:
         self.branches: dict[tuple[str, str], Branch | DmlError] = {}
@@ -265,7 +265,7 @@ def dashboard(
         "data.example.org/7",
         source,
         operations,  # type: ignore[arg-type]
-        FedHistories(),  # type: ignore[arg-type]
+        FakeLineageReader(),  # type: ignore[arg-type]
         FedCache(),
         FedProjects(),
         link=link,

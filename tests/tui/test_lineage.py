@@ -15,11 +15,12 @@ from dml.deriva_ml import DerivaML
 from dml.errors import NotFoundError
 from dml.execution.workflow import Workflow
 from dml.formatting import UNKNOWN
-from dml.lineage.graph import Asset, Condition, DatasetState, Edge, Flow, Graph
-from dml.lineage.graph import Execution as RunNode
+from dml.lineage.graph import Edge, EdgeKind, Graph
+from dml.lineage.nodes import Asset, Condition, DatasetState
+from dml.lineage.nodes import Execution as RunNode
 from dml.nesting import add_nested_execution
 from dml.tui.app import Dashboard
-from dml.tui.lineage_branches import AT_ONCE, Branch, Histories, _branch
+from dml.tui.lineage_branches import AT_ONCE, Branch, LineageReader, _branch
 from dml.tui.screens.lineage import LineageScreen
 from tui.conftest import Run
 from tui.journey import dashboard, drive, some_executions, text_of, until
@@ -162,9 +163,9 @@ def test_conditions_circles_and_many_branches_are_said() -> None:
         Asset("9-B", "deriva-ml:Image", condition=Condition.unknown_provenance),
         DatasetState("9-C", "1.0.0", description="a\nb"),
     ]
-    edges = [Edge(one.key, "4W8", Flow.input) for one in [*many, *strange]]
+    edges = [Edge(one.key, "4W8", EdgeKind.input) for one in [*many, *strange]]
     graph = Graph.of(
-        [RunNode("4W8", status="Odd\x1b"), *many, *strange], [*edges, Edge("4W8", "9-C@1.0.0", Flow.output)]
+        [RunNode("4W8", status="Odd\x1b"), *many, *strange], [*edges, Edge("4W8", "9-C@1.0.0", EdgeKind.output)]
     )
     root = _branch(graph, graph.nodes["4W8"], None, forward=False, above=frozenset())
     assert root.text == "4W8 · · Odd␛"
@@ -189,7 +190,7 @@ def _all(opens: Callable[[], tuple[Branch, ...]]) -> list[Branch]:
 
 
 def test_reading_nesting_asks_a_level_at_a_time(catalog: Catalog, execution: Execution) -> None:
-    histories = Histories(lambda: catalog)
+    histories = LineageReader(lambda: catalog)
     catalog.schema()
     catalog.traffic.reset()
     root = histories.nested(execution.execution_rid)

@@ -17,7 +17,7 @@ from dml.formatting import UNKNOWN, format_duration
 from dml.safe_text import safe
 
 if TYPE_CHECKING:
-    from dml.lineage.compare import Aspect, Compared
+    from dml.lineage.compare import Aspect, Comparison
 
 app = single("compare")
 
@@ -65,7 +65,7 @@ def compare(
     invocation.console.emit("compare", document, lambda: _print(found, curves, everything, drawn=output is not None))
 
 
-def _curves(found: Compared, metric: str) -> dict[str, list[float]]:
+def _curves(found: Comparison, metric: str) -> dict[str, list[float]]:
     known = {name: None for run in found.runs for name in run.metrics}
     if metric not in known:
         names = ", ".join(safe(name, limit=40) for name in list(known)[:12]) or "none"
@@ -73,7 +73,7 @@ def _curves(found: Compared, metric: str) -> dict[str, list[float]]:
     return {run.execution.rid: [step[metric] for step in run.steps if metric in step] for run in found.runs}
 
 
-def _print(found: Compared, curves: dict[str, list[float]], everything: bool, *, drawn: bool) -> None:
+def _print(found: Comparison, curves: dict[str, list[float]], everything: bool, *, drawn: bool) -> None:
     from dml.metrics.plot import MARKS, character_plot
 
     console = current().console

@@ -1,4 +1,4 @@
-"""``dml lineage``: what produced an artifact and from what; the command's words, nothing of the walk itself."""
+"""``dml lineage``: show, compare, check and export the lineage of an artifact."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from dml.safe_text import safe
 
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog
-    from dml.lineage.forward import FlowResult
+    from dml.lineage.forward import GraphResult
     from dml.lineage.graph import Graph
     from dml.lineage.result import LineageResult
 
@@ -77,40 +77,39 @@ def show(
     from dml.lineage.forward import lookup_descendants
     from dml.lineage.lookup import lookup_lineage
 
-    _refuse(forward, between, depth, format_, output)
+    _check_options(forward, between, depth, format_, output)
     catalog = open_catalog()
-    found: LineageResult | FlowResult
+    result: LineageResult | GraphResult
     if between is not None:
-        found = lineage_between(catalog, between, rid, max_executions=max(max_executions, 5_000))
+        result = lineage_between(catalog, between, rid, max_executions=max(max_executions, 5_000))
     elif forward:
-        found = lookup_descendants(catalog, rid, depth=depth, max_executions=max_executions)
+        result = lookup_descendants(catalog, rid, depth=depth, max_executions=max_executions)
     else:
-        found = lookup_lineage(catalog, rid, depth=depth, max_executions=max_executions)
+        result = lookup_lineage(catalog, rid, depth=depth, max_executions=max_executions)
     if format_ is not None:
-        _export(catalog, found.graph, found.root_key, format_, output)
+        _export(catalog, result.graph, result.root_key, format_, output)
     elif current().json:
-        _emit(found, catalog.traffic.requests, forward=forward)
+        _emit(result, catalog.traffic.requests, forward=forward)
     else:
-        names = _names(catalog, found.graph) if current().verbosity > 0 else None
-        _print(found, catalog.traffic.requests, forward=forward, full=full, names=names)
+        names = _names(catalog, result.graph) if current().verbosity > 0 else None
+        _print(result, catalog.traffic.requests, forward=forward, full=full, names=names)
 
 
-def _refuse(forward: bool, between: str | None, depth: int | None, format_: str | None, output: Path | None) -> None:
+def _check_options(
+    forward: bool, between: str | None, depth: int | None, format_: str | None, output: Path | None
+) -> None:
     if between is not None and (forward or depth is not None):
         raise UsageError("--between cannot be combined with --forward or --depth")
     if format_ is not None and current().json:
         raise UsageError("--format and --json are mutually exclusive", hint="Use --format json for the graph alone.")
     if output is not None and format_ is None:
-        raise UsageError("--output requires --format", hint="dml lineage RID --format html --output FILE")
+        raise UsageError("--output requires --format", hint="Run `dml lineage RID --format html --output FILE`.")
 
 
-def _export(catalog: Catalog, graph: Graph, root_key: str, name: str, output: Path | None) -> None:
-    from dml.lineage.exports import render
-    from dml.lineage.exports.document import GraphDocument
-    from dml.lineage.exports.parents import nesting_of
+def _export(catalog: Catalog, graph: Graph, root_key: str, format_: str, output: Path | None) -> None:
+    from dml.lineage.exports import export
 
-    parents = nesting_of(catalog, graph) if name == "openlineage" else {}
-    text = render(name, GraphDocument(catalog.target, graph, root_key, parents))
+    text = export(catalog, graph, root_key, format_)
     if output is None:
         sys.stdout.write(text)
         return
@@ -118,24 +117,24 @@ def _export(catalog: Catalog, graph: Graph, root_key: str, name: str, output: Pa
         output.write_text(text, encoding="utf-8")
     except OSError as error:
         raise DmlError(f"cannot write {output}: {error.strerror}") from error
-    current().console.say(f"{output} written, {len(graph.nodes):,} nodes")
+    current().console.say(f"wrote {output}: {pluralize(len(graph.nodes), 'node')}")
 
 
-def _emit(found: LineageResult | FlowResult, requests: int, *, forward: bool) -> None:
-    from dml.lineage.forward import FlowResult
+def _emit(result: LineageResult | GraphResult, requests: int, *, forward: bool) -> None:
+    from dml.lineage.forward import GraphResult
     from dml.lineage.result import graph_mapping, result_mapping
 
     console = current().console
-    if not isinstance(found, FlowResult):
-        console.emit("lineage", {**result_mapping(found), "requests": requests})
+    if not isinstance(result, GraphResult):
+        console.emit("lineage", {**result_mapping(result), "requests": requests})
         return
     document = {
-        "root_key": found.root_key,
-        "executions_visited": found.executions_visited,
-        "walked_complete": found.walked_complete,
-        "depth_capped": found.depth_capped,
-        "warnings": list(found.warnings),
-        "graph": graph_mapping(found.graph),
+        "root_key": result.root_key,
+        "executions_visited": result.executions_visited,
+        "walked_complete": result.walked_complete,
+        "depth_capped": result.depth_capped,
+        "warnings": list(result.warnings),
+        "graph": graph_mapping(result.graph),
         "requests": requests,
     }
     console.emit("lineage.forward" if forward else "lineage.between", document)
@@ -148,25 +147,25 @@ def _names(catalog: Catalog, graph: Graph) -> Mapping[str, str]:
 
 
 def _print(
-    found: LineageResult | FlowResult, requests: int, *, forward: bool, full: bool, names: Mapping[str, str] | None
+    result: LineageResult | GraphResult, requests: int, *, forward: bool, full: bool, names: Mapping[str, str] | None
 ) -> None:
     from dml.cli.lineage_view import print_tree, summary_line
     from dml.lineage.tree import lines_of
 
     console = current().console
-    lines = lines_of(found.graph, found.root_key, forward=forward, full=full)
+    lines = lines_of(result.graph, result.root_key, forward=forward, full=full)
     print_tree(console, lines, forward=forward, names=names)
-    console.print(summary_line(found.executions_visited, _state(found), requests))
-    for warning in found.warnings:
+    console.print(summary_line(result.executions_visited, _state(result), requests))
+    for warning in result.warnings:
         console.warn(warning)
-    if found.graph.has_cycle:
+    if result.graph.has_cycle:
         console.warn("the recorded data flow contains a cycle; some records are wrong")
 
 
-def _state(found: LineageResult | FlowResult) -> str:
-    if not found.walked_complete:
-        return "incomplete" if found.warnings else "incomplete (--max-executions)"
-    return "cut at --depth" if found.depth_capped else "complete"
+def _state(result: LineageResult | GraphResult) -> str:
+    if not result.walked_complete:
+        return "incomplete" if result.warnings else "incomplete (--max-executions)"
+    return "cut at --depth" if result.depth_capped else "complete"
 
 
 @command(
@@ -176,25 +175,21 @@ def _state(found: LineageResult | FlowResult) -> str:
 )
 def diff(left: Artifact, right: Artifact, max_executions: MaxExecutions = 500) -> None:
     """Compare the histories of two artifacts."""
-    from dml.lineage.diff import compare_histories
-    from dml.lineage.lookup import lookup_lineage
+    from dml.lineage.diff import diff_lineage
 
-    console, catalog = current().console, open_catalog()
-    first, second = (lookup_lineage(catalog, rid, max_executions=max_executions) for rid in (left, right))
-    found = compare_histories(first, second)
-    document = {**asdict(found), "identical": not found.differences}
+    console = current().console
+    lineages = diff_lineage(open_catalog(), left, right, max_executions=max_executions)
 
     def render() -> None:
-        for one in found.differences:
-            console.print(Cell(f"{one.kind:<14}", "cyan"), one.what)
-            console.print(Cell("  - ", "red"), f"{left}  ", _values(one.left))
-            console.print(Cell("  + ", "green"), f"{right}  ", _values(one.right))
-        state = "" if found.complete else " (histories incomplete)"
-        shared = f"{len(found.shared):,} steps and inputs shared"
-        said = f"{len(found.differences):,} differences" if found.differences else "no differences"
-        console.print(f"{said}, {shared}{state}")
+        for difference in lineages.differences:
+            console.print(Cell(f"{difference.kind:<14}", "cyan"), difference.name)
+            console.print(Cell("  - ", "red"), f"{left}  ", _values(difference.left))
+            console.print(Cell("  + ", "green"), f"{right}  ", _values(difference.right))
+        differences = pluralize(len(lineages.differences), "difference") if lineages.differences else "no differences"
+        state = "" if lineages.complete else " (incomplete: raise --max-executions)"
+        console.print(f"{differences}, {len(lineages.shared):,} executions and inputs shared{state}")
 
-    console.emit("lineage.diff", document, render)
+    console.emit("lineage.diff", {**asdict(lineages), "identical": not lineages.differences}, render)
 
 
 def _values(values: tuple[str, ...]) -> str:
@@ -217,24 +212,22 @@ def check(
     ] = False,
     max_executions: MaxExecutions = 500,
 ) -> None:
-    """Find gaps in a history and files that do not match their records; exits 3 when there are any."""
-    from dml.lineage.check import Severity, check_history
-    from dml.lineage.lookup import lookup_lineage
+    """Find gaps in a history and files that do not match their records; exits 3 if there are any such files."""
+    from dml.lineage.check import Severity, check_lineage
 
-    console, catalog = current().console, open_catalog()
-    result = lookup_lineage(catalog, rid, max_executions=max_executions)
-    findings = check_history(catalog, result, verify_content=verify_content)
-    faults = sum(1 for one in findings if one.severity is Severity.fault)
+    console = current().console
+    result, findings = check_lineage(open_catalog(), rid, verify_content=verify_content, max_executions=max_executions)
+    errors = sum(finding.severity is Severity.error for finding in findings)
 
     def render() -> None:
-        for one in findings:
-            style = "red" if one.severity is Severity.fault else "yellow"
-            console.print(Cell(f"{one.severity.value:<8}", style), one.text)
-        remarks = len(findings) - faults
-        found = f"{pluralize(faults, 'fault')}, {pluralize(remarks, 'note')}" if findings else "no findings"
-        console.print(f"{found} · {pluralize(result.executions_visited, 'execution')}")
+        for finding in findings:
+            style = "red" if finding.severity is Severity.error else "yellow"
+            console.print(Cell(f"{finding.severity.value:<8}", style), finding.text)
+        warnings = pluralize(len(findings) - errors, "warning")
+        summary = f"{pluralize(errors, 'error')}, {warnings}" if findings else "no findings"
+        console.print(f"{summary} · {pluralize(result.executions_visited, 'execution')}")
 
-    document = {"rid": rid, "faults": faults, "findings": [asdict(one) for one in findings]}
+    document = {"rid": rid, "errors": errors, "findings": [asdict(finding) for finding in findings]}
     console.emit("lineage.check", document, render)
-    if faults:
+    if errors:
         raise Exit(3)

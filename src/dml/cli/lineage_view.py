@@ -16,7 +16,8 @@ from dml.cli.app.formatting import status_cell
 from dml.cli.app.output import Cell, Console, is_coloured, terminal_width
 from dml.cli.app.tables import width_of
 from dml.formatting import format_duration, format_size, pluralize
-from dml.lineage.graph import Asset, Condition, DatasetState, Execution, Feature, Flow, Node, Workflow
+from dml.lineage.graph import EdgeKind
+from dml.lineage.nodes import Asset, Condition, DatasetState, Execution, Feature, Node, Workflow
 from dml.lineage.tree import INDENTED, Mark, TreeLine
 from dml.safe_text import safe
 
@@ -98,11 +99,11 @@ def _pieces(line: TreeLine, *, forward: bool, names: Mapping[str, str] | None) -
 def _label(line: TreeLine, forward: bool) -> str:
     if line.edge is None:
         return ""
-    if line.edge.flow is Flow.member:
+    if line.edge.kind is EdgeKind.member:
         return "in  " if forward else "by members  " if isinstance(line.node, Execution) else "member  "
     if forward:
         return "" if isinstance(line.node, Execution) else "output  "
-    return "input  " if isinstance(line.node, Asset | DatasetState) and line.edge.flow is Flow.input else ""
+    return "input  " if isinstance(line.node, Asset | DatasetState) and line.edge.kind is EdgeKind.input else ""
 
 
 def _about(node: Node, room: int, *, brief: bool, names: Mapping[str, str] | None) -> list[Cell]:

@@ -1,7 +1,7 @@
-"""Looks a history over: what nobody recorded, and whether the files are what their records say.
+"""Checks of the lineage of an artifact: gaps in the provenance, and files that do not match their records.
 
-Gaps (a file without a producer, a run without code) are remarks; a file whose bytes are gone or different is a fault.
-Without reading data a fault is found by what the object store says of its object; with it by the bytes themselves.
+A gap (a file without a producer, an execution without code) is a warning; a file whose bytes are missing or different
+is an error. By default the length and MD5 that the object store reports are compared; on request, the bytes themselves.
 """
 
 from __future__ import annotations
@@ -16,35 +16,37 @@ from typing import TYPE_CHECKING
 from dml.catalog.concurrency import gather
 from dml.catalog.object_info import local_path, stat
 from dml.errors import DmlError, NotFoundError
-from dml.lineage.graph import Asset, Condition, DatasetState, Execution, Flow, Graph
+from dml.lineage.graph import EdgeKind, Graph
+from dml.lineage.lookup import lookup_lineage
+from dml.lineage.nodes import Asset, Condition, DatasetState, Execution
 from dml.lineage.result import LineageResult
 
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog
 
-__all__ = ["Finding", "Severity", "check_history"]
+__all__ = ["Finding", "Severity", "check_lineage"]
 
 _BLOCK = 1 << 20
 
 
 class Severity(StrEnum):
-    """How bad a finding is."""
+    """How serious a finding is."""
 
-    remark = "remark"
-    """Provenance has a gap; nothing is known to be wrong."""
-    fault = "fault"
-    """Records and bytes contradict each other."""
+    warning = "warning"
+    """The provenance has a gap; nothing is known to be wrong."""
+    error = "error"
+    """The records contradict the stored bytes or each other."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing to know about a history.
+    """A gap or contradiction in the provenance of an artifact.
 
     Attributes:
-        severity: How bad it is.
-        kind: A stable word, such as ``no_producer`` or ``bytes_differ``.
-        key: Key of the node that it is about.
-        text: What it is, for people.
+        severity: How serious it is.
+        kind: A stable identifier, such as ``no_producer`` or ``bytes_differ``.
+        key: Key of the node in the graph.
+        text: A sentence for people.
     """
 
     severity: Severity
@@ -53,51 +55,65 @@ class Finding:
     text: str
 
 
-def check_history(catalog: Catalog, result: LineageResult, *, verify_content: bool = False) -> list[Finding]:
-    """Check everything that led to an artifact, and the artifact itself.
+def check_lineage(
+    catalog: Catalog, rid: str, *, verify_content: bool = False, max_executions: int = 500
+) -> tuple[LineageResult, list[Finding]]:
+    """Check an artifact and everything that it was derived from. Reads only.
 
-    Costs a request for each distinct file; with ``verify_content`` the bytes of all of them.
+    Makes a HEAD request for each file stored in Hatrac; with ``verify_content``, downloads each of them instead.
 
     Args:
-        catalog: Where the history is from.
-        result: The history.
-        verify_content: Compare the bytes themselves with the recorded MD5.
+        catalog: The catalog to read.
+        rid: ``RID`` or ``RID@VERSION`` of an artifact or execution.
+        verify_content: Compute the MD5 of each file's bytes instead of comparing the one that the store reports.
+        max_executions: The most executions to look into.
+
+    Returns:
+        The lineage and the findings, errors first.
+
+    Raises:
+        UsageError: The RID is malformed, or of a row that has no lineage.
+        NotFoundError: There is no such row or version.
     """
+    result = lookup_lineage(catalog, rid, max_executions=max_executions)
     graph = result.graph
-    found = [*_gaps(graph), *(Finding(Severity.remark, "unreadable", result.root_key, t) for t in result.warnings)]
+    findings = [Finding(Severity.warning, "unreadable", result.root_key, text) for text in result.warnings]
+    findings += _gaps(graph)
     if result.cycle_detected:
-        text = "data seems to have flowed in a circle: some of the records are wrong"
-        found.append(Finding(Severity.fault, "circle", result.root_key, text))
+        text = "the data flow has a cycle: some records are wrong"
+        findings.append(Finding(Severity.error, "cycle", result.root_key, text))
     stored = [
         node
         for node in graph.nodes.values()
         if isinstance(node, Asset) and node.condition is Condition.present and node.url.startswith("/hatrac/")
     ]
-    parts = gather([partial(_compare, catalog, asset, verify_content) for asset in stored])
-    found += [finding for part in parts for finding in part]
-    order = {key: place for place, key in enumerate(graph.nodes)}
-    return sorted(found, key=lambda one: (one.severity is not Severity.fault, order[one.key], one.kind))
+    for part in gather([partial(_check_file, catalog, asset, verify_content) for asset in stored]):
+        findings += part
+    order = {key: position for position, key in enumerate(graph.nodes)}
+    return result, sorted(
+        findings, key=lambda finding: (finding.severity is not Severity.error, order[finding.key], finding.kind)
+    )
 
 
 def _gaps(graph: Graph) -> Iterator[Finding]:
     for key, node in graph.nodes.items():
         sources = graph.sources[key]
         if isinstance(node, Execution):
-            yield from _gaps_of_execution(node, reads=any(edge.flow is Flow.input for edge in sources))
+            yield from _gaps_of_execution(node, reads=any(edge.kind is EdgeKind.input for edge in sources))
         elif node.condition in (Condition.deleted, Condition.missing):
-            yield Finding(Severity.remark, node.condition.value, key, f"{key} is {node.condition.value}")
+            yield Finding(Severity.warning, node.condition.value, key, f"{key} is {node.condition.value}")
         elif node.condition is Condition.unknown_provenance or _only_unknown(graph, key):
-            yield Finding(Severity.remark, "unknown_provenance", key, f"nobody recorded where {key} came from")
+            yield Finding(Severity.warning, "unknown_provenance", key, f"the origin of {key} was not recorded")
         elif not sources:
             what = "dataset" if isinstance(node, DatasetState) else "file" if isinstance(node, Asset) else "value"
-            yield Finding(Severity.remark, "no_producer", key, f"the {what} {key} has no recorded producer")
+            yield Finding(Severity.warning, "no_producer", key, f"the {what} {key} has no recorded producer")
         if isinstance(node, Asset) and node.condition is Condition.present and not node.md5:
-            yield Finding(Severity.remark, "no_checksum", key, f"the file {key} has no recorded checksum")
+            yield Finding(Severity.warning, "no_checksum", key, f"the file {key} has no recorded checksum")
 
 
 def _only_unknown(graph: Graph, key: str) -> bool:
-    makers = [graph.nodes[edge.source] for edge in graph.sources[key]]
-    return bool(makers) and all(one.condition is Condition.unknown_provenance for one in makers)
+    producers = [graph.nodes[edge.source] for edge in graph.sources[key]]
+    return bool(producers) and all(node.condition is Condition.unknown_provenance for node in producers)
 
 
 def _gaps_of_execution(node: Execution, *, reads: bool) -> Iterable[Finding]:
@@ -105,48 +121,58 @@ def _gaps_of_execution(node: Execution, *, reads: bool) -> Iterable[Finding]:
     if node.condition is Condition.unknown_provenance:
         return
     if node.condition is not Condition.present:
-        what = "was not followed" if node.condition is Condition.not_followed else "is gone or not readable by you"
-        yield Finding(Severity.remark, node.condition.value, rid, f"execution {rid} {what}")
+        what = (
+            "is beyond --max-executions"
+            if node.condition is Condition.not_followed
+            else "no longer exists, or you have no right to read it"
+        )
+        yield Finding(Severity.warning, node.condition.value, rid, f"execution {rid} {what}")
         return
     if node.workflow is None:
-        yield Finding(Severity.remark, "no_workflow", rid, f"execution {rid} has no workflow: its code is unknown")
+        yield Finding(Severity.warning, "no_workflow", rid, f"execution {rid} has no workflow: its code is unknown")
     elif not node.workflow.checksum:
-        yield Finding(Severity.remark, "no_code_checksum", rid, f"the code of execution {rid} has no checksum")
+        yield Finding(Severity.warning, "no_code_checksum", rid, f"the code of execution {rid} has no checksum")
     if node.is_dirty:
-        yield Finding(Severity.remark, "dirty", rid, f"execution {rid} ran code with uncommitted changes")
+        yield Finding(Severity.warning, "dirty", rid, f"execution {rid} ran code with uncommitted changes")
     if not reads:
-        yield Finding(Severity.remark, "no_inputs", rid, f"execution {rid} has no recorded inputs")
+        yield Finding(Severity.warning, "no_inputs", rid, f"execution {rid} has no recorded inputs")
     if node.status not in ("Uploaded", "Completed"):
-        yield Finding(Severity.remark, "not_uploaded", rid, f"execution {rid} is {node.status or 'without status'}")
+        yield Finding(
+            Severity.warning,
+            "not_uploaded",
+            rid,
+            f"execution {rid} has {f'status {node.status}' if node.status else 'no status'}",
+        )
 
 
-def _compare(catalog: Catalog, asset: Asset, verify_content: bool) -> Sequence[Finding]:
+def _check_file(catalog: Catalog, asset: Asset, verify_content: bool) -> Sequence[Finding]:
+    """Findings about the stored bytes of a file: none, or one."""
     try:
-        there = stat(catalog, asset.url)
-        if there is None:
-            return [_fault("bytes_missing", asset, "its bytes are not in the object store")]
-        if asset.length is not None and there.length != asset.length:
-            return [_fault("length_differs", asset, f"{there.length:,} bytes stored, {asset.length:,} recorded")]
-        digest = _digest(catalog, asset) if verify_content else there.md5_hex
+        stored = stat(catalog, asset.url)
+        if stored is None:
+            return [_error("bytes_missing", asset, "the object store has no such object")]
+        if asset.length is not None and stored.length != asset.length:
+            return [_error("length_differs", asset, f"{stored.length:,} bytes stored, {asset.length:,} recorded")]
+        digest = _digest(catalog, asset) if verify_content else stored.md5_hex
     except NotFoundError:
-        return [_fault("bytes_missing", asset, "its bytes are not in the object store")]
+        return [_error("bytes_missing", asset, "the object store has no such object")]
     except DmlError as error:
-        text = f"the bytes of {asset.rid} cannot be examined: {error.message}"
-        return [Finding(Severity.remark, "bytes_unreadable", asset.rid, text)]
+        text = f"cannot check the bytes of {asset.rid}: {error.message}"
+        return [Finding(Severity.warning, "bytes_unreadable", asset.rid, text)]
     if asset.md5 and digest and digest.lower() != asset.md5.lower():
-        return [_fault("bytes_differ", asset, f"its bytes have MD5 {digest}, recorded is {asset.md5}")]
+        return [_error("bytes_differ", asset, f"MD5 of the stored bytes is {digest}, recorded is {asset.md5}")]
     return []
 
 
-def _fault(kind: str, asset: Asset, text: str) -> Finding:
-    return Finding(Severity.fault, kind, asset.rid, f"{asset.rid} {asset.filename}: {text}")
+def _error(kind: str, asset: Asset, text: str) -> Finding:
+    return Finding(Severity.error, kind, asset.rid, f"{asset.rid} {asset.filename}: {text}")
 
 
 def _digest(catalog: Catalog, asset: Asset) -> str:
-    """MD5 of the bytes, read block by block; never kept."""
+    """MD5 of the stored bytes, streamed block by block and not kept."""
     digest = hashlib.md5(usedforsecurity=False)
-    done = catalog.host_exchange("GET", local_path(catalog, asset.url), stream=True)
-    with done.response as response:
+    exchange = catalog.host_exchange("GET", local_path(catalog, asset.url), stream=True)
+    with exchange.response as response:
         for block in response.iter_content(_BLOCK):
             digest.update(block)
     return digest.hexdigest()

@@ -13,7 +13,8 @@ from dml.errors import UsageError
 from dml.lineage.edge_store import EdgeStore
 from dml.lineage.execution_details import executions_of
 from dml.lineage.fetch_edges import Reader
-from dml.lineage.graph import Condition, Execution, natural
+from dml.lineage.graph import rid_sort_key
+from dml.lineage.nodes import Condition, Execution, Workflow
 from dml.lineage.tables import METADATA, edge_tables
 from dml.metrics.read import find_metrics_files, last_of, read_steps
 from dml.nesting.differences import parse_overrides
@@ -22,20 +23,20 @@ from dml.nesting.tree import refuse_other_rows
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog
 
-__all__ = ["Aspect", "Compared", "ComparedRun", "compare_executions"]
+__all__ = ["Aspect", "ComparedExecution", "Comparison", "compare_executions"]
 
 
 @dataclass(frozen=True)
-class ComparedRun:
-    """One execution with all that is compared.
+class ComparedExecution:
+    """An execution with everything that is compared.
 
     Attributes:
-        execution: Its row with its workflow.
-        overrides: Configuration, from its description.
-        datasets: What it read, ``RID@VERSION``.
-        files: What it read: RID and name.
+        execution: The row with its workflow.
+        overrides: Hydra overrides, parsed from the description.
+        datasets: Input datasets as ``RID@VERSION``.
+        files: Input files as RID and name.
         steps: Numbers of each step of its metrics file, oldest first.
-        metrics: The last value of each.
+        metrics: The last value of each metric.
     """
 
     execution: Execution
@@ -48,12 +49,12 @@ class ComparedRun:
 
 @dataclass(frozen=True)
 class Aspect:
-    """One line of the comparison.
+    """A property that is compared.
 
     Attributes:
         group: ``run``, ``code``, ``configuration``, ``inputs`` or ``metrics``.
-        name: What it is.
-        values: What each execution has, in their order; None for nothing.
+        name: Name of the property within its group.
+        values: The value of each execution, in their order; None for none.
     """
 
     group: str
@@ -62,33 +63,33 @@ class Aspect:
 
     @property
     def differs(self) -> bool:
-        """Whether not all executions have the same."""
+        """Whether the executions have different values."""
         return len(set(self.values)) > 1
 
 
 @dataclass(frozen=True)
-class Compared:
+class Comparison:
     """Executions side by side.
 
     Attributes:
-        runs: In the order in which they were named.
-        aspects: All lines, also those in which they agree.
+        runs: In the requested order.
+        aspects: All properties, including those that are equal.
     """
 
-    runs: tuple[ComparedRun, ...]
+    runs: tuple[ComparedExecution, ...]
     aspects: tuple[Aspect, ...]
 
 
-def compare_executions(catalog: Catalog, rids: Sequence[str]) -> Compared:
-    """Read executions and bring them side by side. Reads only.
+def compare_executions(catalog: Catalog, rids: Sequence[str]) -> Comparison:
+    """Read executions and compare them side by side. Reads only.
 
     Raises:
-        UsageError: Fewer than two, one twice, or a RID that is malformed or not an execution's.
+        UsageError: Fewer than two RIDs, a duplicate, or a RID that is malformed or not of an execution.
         NotFoundError: There is no such row.
     """
     wanted = [validate_rid(rid) for rid in rids]
     if len(set(wanted)) < 2 or len(set(wanted)) < len(wanted):
-        raise UsageError("name two or more different executions", hint="dml compare RID RID")
+        raise UsageError("compare needs two or more different executions", hint="Run `dml compare RID RID`.")
     reader = Reader(catalog, edge_tables(catalog.schema()))
     rows: dict[str, Execution] = {}
     calls: list[Callable[[], None]] = [
@@ -96,50 +97,50 @@ def compare_executions(catalog: Catalog, rids: Sequence[str]) -> Compared:
         lambda: rows.update(executions_of(reader, wanted)),
     ]
     gather(calls)
-    strangers = [rid for rid in wanted if rows[rid].condition is Condition.missing]
-    if strangers:
-        refuse_other_rows(catalog, strangers)
-    used = sorted({use.dataset for rid in wanted for use in reader.facts.uses.get(rid, ())})
+    missing = [rid for rid in wanted if rows[rid].condition is Condition.missing]
+    if missing:
+        refuse_other_rows(catalog, missing)
+    used = sorted({use.dataset for rid in wanted for use in reader.store.uses.get(rid, ())})
     if used:
         reader.versions("Dataset", used)
     files = find_metrics_files(catalog, wanted)
     steps = dict(zip(files, gather([partial(read_steps, catalog, file) for file in files.values()]), strict=True))
     consumed = reader.tables.consumed_versions
-    runs = tuple(_run(reader.facts, rows[rid], steps.get(rid, []), consumed_versions=consumed) for rid in wanted)
-    return Compared(runs, tuple(_aspects(runs)))
+    runs = tuple(_run(reader.store, rows[rid], steps.get(rid, []), consumed_versions=consumed) for rid in wanted)
+    return Comparison(runs, tuple(_aspects(runs)))
 
 
 def _run(
-    facts: EdgeStore, row: Execution, steps: Sequence[Mapping[str, float]], *, consumed_versions: bool
-) -> ComparedRun:
+    store: EdgeStore, row: Execution, steps: Sequence[Mapping[str, float]], *, consumed_versions: bool
+) -> ComparedExecution:
     datasets = []
-    for use in facts.uses.get(row.rid, ()):
-        if not facts.is_output(use, consumed_versions=consumed_versions):
-            version = facts.version_rows.get(use.version) if use.version else None
+    for use in store.uses.get(row.rid, ()):
+        if not store.is_output(use, consumed_versions=consumed_versions):
+            version = store.version_rows.get(use.version) if use.version else None
             datasets.append(f"{use.dataset}@{version.text}" if version else use.dataset)
-    files = (facts.assets[rid] for rid in sorted(facts.read.get(row.rid, ()), key=natural))
-    return ComparedRun(
+    files = (store.assets[rid] for rid in sorted(store.read.get(row.rid, ()), key=rid_sort_key))
+    return ComparedExecution(
         row,
         parse_overrides(row.description),
-        tuple(sorted(datasets, key=natural)),
+        tuple(sorted(datasets, key=rid_sort_key)),
         tuple(f"{file.rid} {file.filename}".strip() for file in files if file.table != METADATA),
         tuple(steps),
         last_of(steps),
     )
 
 
-def _aspects(runs: Sequence[ComparedRun]) -> Iterable[Aspect]:
-    rows = [run.execution for run in runs]
-    flows = [row.workflow for row in rows]
+def _aspects(executions: Sequence[ComparedExecution]) -> Iterable[Aspect]:
+    rows = [compared.execution for compared in executions]
+    workflows = [row.workflow or Workflow("") for row in rows]
     yield Aspect("run", "status", tuple(row.status for row in rows))
     yield Aspect("run", "duration", tuple(row.duration for row in rows))
-    yield Aspect("code", "workflow", tuple((flow.name or flow.rid) if flow else None for flow in flows))
-    yield Aspect("code", "link", tuple((flow.url or None) if flow else None for flow in flows))
-    yield Aspect("code", "version", tuple((flow.version or None) if flow else None for flow in flows))
-    yield Aspect("code", "checksum", tuple((flow.checksum or None) if flow else None for flow in flows))
-    for name in dict.fromkeys(name for run in runs for name in run.overrides):
-        yield Aspect("configuration", name, tuple(run.overrides.get(name) for run in runs))
-    yield Aspect("inputs", "datasets", tuple(", ".join(run.datasets) or None for run in runs))
-    yield Aspect("inputs", "files", tuple(", ".join(run.files) or None for run in runs))
-    for name in dict.fromkeys(name for run in runs for name in run.metrics):
-        yield Aspect("metrics", name, tuple(run.metrics.get(name) for run in runs))
+    yield Aspect("code", "workflow", tuple(workflow.name or workflow.rid or None for workflow in workflows))
+    yield Aspect("code", "link", tuple(workflow.url or None for workflow in workflows))
+    yield Aspect("code", "version", tuple(workflow.version or None for workflow in workflows))
+    yield Aspect("code", "checksum", tuple(workflow.checksum or None for workflow in workflows))
+    for name in dict.fromkeys(name for compared in executions for name in compared.overrides):
+        yield Aspect("configuration", name, tuple(compared.overrides.get(name) for compared in executions))
+    yield Aspect("inputs", "datasets", tuple(", ".join(compared.datasets) or None for compared in executions))
+    yield Aspect("inputs", "files", tuple(", ".join(compared.files) or None for compared in executions))
+    for name in dict.fromkeys(name for compared in executions for name in compared.metrics):
+        yield Aspect("metrics", name, tuple(compared.metrics.get(name) for compared in executions))

@@ -1,9 +1,9 @@
-"""Two ways to feed a walk: all edges at once, or what the next level needs.
+"""Two sources of edges for a walk: all of them read beforehand, or those of each level as the walk reaches it.
 
-Whole: the edge tables are read in one go, the walk then happens in memory. Who made the members of a dataset version
-is known only at its snapshot; so the first walk takes today's members for it and notes what it guessed, then all the
-snapshots are read at once and the walk is done again, until nothing was guessed. By level: each level asks for its
-own executions, artifacts and snapshots, three requests in sequence.
+``PreloadedSource``: the edge tables are read completely and the walk happens in memory. The producers of the members of
+a dataset version are known only at its snapshot, so the first walk assumes the current members and records for which
+versions it did. Then those snapshots are read concurrently and the walk is repeated, until it assumes nothing.
+``LevelwiseSource``: each level requests its own executions, artifacts and snapshots, three requests in sequence.
 """
 
 from __future__ import annotations
@@ -12,69 +12,69 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from typing import Protocol
 
-from dml.lineage.edge_store import EdgeStore, Makers
+from dml.lineage.edge_store import EdgeStore, MemberProducers
 from dml.lineage.fetch_edges import Reader
-from dml.lineage.graph import Asset, DatasetState
+from dml.lineage.nodes import Asset, DatasetState
 
-__all__ = ["LevelSource", "Source", "WholeSource"]
+__all__ = ["EdgeSource", "LevelwiseSource", "PreloadedSource"]
 
 
-class Source(Protocol):
-    """Where a walk learns what it needs next; each call makes the facts hold it."""
+class EdgeSource(Protocol):
+    """Provides the edges that a walk needs next; each call completes ``store``."""
 
-    facts: EdgeStore
+    store: EdgeStore
 
     def inputs(self, executions: Sequence[str]) -> None:
-        """Know what these executions read."""
+        """Provide the inputs of executions."""
 
     def producers(self, assets: Collection[Asset], datasets: Collection[str]) -> None:
-        """Know who made these assets, and the versions of these datasets."""
+        """Provide the producers of assets, and the versions of datasets with theirs."""
 
     def prepare(self, states: Iterable[DatasetState]) -> None:
-        """Know who made the members of these dataset versions."""
+        """Provide the producers of the members of dataset versions."""
 
-    def members(self, state: DatasetState) -> Makers:
-        """Who made the members of a dataset version that was prepared."""
+    def members(self, state: DatasetState) -> MemberProducers:
+        """The producers of the members of a version passed to ``prepare``."""
 
 
-class WholeSource:
-    """Everything is in the facts already, but for members at snapshots."""
+class PreloadedSource:
+    """Edges that have all been read, except for members at snapshots."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
-        self.facts = reader.facts
-        self._exact: dict[str, Makers] = {}
-        self._guessed: dict[str, DatasetState] = {}
+        self.store = reader.store
+        self._exact: dict[str, MemberProducers] = {}
+        self._assumed: dict[str, DatasetState] = {}
 
     def inputs(self, executions: Sequence[str]) -> None:
-        """Known."""
+        """Do nothing: all edges have been read."""
 
     def producers(self, assets: Collection[Asset], datasets: Collection[str]) -> None:
-        """Known."""
+        """Do nothing: all edges have been read."""
 
     def prepare(self, states: Iterable[DatasetState]) -> None:
-        """Note what will have to be read at a snapshot."""
-        self._guessed.update((state.key, state) for state in states if state.snapshot and state.key not in self._exact)
+        """Record the versions whose members at the snapshot are unread."""
+        self._assumed.update((state.key, state) for state in states if state.snapshot and state.key not in self._exact)
 
-    def members(self, state: DatasetState) -> Makers:
-        """From the snapshot where it has been read, else today's members."""
-        return self._exact.get(state.key, self.facts.live_members.get(state.rid, {}))
+    def members(self, state: DatasetState) -> MemberProducers:
+        """Those at the snapshot if it has been read, else those of the current members."""
+        return self._exact.get(state.key, self.store.live_members.get(state.rid, {}))
 
     def settle(self) -> bool:
-        """Read what was guessed since the last call, all at once; False when nothing was."""
-        guessed, self._guessed = self._guessed, {}
-        if guessed:
-            self._exact.update(self._reader.members(guessed.values()))
-        return bool(guessed)
+        """Read the snapshots assumed since the last call, concurrently; False when there were none."""
+        assumed, self._assumed = self._assumed, {}
+        if assumed:
+            self._exact.update(self._reader.members(assumed.values()))
+        return bool(assumed)
 
 
-class LevelSource:
-    """Asks the catalog level by level."""
+class LevelwiseSource:
+    """Edges read level by level."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
-        self.facts = reader.facts
-        self._exact: dict[str, Makers] = {}
+        self.store = reader.store
+        self._exact: dict[str, MemberProducers] = {}
 
     def inputs(self, executions: Sequence[str]) -> None:
         """Read the inputs of a level."""
@@ -89,11 +89,11 @@ class LevelSource:
         self._reader.producers(by_table, sorted(datasets))
 
     def prepare(self, states: Iterable[DatasetState]) -> None:
-        """Read the members' producers of a level's dataset versions, each at its snapshot."""
+        """Read the producers of the members of a level's dataset versions, each at its snapshot."""
         unread = {state.key: state for state in states if state.key not in self._exact}
         if unread:
             self._exact.update(self._reader.members(unread.values()))
 
-    def members(self, state: DatasetState) -> Makers:
-        """As read by ``prepare``."""
+    def members(self, state: DatasetState) -> MemberProducers:
+        """The producers read by ``prepare``."""
         return self._exact.get(state.key, {})

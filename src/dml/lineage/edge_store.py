@@ -1,7 +1,6 @@
-"""What has been read of a catalog's provenance so far: edges and rows in memory, however they were fetched.
+"""The provenance edges and rows of a catalog that have been read so far, in memory.
 
-Both strategies of reading fill the same ``EdgeStore``; the walks ask nothing else. Rows that are read twice count
-once.
+Both edge sources fill an ``EdgeStore``, and the walks read nothing else. A row that is added twice counts once.
 """
 
 from __future__ import annotations
@@ -14,22 +13,23 @@ from typing import Any
 
 from dml.dataset.version import DatasetVersion
 from dml.errors import UsageError
-from dml.lineage.graph import Asset, Condition, DatasetState, natural
+from dml.lineage.graph import rid_sort_key
+from dml.lineage.nodes import Asset, Condition, DatasetState
 from dml.lineage.tables import INPUT, OUTPUT, AssetTable
 
-__all__ = ["EdgeStore", "Makers", "Use", "Version"]
+__all__ = ["DatasetUse", "EdgeStore", "MemberProducers", "VersionInfo"]
 
-Makers = Mapping[tuple[str, str], int]
-"""Who made the members of a dataset version: (execution, asset table) to how many of its members."""
+MemberProducers = Mapping[tuple[str, str], int]
+"""Number of members of a dataset version by their producer and table: (execution RID, ``schema:Table``)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
-    """An execution and a dataset it is linked with.
+class DatasetUse:
+    """A link between an execution and a dataset.
 
     Attributes:
         execution, dataset: RIDs.
-        version: RID of the version that was read; None when it was not recorded.
+        version: RID of the row of the version; None when it is not recorded.
     """
 
     execution: str
@@ -38,8 +38,8 @@ class Use:
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
-    """A row of ``Dataset_Version`` as far as lineage needs it."""
+class VersionInfo:
+    """The columns of a ``Dataset_Version`` row that lineage needs."""
 
     rid: str
     dataset: str
@@ -50,19 +50,19 @@ class Version:
 
     @property
     def order(self) -> tuple[bool, DatasetVersion, str]:
-        """Sorts versions by PEP 440; what is no version comes first."""
+        """A sort key by PEP 440; text that is not a version comes first."""
         return _order(self.text)
 
     @property
     def is_development(self) -> bool:
-        """Whether it is unreleased work."""
+        """Whether it is a development version."""
         valid, version, _ = self.order
         return valid and version.is_development
 
 
 @lru_cache(maxsize=65_536)
 def _order(text: str) -> tuple[bool, DatasetVersion, str]:
-    # Asked again for each use of a dataset with many versions.
+    # Cached: each use of a dataset compares all its versions.
     try:
         return True, DatasetVersion(text), text
     except UsageError:
@@ -70,34 +70,34 @@ def _order(text: str) -> tuple[bool, DatasetVersion, str]:
 
 
 class EdgeStore:
-    """Edges and rows by what they are asked for.
+    """Edges and rows, indexed for the walks.
 
     Attributes:
-        uses: By execution; on older catalogs they hold what an execution made as well.
-        users: The same by dataset.
-        versions: By dataset.
-        version_rows: By RID of the version.
-        made_versions: By execution.
-        datasets: Description and ``Deleted`` of the datasets whose row could be read.
-        read, readers: Assets by the execution that read them, and the other way round.
-        made: Assets by the execution that made them.
+        uses: Dataset links by execution; in older catalogs these include the outputs.
+        users: Dataset links by dataset.
+        versions: Versions by dataset.
+        version_rows: Versions by RID of the row.
+        made_versions: Versions by the execution that produced them.
+        datasets: Description and ``Deleted`` by dataset, where the row could be read.
+        read, readers: Input assets by execution, and executions by input asset.
+        made: Output assets by execution.
         assets: Assets by RID.
-        live_members: Who made the present members, by dataset.
-        containers: Datasets that hold an asset at present.
-        warnings: What could not be read, for people.
+        live_members: Producers of the current members by dataset.
+        containers: Datasets that currently contain an asset, by asset.
+        warnings: What could not be read, one sentence each; the values are unused.
     """
 
     def __init__(self) -> None:
-        self.uses: dict[str, set[Use]] = defaultdict(set)
-        self.users: dict[str, set[Use]] = defaultdict(set)
-        self.versions: dict[str, list[Version]] = defaultdict(list)
-        self.version_rows: dict[str, Version] = {}
-        self.made_versions: dict[str, list[Version]] = defaultdict(list)
+        self.uses: dict[str, set[DatasetUse]] = defaultdict(set)
+        self.users: dict[str, set[DatasetUse]] = defaultdict(set)
+        self.versions: dict[str, list[VersionInfo]] = defaultdict(list)
+        self.version_rows: dict[str, VersionInfo] = {}
+        self.made_versions: dict[str, list[VersionInfo]] = defaultdict(list)
         self.datasets: dict[str, tuple[str, bool]] = {}
         self.read: dict[str, set[str]] = defaultdict(set)
         self.readers: dict[str, set[str]] = defaultdict(set)
         self.made: dict[str, set[str]] = defaultdict(set)
-        self._makers: dict[str, set[tuple[str, str, str]]] = defaultdict(set)
+        self._producers: dict[str, set[tuple[str, str, str]]] = defaultdict(set)
         self.assets: dict[str, Asset] = {}
         self.live_members: dict[str, dict[tuple[str, str], int]] = defaultdict(lambda: defaultdict(int))
         self.containers: dict[str, set[str]] = defaultdict(set)
@@ -105,12 +105,12 @@ class EdgeStore:
         self.warnings: dict[str, None] = {}
 
     def add_version(self, row: Mapping[str, Any]) -> None:
-        """Take in a row of ``Dataset_Version`` joined with its dataset."""
+        """Add a row of ``Dataset_Version`` joined with its dataset."""
         rid, dataset = str(row["RID"]), row.get("Dataset")
         if not dataset or rid in self.version_rows:
             return
         text, snapshot = str(row.get("Version") or ""), str(row.get("Snapshot") or "")
-        version = Version(rid, dataset, text, row.get("Execution"), snapshot, str(row.get("RCT") or ""))
+        version = VersionInfo(rid, dataset, text, row.get("Execution"), snapshot, str(row.get("RCT") or ""))
         self.version_rows[rid] = version
         self.versions[dataset].append(version)
         if version.execution:
@@ -119,13 +119,13 @@ class EdgeStore:
             self.datasets[dataset] = (str(row.get("dataset_description") or ""), bool(row.get("dataset_deleted")))
 
     def add_use(self, row: Mapping[str, Any]) -> None:
-        """Take in a row of ``Dataset_Execution``."""
-        use = Use(str(row["Execution"]), str(row["Dataset"]), row.get("Dataset_Version"))
+        """Add a row of ``Dataset_Execution``."""
+        use = DatasetUse(str(row["Execution"]), str(row["Dataset"]), row.get("Dataset_Version"))
         self.uses[use.execution].add(use)
         self.users[use.dataset].add(use)
 
     def add_link(self, entry: AssetTable, row: Mapping[str, Any]) -> None:
-        """Take in a row of ``{Asset}_Execution`` joined with its asset and the datasets that hold it."""
+        """Add a row of ``{Asset}_Execution`` joined with its asset and the datasets that hold it."""
         if row["link"] in self._links:
             return
         self._links.add(row["link"])
@@ -136,7 +136,7 @@ class EdgeStore:
             self.readers[asset].add(execution)
         elif row["role"] == OUTPUT:
             self.made[execution].add(asset)
-            self._makers[asset].add((str(row.get("linked") or ""), "", execution))
+            self._producers[asset].add((str(row.get("linked") or ""), "", execution))
             for dataset in row.get("datasets") or ():
                 if dataset is not None:
                     self.live_members[dataset][execution, entry.table] += 1
@@ -145,29 +145,29 @@ class EdgeStore:
                 self.containers[asset].add(dataset)
 
     def add_asset(self, table: str, rid: str, row: Mapping[str, Any]) -> None:
-        """Take in the columns of an asset; a row without URL is one that could not be read."""
+        """Add an asset from a row; one without URL could not be read."""
         if rid not in self.assets or self.assets[rid].condition is not Condition.present:
             self.assets[rid] = _asset(table, rid, row)
 
-    def makers(self, asset: str) -> list[str]:
-        """The executions that made an asset, the first one first."""
-        return [execution for _, _, execution in sorted(self._makers.get(asset, ()))]
+    def producers_of(self, asset: str) -> list[str]:
+        """RIDs of the executions that produced an asset, the earliest first."""
+        return [execution for _, _, execution in sorted(self._producers.get(asset, ()))]
 
-    def current(self, dataset: str) -> Version | None:
-        """The newest version by PEP 440; None when there is none."""
+    def current(self, dataset: str) -> VersionInfo | None:
+        """The newest version by PEP 440; None for a dataset without versions."""
         return max(self.versions.get(dataset, ()), key=lambda version: version.order, default=None)
 
-    def version_named(self, dataset: str, text: str) -> Version | None:
-        """The version with this text or, failing that, an equal one by PEP 440."""
+    def version_named(self, dataset: str, text: str) -> VersionInfo | None:
+        """The version with this text, else one that is equal by PEP 440; None for neither."""
         known = self.versions.get(dataset, ())
         exact = [version for version in known if version.text == text]
         if exact:
             return exact[0]
-        wanted = Version("", dataset, text, None, "", "").order
+        wanted = VersionInfo("", dataset, text, None, "", "").order
         return next((version for version in known if wanted[0] and version.order[:2] == wanted[:2]), None)
 
-    def state(self, dataset: str, version: Version | None) -> DatasetState:
-        """The node of a dataset in one version; None for a dataset that has none."""
+    def state(self, dataset: str, version: VersionInfo | None) -> DatasetState:
+        """The node of a dataset version; ``version`` is None for a dataset without versions."""
         row = self.datasets.get(dataset)
         condition = Condition.missing if row is None else Condition.deleted if row[1] else Condition.present
         description = row[0] if row else ""
@@ -175,20 +175,20 @@ class EdgeStore:
             return DatasetState(dataset, "", condition, description)
         return DatasetState(dataset, version.text, condition, description, version.snapshot, version.created)
 
-    def version_makers(self, dataset: str, text: str) -> list[str]:
-        """The executions that made this version; for unreleased work also the one of the release it builds on."""
+    def version_producers(self, dataset: str, text: str) -> list[str]:
+        """RIDs of the executions that produced a version; for a development version also that of its base release."""
         version = self.version_named(dataset, text)
         if version is None:
             return []
-        found = [version.execution] if version.execution else []
+        producers = [version.execution] if version.execution else []
         if version.is_development:
-            released = [one for one in self.versions[dataset] if not one.is_development and one.order < version.order]
-            base = max(released, key=lambda one: one.order, default=None)
-            found += [base.execution] if base is not None and base.execution else []
-        return sorted(set(found), key=natural)
+            released = [row for row in self.versions[dataset] if not row.is_development and row.order < version.order]
+            base = max(released, key=lambda row: row.order, default=None)
+            producers += [base.execution] if base is not None and base.execution else []
+        return sorted(set(producers), key=rid_sort_key)
 
-    def is_output(self, use: Use, *, consumed_versions: bool) -> bool:
-        """Whether a link of an older catalog says that the execution made the dataset, not that it read it."""
+    def is_output(self, use: DatasetUse, *, consumed_versions: bool) -> bool:
+        """Whether a link in an older catalog is an output: the execution produced a version of the dataset."""
         if consumed_versions:
             return False
         return any(version.execution == use.execution for version in self.versions.get(use.dataset, ()))

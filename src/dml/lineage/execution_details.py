@@ -1,4 +1,4 @@
-"""The rows of executions, with their workflows and its types, for a whole walk at once."""
+"""The rows of executions with their workflows, read for all executions of a walk together."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from collections.abc import Sequence
 from dml.catalog.rows import Row
 from dml.catalog.url import table_path
 from dml.lineage.fetch_edges import Reader
-from dml.lineage.graph import Condition, Execution, Workflow
+from dml.lineage.nodes import Condition, Execution, Workflow
 from dml.lineage.tables import EXECUTION, WORKFLOW, WORKFLOW_TYPES, EdgeTables
 from dml.nesting.execution_summaries import seconds
 
 __all__ = ["UNKNOWN_WORKFLOW", "executions_of"]
 
 UNKNOWN_WORKFLOW = "tag:deriva-ml,unknown-provenance:workflow"
-"""URL of the workflow under which deriva-ml records that nobody knows where something came from."""
+"""URL of the workflow that deriva-ml uses for unknown provenance."""
 
 UNKNOWN_EXECUTION = "deriva-ml unknown-provenance sentinel execution"
-"""Description of the execution that stands for it."""
+"""Description of its execution."""
 
 _WHOLE_ABOVE = 900
 
 
 def executions_of(reader: Reader, rids: Sequence[str], *, known: int | None = None) -> dict[str, Execution]:
-    """The executions with these RIDs; one whose row is gone or unreadable says so.
+    """Read executions by RID; one whose row is unreadable has the condition ``missing``.
 
     Args:
-        reader: Where to read.
-        rids: Which ones.
+        reader: Reads the catalog.
+        rids: RIDs of the executions.
         known: How many executions have edges in this catalog, where that is known; when many of them are asked
             for, the table is read whole.
     """

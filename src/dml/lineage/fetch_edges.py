@@ -17,8 +17,8 @@ from dml.catalog.connection import Catalog
 from dml.catalog.rows import Row, quote, read
 from dml.catalog.url import PATH_LIMIT, condition, split_values, table_path
 from dml.errors import ConflictError, ForbiddenError, NotFoundError
-from dml.lineage.edge_store import EdgeStore, Makers
-from dml.lineage.graph import DatasetState
+from dml.lineage.edge_store import EdgeStore, MemberProducers
+from dml.lineage.nodes import DatasetState
 from dml.lineage.tables import (
     DATASET,
     DATASET_EXECUTION,
@@ -37,12 +37,12 @@ Call = Callable[[], None]
 
 
 class Reader:
-    """Reads provenance of one catalog into ``facts``.
+    """Reads the provenance of a catalog into ``store``.
 
     Attributes:
-        catalog: Where to read.
-        tables: What there is to read.
-        facts: What has been read.
+        catalog: The catalog to read.
+        tables: The tables that hold provenance.
+        store: The edges and rows that have been read.
         inputs_of_table, outputs: How many of them each asset table has, by name; filled by ``counting``.
         dataset_links: How many rows the tables of dataset versions and uses have together; likewise.
     """
@@ -50,14 +50,14 @@ class Reader:
     def __init__(self, catalog: Catalog, tables: EdgeTables) -> None:
         self.catalog = catalog
         self.tables = tables
-        self.facts = EdgeStore()
+        self.store = EdgeStore()
         self.inputs_of_table: dict[str, int] = {}
         self.outputs: dict[str, int] = {}
         self.dataset_links = 0
         self._filling = threading.Lock()
 
     def counting(self) -> list[Call]:
-        """Calls that count the rows of one edge table each, one request a call."""
+        """Calls that each count the rows of one edge table, in one request."""
         calls: list[Call] = [partial(self._count_links, entry) for entry in self.tables.assets]
         if self.tables.datasets:
             calls += [partial(self._count_rows, name) for name in (DATASET_VERSION, DATASET_EXECUTION)]
@@ -74,17 +74,17 @@ class Reader:
             self.dataset_links += int(rows[0]["n"]) if rows else 0
 
     def edges(self, root: str, *, backward_only: bool) -> int:
-        """How many edges ``whole`` would read, once they have been counted."""
+        """Number of edges that ``preload`` would read; call ``counting`` first."""
         entries = [entry for entry in self.tables.assets if self._matters(entry, root, backward_only)]
         links = sum(self.inputs_of_table[entry.table] + self.outputs[entry.table] for entry in entries)
         return links + self.dataset_links
 
-    def whole(self, root: str, *, backward_only: bool) -> None:
-        """Read all edges that matter: at most one request for each asset table and two more.
+    def preload(self, root: str, *, backward_only: bool) -> None:
+        """Read all relevant edges: at most one request for each asset table and two more.
 
         Args:
-            root: The table of the row that was asked about.
-            backward_only: Outputs that nothing reads, holds or asks for are left out: most metadata files.
+            root: The table of the row that the walk starts from.
+            backward_only: Leave out outputs that nothing read or contains, such as most metadata files.
         """
         entries = [entry for entry in self.tables.assets if self._matters(entry, root, backward_only)]
         calls: list[Call] = [partial(self.links, entry, members=True) for entry in entries]
@@ -99,11 +99,11 @@ class Reader:
         return bool(read or made)
 
     def inputs(self, executions: Sequence[str]) -> None:
-        """Read what these executions read: a request for each asset table and one more (times pages of RIDs)."""
+        """Read the inputs of executions: a request for each asset table and one more, for each page of RIDs."""
         self._by_execution(executions, INPUT, [partial(self.uses, "Execution", executions)])
 
     def outputs_of(self, executions: Sequence[str]) -> None:
-        """Read what these executions made; ``Execution_Metadata`` is about the run and left out."""
+        """Read the outputs of executions, without ``Execution_Metadata``, which describes executions."""
         versions = [partial(self.versions, "Execution", executions)] if self.tables.version_producers else []
         self._by_execution(executions, OUTPUT, versions)
 
@@ -116,11 +116,11 @@ class Reader:
         gather([*calls, *(datasets if self.tables.datasets else ())])
 
     def producers(self, assets: Mapping[str, Sequence[str]], datasets: Sequence[str]) -> None:
-        """Read who made these assets (by table) and the versions of these datasets."""
+        """Read the producers of assets (RIDs by table) and the versions of datasets."""
         self._by_artifact(assets, OUTPUT, [partial(self.versions, "Dataset", datasets)] if datasets else [])
 
     def consumers(self, assets: Mapping[str, Sequence[str]], datasets: Sequence[str]) -> None:
-        """Read who read these assets (by table) and these datasets, with all their versions."""
+        """Read the consumers of assets (RIDs by table) and of datasets, with all versions of the latter."""
         both = [partial(self.uses, "Dataset", datasets), partial(self.versions, "Dataset", datasets)]
         self._by_artifact(assets, INPUT, both if datasets else [])
 
@@ -140,7 +140,7 @@ class Reader:
         *,
         members: bool = False,
     ) -> None:
-        """Read edges between one asset table and executions, each with its asset."""
+        """Read edges between an asset table and executions, each with its asset."""
         head = f"/attributegroup/E:={table_path(entry.link)}"
         tail = f"/Asset_Role={role}" if role else ""
         tail += f"/A:=left({quote(entry.asset_column)})=({table_path(entry.table)}:RID)"
@@ -155,7 +155,7 @@ class Reader:
         rows = self.slices(head, column, values, f"{tail}/{keys}{datasets}", entry.link)
         with self._filling:
             for row in rows:
-                self.facts.add_link(entry, row)
+                self.store.add_link(entry, row)
 
     def versions(self, column: str = "", values: Sequence[str] | None = None) -> None:
         """Read versions of datasets, each with its dataset's description and deletion mark."""
@@ -166,7 +166,7 @@ class Reader:
         rows = self.slices(f"/attribute/V:={table_path(DATASET_VERSION)}", column, values, tail, DATASET_VERSION)
         with self._filling:
             for row in rows:
-                self.facts.add_version(row)
+                self.store.add_version(row)
 
     def uses(self, column: str = "", values: Sequence[str] | None = None) -> None:
         """Read links between datasets and executions."""
@@ -174,9 +174,9 @@ class Reader:
         rows = self.slices(f"/attribute/{table_path(DATASET_EXECUTION)}", column, values, tail, DATASET_EXECUTION)
         with self._filling:
             for row in rows:
-                self.facts.add_use(row)
+                self.store.add_use(row)
 
-    def members(self, states: Iterable[DatasetState]) -> dict[str, Makers]:
+    def members(self, states: Iterable[DatasetState]) -> dict[str, MemberProducers]:
         """Who made the members of dataset versions, each at its snapshot (live without one), by the node's key.
 
         Costs a request for each snapshot and asset table that has outputs and can be a member.
@@ -198,7 +198,7 @@ class Reader:
 
     def _member_rows(self, snapshot: str, datasets: Sequence[str], entry: AssetTable) -> list[Row]:
         held = entry.membership
-        assert held is not None  # noqa: S101 - entries without one are not asked for
+        assert held is not None  # noqa: S101 - only entries with a membership are passed
         association, dataset = held.association.qualified_name, quote(held.dataset_column)
         element = quote(held.element_column)
         tail = f"/A:=({element})=({table_path(entry.table)}:RID)"
@@ -217,28 +217,28 @@ class Reader:
         what: str,
         catalog: Catalog | None = None,
     ) -> list[Row]:
-        """The rows of a path with a condition between head and tail, its values split by the length of the URL."""
+        """Read the rows of a path with a condition between head and tail, in as many requests as URLs need."""
         source = catalog or self.catalog
         paths = [head + tail] if values is None else sliced(source, head, column, values, tail)
         parts = gather([partial(self.rows, path, what, source) for path in paths])
         return [row for part in parts for row in part]
 
     def rows(self, path: str, what: str, catalog: Catalog | None = None) -> list[Row]:
-        """The rows of one path; none, with a warning, where they may not or cannot be read."""
+        """Read the rows of a path; none, with a warning, where they are not readable."""
         try:
             return read(catalog or self.catalog, path)
         except ForbiddenError:
-            self.facts.warnings[f"{what} may not be read by you: what it says is missing here"] = None
+            self.store.warnings[f"{what} may not be read by you: what it says is missing here"] = None
         except (ConflictError, NotFoundError):
             if catalog is None or catalog is self.catalog:
                 raise
-            # The snapshot may be older than the table, or be gone: then it says nothing about members.
+            # The snapshot may be older than the table, or no longer exist: its members are unknown.
             where = f"{what} at snapshot {catalog.target.snapshot}"
-            self.facts.warnings[f"{where} cannot be read: who made those members is unknown"] = None
+            self.store.warnings[f"{where} cannot be read: who made those members is unknown"] = None
         return []
 
 
 def sliced(catalog: Catalog, head: str, column: str, values: Sequence[str], tail: str) -> list[str]:
-    """Paths that together ask for all values, each short enough for a server behind Apache."""
+    """Paths that together request all values, each within the URL length that Apache accepts."""
     room = PATH_LIMIT - 2 - len(catalog.target.catalog_path) - len(head) - len(tail)
     return [f"{head}/{condition(column, run)}{tail}" for run in split_values(column, values, room)]

@@ -1,8 +1,8 @@
-"""The walk along the data: everything that was made from an artifact.
+"""The forward walk: everything that was derived from an artifact.
 
-An asset leads to the executions that read it, and through the dataset versions that held it to the executions that
-read those. Whether a version held it is asked at the version's snapshot. Only files that were made as results count:
-``Execution_Metadata`` is about the run itself. Feature values are counted by feature and execution, not listed.
+An asset leads to the executions that read it, and through the dataset versions that contained it to the executions that
+read those; whether a version contained it is queried at the version's snapshot. ``Execution_Metadata`` describes
+executions and is left out. Feature values are counted by feature and execution, not listed.
 """
 
 from __future__ import annotations
@@ -17,31 +17,32 @@ from dml.catalog.concurrency import gather
 from dml.catalog.rows import quote
 from dml.catalog.url import table_path
 from dml.errors import UsageError
-from dml.lineage.edge_store import Use
-from dml.lineage.graph import Asset, Condition, DatasetState, Edge, Execution, Feature, Flow, Graph, Node, natural
-from dml.lineage.lookup import WHOLE_UP_TO, Start, begin, parse_reference, with_rows
+from dml.lineage.edge_store import DatasetUse
+from dml.lineage.graph import Edge, EdgeKind, Graph, rid_sort_key
+from dml.lineage.lookup import PRELOAD_LIMIT, WalkStart, parse_reference, start_walk, with_rows
+from dml.lineage.nodes import Asset, Condition, DatasetState, Execution, Feature, Node
 from dml.lineage.tables import METADATA
 from dml.lineage.walk import VERSION_NOT_RECORDED, Limits
 
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog
 
-__all__ = ["FlowResult", "lookup_descendants"]
+__all__ = ["GraphResult", "lookup_descendants"]
 
-_SNAPSHOTS_ASKED = 40
-"""Snapshots up to which assets are looked for in all of them: they may have been taken out of a dataset since."""
+_MAX_SNAPSHOTS = 40
+"""Up to this many snapshots, all are searched for assets, which may have been removed from a dataset since."""
 
 
 @dataclass(frozen=True)
-class FlowResult:
+class GraphResult:
     """Part of the provenance graph.
 
     Attributes:
-        root_key: Key of what was asked about.
-        graph: What was found.
-        executions_visited: How many executions were looked into.
-        walked_complete: False when ``max_executions`` or missing rights left something out.
-        depth_capped: ``depth`` left something out.
+        root_key: Key of the node that the walk started from.
+        graph: The nodes and edges.
+        executions_visited: Number of executions looked into.
+        walked_complete: Whether neither ``max_executions`` nor missing rights left anything out.
+        depth_capped: Whether ``depth`` left something out.
         warnings: What could not be read, one sentence each.
     """
 
@@ -59,16 +60,16 @@ def lookup_descendants(
     *,
     depth: int | None = None,
     max_executions: int = 500,
-    whole_up_to: int = WHOLE_UP_TO,
-) -> FlowResult:
-    """Find everything that was made from a dataset, asset or execution, transitively. Reads only.
+    preload_limit: int = PRELOAD_LIMIT,
+) -> GraphResult:
+    """Find everything that was derived from a dataset, asset or execution, transitively. Reads only.
 
     Args:
-        catalog: Where to look.
-        rid: A RID; a dataset's without a version means all its versions.
+        catalog: The catalog to read.
+        rid: ``RID`` or ``RID@VERSION``; a dataset without a version means all its versions.
         depth: Levels of executions beyond the nearest ones; None for all.
-        max_executions: The most executions to look into; the nearest come first.
-        whole_up_to: Edges up to which the catalog's edge tables are read whole.
+        max_executions: The most executions to look into, the nearest first.
+        preload_limit: Edges up to which the catalog's edge tables are read completely.
 
     Raises:
         UsageError: The RID is malformed or of a row that has no lineage.
@@ -76,20 +77,20 @@ def lookup_descendants(
     """
     if (depth is not None and depth < 0) or max_executions < 1:
         raise UsageError("depth must be 0 or more, max_executions 1 or more")
-    start = begin(catalog, rid, whole_up_to=whole_up_to, backward_only=False)
-    if not start.whole and start.reader.tables.datasets and start.reader.dataset_links <= WHOLE_UP_TO:
+    start = start_walk(catalog, rid, preload_limit=preload_limit, backward_only=False)
+    if not start.preloaded and start.reader.tables.datasets and start.reader.dataset_links <= PRELOAD_LIMIT:
         gather([start.reader.versions, start.reader.uses])
     any_version = isinstance(start.root, DatasetState) and not parse_reference(rid)[1]
     walk = _Forward(start, Limits(depth, max_executions), any_version)
     complete, capped = walk.run()
-    graph = with_rows(start.reader, Graph.of(walk.nodes.values(), walk.edges), tuple(walk.visited), start.whole)
-    told = tuple(start.reader.facts.warnings)
-    return FlowResult(walk.root.key, graph, len(walk.visited), complete and not told, capped, told)
+    graph = with_rows(start.reader, Graph.of(walk.nodes.values(), walk.edges), tuple(walk.visited), start.preloaded)
+    warnings = tuple(start.reader.store.warnings)
+    return GraphResult(walk.root.key, graph, len(walk.visited), complete and not warnings, capped, warnings)
 
 
 @dataclass
 class _Forward:
-    start: Start
+    start: WalkStart
     limits: Limits
     any_version: bool
     nodes: dict[str, Node] = field(default_factory=dict)
@@ -98,7 +99,7 @@ class _Forward:
 
     def __post_init__(self) -> None:
         self.reader = self.start.reader
-        self.facts = self.reader.facts
+        self.store = self.reader.store
         root = self.start.root
         if self.any_version and isinstance(root, DatasetState):
             root = DatasetState(root.rid, "", root.condition, root.description)
@@ -127,31 +128,31 @@ class _Forward:
             self.nodes[rid] = Execution(rid, Condition.not_followed)
 
     def expand(self, executions: Sequence[str]) -> list[Node]:
-        """What these executions made, as far as it is new."""
+        """Add the outputs of executions; returns the new nodes."""
         if not executions:
             return []
         self.visited.update(dict.fromkeys(executions))
         for rid in executions:
             self.nodes.setdefault(rid, Execution(rid))
-        if not self.start.whole:
+        if not self.start.preloaded:
             self.reader.outputs_of(executions)
         made: dict[str, Node] = {}
         for rid in executions:
-            assets = (self.facts.assets[asset] for asset in sorted(self.facts.made.get(rid, ()), key=natural))
-            states = (self.facts.state(one.dataset, one) for one in self.facts.made_versions.get(rid, ()))
+            assets = (self.store.assets[asset] for asset in sorted(self.store.made.get(rid, ()), key=rid_sort_key))
+            states = (self.store.state(row.dataset, row) for row in self.store.made_versions.get(rid, ()))
             results: list[Node] = [*(asset for asset in assets if asset.table != METADATA), *states]
             for node in results:
-                self.edges.append(Edge(rid, node.key, Flow.output))
+                self.edges.append(Edge(rid, node.key, EdgeKind.output))
                 if node.key not in self.nodes:
                     made[node.key] = node
         for feature, rid in self.features_of(executions):
             self.nodes[feature.key] = feature
-            self.edges.append(Edge(rid, feature.key, Flow.output))
+            self.edges.append(Edge(rid, feature.key, EdgeKind.output))
         self.nodes.update(made)
         return list(made.values())
 
     def features_of(self, executions: Sequence[str]) -> list[tuple[Feature, str]]:
-        """The feature values that executions wrote, counted; one request a feature (times pages of RIDs)."""
+        """Count the feature values that executions wrote; one request for each feature and page of RIDs."""
 
         def count(table: str, name: str) -> list[tuple[Feature, str]]:
             head, tail = f"/attributegroup/{table_path(table)}", "/Execution;n:=cnt(RID)"
@@ -166,50 +167,50 @@ class _Forward:
         return [pair for part in parts for pair in part]
 
     def readers_of(self, artifacts: Sequence[Node]) -> list[str]:
-        """The executions that read these artifacts, directly or in a dataset; new ones only, in order."""
+        """RIDs of the new executions that read artifacts directly or in a dataset, sorted."""
         assets = {node.rid: node for node in artifacts if isinstance(node, Asset)}
         states = [node for node in artifacts if isinstance(node, DatasetState)]
-        if not self.start.whole:
+        if not self.start.preloaded:
             self.reader.consumers(_by_table(assets.values()), self.unread_datasets(state.rid for state in states))
         found: dict[str, None] = {}
-        for rid in sorted(assets, key=natural):
-            for execution in sorted(self.facts.readers.get(rid, ()), key=natural):
+        for rid in sorted(assets, key=rid_sort_key):
+            for execution in sorted(self.store.readers.get(rid, ()), key=rid_sort_key):
                 self.link(rid, execution, "", found)
         states += self.states_with(assets)
         for state in states:
             for use in self.uses_of(state):
                 note = self.note(use) if state is self.root else "" if use.version else VERSION_NOT_RECORDED
                 self.link(state.key, use.execution, note, found)
-        return sorted(found, key=natural)
+        return sorted(found, key=rid_sort_key)
 
     def link(self, artifact: str, execution: str, note: str, found: dict[str, None]) -> None:
-        self.edges.append(Edge(artifact, execution, Flow.input, note))
+        self.edges.append(Edge(artifact, execution, EdgeKind.input, note))
         if execution not in self.nodes:
             self.nodes[execution] = Execution(execution)
             found[execution] = None
 
-    def note(self, use: Use) -> str:
-        version = self.facts.version_rows.get(use.version) if use.version else None
+    def note(self, use: DatasetUse) -> str:
+        version = self.store.version_rows.get(use.version) if use.version else None
         if version is None:
             return VERSION_NOT_RECORDED
         return f"in version {version.text}" if self.any_version else ""
 
-    def uses_of(self, state: DatasetState) -> list[Use]:
+    def uses_of(self, state: DatasetState) -> list[DatasetUse]:
         consumed = self.reader.tables.consumed_versions
         uses = [
             use
-            for use in self.facts.users.get(state.rid, ())
-            if not self.facts.is_output(use, consumed_versions=consumed)
+            for use in self.store.users.get(state.rid, ())
+            if not self.store.is_output(use, consumed_versions=consumed)
             and ((self.any_version and state is self.root) or self.state_of(use).key == state.key)
         ]
-        return sorted(uses, key=lambda use: natural(use.execution))
+        return sorted(uses, key=lambda use: rid_sort_key(use.execution))
 
-    def state_of(self, use: Use) -> DatasetState:
-        version = self.facts.version_rows.get(use.version) if use.version else self.facts.current(use.dataset)
-        return self.facts.state(use.dataset, version)
+    def state_of(self, use: DatasetUse) -> DatasetState:
+        version = self.store.version_rows.get(use.version) if use.version else self.store.current(use.dataset)
+        return self.store.state(use.dataset, version)
 
     def states_with(self, assets: dict[str, Asset]) -> list[DatasetState]:
-        """The dataset versions that held these assets and that some execution read; new ones only."""
+        """The new dataset versions that contained assets and that an execution read."""
         if not assets:
             return []
         self.read_containers(assets)
@@ -220,45 +221,47 @@ class _Forward:
         found: dict[str, DatasetState] = {}
         tables = _by_table(assets.values())
 
-        def held(snapshot: str, table: str) -> list[tuple[str, DatasetState]]:
+        def containers(snapshot: str, table: str) -> list[tuple[str, DatasetState]]:
             states = by_snapshot[snapshot]
             if not snapshot:
-                pairs = [(asset, one) for asset in tables[table] for one in self.facts.containers.get(asset, ())]
+                pairs = [(asset, one) for asset in tables[table] for one in self.store.containers.get(asset, ())]
             else:
                 pairs = self.members_at(snapshot, table, tables[table])
             return [(asset, states[dataset]) for asset, dataset in pairs if dataset in states]
 
-        for part in gather([partial(held, snapshot, table) for snapshot in by_snapshot for table in tables]):
+        for part in gather([partial(containers, snapshot, table) for snapshot in by_snapshot for table in tables]):
             for asset, state in part:
-                self.edges.append(Edge(asset, state.key, Flow.member))
+                self.edges.append(Edge(asset, state.key, EdgeKind.member))
                 if state.key not in self.nodes:
                     self.nodes[state.key] = found[state.key] = state
-        return [found[key] for key in sorted(found, key=natural)]
+        return [found[key] for key in sorted(found, key=rid_sort_key)]
 
     def candidates(self, assets: dict[str, Asset]) -> list[DatasetState]:
         used = {
-            state.key: state for uses in self.facts.users.values() for use in uses for state in [self.state_of(use)]
+            state.key: state for uses in self.store.users.values() for use in uses for state in [self.state_of(use)]
         }
-        holding = {dataset for asset in assets for dataset in self.facts.containers.get(asset, ())}
+        holding = {dataset for asset in assets for dataset in self.store.containers.get(asset, ())}
         snapshots = {state.snapshot for state in used.values()}
-        everywhere = len(snapshots) <= _SNAPSHOTS_ASKED
+        everywhere = len(snapshots) <= _MAX_SNAPSHOTS
         return [state for state in used.values() if everywhere or state.rid in holding]
 
     def read_containers(self, assets: dict[str, Asset]) -> None:
-        """Know which datasets hold these assets at present, and who read those datasets."""
+        """Read which datasets currently contain assets, and which executions read those datasets."""
         unread = (
-            list(assets.values()) if not self.start.whole else [a for a in assets.values() if a.rid == self.root.key]
+            list(assets.values())
+            if not self.start.preloaded
+            else [a for a in assets.values() if a.rid == self.root.key]
         )
         pairs = [pair for table, rids in _by_table(unread).items() for pair in self.members_at("", table, rids)]
         for asset, dataset in pairs:
-            self.facts.containers[asset].add(dataset)
+            self.store.containers[asset].add(dataset)
         datasets = self.unread_datasets(dataset for _, dataset in pairs)
-        if datasets and not self.start.whole:
+        if datasets and not self.start.preloaded:
             self.reader.consumers({}, datasets)
 
     def unread_datasets(self, rids: Iterable[str]) -> list[str]:
-        """Those of these datasets whose versions and users have not been read."""
-        if self.reader.dataset_links <= WHOLE_UP_TO:
+        """The datasets whose versions and users have not been read."""
+        if self.reader.dataset_links <= PRELOAD_LIMIT:
             return []
         return sorted(set(rids))
 

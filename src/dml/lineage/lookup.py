@@ -1,10 +1,10 @@
-"""``lookup_lineage``: from a RID to everything that led to it, in a handful of requests.
+"""The lineage of a row: everything that it was derived from.
 
-With A asset tables a walk costs, whatever its depth: the schema, where the RID lives, 2 + A counts, its own row,
-2 + A edge tables, the executions' rows; at most 10 + 2·A, five of them in sequence. To that come the snapshots: for
-each distinct snapshot of a dataset version on the way, a request for each asset table with outputs that datasets may
-hold, all at the same time. A catalog with more edges than ``WHOLE_UP_TO`` is read level by level, at most 6 + 2·A
-requests a level (and its snapshots), three in sequence.
+With A asset tables, a walk of any depth requests the schema, the table of the RID, 2 + A counts, the row itself,
+2 + A edge tables and the rows of the executions: at most 10 + 2·A requests, five of them in sequence. The snapshots
+come on top: for each distinct snapshot of a dataset version on the way, one request for each asset table whose outputs
+can be dataset members, all concurrently. A catalog with more than ``PRELOAD_LIMIT`` edges is read level by level, with
+at most 6 + 2·A requests for each level besides its snapshots, three of them in sequence.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 from dml.catalog.concurrency import gather
 from dml.catalog.rows import Row, RowLocation, locate, select, validate_rid
 from dml.errors import NotFoundError, UsageError
-from dml.lineage.edge_source import LevelSource, WholeSource
+from dml.lineage.edge_source import LevelwiseSource, PreloadedSource
 from dml.lineage.execution_details import executions_of
 from dml.lineage.fetch_edges import Reader
-from dml.lineage.graph import Asset, Condition, DatasetState, Execution, Feature, Graph, Node
+from dml.lineage.graph import Graph
+from dml.lineage.nodes import Asset, Condition, DatasetState, Execution, Feature, Node
 from dml.lineage.result import LineageResult, summarise
 from dml.lineage.tables import DATASET, EXECUTION, WORKFLOW, edge_tables
 from dml.lineage.walk import Limits, Walked, walk_back, walk_from_producer
@@ -27,10 +28,10 @@ from dml.lineage.walk import Limits, Walked, walk_back, walk_from_producer
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog
 
-__all__ = ["WHOLE_UP_TO", "Start", "begin", "lookup_lineage", "parse_reference", "with_rows"]
+__all__ = ["PRELOAD_LIMIT", "WalkStart", "lookup_lineage", "parse_reference", "start_walk", "with_rows"]
 
-WHOLE_UP_TO = 40_000
-"""Edges of a catalog up to which they are read whole: a few megabytes."""
+PRELOAD_LIMIT = 40_000
+"""Number of edges up to which a walk first reads all of them, a few megabytes."""
 
 
 def lookup_lineage(
@@ -39,16 +40,16 @@ def lookup_lineage(
     *,
     depth: int | None = None,
     max_executions: int = 500,
-    whole_up_to: int = WHOLE_UP_TO,
+    preload_limit: int = PRELOAD_LIMIT,
 ) -> LineageResult:
     """Find what produced a dataset, asset, feature value or execution, and from what. Reads only.
 
     Args:
-        catalog: Where to look.
-        rid: A RID; a dataset's may name a version, ``1-ABC@1.2.0``, else the current one is meant.
-        depth: Levels of executions behind the producer; 0 shows the producer alone, None everything.
-        max_executions: The most executions to look into; those nearest to the artifact come first.
-        whole_up_to: Edges up to which the catalog's edge tables are read whole.
+        catalog: The catalog to read.
+        rid: ``RID``, or ``RID@VERSION`` for a version of a dataset; without a version, the current one.
+        depth: Levels of executions beyond the producer; 0 for the producer alone, None for all.
+        max_executions: The most executions to look into, those nearest to the artifact first.
+        preload_limit: Edges up to which the catalog's edge tables are read completely.
 
     Raises:
         UsageError: The RID is malformed, or of a row that has no lineage (a workflow, a term).
@@ -56,10 +57,10 @@ def lookup_lineage(
     """
     if (depth is not None and depth < 0) or max_executions < 1:
         raise UsageError("depth must be 0 or more, max_executions 1 or more")
-    start = begin(catalog, rid, whole_up_to=whole_up_to, backward_only=True)
+    start = start_walk(catalog, rid, preload_limit=preload_limit, backward_only=True)
     limits = Limits(depth, max_executions)
     walked = _walk(start, limits)
-    graph = with_rows(start.reader, walked.graph, walked.visited, start.whole)
+    graph = with_rows(start.reader, walked.graph, walked.visited, start.preloaded)
     visited = sum(1 for key in walked.visited if _condition(graph, key) is not Condition.unknown_provenance)
     return summarise(
         graph,
@@ -67,25 +68,25 @@ def lookup_lineage(
         visited=visited,
         complete=walked.complete,
         depth_capped=walked.depth_capped,
-        warnings=start.reader.facts.warnings,
+        warnings=start.reader.store.warnings,
     )
 
 
 @dataclass(frozen=True)
-class Start:
-    """A walk about to begin.
+class WalkStart:
+    """Where a walk starts.
 
     Attributes:
-        reader: Reads the catalog; holds the facts.
-        root: The node that was asked about.
-        producer: The execution that the root's own row names; for feature values only.
-        whole: Whether all edges have been read.
+        reader: Reads the catalog and holds the edges read so far.
+        root: The node of the row.
+        producer: RID of the execution that the row itself names; for feature values only.
+        preloaded: Whether all edges have been read.
     """
 
     reader: Reader
     root: Node
     producer: str | None
-    whole: bool
+    preloaded: bool
 
 
 def parse_reference(text: str) -> tuple[str, str]:
@@ -96,113 +97,119 @@ def parse_reference(text: str) -> tuple[str, str]:
     """
     rid, at, version = text.strip().partition("@")
     if at and not version:
-        raise UsageError(f"{text[:60]!r} names no version", hint="Write it as in 1-ABC@1.2.0.")
+        raise UsageError(f"no version after @ in {text[:60]!r}", hint="Write a version as in 1-ABC@1.2.0.")
     return validate_rid(rid), version
 
 
-def begin(catalog: Catalog, reference: str, *, whole_up_to: int, backward_only: bool) -> Start:
-    """Find out what a RID is, and read all edges where the catalog is small enough for that.
+def start_walk(catalog: Catalog, reference: str, *, preload_limit: int, backward_only: bool) -> WalkStart:
+    """Locate a row and read its node, and all edges if the catalog has at most ``preload_limit`` of them.
 
     Raises:
         UsageError: The RID is malformed or of a row without lineage.
         NotFoundError: There is no such row or version.
     """
     rid, version = parse_reference(reference)
-    places: dict[str, RowLocation] = {}
-    first: list[Callable[[], object]] = [catalog.schema, lambda: places.update(locate(catalog, [rid]))]
+    locations: dict[str, RowLocation] = {}
+    first: list[Callable[[], object]] = [catalog.schema, lambda: locations.update(locate(catalog, [rid]))]
     gather(first)
-    place = places.get(rid)
-    if place is None:
-        raise NotFoundError(f"No row {rid} in {catalog.target}", hint="Check the RID, and --host and --catalog.")
+    location = locations.get(rid)
+    if location is None:
+        raise NotFoundError(f"no row {rid} in {catalog.target}", hint="Check the RID, --host and --catalog.")
     reader = Reader(catalog, edge_tables(catalog.schema()))
-    _refuse(reader, place, version)
-    own: list[Row] = []
+    _check_has_lineage(reader, location, version)
+    rows: list[Row] = []
     calls: list[Callable[[], object]] = [*reader.counting()]
-    if place.qualified_name not in (EXECUTION, DATASET) and not place.deleted:
-        calls.append(lambda: own.extend(select(catalog, place.qualified_name, where={"RID": rid})))
+    if location.qualified_name not in (EXECUTION, DATASET) and not location.deleted:
+        calls.append(lambda: rows.extend(select(catalog, location.qualified_name, where={"RID": rid})))
     gather(calls)
-    whole = reader.edges(place.qualified_name, backward_only=backward_only) <= whole_up_to
-    if whole:
-        reader.whole(place.qualified_name, backward_only=backward_only)
-    root, producer = _root(reader, place, version, own[0] if own else None, whole=whole)
-    return Start(reader, root, producer, whole)
+    preloaded = reader.edges(location.qualified_name, backward_only=backward_only) <= preload_limit
+    if preloaded:
+        reader.preload(location.qualified_name, backward_only=backward_only)
+    root, producer = _root(reader, location, version, rows[0] if rows else None, preloaded=preloaded)
+    return WalkStart(reader, root, producer, preloaded)
 
 
-def _refuse(reader: Reader, place: RowLocation, version: str) -> None:
-    name = place.qualified_name
+def _check_has_lineage(reader: Reader, location: RowLocation, version: str) -> None:
+    name = location.qualified_name
     if version and name != DATASET:
-        raise UsageError(f"{place.rid} is a row of {name}, which has no versions", hint=f"dml lineage {place.rid}")
+        raise UsageError(
+            f"{location.rid} is a row of {name}, which has no versions", hint=f"dml lineage {location.rid}"
+        )
     features = {feature.table.qualified_name for feature in reader.tables.features}
     if name in (EXECUTION, DATASET) or name in features or reader.tables.asset(name):
         return
-    hint = "Lineage is of datasets, assets, feature values and executions."
+    hint = "Datasets, assets, feature values and executions have lineage."
     if name == WORKFLOW:
-        hint += " A workflow's executions are listed by dml exec list."
-    raise UsageError(f"{place.rid} is a row of {name}, which has no lineage", hint=hint)
+        hint += " `dml exec list --workflow RID` lists the executions of a workflow."
+    raise UsageError(f"{location.rid} is a row of {name}, which has no lineage", hint=hint)
 
 
-def _root(reader: Reader, place: RowLocation, version: str, row: Row | None, *, whole: bool) -> tuple[Node, str | None]:
-    rid, name = place.rid, place.qualified_name
-    gone = Condition.deleted if place.deleted else Condition.missing
+def _root(
+    reader: Reader, location: RowLocation, version: str, row: Row | None, *, preloaded: bool
+) -> tuple[Node, str | None]:
+    rid, name = location.rid, location.qualified_name
+    gone = Condition.deleted if location.deleted else Condition.missing
     if name == EXECUTION:
-        return Execution(rid, Condition.deleted if place.deleted else Condition.present), None
+        return Execution(rid, Condition.deleted if location.deleted else Condition.present), None
     if name == DATASET:
-        return _dataset_root(reader, place, version, whole=whole), None
+        return _dataset_root(reader, location, version, preloaded=preloaded), None
     if reader.tables.asset(name):
         if row is None:
             return Asset(rid, name, gone), None
-        reader.facts.add_asset(name, rid, row)
-        asset = reader.facts.assets[rid]
+        reader.store.add_asset(name, rid, row)
+        asset = reader.store.assets[rid]
         return replace(asset, description=str(row.get("Description") or "")), None
-    feature = next(one for one in reader.tables.features if one.table.qualified_name == name)
+    feature = next(feature for feature in reader.tables.features if feature.table.qualified_name == name)
     if row is None:
         return Feature(rid, rid, name, feature.name, condition=gone), None
     title = str(row.get("Feature_Name") or feature.name)
     return Feature(rid, rid, name, title), row.get("Execution")
 
 
-def _dataset_root(reader: Reader, place: RowLocation, version: str, *, whole: bool) -> DatasetState:
-    facts = reader.facts
-    if not whole:
-        reader.versions("Dataset", [place.rid])
-    if place.deleted:
-        return DatasetState(place.rid, version, Condition.deleted)
-    if place.rid not in facts.datasets:
-        for row in select(reader.catalog, DATASET, where={"RID": place.rid}):
-            facts.datasets[place.rid] = (str(row.get("Description") or ""), bool(row.get("Deleted")))
+def _dataset_root(reader: Reader, location: RowLocation, version: str, *, preloaded: bool) -> DatasetState:
+    store = reader.store
+    if not preloaded:
+        reader.versions("Dataset", [location.rid])
+    if location.deleted:
+        return DatasetState(location.rid, version, Condition.deleted)
+    if location.rid not in store.datasets:
+        for row in select(reader.catalog, DATASET, where={"RID": location.rid}):
+            store.datasets[location.rid] = (str(row.get("Description") or ""), bool(row.get("Deleted")))
     if not version:
-        return facts.state(place.rid, facts.current(place.rid))
-    found = facts.version_named(place.rid, version)
-    if found is None:
-        there = sorted(facts.versions.get(place.rid, ()), key=lambda one: one.order, reverse=True)
-        names = ", ".join(one.text for one in there) or "none"
-        raise NotFoundError(f"{place.rid}: no version {version}; has {names}", hint=f"dml dataset history {place.rid}")
-    return facts.state(place.rid, found)
+        return store.state(location.rid, store.current(location.rid))
+    named = store.version_named(location.rid, version)
+    if named is None:
+        versions = sorted(store.versions.get(location.rid, ()), key=lambda version: version.order, reverse=True)
+        names = ", ".join(row.text for row in versions) or "none"
+        raise NotFoundError(
+            f"{location.rid}: no version {version}; has {names}", hint=f"dml dataset history {location.rid}"
+        )
+    return store.state(location.rid, named)
 
 
-def _walk(start: Start, limits: Limits) -> Walked:
+def _walk(start: WalkStart, limits: Limits) -> Walked:
     consumed = start.reader.tables.consumed_versions
 
-    def once(source: WholeSource | LevelSource) -> Walked:
+    def walk(source: PreloadedSource | LevelwiseSource) -> Walked:
         if isinstance(start.root, Feature):
             if start.producer is None:
                 return Walked(Graph.of([start.root], ()), (), True, False)
             return walk_from_producer(source, start.root, start.producer, limits, consumed_versions=consumed)
         return walk_back(source, start.root, limits, consumed_versions=consumed)
 
-    if not start.whole:
-        return once(LevelSource(start.reader))
-    source = WholeSource(start.reader)
-    walked = once(source)
+    if not start.preloaded:
+        return walk(LevelwiseSource(start.reader))
+    source = PreloadedSource(start.reader)
+    walked = walk(source)
     while source.settle():
-        walked = once(source)
+        walked = walk(source)
     return walked
 
 
-def with_rows(reader: Reader, graph: Graph, visited: tuple[str, ...], whole: bool) -> Graph:
-    """The graph with the rows of the executions that were looked into."""
-    facts = reader.facts
-    known = len(facts.read.keys() | facts.made.keys() | facts.uses.keys()) if whole else None
+def with_rows(reader: Reader, graph: Graph, visited: tuple[str, ...], preloaded: bool) -> Graph:
+    """The graph with the rows of the visited executions filled in."""
+    store = reader.store
+    known = len(store.read.keys() | store.made.keys() | store.uses.keys()) if preloaded else None
     wanted = [key for key in visited if _condition(graph, key) is Condition.present]
     rows = executions_of(reader, wanted, known=known)
     nodes = {key: rows.get(key, node) for key, node in graph.nodes.items()}

@@ -1,7 +1,7 @@
-"""What a walk gives back: deriva-ml's ``LineageResult`` field by field, and the graph that it is a view of.
+"""The result of a backward walk: the fields of deriva-ml's ``LineageResult``, and the graph that they are a view of.
 
-The nested form (``lineage``) repeats no execution: where one comes up again, a leaf with ``already_shown`` stands for
-it. The graph says more: which input led where, what was left out, what could not be read.
+The nested form (``lineage``) shows each execution once; further occurrences are leaves with ``already_shown``. The
+graph also records which input led where, what was left out and what could not be read.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from dml.lineage.graph import Asset, Condition, DatasetState, Execution, Feature, Flow, Graph, Node, natural
+from dml.lineage.graph import EdgeKind, Graph, rid_sort_key
+from dml.lineage.nodes import Asset, Condition, DatasetState, Execution, Feature, Node
 
 __all__ = [
     "AssetSummary",
@@ -29,12 +30,12 @@ __all__ = [
 RootType = Literal["Dataset", "Asset", "Feature", "Execution"]
 
 NESTED_LEVELS = 150
-"""Levels of the nested form in a JSON document: parsers give up on deep nesting, the graph beside it is flat."""
+"""Levels of the nested form in JSON: parsers reject deep nesting, and the graph beside it is flat."""
 
 
 @dataclass(frozen=True)
 class WorkflowSummary:
-    """A workflow in short."""
+    """RID and name of a workflow."""
 
     rid: str
     name: str
@@ -42,7 +43,7 @@ class WorkflowSummary:
 
 @dataclass(frozen=True)
 class ExecutionSummary:
-    """An execution in short; ``status`` as the catalog holds it, ``Unknown`` where its row cannot be read."""
+    """Main columns of an execution; ``status`` is ``Unknown`` where the row cannot be read."""
 
     rid: str
     description: str
@@ -52,7 +53,7 @@ class ExecutionSummary:
 
 @dataclass(frozen=True)
 class DatasetSummary:
-    """A dataset in the version that was read; empty when it has none."""
+    """A dataset version; ``version`` is empty when the dataset has none."""
 
     rid: str
     description: str
@@ -61,7 +62,7 @@ class DatasetSummary:
 
 @dataclass(frozen=True)
 class AssetSummary:
-    """A file in short; ``asset_table`` without its schema."""
+    """Main columns of an asset; ``asset_table`` is without the schema."""
 
     rid: str
     filename: str
@@ -70,13 +71,13 @@ class AssetSummary:
 
 @dataclass(frozen=True)
 class LineageNode:
-    """An execution, what it read, and the executions that made that.
+    """An execution, its inputs, and the executions that produced them.
 
     Attributes:
         execution: The execution.
-        consumed_datasets, consumed_assets: What it read.
-        parents: Who made it, oldest RID first.
-        already_shown: It comes up elsewhere in the tree, where its inputs and parents are.
+        consumed_datasets, consumed_assets: The inputs.
+        parents: The producers of the inputs, oldest RID first.
+        already_shown: Whether its inputs and parents are elsewhere in the tree.
     """
 
     execution: ExecutionSummary
@@ -88,7 +89,7 @@ class LineageNode:
 
 @dataclass(frozen=True)
 class RootDescriptor:
-    """What was asked about."""
+    """The row whose lineage it is."""
 
     rid: str
     type: RootType
@@ -98,17 +99,17 @@ class RootDescriptor:
 
 @dataclass(frozen=True)
 class LineageResult:
-    """Where an artifact came from.
+    """The lineage of a row.
 
     Attributes:
-        root: What was asked about.
-        lineage: Its producer with all that led to it; None when no producer is recorded.
-        executions_visited: How many executions were looked into.
-        walked_complete: False when ``max_executions`` or missing rights left something out.
-        cycle_detected: Data seems to flow in a circle: the records are damaged.
-        depth_capped: ``depth`` left something out.
-        graph: Everything that was found.
-        root_key: The root's key in the graph.
+        root: The row.
+        lineage: Its producer with everything upstream; None when no producer is recorded.
+        executions_visited: Number of executions looked into.
+        walked_complete: Whether neither ``max_executions`` nor missing rights left anything out.
+        cycle_detected: Whether the data flow has a cycle, which only damaged records have.
+        depth_capped: Whether ``depth`` left something out.
+        graph: All nodes and edges.
+        root_key: Key of the row in the graph.
         warnings: What could not be read, one sentence each.
     """
 
@@ -126,29 +127,29 @@ class LineageResult:
 def summarise(
     graph: Graph, root_key: str, *, visited: int, complete: bool, depth_capped: bool, warnings: Iterable[str] = ()
 ) -> LineageResult:
-    """Make the result of a finished graph."""
+    """The result for a complete graph."""
     root = graph.nodes[root_key]
-    told = tuple(warnings)
-    found = [root] if isinstance(root, Execution) else _producers(graph, root_key)
-    lineage = _nested(graph, found)
-    producing = _summary(found[0]) if found else None
+    warnings = tuple(warnings)
+    producers = [root] if isinstance(root, Execution) else _producers(graph, root_key)
+    lineage = _nested(graph, producers)
+    producing = _summary(producers[0]) if producers else None
     rid = root.rid or root_key
     return LineageResult(
         root=RootDescriptor(rid, _root_type(root), getattr(root, "description", ""), producing),
         lineage=lineage,
         executions_visited=visited,
-        walked_complete=complete and not told,
+        walked_complete=complete and not warnings,
         cycle_detected=graph.has_cycle,
         depth_capped=depth_capped,
         graph=graph,
         root_key=root_key,
-        warnings=told,
+        warnings=warnings,
     )
 
 
 def _producers(graph: Graph, key: str) -> list[Execution]:
-    """The executions that made an artifact: those of itself first, those of its members after them."""
-    edges = sorted(graph.sources[key], key=lambda edge: (edge.flow is Flow.member, natural(edge.source)))
+    """The executions that produced an artifact, followed by those that produced its members."""
+    edges = sorted(graph.sources[key], key=lambda edge: (edge.kind is EdgeKind.member, rid_sort_key(edge.source)))
     nodes = [graph.nodes[edge.source] for edge in edges]
     return [node for node in nodes if isinstance(node, Execution)]
 
@@ -158,7 +159,7 @@ def _nested(graph: Graph, producers: list[Execution]) -> LineageNode | None:
         return None
     shown = {producers[0].rid}
     top = _leaf(graph, producers[0], already_shown=False)
-    # Further producers of the root stand beside the parents of the first, as deriva-ml has it.
+    # As in deriva-ml, further producers of the root are siblings of the parents of the first.
     waiting = [(top, [*_parents(graph, producers[0].rid), *producers[1:]])]
     while waiting:
         node, parents = waiting.pop()
@@ -181,7 +182,7 @@ def _parents(graph: Graph, rid: str) -> list[Execution]:
         for producer in _producers(graph, edge.source):
             if producer.rid != rid:
                 found[producer.rid] = producer
-    return [found[key] for key in sorted(found, key=natural)]
+    return [found[key] for key in sorted(found, key=rid_sort_key)]
 
 
 def _leaf(graph: Graph, execution: Execution, *, already_shown: bool) -> LineageNode:
@@ -272,8 +273,8 @@ def _nested_mapping(top: LineageNode | None) -> dict[str, Any] | None:
 def _flat(node: LineageNode) -> dict[str, Any]:
     return {
         "execution": asdict(node.execution),
-        "consumed_datasets": [asdict(one) for one in node.consumed_datasets],
-        "consumed_assets": [asdict(one) for one in node.consumed_assets],
+        "consumed_datasets": [asdict(summary) for summary in node.consumed_datasets],
+        "consumed_assets": [asdict(summary) for summary in node.consumed_assets],
         "parents": [],
         "already_shown": node.already_shown,
     }

@@ -1,4 +1,4 @@
-"""Which tables and columns of a catalog hold provenance, older catalogs included; read off the schema, no request.
+"""The tables and columns of a catalog that hold provenance, derived from its schema without a request.
 
 The edges of data flow are: ``Dataset_Version.Execution`` (who made a version), ``Dataset_Execution`` (who read a
 dataset; before deriva-ml 1.43 also who made it), ``{Asset}_Execution`` with its role, ``Dataset_{Asset}`` at a
@@ -43,17 +43,17 @@ class AssetTable:
 
 @dataclass(frozen=True)
 class EdgeTables:
-    """All that holds provenance in one catalog.
+    """The tables of a catalog that hold provenance.
 
     Attributes:
         assets: Asset tables that executions can read or make, by name.
         features: Feature tables, by name.
-        datasets: Whether the catalog has datasets at all.
+        datasets: Whether the catalog has datasets.
         version_producers: Whether ``Dataset_Version`` names the execution that made the version.
         consumed_versions: Whether ``Dataset_Execution`` names the version and holds inputs only.
         snapshots: Whether ``Dataset_Version`` names the version's snapshot.
         workflow_types: ``table`` (an association), ``column`` (of Workflow), or empty.
-        durations: Columns of Execution with a duration, the one of the run first.
+        durations: Columns of Execution with a duration, that of the execution itself first.
         status_detail: Whether Execution has ``Status_Detail``.
     """
 

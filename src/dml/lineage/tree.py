@@ -1,7 +1,7 @@
-"""A graph as the lines of a tree, ready for any renderer: what stands where, what is folded, what was shown before.
+"""A graph as the lines of a tree, for any renderer.
 
-The tree alternates between artifacts and executions. Each node is opened once; where it comes up again, the line
-refers to the first place. Levels with many nodes are folded, and so is what lies deep, unless everything is wanted.
+The tree alternates between artifacts and executions. Each node is expanded once; further occurrences refer to the
+first. Levels with many nodes and deep levels are collapsed, unless the full tree is requested.
 """
 
 from __future__ import annotations
@@ -10,47 +10,48 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from dml.lineage.graph import Asset, Condition, Edge, Execution, Flow, Graph, Node, natural
+from dml.lineage.graph import Edge, EdgeKind, Graph, rid_sort_key
+from dml.lineage.nodes import Asset, Condition, Execution, Node
 
 __all__ = ["INDENTED", "Mark", "TreeLine", "lines_of"]
 
 WIDTH = 12
-"""Nodes of one level that are shown before the rest is folded."""
+"""Nodes of one level that are shown; the rest is collapsed."""
 
 DEPTH = 16
-"""Levels that are shown before what lies behind is folded: more does not fit 80 columns."""
+"""Levels that are shown; more do not fit into 80 columns."""
 
 INDENTED = 40
-"""Levels that are indented, with ``full``; what lies deeper stands below one another, its level written out."""
+"""Levels that are indented in a full tree; deeper lines are aligned and start with their level."""
 
 EXACT_FOLDS = 10
 
 
 class Mark(StrEnum):
-    """What is to be said at the end of a line."""
+    """A remark at the end of a line."""
 
     none = ""
     shown_above = "↑ shown above"
     no_producer = "no recorded producer"
     unknown = "unknown provenance"
     deleted = "deleted"
-    missing = "gone, or not readable by you"
+    missing = "missing, or not readable by you"
     not_followed = "not followed further"
 
 
 @dataclass(frozen=True, slots=True)
 class TreeLine:
-    """One line.
+    """A line of the tree.
 
     Attributes:
         ancestors: For each level above, whether a sibling of it follows further down (a vertical rule is drawn);
             no more than ``INDENTED`` of them.
         is_last: Whether this is the last line of its level.
-        node: What the line is about; None for a fold.
-        edge: The step from the line above to this one; None for the root.
-        mark: What is to be said besides.
-        folded: How many nodes the fold stands for.
-        level: How deep the line lies; 0 is the root.
+        node: The node; None for a line that stands for collapsed nodes.
+        edge: The edge between the parent line and this one; None for the root.
+        mark: A remark at its end.
+        folded: Number of collapsed nodes that the line stands for.
+        level: Depth of the line; 0 for the root.
     """
 
     ancestors: tuple[bool, ...]
@@ -63,7 +64,7 @@ class TreeLine:
 
 
 @dataclass(slots=True)
-class _Waiting:
+class _Pending:
     key: str
     edge: Edge | None
     ancestors: tuple[bool, ...]
@@ -83,7 +84,7 @@ def lines_of(graph: Graph, root: str, *, forward: bool = False, full: bool = Fal
     """
     opened: set[str] = set()
     lines: list[TreeLine] = []
-    waiting = [_Waiting(root, None, (), True, 0)]
+    waiting = [_Pending(root, None, (), True, 0)]
     deep = 0
     while waiting:
         this = waiting.pop()
@@ -104,7 +105,7 @@ def lines_of(graph: Graph, root: str, *, forward: bool = False, full: bool = Fal
             # Counting what lies behind is a walk of its own; a few exact numbers are enough.
             deep += 1
             rest = len(graph.reachable([this.key], forward=forward)) - 1 if deep <= EXACT_FOLDS else 0
-            waiting.append(_Waiting("", None, below, True, this.level + 1, max(rest, len(steps))))
+            waiting.append(_Pending("", None, below, True, this.level + 1, max(rest, len(steps))))
             continue
         waiting.extend(reversed(_children(steps, below, this.level + 1, forward=forward, full=full)))
     return lines
@@ -112,7 +113,7 @@ def lines_of(graph: Graph, root: str, *, forward: bool = False, full: bool = Fal
 
 def _steps(graph: Graph, key: str, forward: bool) -> list[Edge]:
     edges = graph.targets[key] if forward else graph.sources[key]
-    return sorted(edges, key=lambda edge: (edge.flow is Flow.member, natural(_other(edge, forward))))
+    return sorted(edges, key=lambda edge: (edge.kind is EdgeKind.member, rid_sort_key(_other(edge, forward))))
 
 
 def _other(edge: Edge, forward: bool) -> str:
@@ -121,12 +122,12 @@ def _other(edge: Edge, forward: bool) -> str:
 
 def _children(
     steps: Sequence[Edge], below: tuple[bool, ...], level: int, *, forward: bool, full: bool
-) -> list[_Waiting]:
+) -> list[_Pending]:
     kept = steps if full or len(steps) <= WIDTH + 2 else steps[:WIDTH]
     folded = len(steps) - len(kept)
-    children = [_Waiting(_other(edge, forward), edge, below, False, level) for edge in kept]
+    children = [_Pending(_other(edge, forward), edge, below, False, level) for edge in kept]
     if folded:
-        children.append(_Waiting("", None, below, True, level, folded))
+        children.append(_Pending("", None, below, True, level, folded))
     children[-1].is_last = True
     return children
 

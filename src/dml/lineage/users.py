@@ -1,4 +1,4 @@
-"""Names of the people behind the ids of clients, where the catalog tells them."""
+"""Names of the users with given client ids, where the catalog has them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CLIENTS = "public:ERMrest_Client"
 
 
 def names_of(catalog: Catalog, ids: Iterable[str]) -> dict[str, str]:
-    """Names by client id, in one request; ids without a readable name are left out, nothing is raised for them."""
+    """Read names by client id in one request; ids without a readable name are left out."""
     wanted = sorted({one for one in ids if one})
     if not wanted or not catalog.schema().has_table(CLIENTS):
         return {}

@@ -1,7 +1,7 @@
-"""The walk against the data: from an artifact or execution to everything it came from.
+"""The backward walk: from an artifact or execution to everything that it was derived from.
 
-Level by level, nearest executions first, so that a limit cuts what is farthest away. Data flow only: nesting of
-executions is never followed. What a limit leaves out stays in the graph as a node that says so.
+The walk is breadth-first, so a limit cuts off what is farthest away; the nodes where it stops stay in the graph with
+the condition ``not_followed``. Nesting of executions is not followed.
 """
 
 from __future__ import annotations
@@ -9,19 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from dml.lineage.edge_source import Source
-from dml.lineage.edge_store import Use
-from dml.lineage.graph import (
-    Asset,
-    Condition,
-    DatasetState,
-    Edge,
-    Execution,
-    Flow,
-    Graph,
-    Node,
-    natural,
-)
+from dml.lineage.edge_source import EdgeSource
+from dml.lineage.edge_store import DatasetUse
+from dml.lineage.graph import Edge, EdgeKind, Graph, rid_sort_key
+from dml.lineage.nodes import Asset, Condition, DatasetState, Execution, Node
 
 __all__ = ["Limits", "Walked", "walk_back", "walk_from_producer"]
 
@@ -30,10 +21,10 @@ VERSION_NOT_RECORDED = "version not recorded"
 
 @dataclass(frozen=True)
 class Limits:
-    """How far to go.
+    """Limits of a walk.
 
     Attributes:
-        depth: Levels of executions behind the nearest ones; 0 for the nearest alone, None for all.
+        depth: Levels of executions beyond the nearest ones; 0 for the nearest alone, None for all.
         max_executions: The most executions to look into.
     """
 
@@ -43,13 +34,13 @@ class Limits:
 
 @dataclass(frozen=True)
 class Walked:
-    """What a walk found; the executions' own rows are not filled in yet.
+    """The result of a walk, in which the rows of the executions are not filled in yet.
 
     Attributes:
-        graph: What was found.
-        visited: The executions that were looked into, nearest first.
-        complete: Nothing was left out for ``max_executions``.
-        depth_capped: Something was left out for ``depth``.
+        graph: The nodes and edges.
+        visited: RIDs of the executions looked into, nearest first.
+        complete: Whether ``max_executions`` left nothing out.
+        depth_capped: Whether ``depth`` left something out.
     """
 
     graph: Graph
@@ -58,14 +49,14 @@ class Walked:
     depth_capped: bool
 
 
-def walk_back(source: Source, root: Node, limits: Limits, *, consumed_versions: bool) -> Walked:
-    """Walk from ``root`` to its origins.
+def walk_back(source: EdgeSource, root: Node, limits: Limits, *, consumed_versions: bool) -> Walked:
+    """Walk from a node to its origins.
 
     Args:
-        source: Feeds the facts.
+        source: Provides the edges.
         root: An execution, or an artifact whose row is known.
-        limits: How far to go.
-        consumed_versions: Whether the catalog tells inputs from outputs of datasets.
+        limits: Where to stop.
+        consumed_versions: Whether ``Dataset_Execution`` holds inputs only (deriva-ml 1.43 and later).
     """
     walk = _Walk(source, limits, consumed_versions)
     walk.nodes[root.key] = root
@@ -80,18 +71,20 @@ def walk_back(source: Source, root: Node, limits: Limits, *, consumed_versions: 
     return walk.run()
 
 
-def walk_from_producer(source: Source, root: Node, producer: str, limits: Limits, *, consumed_versions: bool) -> Walked:
-    """Walk from a root whose one producer its own row names: a feature value."""
+def walk_from_producer(
+    source: EdgeSource, root: Node, producer: str, limits: Limits, *, consumed_versions: bool
+) -> Walked:
+    """Walk from a feature value, whose row names its producer."""
     walk = _Walk(source, limits, consumed_versions)
     walk.nodes[root.key] = root
-    walk.add_edge(producer, root.key, Flow.output)
+    walk.add_edge(producer, root.key, EdgeKind.output)
     walk.waiting = [producer]
     return walk.run()
 
 
 @dataclass
 class _Walk:
-    source: Source
+    source: EdgeSource
     limits: Limits
     consumed_versions: bool
     nodes: dict[str, Node] = field(default_factory=dict)
@@ -102,7 +95,7 @@ class _Walk:
     def run(self) -> Walked:
         complete, capped, level = True, False, 0
         while self.waiting:
-            frontier = sorted(set(self.waiting), key=natural)
+            frontier = sorted(set(self.waiting), key=rid_sort_key)
             self.waiting = []
             if self.limits.depth is not None and level > self.limits.depth:
                 capped = True
@@ -121,65 +114,65 @@ class _Walk:
             self.nodes[rid] = Execution(rid, Condition.not_followed)
 
     def expand(self, executions: list[str]) -> None:
-        """Look into executions: their inputs become nodes, the producers of new inputs wait for the next level."""
+        """Add the inputs of executions as nodes, and queue the producers of the new ones for the next level."""
         if not executions:
             return
-        facts = self.source.facts
+        store = self.source.store
         for rid in executions:
             self.visited[rid] = None
             self.nodes.setdefault(rid, Execution(rid))
         self.source.inputs(executions)
-        read = {rid: sorted(facts.read.get(rid, ()), key=natural) for rid in executions}
-        uses = {rid: _ordered(facts.uses.get(rid, ())) for rid in executions}
+        read = {rid: sorted(store.read.get(rid, ()), key=rid_sort_key) for rid in executions}
+        uses = {rid: _ordered(store.uses.get(rid, ())) for rid in executions}
         fresh = {asset for rids in read.values() for asset in rids if asset not in self.nodes}
         self.source.producers(
-            [facts.assets[asset] for asset in sorted(fresh, key=natural)],
+            [store.assets[asset] for asset in sorted(fresh, key=rid_sort_key)],
             {use.dataset for found in uses.values() for use in found},
         )
-        new: dict[str, Asset | DatasetState] = {asset: facts.assets[asset] for asset in sorted(fresh, key=natural)}
+        new: dict[str, Asset | DatasetState] = {asset: store.assets[asset] for asset in sorted(fresh, key=rid_sort_key)}
         for rid in executions:
             for asset in read[rid]:
-                self.edges.append(Edge(asset, rid, Flow.input))
+                self.edges.append(Edge(asset, rid, EdgeKind.input))
             for use in uses[rid]:
-                if not facts.is_output(use, consumed_versions=self.consumed_versions):
+                if not store.is_output(use, consumed_versions=self.consumed_versions):
                     state = self.used_state(use)
-                    self.edges.append(Edge(state.key, rid, Flow.input, "" if use.version else VERSION_NOT_RECORDED))
+                    self.edges.append(Edge(state.key, rid, EdgeKind.input, "" if use.version else VERSION_NOT_RECORDED))
                     if state.key not in self.nodes:
                         new[state.key] = state
         self.nodes.update(new)
         self.source.prepare([node for node in new.values() if isinstance(node, DatasetState)])
         self.add_producers(new.values())
 
-    def used_state(self, use: Use) -> DatasetState:
-        """The dataset as it was read; as it is now where the version was not recorded."""
-        facts = self.source.facts
-        version = facts.version_rows.get(use.version) if use.version else facts.current(use.dataset)
-        return facts.state(use.dataset, version)
+    def used_state(self, use: DatasetUse) -> DatasetState:
+        """The dataset version that was read; the current one where the version is not recorded."""
+        store = self.source.store
+        version = store.version_rows.get(use.version) if use.version else store.current(use.dataset)
+        return store.state(use.dataset, version)
 
     def add_producers(self, artifacts: Iterable[Asset | DatasetState]) -> None:
-        facts = self.source.facts
+        store = self.source.store
         for artifact in artifacts:
             if isinstance(artifact, Asset):
-                for rid in facts.makers(artifact.rid):
-                    self.add_edge(rid, artifact.key, Flow.output)
+                for rid in store.producers_of(artifact.rid):
+                    self.add_edge(rid, artifact.key, EdgeKind.output)
                 continue
-            makers = facts.version_makers(artifact.rid, artifact.version)
-            for rid in makers:
-                self.add_edge(rid, artifact.key, Flow.output)
-            by_maker = self.source.members(artifact).items()
-            for (rid, table), count in sorted(by_maker, key=lambda item: (natural(item[0][0]), item[0][1])):
-                if rid not in makers:
+            producers_of = store.version_producers(artifact.rid, artifact.version)
+            for rid in producers_of:
+                self.add_edge(rid, artifact.key, EdgeKind.output)
+            by_producer = self.source.members(artifact).items()
+            for (rid, table), count in sorted(by_producer, key=lambda item: (rid_sort_key(item[0][0]), item[0][1])):
+                if rid not in producers_of:
                     name = table.partition(":")[2]
                     self.add_edge(
-                        rid, artifact.key, Flow.member, f"made {count:,} member{'s' * (count != 1)} of {name}"
+                        rid, artifact.key, EdgeKind.member, f"made {count:,} member{'s' * (count != 1)} of {name}"
                     )
 
-    def add_edge(self, source: str, target: str, flow: Flow, note: str = "") -> None:
-        self.edges.append(Edge(source, target, flow, note))
+    def add_edge(self, source: str, target: str, kind: EdgeKind, note: str = "") -> None:
+        self.edges.append(Edge(source, target, kind, note))
         if source not in self.nodes:
             self.nodes[source] = Execution(source)
             self.waiting.append(source)
 
 
-def _ordered(uses: Iterable[Use]) -> list[Use]:
-    return sorted(uses, key=lambda use: (natural(use.dataset), use.version or ""))
+def _ordered(uses: Iterable[DatasetUse]) -> list[DatasetUse]:
+    return sorted(uses, key=lambda use: (rid_sort_key(use.dataset), use.version or ""))

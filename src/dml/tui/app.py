@@ -41,7 +41,7 @@ from dml.tui.widgets.status_bar import StatusBar
 from dml.workspace.times import utc_now
 
 if TYPE_CHECKING:
-    from dml.tui.lineage_branches import Histories
+    from dml.tui.lineage_branches import LineageReader
     from dml.tui.live_cache_reader import CacheReader
     from dml.tui.live_project_reader import ProjectReader
     from dml.tui.operations import Operations
@@ -96,7 +96,7 @@ class Dashboard(ResilientApp[None]):
         target_name: str,
         source: Source,
         operations: Operations,
-        histories: Histories,
+        histories: LineageReader,
         cache: CacheReader,
         projects: ProjectReader,
         *,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dml.tui.app import Dashboard
-from dml.tui.lineage_branches import Histories
+from dml.tui.lineage_branches import LineageReader
 from dml.tui.live_cache_reader import LiveCacheReader
 from dml.tui.live_project_reader import LiveProjectReader
 from dml.tui.operations import Operations
@@ -30,7 +30,7 @@ def dashboard(target: Target, directory: Path, cache: Path | None = None) -> Das
     session = WorkspaceSession.reading(target, directory)
     link = None if target.is_embedded else partial(_link, target)
     source = LiveSource(session, partial(_connect, target))
-    histories = Histories(partial(_connect_patiently, target))
+    histories = LineageReader(partial(_connect_patiently, target))
     desk = LiveCacheReader(session.workspace, cache)
     projects = LiveProjectReader(target, directory, _connect_patiently, cache)
     operations = Operations(target, directory, cache)

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dml.formatting import UNKNOWN, format_duration, format_size, pluralize, status_symbol
-from dml.lineage.graph import Asset, Condition, DatasetState, Edge, Execution, Feature, Flow, Graph, Node, natural
+from dml.lineage.graph import Edge, EdgeKind, Graph, rid_sort_key
+from dml.lineage.nodes import Asset, Condition, DatasetState, Execution, Feature, Node
 from dml.safe_text import safe
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Branch:
     opens: Callable[[], tuple[Branch, ...]] | None = None
 
 
-class Histories:
+class LineageReader:
     """Reads the histories of one catalog.
 
     Args:
@@ -123,7 +124,7 @@ def _branch(graph: Graph, node: Node, edge: Edge | None, *, forward: bool, above
         return Branch(rid, text, kind)
 
     def opens() -> tuple[Branch, ...]:
-        ordered = sorted(edges, key=lambda one: (one.flow is Flow.member, natural(_end(one, forward))))
+        ordered = sorted(edges, key=lambda one: (one.kind is EdgeKind.member, rid_sort_key(_end(one, forward))))
         below = [
             _branch(graph, graph.nodes[_end(one, forward)], one, forward=forward, above=above | {node.key})
             for one in ordered[:AT_ONCE]
@@ -152,7 +153,7 @@ def _end(edge: Edge, forward: bool) -> str:
 def _label(edge: Edge | None, node: Node, forward: bool) -> str:
     if edge is None:
         return ""
-    if edge.flow is Flow.member:
+    if edge.kind is EdgeKind.member:
         return "in  " if forward else "member  "
     if isinstance(node, Execution):
         return ""

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
-from dml.lineage.graph import Asset, Condition, DatasetState, Execution, Feature, Graph, Node
+from dml.lineage.graph import Graph
+from dml.lineage.nodes import Asset, Condition, DatasetState, Execution, Feature, Node
 from dml.safe_text import safe
 from dml.target import Target
 
@@ -80,9 +81,9 @@ def detail_rows(subject: GraphDocument, node: Node) -> list[tuple[str, str]]:
     if isinstance(node, Execution):
         rows += [("status", node.status), ("detail", node.status_detail), ("description", node.description)]
         if node.workflow:
-            flow = node.workflow
-            rows += [("workflow", flow.name), ("types", ", ".join(flow.types)), ("code", flow.url)]
-            rows += [("checksum", flow.checksum), ("version", flow.version)]
+            workflow = node.workflow
+            rows += [("workflow", workflow.name), ("types", ", ".join(workflow.types)), ("code", workflow.url)]
+            rows += [("checksum", workflow.checksum), ("version", workflow.version)]
         length = "" if node.duration is None else f"{node.duration:.0f} s"
         rows += [("duration", length), ("created", node.created), ("user", node.user)]
     elif isinstance(node, DatasetState):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dml.lineage.exports.document import GraphDocument, is_failed, label_lines
-from dml.lineage.graph import Asset, Condition, DatasetState, Execution, Flow, Node
+from dml.lineage.graph import EdgeKind
+from dml.lineage.nodes import Asset, Condition, DatasetState, Execution, Node
 from dml.safe_text import safe
 
 _SHAPES = {Execution: "box", DatasetState: "cylinder", Asset: "note"}
@@ -16,9 +17,9 @@ def render(subject: GraphDocument) -> str:
     for key, node in subject.graph.nodes.items():
         lines.append(f"  {_quoted(key)} [{', '.join(_attributes(subject, node))}];")
     for edge in subject.graph.edges:
-        style = ", style=dashed" if edge.flow is Flow.member else ""
+        style = ", style=dashed" if edge.kind is EdgeKind.member else ""
         note = f", tooltip={_quoted(safe(edge.note, limit=200))}" if edge.note else ""
-        lines.append(f"  {_quoted(edge.source)} -> {_quoted(edge.target)} [label={_quoted(edge.flow)}{style}{note}];")
+        lines.append(f"  {_quoted(edge.source)} -> {_quoted(edge.target)} [label={_quoted(edge.kind)}{style}{note}];")
     return "\n".join([*lines, "}"]) + "\n"
 
 

@@ -26,7 +26,7 @@ class Layout:
         width, height: Of the whole drawing.
     """
 
-    places: Mapping[str, tuple[int, int]]
+    positions: Mapping[str, tuple[int, int]]
     width: int
     height: int
 
@@ -42,13 +42,13 @@ def arrange(graph: Graph) -> Layout:
             layers[layer].sort(key=lambda key: _average(graph, key, rank))
             rank.update({key: place for place, key in enumerate(layers[layer])})
     tallest = max((len(keys) for keys in layers.values()), default=1)
-    places = {}
+    positions = {}
     for layer, keys in layers.items():
         top = (tallest - len(keys)) * (HEIGHT + _GAP_Y) // 2
         for place, key in enumerate(keys):
-            places[key] = (20 + layer * (WIDTH + _GAP_X), 20 + top + place * (HEIGHT + _GAP_Y))
+            positions[key] = (20 + layer * (WIDTH + _GAP_X), 20 + top + place * (HEIGHT + _GAP_Y))
     across = max(layers, default=0) + 1
-    return Layout(places, 40 + across * (WIDTH + _GAP_X) - _GAP_X, 40 + tallest * (HEIGHT + _GAP_Y) - _GAP_Y)
+    return Layout(positions, 40 + across * (WIDTH + _GAP_X) - _GAP_X, 40 + tallest * (HEIGHT + _GAP_Y) - _GAP_Y)
 
 
 def _layers(graph: Graph) -> dict[str, int]:

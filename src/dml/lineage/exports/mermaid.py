@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dml.lineage.exports.document import GraphDocument, is_failed, label_lines
-from dml.lineage.graph import Asset, DatasetState, Execution, Flow, Node
+from dml.lineage.graph import EdgeKind
+from dml.lineage.nodes import Asset, DatasetState, Execution, Node
 
 _BRACKETS = {Execution: ("[", "]"), DatasetState: ("[(", ")]"), Asset: ("([", "])")}
 
@@ -15,8 +16,8 @@ def render(subject: GraphDocument) -> str:
     for key, node in subject.graph.nodes.items():
         lines.append(f"  {names[key]}{_shape(node)}")
     for edge in subject.graph.edges:
-        arrow = "-.->" if edge.flow is Flow.member else "-->"
-        lines.append(f"  {names[edge.source]} {arrow}|{edge.flow}| {names[edge.target]}")
+        arrow = "-.->" if edge.kind is EdgeKind.member else "-->"
+        lines.append(f"  {names[edge.source]} {arrow}|{edge.kind}| {names[edge.target]}")
     failed = [names[key] for key, node in subject.graph.nodes.items() if is_failed(node)]
     lines += (
         ["  classDef failed stroke:#c0392b,stroke-width:2px", f"  class {','.join(failed)} failed"] if failed else []

@@ -15,7 +15,8 @@ from typing import Any
 
 from dml._version import __version__
 from dml.lineage.exports.document import GraphDocument, resource
-from dml.lineage.graph import Asset, Condition, DatasetState, Execution, Flow, Node
+from dml.lineage.graph import EdgeKind
+from dml.lineage.nodes import Asset, Condition, DatasetState, Execution, Node
 
 __all__ = ["render", "run_id"]
 
@@ -46,7 +47,7 @@ def run_id(subject: GraphDocument, rid: str) -> str:
 
 def _event(subject: GraphDocument, node: Execution) -> dict[str, Any]:
     graph = subject.graph
-    inputs = [graph.nodes[edge.source] for edge in graph.sources[node.rid] if edge.flow is Flow.input]
+    inputs = [graph.nodes[edge.source] for edge in graph.sources[node.rid] if edge.kind is EdgeKind.input]
     outputs = [graph.nodes[edge.target] for edge in graph.targets[node.rid]]
     return {
         "eventType": _EVENTS.get(node.status or "Created", "OTHER"),

@@ -1,4 +1,4 @@
-"""In what the executions of a graph are nested; for the formats that say so beside the data flow."""
+"""Parents of the nested executions in a graph, for the formats that state them beside the data flow."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from dml.nesting.tree import NESTING, read_links
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog
 
-__all__ = ["nesting_of"]
+__all__ = ["read_parents"]
 
 
-def nesting_of(catalog: Catalog, graph: Graph) -> Mapping[str, str]:
-    """The nearest parent of each nested execution, the oldest record where there are several; one request."""
+def read_parents(catalog: Catalog, graph: Graph) -> Mapping[str, str]:
+    """Read the parent of each nested execution, the one recorded first where there are several; one request."""
     executions = [node.rid for node in graph.executions]
     if not executions or not catalog.schema().has_table(NESTING):
         return {}

@@ -13,7 +13,8 @@ from typing import Any
 from urllib.parse import quote
 
 from dml.lineage.exports.document import GraphDocument, caption, resource
-from dml.lineage.graph import Asset, DatasetState, Execution, Feature, Flow, Node
+from dml.lineage.graph import EdgeKind
+from dml.lineage.nodes import Asset, DatasetState, Execution, Feature, Node
 
 Records = dict[str, dict[str, dict[str, Any]]]
 
@@ -28,7 +29,7 @@ def render(subject: GraphDocument) -> str:
             records["entity"][name_of(node)] = _entity(subject, node)
     for number, edge in enumerate(subject.graph.edges):
         source, target = subject.graph.nodes[edge.source], subject.graph.nodes[edge.target]
-        _relation(records, number, source, target, edge.flow, edge.note)
+        _relation(records, number, source, target, edge.kind, edge.note)
     base = f"https://{subject.target.host}/id/{subject.target.catalog_id}/"
     prefixes = {"row": base, "dml": "tag:deriva-dml,2026:lineage#", "user": "tag:deriva-dml,2026:user:"}
     return json.dumps({"prefix": prefixes, **records}, indent=1) + "\n"
@@ -89,14 +90,14 @@ def _entity(subject: GraphDocument, node: Node) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value != ""}
 
 
-def _relation(records: Records, number: int, source: Node, target: Node, flow: Flow, note: str) -> None:
+def _relation(records: Records, number: int, source: Node, target: Node, kind: EdgeKind, note: str) -> None:
     words = {"dml:note": note} if note else {}
-    if flow is Flow.input:
+    if kind is EdgeKind.input:
         values = {"prov:activity": name_of(target), "prov:entity": name_of(source)}
         records["used"][f"_:u{number}"] = {**values, **words}
     elif isinstance(source, Execution):
         values = {"prov:entity": name_of(target), "prov:activity": name_of(source)}
-        words |= {"dml:through": "members"} if flow is Flow.member else {}
+        words |= {"dml:through": "members"} if kind is EdgeKind.member else {}
         records["wasGeneratedBy"][f"_:g{number}"] = {**values, **words}
     else:
         values = {"prov:collection": name_of(target), "prov:entity": name_of(source)}

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from dml.lineage.exports.document import GraphDocument, caption, resource
-from dml.lineage.graph import Asset, Condition, DatasetState, Execution, Feature, Flow, Node, Workflow
+from dml.lineage.graph import EdgeKind
+from dml.lineage.nodes import Asset, Condition, DatasetState, Execution, Feature, Node, Workflow
 
 PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
 _CRATE = "https://w3id.org/ro/crate/1.1"
@@ -75,7 +76,7 @@ def _profile() -> dict[str, Any]:
 
 def _action(subject: GraphDocument, node: Execution, entities: dict[str, dict[str, Any]]) -> None:
     graph, here = subject.graph, identifier(subject, node)
-    inputs = [graph.nodes[edge.source] for edge in graph.sources[node.key] if edge.flow is Flow.input]
+    inputs = [graph.nodes[edge.source] for edge in graph.sources[node.key] if edge.kind is EdgeKind.input]
     outputs = [graph.nodes[edge.target] for edge in graph.targets[node.key]]
     values: dict[str, Any] = {
         "@id": here,

@@ -6,7 +6,8 @@ from html import escape
 
 from dml.lineage.exports.document import GraphDocument, caption, is_failed, label_lines
 from dml.lineage.exports.layout import HEIGHT, WIDTH, Layout, arrange
-from dml.lineage.graph import Asset, Condition, DatasetState, Edge, Execution, Flow, Node
+from dml.lineage.graph import Edge, EdgeKind
+from dml.lineage.nodes import Asset, Condition, DatasetState, Execution, Node
 from dml.safe_text import safe
 
 __all__ = ["STYLE", "drawing", "render"]
@@ -38,18 +39,18 @@ def drawing(subject: GraphDocument, layout: Layout) -> str:
 
 
 def _curve(edge: Edge, layout: Layout) -> str:
-    left, right = layout.places[edge.source], layout.places[edge.target]
+    left, right = layout.positions[edge.source], layout.positions[edge.target]
     x1, y1, x2, y2 = left[0] + WIDTH, left[1] + HEIGHT // 2, right[0], right[1] + HEIGHT // 2
     bend = max(30, abs(x2 - x1) // 2)
-    kind = "edge member" if edge.flow is Flow.member else "edge"
-    words = " · ".join(part for part in (edge.flow.value, edge.note) if part)
+    kind = "edge member" if edge.kind is EdgeKind.member else "edge"
+    words = " · ".join(part for part in (edge.kind.value, edge.note) if part)
     path = f"M{x1},{y1} C{x1 + bend},{y1} {x2 - bend},{y2} {x2},{y2}"
     return f'<path class="{kind}" d="{path}"><title>{_text(words)}</title></path>'
 
 
 def _box(subject: GraphDocument, key: str, layout: Layout) -> str:
     node = subject.graph.nodes[key]
-    x, y = layout.places[key]
+    x, y = layout.positions[key]
     first, second = label_lines(node)
     return (
         f'<g class="{_classes(subject, node)}" data-key="{_text(key)}" transform="translate({x},{y})" tabindex="0">'

@@ -1,4 +1,4 @@
-"""Two histories compared, one looked over for gaps, executions side by side."""
+"""Lineages compared and checked, executions compared, and curves plotted."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ import pytest
 from dml.catalog.connection import Catalog
 from dml.catalog.objects import object_path, upload
 from dml.errors import NotFoundError, UsageError
-from dml.lineage.check import Severity, check_history
+from dml.lineage.check import Severity, check_lineage
 from dml.lineage.compare import compare_executions
-from dml.lineage.diff import compare_histories
-from dml.lineage.lookup import lookup_lineage
+from dml.lineage.diff import diff_lineage
 from dml.metrics.plot import character_plot, svg_plot
 
 from .story import Story
@@ -27,7 +26,7 @@ def store(catalog: Catalog, directory: Path, content: bytes) -> dict[str, object
     return {"URL": url, "Filename": "file.bin", "Length": len(content), "MD5": digest}
 
 
-def test_a_diff_says_what_changed_and_counts_what_did_not(story: Story) -> None:
+def test_a_diff_lists_changes_and_shared_steps(story: Story) -> None:
     old, new = story.workflow("Train", Checksum="a"), story.workflow("Train", Checksum="b")
     one = story.execution(old, Description="x [overrides: lr=0.1, seed=1]")
     two = story.execution(new, Description="y [overrides: lr=0.2, seed=1]", status="Failed")
@@ -39,20 +38,19 @@ def test_a_diff_says_what_changed_and_counts_what_did_not(story: Story) -> None:
     story.use(two, dataset, second)
     left, right = story.asset(made_by=[one]), story.asset(made_by=[two])
     story.flush()
-    found = compare_histories(lookup_lineage(story.catalog, left), lookup_lineage(story.catalog, right))
-    assert [(one.kind, one.what, one.left, one.right) for one in found.differences] == [
+    diff = diff_lineage(story.catalog, left, right)
+    assert [(change.kind, change.name, change.left, change.right) for change in diff.differences] == [
         ("code", "Train: checksum", ("a",), ("b",)),
         ("data", f"dataset {dataset}", ("1.0.0",), ("1.1.0",)),
         ("configuration", "Train: lr", ("0.1",), ("0.2",)),
         ("status", "Train", ("Uploaded",), ("Failed",)),
     ]
-    assert found.shared == (split,)
-    assert (found.only_left, found.only_right) == ((one,), (two,))
-    same = lookup_lineage(story.catalog, left)
-    assert not compare_histories(same, same).differences
+    assert diff.shared == (split,)
+    assert (diff.only_left, diff.only_right) == ((one,), (two,))
+    assert not diff_lineage(story.catalog, left, left).differences
 
 
-def test_a_check_finds_gaps_and_faults(story: Story, tmp_path: Path) -> None:
+def test_a_check_finds_gaps_and_errors(story: Story, tmp_path: Path) -> None:
     run = story.execution(story.workflow("Train", Version="0.1.dev1+gabcdef0.d20260101"), status="Failed")
     good = store(story.catalog, tmp_path, b"good")
     wrong = {**store(story.catalog, tmp_path, b"other"), "MD5": "0" * 32}
@@ -62,13 +60,12 @@ def test_a_check_finds_gaps_and_faults(story: Story, tmp_path: Path) -> None:
     cut = story.asset(read_by=[run], **short)
     gone = story.asset(read_by=[run])
     story.flush()
-    result = lookup_lineage(story.catalog, fine)
     for verify_content in (False, True):
-        findings = check_history(story.catalog, result, verify_content=verify_content)
-        faults = {(one.kind, one.key) for one in findings if one.severity is Severity.fault}
-        assert faults == {("bytes_differ", bad), ("length_differs", cut), ("bytes_missing", gone)}
-        remarks = {(one.kind, one.key) for one in findings if one.severity is Severity.remark}
-        assert remarks == {
+        _, findings = check_lineage(story.catalog, fine, verify_content=verify_content)
+        errors = {(finding.kind, finding.key) for finding in findings if finding.severity is Severity.error}
+        assert errors == {("bytes_differ", bad), ("length_differs", cut), ("bytes_missing", gone)}
+        warnings = {(finding.kind, finding.key) for finding in findings if finding.severity is Severity.warning}
+        assert warnings == {
             ("no_producer", bad),
             ("no_producer", cut),
             ("no_producer", gone),
