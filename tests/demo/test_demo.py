@@ -1,4 +1,4 @@
-"""The worked example: from nothing to predictions, once however often it runs and wherever it is cut short."""
+"""The worked example: complete results after one run, after repeated runs, and after any interruption."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from dml.catalog.session import Session
 from dml.cli.__main__ import main
 from dml.dataset.lookup import list_datasets, resolve
 from dml.dataset.members import list_members
-from dml.demo import evaluate, place
+from dml.demo import demo_catalog, evaluate
 from dml.demo.run import DemoResult, run
 from dml.directories import data_directory
 from dml.errors import LockedError, UsageError
@@ -29,7 +29,7 @@ from dml.lineage.result import result_mapping
 from dml.target import Target
 
 FEW = 40
-"""Images in tests that do not look at the accuracy."""
+"""Number of images in tests that do not check the accuracy."""
 
 KILLS = [
     ("POST /ermrest/catalog", 2),
@@ -38,7 +38,7 @@ KILLS = [
     ("POST Dataset_Dataset", 1),
     ("POST Execution_Asset_Execution", 2),
 ]
-"""Where the example is killed: after the n-th answer to this kind of request."""
+"""Where the example is killed: after the n-th response to this kind of request."""
 
 if os.environ.get("DML_TEST_FULL"):
     KILLS += [
@@ -55,12 +55,12 @@ if os.environ.get("DML_TEST_FULL"):
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So few images teach little."""
+    """Expect no accuracy from a model that is trained on few images."""
     monkeypatch.setattr(evaluate, "EXPECTED", 0.0)
 
 
 def executions(catalog: Catalog) -> Counter[tuple[str, str]]:
-    """How many executions each workflow has in each status."""
+    """The number of executions of each workflow in each status."""
     names = {row["RID"]: row["Name"] for row in select(catalog, "deriva-ml:Workflow")}
     return Counter(
         (names[row["Workflow"]], row["Status"]) for row in select(catalog, "deriva-ml:Execution") if row["Workflow"]
@@ -68,7 +68,7 @@ def executions(catalog: Catalog) -> Counter[tuple[str, str]]:
 
 
 def writing_requests(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Collects every request from here on that is no read."""
+    """Collects every further request that is not a read."""
     written: list[str] = []
     exchange = Session.exchange
 
@@ -81,8 +81,8 @@ def writing_requests(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return written
 
 
-def assert_whole(result: DemoResult, images: int) -> None:
-    """Everything is there, and once."""
+def assert_complete(result: DemoResult, images: int) -> None:
+    """Every result exists, exactly once."""
     catalog = connect(result.target)
     uploaded = [
         name for (name, status), number in executions(catalog).items() if status == "Uploaded" for _ in range(number)
@@ -101,11 +101,11 @@ def assert_whole(result: DemoResult, images: int) -> None:
     assert len(rids) == len(set(rids)) == images
 
 
-def test_the_whole_example(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_complete_example(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     result = run()
     assert result.made
     assert result.accuracy >= 0.9
-    assert_whole(result, 600)
+    assert_complete(result, 600)
     assert settings.resolve().target == result.target
     graph = json.dumps(result_mapping(lookup_lineage(connect(result.target), result.predictions)))
     for rid in (*result.executions.values(), result.model):
@@ -136,7 +136,7 @@ def test_the_whole_example(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
 
 
 def assert_pictures_are_current(predictions: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The documentation's pictures of this lineage say what the commands say."""
+    """The pictures in the documentation match the output of the commands."""
     monkeypatch.setenv("COLUMNS", str(WIDTH))
     monkeypatch.delenv("NO_COLOR", raising=False)
     shown = run_command("lineage", predictions, terminal=True)
@@ -145,7 +145,7 @@ def assert_pictures_are_current(predictions: str, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.usefixtures("small")
-def test_a_default_target_chosen_since_is_left_alone() -> None:
+def test_later_default_target_is_left_alone() -> None:
     run(images=FEW)
     settings.write_profile("catalog", "data.example.org/7")
     assert not run(images=FEW).made
@@ -154,21 +154,21 @@ def test_a_default_target_chosen_since_is_left_alone() -> None:
 
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize(("kind", "number"), KILLS)
-def test_killed_anywhere_the_next_run_finishes_it(kind: str, number: int) -> None:
+def test_next_run_completes_a_killed_run(kind: str, number: int) -> None:
     child = os.fork()
     if child == 0:
         _run_until_killed(kind, number)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
     result = run(images=FEW)
     assert result.made
-    assert_whole(result, FEW)
+    assert_complete(result, FEW)
     assert len(list_embedded_catalogs()) == 1
     assert not run(images=FEW).made
 
 
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("wanted", ["digits:Image", "Dataset_Dataset"])
-def test_interrupted_from_the_keyboard_the_next_run_finishes_it(wanted: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_next_run_completes_an_interrupted_run(wanted: str, monkeypatch: pytest.MonkeyPatch) -> None:
     exchange = Session.exchange
 
     def interrupted(self: Session, method: str, url: str, *args: object, **kwargs: object) -> object:
@@ -180,10 +180,10 @@ def test_interrupted_from_the_keyboard_the_next_run_finishes_it(wanted: str, mon
         patch.setattr(Session, "exchange", interrupted)
         with pytest.raises(KeyboardInterrupt):
             run(images=FEW)
-    assert_whole(run(images=FEW), FEW)
+    assert_complete(run(images=FEW), FEW)
 
 
-def test_what_is_not_installed_is_named_before_anything_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_package_is_reported_before_anything_is_created(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dml.demo.digits.find_spec", lambda name: None if name == "sklearn" else object())
     with pytest.raises(UsageError, match="needs sklearn") as caught:
         run(images=FEW)
@@ -192,7 +192,7 @@ def test_what_is_not_installed_is_named_before_anything_is_made(monkeypatch: pyt
 
 
 def _run_until_killed(kind: str, number: int) -> None:
-    """In a child: run the example and die when a kind of request has been answered for the n-th time."""
+    """In a child process: run the example and die after the n-th response to a kind of request."""
     method, _, wanted = kind.partition(" ")
     exchange, seen = Session.exchange, [0]
 
@@ -212,29 +212,29 @@ def _run_until_killed(kind: str, number: int) -> None:
 
 
 @pytest.mark.usefixtures("small")
-def test_a_catalog_created_but_not_yet_recorded_is_taken_up() -> None:
+def test_created_but_unrecorded_catalog_is_reused() -> None:
     create_catalog("local")
     record = data_directory() / "demo.json"
     record.write_text(json.dumps({"before": ["1"]}))
     made = create_catalog("local")
-    assert place.find_or_create() == (made, True)
-    assert place.find_or_create() == (made, False)
+    assert demo_catalog.find_or_create() == (made, True)
+    assert demo_catalog.find_or_create() == (made, False)
     assert len(list_embedded_catalogs()) == 2
 
 
-def test_an_unreadable_record_makes_a_new_catalog(home: Path) -> None:
-    first, _ = place.find_or_create()
+def test_unreadable_record_creates_a_new_catalog(home: Path) -> None:
+    first, _ = demo_catalog.find_or_create()
     (data_directory() / "demo.json").write_text("{")
-    second, made = place.find_or_create()
+    second, made = demo_catalog.find_or_create()
     assert made
     assert second != first
 
 
-def test_only_one_at_a_time() -> None:
-    with place.alone(), pytest.raises(LockedError, match="another process"):
+def test_only_one_run_at_a_time() -> None:
+    with demo_catalog.demo_lock(), pytest.raises(LockedError, match="another process"):
         run(images=FEW)
 
 
-def test_the_example_has_its_own_catalog(capsys: pytest.CaptureFixture[str]) -> None:
+def test_catalog_option_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["demo", "--catalog", "local/1"]) == 2
-    assert "of its own" in capsys.readouterr().err
+    assert "its own embedded catalog" in capsys.readouterr().err

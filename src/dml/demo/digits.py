@@ -21,18 +21,18 @@ IMAGES: Final = 600
 """How many of the 1,797 images the example uses: enough for an accuracy well above 0.9, few enough for seconds."""
 
 WORDS: Final = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-"""What each digit is called, by the digit."""
+"""The names of the digits, in order."""
 
 _GREYS = 16
 
 
 @dataclass(frozen=True)
 class Digit:
-    """One image.
+    """One image of a digit.
 
     Attributes:
-        filename: What its file is called.
-        label: The digit it shows, ``0`` to ``9``.
+        filename: Name of the image file.
+        label: The digit that it shows, ``0`` to ``9``.
         pixels: Eight rows of eight greys, 0 to 255.
     """
 
@@ -41,14 +41,14 @@ class Digit:
     pixels: np.ndarray
 
     def save(self, path: Path) -> None:
-        """Write it as a PNG file."""
+        """Write the image as a PNG file."""
         from PIL import Image
 
         Image.fromarray(self.pixels).save(path, format="PNG")
 
 
 def digits(count: int = IMAGES) -> list[Digit]:
-    """The first images.
+    """The first ``count`` images.
 
     Raises:
         UsageError: scikit-learn, NumPy or Pillow is not installed.
@@ -56,16 +56,16 @@ def digits(count: int = IMAGES) -> list[Digit]:
     require_packages()
     from sklearn.datasets import load_digits
 
-    found = load_digits()
-    pixels = (found.images[:count] * 255 / _GREYS).round().astype("uint8")
+    dataset = load_digits()
+    pixels = (dataset.images[:count] * 255 / _GREYS).round().astype("uint8")
     return [
         Digit(f"digit-{number:04}.png", str(label), image)
-        for number, (image, label) in enumerate(zip(pixels, found.target[:count], strict=True))
+        for number, (image, label) in enumerate(zip(pixels, dataset.target[:count], strict=True))
     ]
 
 
 def source_file() -> Path:
-    """The file of scikit-learn that the images come from."""
+    """The file in scikit-learn that contains the images."""
     require_packages()
     import sklearn.datasets
 
@@ -73,15 +73,15 @@ def source_file() -> Path:
 
 
 def require_packages() -> None:
-    """Make sure that what the example needs is installed.
+    """Check that the packages that the example needs are installed.
 
     Raises:
-        UsageError: scikit-learn, NumPy or Pillow is not.
+        UsageError: scikit-learn, NumPy or Pillow is not installed.
     """
     missing = [name for name in ("sklearn", "numpy", "PIL") if find_spec(name) is None]
     if missing:
         raise UsageError(
-            f"the example needs {', '.join(missing)}, not installed here", hint="pip install 'deriva-dml[demo]'"
+            f"the example needs {', '.join(missing)}, which is not installed", hint="pip install 'deriva-dml[demo]'"
         )
 
 

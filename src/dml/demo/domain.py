@@ -1,4 +1,4 @@
-"""The example's own tables: images of digits, and the digit that each shows. Repeating it changes nothing."""
+"""The tables of the example: images of digits, and the digit that each image shows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ SCHEMA: Final = "digits"
 
 
 def define(ml: DerivaML) -> None:
-    """Make the ``deriva-ml`` schema and the domain: a vocabulary, an asset table, a feature, an element type."""
+    """Create the ``deriva-ml`` schema and the domain: a vocabulary, an asset table, a feature and an element type.
+
+    What exists is left alone. Writes the catalog.
+    """
     if SCHEMA in ml.catalog.schema().domain_schemas() and f"{SCHEMA}:Image" in ml.catalog.schema().element_tables():
         return
     initialise(ml.catalog, project_name="digits")

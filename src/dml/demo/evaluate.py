@@ -1,4 +1,4 @@
-"""The last step: the trained model comes back from the catalog and is tried on images it has not seen."""
+"""The last step: download the trained model from the catalog and test it on images that it has not seen."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ STEP: Final = Step("Evaluate digit classifier", "Testing", "Predicts the digits 
 
 PREDICTIONS: Final = "predictions.csv"
 EXPECTED: Final = 0.9
-"""An accuracy below this means that something is broken."""
+"""The lowest accuracy that is not a sign of a defect."""
 
 
 def create(ml: DerivaML, testing: str) -> Execution:
-    """The execution: its first input is the testing dataset, ``RID@VERSION``; the model is fetched as it runs."""
+    """Create the execution; its input is the testing dataset, ``RID@VERSION``, and the model is downloaded later."""
     return ml.create_execution(
         workflow=STEP.workflow(ml), datasets=[testing], description="Predict the digits of the held-out images"
     )
 
 
 def evaluate(execution: Execution, model: str) -> None:
-    """Fetch the model by its RID, predict, and stage the predictions and the accuracy; then upload both.
+    """Download the model by its RID, predict, and upload the predictions and the accuracy.
 
     Raises:
-        DmlError: The accuracy is below what this model always reaches.
+        DmlError: The accuracy is lower than expected.
     """
     if execution.status == ExecutionStatus.CREATED:
         with execution:
@@ -56,12 +56,12 @@ def evaluate(execution: Execution, model: str) -> None:
             execution.metrics_file("evaluation.jsonl").write_text(json.dumps({"accuracy": accuracy}) + "\n")
             execution.update_status("Running", f"accuracy {accuracy:.3f} on {len(rids)} images")
             if accuracy < EXPECTED:
-                raise DmlError(f"the classifier reached an accuracy of {accuracy:.3f} only")
+                raise DmlError(f"the classifier reached an accuracy of only {accuracy:.3f}")
     execution.commit_output_assets()
 
 
 def accuracy_of(path: Path) -> float:
-    """The share of correct predictions in a file of predictions."""
+    """The fraction of correct predictions in a file of predictions."""
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     correct: int = sum(row["Digit"] == row["Predicted"] for row in rows)

@@ -1,4 +1,4 @@
-"""The first step: images and labels come into the catalog, and a dataset of all of them is released."""
+"""The first step: upload images and labels to the catalog, and release a dataset of all of them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STEP: Final = Step(
 
 
 def create(ml: DerivaML, images: int = IMAGES) -> Execution:
-    """The execution: its input is the file of scikit-learn that holds the images."""
+    """Create the execution; its input is the file in scikit-learn that contains the images."""
     return ml.create_execution(
         workflow=STEP.workflow(ml),
         assets=[LocalFile(str(source_file()))],
@@ -33,25 +33,25 @@ def create(ml: DerivaML, images: int = IMAGES) -> Execution:
     )
 
 
-def load(ml: DerivaML, execution: Execution, images: int = IMAGES, watch: ProgressCallback | None = None) -> None:
-    """Stage the images and upload them, label what the catalog has made rows of, and release a dataset of them.
+def load(ml: DerivaML, execution: Execution, images: int = IMAGES, on_progress: ProgressCallback | None = None) -> None:
+    """Upload the images, label their rows in the catalog, and release a dataset of them.
 
-    What an interrupted call has done already is not done again.
+    A repeated call completes an interrupted one without repeating what is done.
     """
-    found = digits(images)
+    samples = digits(images)
     if execution.status == ExecutionStatus.CREATED:
         with execution:
-            for digit in found:
+            for digit in samples:
                 digit.save(execution.asset_file_path("Image", digit.filename, asset_types=["Image"]))
-    execution.commit_output_assets(progress_callback=watch)
+    execution.commit_output_assets(progress_callback=on_progress)
 
     rids = outputs_of(ml, execution, "Image")
     if len(rids) < images:
-        return  # somebody uploaded an interrupted run as it was: there is nothing to go on with
+        return  # an interrupted run was uploaded incomplete by other means and cannot be continued
     if count(ml.catalog, f"{SCHEMA}:Execution_Image_Digit", {"Execution": execution.execution_rid}) < images:
         label = ml.feature_record_class("Image", "Digit")
-        execution.add_features([label(Image=rids[digit.filename], Digit=digit.label) for digit in found])
-        execution.commit_output_assets(progress_callback=watch)
+        execution.add_features([label(Image=rids[digit.filename], Digit=digit.label) for digit in samples])
+        execution.commit_output_assets(progress_callback=on_progress)
     create_dataset(
         ml.catalog,
         description=f"Handwritten digits, {images} images",

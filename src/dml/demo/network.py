@@ -1,6 +1,7 @@
-"""The classifier of the example: one hidden layer, trained epoch by epoch, kept as plain arrays.
+"""The classifier of the example: one hidden layer, trained epoch by epoch, stored as plain arrays.
 
-The model file is a NumPy archive of weights, read without pickle: a file from a catalog must not be able to run code.
+The model file is a NumPy archive of weights that is read without pickle, because a file from a catalog must not be able
+to run code.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ __all__ = ["Epoch", "Network", "train"]
 
 @dataclass(frozen=True)
 class Network:
-    """Trained weights: the hidden layer's and the output's."""
+    """The trained weights of the hidden layer and the output layer."""
 
     hidden: np.ndarray
     hidden_bias: np.ndarray
@@ -29,8 +30,8 @@ class Network:
         """The digit of each image (rows of pixels)."""
         import numpy as np
 
-        active = np.maximum(images @ self.hidden + self.hidden_bias, 0)
-        digits: np.ndarray = np.argmax(active @ self.output + self.output_bias, axis=1)
+        activations = np.maximum(images @ self.hidden + self.hidden_bias, 0)
+        digits: np.ndarray = np.argmax(activations @ self.output + self.output_bias, axis=1)
         return digits
 
     def save(self, path: Path) -> None:
@@ -51,7 +52,7 @@ class Network:
 
 @dataclass(frozen=True)
 class Epoch:
-    """How training stood after one pass over the images."""
+    """The state of the training after one pass over the images."""
 
     number: int
     loss: float
@@ -60,7 +61,7 @@ class Epoch:
 
 
 def train(images: np.ndarray, digits: np.ndarray, *, epochs: int, seed: int) -> Iterator[Epoch]:
-    """Train on images (rows of pixels) and their digits; one item after each epoch."""
+    """Train on images (rows of pixels) and their digits; yields the state after each epoch."""
     import numpy as np
     from sklearn.neural_network import MLPClassifier
 

@@ -1,4 +1,4 @@
-"""The whole example: step after step, each only where it is not done yet."""
+"""Run the example: one step after the other, each only if it is not done yet."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dml.catalog.objects import download
 from dml.catalog.rows import select
 from dml.dataset.lookup import find_datasets
 from dml.dataset.records import DATASET_VERSION, Dataset
-from dml.demo import divide, domain, evaluate, load, place, train
+from dml.demo import demo_catalog, domain, evaluate, load, split, train
 from dml.demo.digits import IMAGES, require_packages
 from dml.demo.step import Step, outputs_of
 from dml.errors import IntegrityError
@@ -34,19 +34,19 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class DemoResult:
-    """What the example left in the catalog.
+    """The results of the example in the catalog.
 
     Attributes:
         target: The catalog.
-        workspace: Its workspace on disk.
+        workspace: Directory of its workspace.
         executions: RID of each step's execution, by the name of its workflow.
         datasets: ``RID@VERSION`` by role: ``all``, ``split``, ``training``, ``testing``.
         model: RID of the trained model.
         predictions: RID of the predictions.
-        accuracy: Share of correct predictions among the held-out images, read from the predictions in the catalog.
-        images: How many images there are.
-        made: Whether anything was done by this run.
-        requests: Requests of this run.
+        accuracy: Fraction of correct predictions for the testing images, read from the predictions in the catalog.
+        images: Number of images.
+        made: Whether this run did anything.
+        requests: Number of requests of this run.
     """
 
     target: Target
@@ -67,23 +67,23 @@ def run(
     progress: Progress = SILENT,
     images: int = IMAGES,
 ) -> DemoResult:
-    """Run the example to its end, or what is left of it, and make its catalog the default target.
+    """Run the example, or its unfinished steps, and make its catalog the default target.
 
     Writes an embedded catalog, its workspace, a record in the data directory and the user's profile. The profile is
-    left alone when nothing else had to be done and a catalog is chosen already.
+    left alone if nothing else had to be done and a catalog is selected already.
 
     Args:
-        overrides: Settings given as flags, as ``settings.resolve`` takes them.
-        progress: Told of each step and of uploads.
-        images: How many images are loaded where none are yet.
+        overrides: Settings given as options, in the form of ``settings.resolve``.
+        progress: Receives the progress of the steps and the uploads.
+        images: Number of images to load if none are loaded yet.
 
     Raises:
-        LockedError: Another process runs the example.
+        LockedError: Another process is running the example.
         UsageError: A package of the extra ``demo`` is not installed.
     """
     require_packages()
-    with place.alone():
-        target, created = place.find_or_create()
+    with demo_catalog.demo_lock():
+        target, created = demo_catalog.find_or_create()
         chosen = settings.resolve({**(overrides or {}), "catalog": str(target)})
         ml = DerivaML(
             target.host,
@@ -92,7 +92,7 @@ def run(
             cache_dir=chosen.get("cache_dir"),
             default_schema=domain.SCHEMA,
         )
-        progress.message(f"Catalog {target}: {'made' if created else 'there already'}")
+        progress.message(f"Catalog {target}: {'created' if created else 'already exists'}")
         domain.define(ml)
         result = _Steps(ml, progress, images).all(chosen.workspace)
         if result.made or not settings.resolve().has_target:
@@ -103,7 +103,7 @@ def run(
 
 
 class _Steps:
-    """The steps on one connection; remembers whether any of them had to be done."""
+    """The steps of the example on one connection; records whether any of them had to be made."""
 
     def __init__(self, ml: DerivaML, progress: Progress, images: int) -> None:
         self._ml = ml
@@ -112,35 +112,38 @@ class _Steps:
         self._made = False
 
     def all(self, workspace: Path) -> DemoResult:
-        """Do every step and tell what there is."""
+        """Make every step that is not done and return the results."""
         ml = self._ml
         loaded, digits = self._do(
             load.STEP,
             lambda: load.create(ml, self._images),
-            lambda one: load.load(ml, one, self._images, self._watch()),
+            lambda execution: load.load(ml, execution, self._images, self._on_progress()),
             self._digits,
         )
-        divided, split = self._do(
-            divide.STEP, lambda: divide.create(ml, digits["all"]), lambda one: divide.divide(ml, one), self._split
+        divided, parts = self._do(
+            split.STEP,
+            lambda: split.create(ml, digits["all"]),
+            lambda execution: split.split(ml, execution),
+            self._parts,
         )
         trained, model = self._do(
             train.STEP,
-            lambda: train.create(ml, split["training"]),
-            train.learn,
-            lambda one: outputs_of(ml, one).get(train.MODEL),
+            lambda: train.create(ml, parts["training"]),
+            train.train_model,
+            lambda execution: outputs_of(ml, execution).get(train.MODEL),
         )
         evaluated, predictions = self._do(
             evaluate.STEP,
-            lambda: evaluate.create(ml, split["testing"]),
-            lambda one: evaluate.evaluate(one, model),
-            lambda one: outputs_of(ml, one).get(evaluate.PREDICTIONS),
+            lambda: evaluate.create(ml, parts["testing"]),
+            lambda execution: evaluate.evaluate(execution, model),
+            lambda execution: outputs_of(ml, execution).get(evaluate.PREDICTIONS),
         )
-        steps = {load.STEP: loaded, divide.STEP: divided, train.STEP: trained, evaluate.STEP: evaluated}
+        steps = {load.STEP: loaded, split.STEP: divided, train.STEP: trained, evaluate.STEP: evaluated}
         return DemoResult(
             target=ml.catalog.target,
             workspace=workspace,
             executions={step.name: rid for step, rid in steps.items()},
-            datasets={**digits, **split},
+            datasets={**digits, **parts},
             model=model,
             predictions=predictions,
             accuracy=self._accuracy(predictions),
@@ -156,44 +159,42 @@ class _Steps:
         work: Callable[[Execution], object],
         result: Callable[[Execution], T | None],
     ) -> tuple[str, T]:
-        """The RID of the step's execution and its result: found, completed, or made."""
-        execution = step.find(self._ml)
-        if execution is not None and execution.status == ExecutionStatus.UPLOADED:
-            found = result(execution)
-            if found is not None:
-                self._progress.message(f"{step.name}: {execution.execution_rid} is there already")
-                return execution.execution_rid, found
+        """The RID of the step's execution and its result, after making or completing the step if necessary."""
+        existing = step.find(self._ml)
+        if existing is not None and existing.status == ExecutionStatus.UPLOADED:
+            value = result(existing)
+            if value is not None:
+                self._progress.message(f"{step.name}: {existing.execution_rid} is already done")
+                return existing.execution_rid, value
         self._made = True
-        for attempt in (execution, None):
-            one = attempt or create()
-            self._progress.message(f"{step.name}: {one.execution_rid} {'taken up' if attempt else 'begun'}")
-            work(one)
-            found = result(one)
-            if found is not None:
-                return one.execution_rid, found
-            if attempt is None:
-                break
+        # An existing execution that cannot be completed is followed by a new one.
+        for attempt in (existing, None) if existing is not None else (None,):
+            execution = attempt or create()
+            self._progress.message(f"{step.name}: {execution.execution_rid} {'continued' if attempt else 'started'}")
+            work(execution)
+            value = result(execution)
+            if value is not None:
+                return execution.execution_rid, value
         raise IntegrityError(f"{step.name} ended without its result")
 
     def _digits(self, execution: Execution) -> dict[str, str] | None:
-        made = self._datasets_of(execution)
-        return next(({"all": _release(one)} for one in made if "Complete" in one.types), None)
+        datasets = self._datasets_of(execution)
+        return next(({"all": _release(dataset)} for dataset in datasets if "Complete" in dataset.types), None)
 
-    def _split(self, execution: Execution) -> dict[str, str] | None:
-        made = self._datasets_of(execution)
-        found = {
-            name.lower(): _release(one)
-            for one in made
+    def _parts(self, execution: Execution) -> dict[str, str] | None:
+        parts = {
+            name.lower(): _release(dataset)
+            for dataset in self._datasets_of(execution)
             for name in ("Split", "Training", "Testing")
-            if name in one.types
+            if name in dataset.types
         }
-        return found if len(found) == 3 else None
+        return parts if len(parts) == 3 else None
 
     def _datasets_of(self, execution: Execution) -> list[Dataset]:
-        """The datasets whose release an execution made."""
+        """The datasets of which an execution produced a release."""
         rows = select(self._ml.catalog, DATASET_VERSION, where={"Execution": execution.execution_rid})
-        found = find_datasets(self._ml.catalog, [str(row["Dataset"]) for row in rows if row.get("Snapshot")])
-        return list(found.values())
+        datasets = find_datasets(self._ml.catalog, [str(row["Dataset"]) for row in rows if row.get("Snapshot")])
+        return list(datasets.values())
 
     def _accuracy(self, predictions: str) -> float:
         row = select(self._ml.catalog, "deriva-ml:Execution_Asset", where={"RID": predictions})[0]
@@ -202,7 +203,7 @@ class _Steps:
             download(self._ml.catalog, str(row["URL"]), path, length=int(row["Length"]), md5_hex=str(row["MD5"]))
             return evaluate.accuracy_of(path)
 
-    def _watch(self) -> ProgressCallback:
+    def _on_progress(self) -> ProgressCallback:
         return lambda event: _report(self._progress, event)
 
 

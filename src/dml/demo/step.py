@@ -1,4 +1,4 @@
-"""One execution of the example: its workflow, and what is left of earlier runs of it."""
+"""A step of the example: its workflow, and the executions of earlier runs."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class Step:
     """A step of the example.
 
     Attributes:
-        name: The workflow's name.
+        name: Name of the workflow.
         workflow_type: A term of ``Workflow_Type``.
-        description: What the workflow does.
-        module: The file with its code, which the workflow's checksum is of; an installed package has no repository.
-        resumable: Whether an interrupted run is taken up as it is; otherwise it is given up and begun again.
+        description: Description of the workflow.
+        module: The file with the code. The workflow has its checksum, because an installed package has no repository.
+        resumable: Whether an interrupted execution is continued; otherwise it is aborted and a new one is started.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Step:
 
     @property
     def url(self) -> str:
-        """What identifies the workflow."""
+        """The URL that identifies the workflow."""
         return f"tag:deriva-dml,2026:demo/{Path(self.module).stem}"
 
     def workflow(self, ml: DerivaML) -> Workflow:
@@ -61,12 +61,12 @@ class Step:
         )
 
     def find(self, ml: DerivaML) -> Execution | None:
-        """The execution of this step that is done or can be finished, the newest first; None when there is none.
+        """The newest execution of this step that is done or can be completed; None when there is none.
 
-        One that was interrupted while it ran, or failed, is given up (Aborted) unless the step is resumable.
+        An execution that failed, or was interrupted while it ran, is aborted unless the step is resumable.
 
         Raises:
-            LockedError: Another living process runs it.
+            LockedError: Another process is running the execution.
         """
         workflows = [row["RID"] for row in select(ml.catalog, "deriva-ml:Workflow", where={"URL": self.url})]
         if not workflows:
@@ -75,26 +75,26 @@ class Step:
             ml.catalog, "deriva-ml:Execution", where={"Workflow": workflows}, columns=["RID", "Status"], sort=["RCT"]
         )
         known = {str(row["RID"]) for row in rows}
-        # An execution whose creation was cut short is in the registry only, and newer than the others.
-        begun = [row.rid for row in list_executions(ml.session.registry) if row.workflow_rid in workflows]
-        there = [str(row["RID"]) for row in reversed(rows) if row["Status"] != ExecutionStatus.ABORTED]
-        for rid in [*(rid for rid in begun if rid not in known), *there]:
-            execution = self._take_up(ml, rid)
-            if self._can_go_on(execution):
+        # An execution whose creation was interrupted is only in the registry, and newer than the others.
+        local = [row.rid for row in list_executions(ml.session.registry) if row.workflow_rid in workflows]
+        in_catalog = [str(row["RID"]) for row in reversed(rows) if row["Status"] != ExecutionStatus.ABORTED]
+        for rid in [*(rid for rid in local if rid not in known), *in_catalog]:
+            execution = self._recover(ml, rid)
+            if self._can_continue(execution):
                 return execution
         return None
 
-    def _can_go_on(self, execution: Execution) -> bool:
+    def _can_continue(self, execution: Execution) -> bool:
         return execution.status in _TO_DO or (self.resumable and execution.status == ExecutionStatus.FAILED)
 
-    def _take_up(self, ml: DerivaML, rid: str) -> Execution:
+    def _recover(self, ml: DerivaML, rid: str) -> Execution:
         if find_execution(ml.session.registry, rid) is None:
             return ml.resume_execution(rid)
         execution = Execution(ml.session, rid)
         if execution.status not in (*_TO_DO, ExecutionStatus.ABORTED):
             if self.resumable:
                 return ml.resume_execution(rid)
-            execution.abort("interrupted; the example begins this step again")
+            execution.abort("interrupted; the example starts this step again")
         return execution
 
 

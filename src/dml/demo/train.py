@@ -1,4 +1,4 @@
-"""The third step: a classifier is trained on the training images; its metrics are kept for each epoch."""
+"""The third step: train a classifier on the training images, and record its metrics after each epoch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dml.api.execution import Execution
     from dml.dataset.bag import DatasetBag
 
-__all__ = ["MODEL", "STEP", "create", "labelled_images", "learn"]
+__all__ = ["MODEL", "STEP", "create", "labelled_images", "train_model"]
 
 STEP: Final = Step("Train digit classifier", "Training", "Trains a small neural network on images of digits.", __file__)
 
@@ -28,7 +28,7 @@ SEED: Final = 1
 
 
 def create(ml: DerivaML, training: str) -> Execution:
-    """The execution: its input is the training dataset, ``RID@VERSION``."""
+    """Create the execution; its input is the training dataset, ``RID@VERSION``."""
     return ml.create_execution(
         workflow=STEP.workflow(ml),
         datasets=[training],
@@ -36,8 +36,8 @@ def create(ml: DerivaML, training: str) -> Execution:
     )
 
 
-def learn(execution: Execution) -> None:
-    """Train and stage the model and the metrics, then upload both."""
+def train_model(execution: Execution) -> None:
+    """Train the model and upload it with its metrics."""
     if execution.status == ExecutionStatus.CREATED:
         with execution:
             bag = execution.download_dataset_bag(execution.datasets[0])

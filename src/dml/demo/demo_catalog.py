@@ -1,7 +1,7 @@
-"""Where the example lives: an embedded catalog of its own, made once and found again.
+"""The catalog of the example: an embedded catalog that is created once and then reused.
 
-A record in the data directory names the catalog. Creating a catalog cannot be repeated harmlessly, so the record says
-first which catalogs there were; a run that was cut short in between takes up the one that has come since.
+A record in the data directory names the catalog. Creating a catalog cannot be repeated safely, so the record first
+lists the existing catalogs; after an interruption, the catalog that is not in that list is the new one.
 """
 
 from __future__ import annotations
@@ -19,35 +19,35 @@ from dml.directories import data_directory
 from dml.errors import DmlError, LockedError
 from dml.target import EMBEDDED_HOST, Target
 
-__all__ = ["alone", "find_or_create"]
+__all__ = ["demo_lock", "find_or_create"]
 
 
 def find_or_create() -> tuple[Target, bool]:
-    """The example's catalog, and whether it was made by this call. Writes the record and the catalog's files.
+    """The catalog of the example, and whether this call created it. Writes the record and the catalog's files.
 
     Raises:
         DmlError: The data directory cannot be written.
     """
-    record, there = _read(), list_embedded_catalogs()
-    known = record.get("catalog")
-    for target in there:
-        if target.catalog_id == known:
+    record, catalogs = _read(), list_embedded_catalogs()
+    recorded = record.get("catalog")
+    for target in catalogs:
+        if target.catalog_id == recorded:
             return target, False
-    before = record.get("before") if known is None else None
-    begun = [target for target in there if before is not None and target.catalog_id not in before]
-    if not begun:
-        _write({"before": [target.catalog_id for target in there]})
-    target = begun[0] if begun else create_catalog(EMBEDDED_HOST)
+    before = record.get("before") if recorded is None else None
+    new = [target for target in catalogs if before is not None and target.catalog_id not in before]
+    if not new:
+        _write({"before": [target.catalog_id for target in catalogs]})
+    target = new[0] if new else create_catalog(EMBEDDED_HOST)
     _write({"catalog": target.catalog_id})
     return target, True
 
 
 @contextmanager
-def alone() -> Iterator[None]:
-    """Hold the example's lock; the system gives it up when the process ends.
+def demo_lock() -> Iterator[None]:
+    """Hold the lock of the example; the system releases it when the process ends.
 
     Raises:
-        LockedError: Another process runs the example.
+        LockedError: Another process is running the example.
         DmlError: The data directory cannot be written.
     """
     path = _record_path().with_suffix(".lock")
@@ -60,7 +60,7 @@ def alone() -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise LockedError("another process runs the example", hint="Let it end; then run it again.") from error
+            raise LockedError("another process is running the example", hint="Wait until it ends.") from error
         yield
     finally:
         os.close(descriptor)

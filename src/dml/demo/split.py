@@ -1,4 +1,4 @@
-"""The second step: the images are divided for training and testing, the ten digits in proportion."""
+"""The second step: split the images into training and testing, with every digit in proportion."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from dml.api.deriva_ml import DerivaML
     from dml.api.execution import Execution
 
-__all__ = ["STEP", "create", "divide"]
+__all__ = ["STEP", "create", "split"]
 
 STEP: Final = Step(
     "Split digits",
@@ -26,16 +26,16 @@ SHARES: Final = {"training": 0.8, "testing": 0.2}
 
 
 def create(ml: DerivaML, digits: str) -> Execution:
-    """The execution: its input is the dataset to divide, ``RID@VERSION``."""
+    """Create the execution; its input is the dataset to split, ``RID@VERSION``."""
     return ml.create_execution(
         workflow=STEP.workflow(ml), datasets=[digits], description="Divide the digits, 4 to 1, by digit"
     )
 
 
-def divide(ml: DerivaML, execution: Execution) -> Split:
-    """Make the split; under tokens of this execution, so that a repeat completes it."""
+def split(ml: DerivaML, execution: Execution) -> Split:
+    """Split the dataset. The token names this execution, so a repeated call completes an interrupted one."""
 
-    def split() -> Split:
+    def create_split() -> Split:
         return split_dataset(
             ml.catalog,
             execution.datasets[0],
@@ -49,8 +49,8 @@ def divide(ml: DerivaML, execution: Execution) -> Split:
 
     if execution.status == ExecutionStatus.CREATED:
         with execution:
-            made = split()
+            result = create_split()
     else:
-        made = split()
+        result = create_split()
     execution.commit_output_assets()
-    return made
+    return result
