@@ -10,7 +10,7 @@ from PIL import Image
 
 from dml.errors import DmlError, UsageError
 from dml.metrics import plot_file
-from dml.metrics.plot import COLOURS, character_plot, laid_out
+from dml.metrics.plot import COLOURS, character_plot, lay_out
 from dml.metrics.plot_file import check_drawing, write_plot
 
 CURVES = {"6A2": [1.0, 0.5, 0.25, 0.2], "6A4": [0.9], "6A6": []}
@@ -34,13 +34,13 @@ def test_a_png_holds_lines_and_words(tmp_path: Path) -> None:
     with Image.open(path) as image:
         image.load()
         assert (image.format, image.size, image.mode) == ("PNG", (1440, 720), "RGB")
-        drawing = laid_out("loss", CURVES)
+        drawing = lay_out("loss", CURVES)
         left, top, right, bottom = drawing.frame
         inside = pixels(image, (left + 2, top + 2, right - 2, bottom - 2))
         assert near(inside, COLOURS[0])
         assert near(inside, COLOURS[1])
         assert not near(inside, COLOURS[2])
-        for one in drawing.words:
+        for one in drawing.labels:
             begin = one.x - 20 if one.anchor == "end" else one.x
             assert near(pixels(image, (begin, one.y - one.size, begin + 20, one.y)), one.colour), one.text
         assert pixels(image, (0, 0, left - 60, top - 20)) == {(255, 255, 255)}
@@ -51,12 +51,12 @@ def test_a_long_legend_makes_the_drawing_higher(tmp_path: Path) -> None:
     write_plot(tmp_path / "many.png", "loss", many)
     with Image.open(tmp_path / "many.png") as image:
         assert image.size == (1440, 2 * (80 + 18 * 40))
-    drawing = laid_out("loss", many)
-    assert max(one.y for one in drawing.words) < drawing.height
+    drawing = lay_out("loss", many)
+    assert max(one.y for one in drawing.labels) < drawing.height
 
 
 def test_the_largest_numbers_can_be_drawn(tmp_path: Path) -> None:
-    top, bottom = (point[1] for point in laid_out("loss", {"a": [1.7e308, -1.7e308]}).curves[0].points)
+    top, bottom = (point[1] for point in lay_out("loss", {"a": [1.7e308, -1.7e308]}).curves[0].points)
     assert (top, bottom) == (40, 320)
     write_plot(tmp_path / "loss.png", "loss", {"a": [1.7e308, -1.7e308]})
     assert len(character_plot({"a": [1.7e308, -1.7e308]}, height=5)) == 5
@@ -66,7 +66,7 @@ def test_both_formats_say_the_same(tmp_path: Path) -> None:
     write_plot(tmp_path / "loss.svg", "</svg>", CURVES)
     root = ElementTree.fromstring((tmp_path / "loss.svg").read_text(encoding="utf-8"))
     words = [one.text for one in root if one.tag.endswith("text")]
-    assert words == [one.text for one in laid_out("</svg>", CURVES).words]
+    assert words == [one.text for one in lay_out("</svg>", CURVES).labels]
     assert words == ["</svg>", "1", "0.2", "step 4", "6A2", "6A4"]
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dml.metrics.read import last_of, parse_steps
+from dml.metrics.read import ExecutionMetrics, parse_steps
 from dml.nesting.differences import differing, parse_overrides, without_overrides
 from dml.nesting.execution_summaries import seconds
 
@@ -45,7 +45,7 @@ def test_damaged_lines_of_metrics_are_passed_over() -> None:
     text = '{"loss": 2, "val": {"acc": 0.5}}\nnot json\n[1]\n{"loss": NaN, "ok": true}\n{"loss": 1}\n' + "[" * 100_000
     steps = parse_steps(text)
     assert steps == [{"loss": 2.0, "val.acc": 0.5}, {}, {"loss": 1.0}]
-    assert last_of(steps) == {"loss": 1.0, "val.acc": 0.5}
+    assert ExecutionMetrics(None, tuple(steps)).last == {"loss": 1.0, "val.acc": 0.5}
 
 
 @pytest.mark.parametrize(

@@ -56,11 +56,11 @@ def test_metrics_as_table_plot_and_drawing(story: Story, catalog: Catalog) -> No
     files = find_metrics_files(catalog, rids)
     measured = next(iter(files))
     other = next(rid for rid in rids if rid not in files)
-    found = {one["rid"]: one for one in run("metrics", measured, other, "--steps", "--json").json["executions"]}
-    last = found[measured]["last"]
+    metrics = {entry["rid"]: entry for entry in run("metrics", measured, other, "--steps", "--json").json["executions"]}
+    last = metrics[measured]["last"]
     metric = next(iter(last))
-    assert found[measured]["steps"][-1][metric] == last[metric]
-    assert found[other]["last"] == {}
+    assert metrics[measured]["steps"][-1][metric] == last[metric]
+    assert metrics[other]["last"] == {}
     shown = run("metrics", measured, other, "--plot", metric)
     assert shown.code == 0
     assert f"{last[metric]:.5g}" in shown.stdout

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
 from dml.cli.app.framework import command, current, single
-from dml.cli.app.output import Cell, terminal_width
+from dml.cli.app.output import Cell
 from dml.cli.app.shell_complete import complete_execution
 from dml.cli.app.tables import Column
-from dml.errors import NotFoundError, UsageError
+from dml.cli.metric_plots import Output, Plot, check_plot_options, print_curves
 from dml.formatting import UNKNOWN, format_duration
 from dml.safe_text import safe
 
@@ -33,60 +32,44 @@ app = single("compare")
 def compare(
     rids: Annotated[list[str], Argument(metavar="RID RID…", help="Executions.", autocompletion=complete_execution)],
     everything: Annotated[bool, Option("--all", help="Also show what is identical in all.")] = False,
-    plot: Annotated[str | None, Option("--plot", metavar="METRIC", help="Plot this metric.")] = None,
-    output: Annotated[
-        Path | None,
-        Option(
-            "--output", "-o", metavar="FILE", help="Write the plot to a .svg or .png file; PNG needs the extra `plots`."
-        ),
-    ] = None,
+    plot: Plot = None,
+    output: Output = None,
 ) -> None:
     """Show executions side by side: configuration, inputs, code, durations, metrics."""
     from dml.catalog.connection import connect
     from dml.lineage.compare import compare_executions
-    from dml.metrics.plot_file import check_drawing, write_plot
+    from dml.metrics.plot_file import write_plot
+    from dml.metrics.read import curves_of
 
-    if output is not None:
-        if plot is None:
-            raise UsageError("--output requires --plot", hint="dml compare RID RID --plot METRIC --output FILE.svg")
-        check_drawing(output)
+    check_plot_options("dml compare RID RID", plot, output)
     invocation = current()
     catalog = connect(invocation.target, on_wait=invocation.console.say)
-    found = compare_executions(catalog, rids)
-    curves = _curves(found, plot) if plot is not None else {}
-    if output is not None:
-        write_plot(output, plot or "", curves)
+    comparison = compare_executions(catalog, rids)
+    metrics = {compared.execution.rid: compared.metrics for compared in comparison.executions}
+    curves = curves_of(metrics, plot) if plot is not None else {}
+    if output is not None and plot is not None:
+        write_plot(output, plot, curves)
         invocation.console.say(f"{output} written")
     document = {
-        "executions": [run.execution.rid for run in found.runs],
-        "aspects": [{**asdict(aspect), "differs": aspect.differs} for aspect in found.aspects],
-        "steps": {run.execution.rid: [dict(step) for step in run.steps] for run in found.runs},
+        "executions": list(metrics),
+        "aspects": [{**asdict(aspect), "differs": aspect.differs} for aspect in comparison.aspects],
+        "steps": {rid: [dict(step) for step in values.steps] for rid, values in metrics.items()},
     }
-    invocation.console.emit("compare", document, lambda: _print(found, curves, everything, drawn=output is not None))
+    invocation.console.emit(
+        "compare", document, lambda: _print(comparison, curves if output is None else {}, everything)
+    )
 
 
-def _curves(found: Comparison, metric: str) -> dict[str, list[float]]:
-    known = {name: None for run in found.runs for name in run.metrics}
-    if metric not in known:
-        names = ", ".join(safe(name, limit=40) for name in list(known)[:12]) or "none"
-        raise NotFoundError(f"no metric {metric!r} in these executions", hint=f"Metrics: {names}.")
-    return {run.execution.rid: [step[metric] for step in run.steps if metric in step] for run in found.runs}
-
-
-def _print(found: Comparison, curves: dict[str, list[float]], everything: bool, *, drawn: bool) -> None:
-    from dml.metrics.plot import MARKS, character_plot
-
+def _print(comparison: Comparison, curves: dict[str, list[float]], everything: bool) -> None:
     console = current().console
-    shown = [aspect for aspect in found.aspects if everything or aspect.differs]
-    columns = [Column(""), *(Column(run.execution.rid) for run in found.runs)]
+    shown = [aspect for aspect in comparison.aspects if everything or aspect.differs]
+    columns = [Column(""), *(Column(compared.execution.rid) for compared in comparison.executions)]
     console.table(columns, [[_name(aspect), *_cells(aspect)] for aspect in shown])
-    same = len(found.aspects) - len(shown)
+    same = len(comparison.aspects) - len(shown)
     if same:
         console.print(Cell(f"{same} more are identical (--all)", "bright_black"))
-    if curves and not drawn:
-        for line in character_plot(curves, width=max(20, min(100, terminal_width() - 14))):
-            console.print(line)
-        console.print("   ".join(f"{MARKS[place % len(MARKS)]} {name}" for place, name in enumerate(curves)))
+    if curves:
+        print_curves(console, curves)
 
 
 def _name(aspect: Aspect) -> Cell:

@@ -1,17 +1,21 @@
-"""``dml metrics``: what executions measured, as a table, a plot in the terminal, or a drawing."""
+"""``dml metrics``: the metrics of executions as a table, as curves in the terminal, or as a drawing."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
 from dml.cli.app.framework import command, current, single
 from dml.cli.app.open_catalog import open_catalog
-from dml.cli.app.output import Column, Console, terminal_width
+from dml.cli.app.output import Column, Console
 from dml.cli.app.shell_complete import complete_execution
+from dml.cli.metric_plots import Output, Plot, check_plot_options, print_curves
 from dml.formatting import UNKNOWN
+
+if TYPE_CHECKING:
+    from dml.metrics.read import ExecutionMetrics
 
 app = single("metrics")
 
@@ -27,89 +31,55 @@ app = single("metrics")
 )
 def metrics(
     rids: Annotated[list[str], Argument(metavar="RID...", help="Executions.", autocompletion=complete_execution)],
-    plot: Annotated[str | None, Option("--plot", metavar="METRIC", help="Plot this metric.")] = None,
-    output: Annotated[
-        Path | None,
-        Option(
-            "--output", "-o", metavar="FILE", help="Write the plot to a .svg or .png file; PNG needs the extra `plots`."
-        ),
-    ] = None,
+    plot: Plot = None,
+    output: Output = None,
     steps: Annotated[bool, Option("--steps", help="With --json, include every step.")] = False,
 ) -> None:
     """Show the metrics of executions, from their metrics files (JSON Lines, one object per step)."""
-    from functools import partial
-
     from dml.asset.lookup import check_execution
-    from dml.catalog.concurrency import gather
     from dml.catalog.rids import validate_rid
-    from dml.errors import UsageError
-    from dml.metrics.plot_file import check_drawing, write_plot
-    from dml.metrics.read import find_metrics_files, last_of, read_steps
+    from dml.metrics.plot_file import write_plot
+    from dml.metrics.read import curves_of, read_metrics
 
-    if output is not None:
-        if plot is None:
-            raise UsageError("--output requires --plot", hint=f"dml metrics {' '.join(rids)} --plot METRIC -o {output}")
-        check_drawing(output)
+    check_plot_options(f"dml metrics {' '.join(rids)}", plot, output)
     console, catalog = current().console, open_catalog()
-    wanted = list(dict.fromkeys(map(validate_rid, rids)))
-    files = find_metrics_files(catalog, wanted)
-    for rid in wanted:
-        if rid not in files:
+    metrics = read_metrics(catalog, map(validate_rid, rids))
+    for rid, values in metrics.items():
+        if values.file is None:
             check_execution(catalog, rid)
-    read = gather([partial(read_steps, catalog, file) for file in files.values()])
-    found = dict(zip(files, read, strict=True))
-    last = {rid: last_of(found.get(rid, ())) for rid in wanted}
-    curves = {} if plot is None else _curves(found, last, plot)
+    curves = {} if plot is None else curves_of(metrics, plot)
     if output is not None and plot is not None:
         write_plot(output, plot, curves)
     payload = {
         "executions": [
             {
                 "rid": rid,
-                "asset": files[rid].rid if rid in files else None,
-                "filename": files[rid].filename if rid in files else None,
-                "last": last[rid],
-                **({"steps": found.get(rid, [])} if steps else {}),
+                "asset": values.file.rid if values.file else None,
+                "filename": values.file.filename if values.file else None,
+                "last": values.last,
+                **({"steps": [dict(step) for step in values.steps]} if steps else {}),
             }
-            for rid in wanted
+            for rid, values in metrics.items()
         ]
     }
 
     def render() -> None:
-        _print(console, wanted, last, curves if output is None else {})
+        _print(console, metrics)
         if output is not None:
             console.say(f"{output} written")
+        elif curves:
+            print_curves(console, curves)
 
     console.emit("metrics", payload, render)
 
 
-def _curves(
-    found: dict[str, list[dict[str, float]]], last: dict[str, dict[str, float]], metric: str
-) -> dict[str, list[float]]:
-    from dml.errors import NotFoundError
-    from dml.safe_text import safe
-
-    known = list(dict.fromkeys(name for values in last.values() for name in values))
-    if metric not in known:
-        names = ", ".join(safe(name, limit=40) for name in known[:12]) or "none"
-        raise NotFoundError(f"no metric {metric!r} in these executions", hint=f"Metrics: {names}.")
-    return {rid: [step[metric] for step in steps if metric in step] for rid, steps in found.items()}
-
-
-def _print(
-    console: Console, wanted: list[str], last: dict[str, dict[str, float]], curves: dict[str, list[float]]
-) -> None:
-    from dml.metrics.plot import MARKS, character_plot
-
+def _print(console: Console, metrics: Mapping[str, ExecutionMetrics]) -> None:
+    last = {rid: values.last for rid, values in metrics.items()}
     names = list(dict.fromkeys(name for values in last.values() for name in values))
-    columns = [Column("metric"), *(Column(rid, whole=True, right=True) for rid in wanted)]
-    lines = [[name, *(f"{last[rid][name]:.5g}" if name in last[rid] else UNKNOWN for rid in wanted)] for name in names]
+    columns = [Column("metric"), *(Column(rid, whole=True, right=True) for rid in metrics)]
+    lines = [[name, *(f"{last[rid][name]:.5g}" if name in last[rid] else UNKNOWN for rid in last)] for name in names]
     if lines:
         console.table(columns, lines)
-    silent = [rid for rid in wanted if not last[rid]]
-    if silent:
-        console.say(f"no metrics file: {', '.join(silent)}")
-    if curves:
-        for line in character_plot(curves, width=max(20, min(100, terminal_width() - 14))):
-            console.print(line)
-        console.print("   ".join(f"{MARKS[place % len(MARKS)]} {name}" for place, name in enumerate(curves)))
+    empty = [rid for rid in last if not last[rid]]
+    if empty:
+        console.say(f"no metrics file: {', '.join(empty)}")

@@ -16,7 +16,7 @@ from dml.lineage.fetch_edges import Reader
 from dml.lineage.graph import rid_sort_key
 from dml.lineage.nodes import Condition, Execution, Workflow
 from dml.lineage.tables import METADATA, edge_tables
-from dml.metrics.read import find_metrics_files, last_of, read_steps
+from dml.metrics.read import ExecutionMetrics, read_metrics
 from dml.nesting.differences import parse_overrides
 from dml.nesting.tree import refuse_other_rows
 
@@ -35,16 +35,14 @@ class ComparedExecution:
         overrides: Hydra overrides, parsed from the description.
         datasets: Input datasets as ``RID@VERSION``.
         files: Input files as RID and name.
-        steps: Numbers of each step of its metrics file, oldest first.
-        metrics: The last value of each metric.
+        metrics: The metrics of each step, and the last values.
     """
 
     execution: Execution
     overrides: Mapping[str, str]
     datasets: tuple[str, ...]
     files: tuple[str, ...]
-    steps: tuple[Mapping[str, float], ...]
-    metrics: Mapping[str, float]
+    metrics: ExecutionMetrics
 
 
 @dataclass(frozen=True)
@@ -72,11 +70,11 @@ class Comparison:
     """Executions side by side.
 
     Attributes:
-        runs: In the requested order.
+        executions: In the requested order.
         aspects: All properties, including those that are equal.
     """
 
-    runs: tuple[ComparedExecution, ...]
+    executions: tuple[ComparedExecution, ...]
     aspects: tuple[Aspect, ...]
 
 
@@ -103,15 +101,14 @@ def compare_executions(catalog: Catalog, rids: Sequence[str]) -> Comparison:
     used = sorted({use.dataset for rid in wanted for use in reader.store.uses.get(rid, ())})
     if used:
         reader.versions("Dataset", used)
-    files = find_metrics_files(catalog, wanted)
-    steps = dict(zip(files, gather([partial(read_steps, catalog, file) for file in files.values()]), strict=True))
+    metrics = read_metrics(catalog, wanted)
     consumed = reader.tables.consumed_versions
-    runs = tuple(_run(reader.store, rows[rid], steps.get(rid, []), consumed_versions=consumed) for rid in wanted)
-    return Comparison(runs, tuple(_aspects(runs)))
+    executions = tuple(_compared(reader.store, rows[rid], metrics[rid], consumed_versions=consumed) for rid in wanted)
+    return Comparison(executions, tuple(_aspects(executions)))
 
 
-def _run(
-    store: EdgeStore, row: Execution, steps: Sequence[Mapping[str, float]], *, consumed_versions: bool
+def _compared(
+    store: EdgeStore, row: Execution, metrics: ExecutionMetrics, *, consumed_versions: bool
 ) -> ComparedExecution:
     datasets = []
     for use in store.uses.get(row.rid, ()):
@@ -124,8 +121,7 @@ def _run(
         parse_overrides(row.description),
         tuple(sorted(datasets, key=rid_sort_key)),
         tuple(f"{file.rid} {file.filename}".strip() for file in files if file.table != METADATA),
-        tuple(steps),
-        last_of(steps),
+        metrics,
     )
 
 
@@ -142,5 +138,5 @@ def _aspects(executions: Sequence[ComparedExecution]) -> Iterable[Aspect]:
         yield Aspect("configuration", name, tuple(compared.overrides.get(name) for compared in executions))
     yield Aspect("inputs", "datasets", tuple(", ".join(compared.datasets) or None for compared in executions))
     yield Aspect("inputs", "files", tuple(", ".join(compared.files) or None for compared in executions))
-    for name in dict.fromkeys(name for compared in executions for name in compared.metrics):
-        yield Aspect("metrics", name, tuple(compared.metrics.get(name) for compared in executions))
+    for name in dict.fromkeys(name for compared in executions for name in compared.metrics.last):
+        yield Aspect("metrics", name, tuple(compared.metrics.last.get(name) for compared in executions))

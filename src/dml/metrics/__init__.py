@@ -1,1 +1,1 @@
-"""Metrics: what executions measured, step by step; reading and plotting them."""
+"""The metrics of executions by step: reading and plotting them."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from dml.metrics.read import find_metrics_files, last_metrics
+from dml.metrics.read import ExecutionMetrics, read_metrics
 from dml.nesting.differences import differing, parse_overrides, without_overrides
 from dml.nesting.execution_summaries import Run
 from dml.nesting.rollup import Rollup, meaning, roll_up
@@ -82,8 +82,7 @@ def build_view(catalog: Catalog, rid: str, *, parents: bool = False, recurse: bo
         ConflictError: The catalog is older than nesting.
     """
     nesting = read_nesting(catalog, rid, parents=parents, recurse=recurse)
-    files = find_metrics_files(catalog, nesting.members)
-    metrics = last_metrics(catalog, files)
+    metrics = read_metrics(catalog, nesting.members, last_only=True)
     rows = tuple(_rows(nesting, metrics))
     names = [name for name in _common(rows) if name.rpartition(".")[2].lower() not in _COUNTERS][:METRICS_SHOWN]
     return NestedView(
@@ -97,7 +96,7 @@ def build_view(catalog: Catalog, rid: str, *, parents: bool = False, recurse: bo
     )
 
 
-def _rows(nesting: Nesting, metrics: Mapping[str, Mapping[str, float]]) -> list[ViewRow]:
+def _rows(nesting: Nesting, metrics: Mapping[str, ExecutionMetrics]) -> list[ViewRow]:
     """Depth first; an execution with several parents stands under the first one."""
     rows: list[ViewRow] = []
     near: dict[str, list[Any]] = {}
@@ -114,7 +113,7 @@ def _rows(nesting: Nesting, metrics: Mapping[str, Mapping[str, float]]) -> list[
         run = nesting.runs[rid]
         parent = link.child if nesting.upwards else link.parent
         overrides = parse_overrides(run.description)
-        rows.append(ViewRow(run, parent, level, link.sequence, overrides, metrics.get(rid, {})))
+        rows.append(ViewRow(run, parent, level, link.sequence, overrides, metrics[rid].last))
         waiting.extend((below, level + 1) for below in reversed(near.get(rid, [])))
     return rows
 
