@@ -159,6 +159,17 @@ class _Connection(HTTPConnection):
         self._is_ready = True
         return bool(super().communicate())  # type: ignore[no-untyped-call]
 
+    def close(self) -> None:
+        """Close the connection with its writer, which would otherwise write once more when it is collected.
+
+        That fails, as the socket is closed by then, and Python 3.13 and later print such failures.
+        """
+        with contextlib.suppress(OSError, ValueError):
+            self.socket.settimeout(0)  # what the client has not taken is not waited for
+        with contextlib.suppress(OSError, ValueError):
+            self.wfile.close()
+        super().close()
+
     def _handshake(self) -> bool:
         if not isinstance(self.socket, ssl.SSLSocket):
             return True

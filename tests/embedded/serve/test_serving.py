@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import http.client
 import signal
 import socket
@@ -19,7 +20,7 @@ import pytest
 import requests
 
 from dml.embedded.application import Application
-from dml.embedded.serve import is_loopback, running
+from dml.embedded.serve import _Connection, _Server, is_loopback, running
 from dml.embedded.tls import TlsFiles, ensure_tls_files
 from dml.errors import ConflictError, UsageError
 
@@ -131,6 +132,35 @@ def test_a_refused_upload_is_thrown_away_in_pieces(tmp_path: Path, session: requ
         assert session.get(f"{url}/authn/session").status_code == 404
     assert len(sizes) > 10
     assert max(sizes) <= 1 << 16
+
+
+def test_a_client_that_disconnects_during_an_answer_leaves_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unraisable: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", unraisable.append)
+    ours, client = socket.socketpair()
+    connection = _Connection(_Server(("127.0.0.1", 0), Application(tmp_path)), ours)
+    client.close()
+    with pytest.raises(BrokenPipeError):
+        connection.wfile.write(b"an answer")
+    connection.close()
+    assert connection.wfile.closed
+    del connection
+    gc.collect()
+    assert not unraisable
+
+
+def test_a_client_that_reads_nothing_does_not_hold_up_closing(tmp_path: Path) -> None:
+    ours, client = socket.socketpair()
+    ours.settimeout(0.1)
+    connection = _Connection(_Server(("127.0.0.1", 0), Application(tmp_path)), ours)
+    with pytest.raises(TimeoutError):
+        connection.wfile.write(b"x" * 10_000_000)
+    ours.settimeout(3600)  # an attempt to write the rest would run into the time limit of the test
+    connection.close()
+    assert connection.wfile.closed
+    client.close()
 
 
 def test_big_objects_pass_both_ways(tmp_path: Path, tls: TlsFiles, session: requests.Session) -> None:
