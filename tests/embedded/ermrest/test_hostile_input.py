@@ -143,6 +143,9 @@ def test_a_path_is_answered_or_refused(small: Wire, path: str, status: int) -> N
         ("", 400),
         ("[" * 100_000, 400),
         ('[{"j": ' + "[" * 3000 + "]" * 3000 + "}]", 400),
+        ('[{"j": ' + "[" * 201 + "]" * 201 + "}]", 400),
+        ('[{"j": ' + "[" * 200 + "]" * 200 + "}]", 200),
+        ('[{"j": ' + '{"a":' * 201 + "1" + "}" * 201 + "}]", 400),
         ('[{"v": "\\u0000"}]', 400),
         ('[{"v": "\\ud800"}]', 400),
         ('[{"j": "\\ud800"}]', 400),
@@ -162,6 +165,12 @@ def test_a_body_is_taken_or_refused(small: Wire, body: str, status: int) -> None
     assert small.status("POST", "/entity/s:T", data=body.encode(), headers=headers) == status
     if status != 200:
         assert small.get("/aggregate/s:T/n:=cnt(*)") == before
+
+
+@pytest.mark.parametrize(("levels", "status"), [(200, 200), (201, 400), (3000, 400)])
+def test_json_in_csv_may_be_nested_as_deep_as_in_a_json_body(small: Wire, levels: int, status: int) -> None:
+    body = "v,n,j\nc,1," + "[" * levels + "]" * levels + "\n"
+    assert small.status("POST", "/entity/s:T", data=body.encode(), headers={"Content-Type": "text/csv"}) == status
 
 
 @pytest.mark.parametrize(

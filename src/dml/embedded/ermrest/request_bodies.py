@@ -11,6 +11,8 @@ from typing import Any
 from werkzeug import Request
 from werkzeug.exceptions import BadRequest, Conflict, UnsupportedMediaType
 
+from dml.embedded.ermrest.values import require_shallow
+
 __all__ = ["Rows", "read_document", "read_rows"]
 
 
@@ -49,7 +51,16 @@ def _refuse_constant(name: str) -> Any:
 
 def read_document(request: Request) -> Any:
     """The JSON document of a body; 400 when it is none."""
-    return _json(_text(request))
+    document = _json(_text(request))
+    _require_shallow(document)
+    return document
+
+
+def _require_shallow(value: Any) -> None:
+    try:
+        require_shallow(value)
+    except ValueError as error:
+        raise BadRequest(f"The body cannot be read: {error}.") from None
 
 
 def read_rows(request: Request) -> Rows:
@@ -68,6 +79,9 @@ def read_rows(request: Request) -> Rows:
     for row in rows:
         if not isinstance(row, dict):
             raise BadRequest("Each row of the body must be an object.")
+        for value in row.values():
+            if isinstance(value, list | dict):
+                _require_shallow(value)
     return Rows(rows)
 
 

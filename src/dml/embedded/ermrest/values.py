@@ -20,7 +20,10 @@ from uuid import UUID
 
 from dml.embedded.ermrest.times import timestamp_text
 
-__all__ = ["Stored", "Type", "compact_json", "find_type"]
+__all__ = ["MAX_NESTING", "Stored", "Type", "compact_json", "find_type", "require_shallow"]
+
+MAX_NESTING = 200
+"""Levels of lists and objects that a JSON value may have; what the JSON module takes differs between Pythons."""
 
 Stored = str | int | float | None
 Family = Literal[
@@ -312,11 +315,29 @@ def _ordered(value: Any) -> Any:
     return value
 
 
+def require_shallow(value: Any) -> None:
+    """Refuse JSON that is nested deeper than ``MAX_NESTING``.
+
+    Raises:
+        ValueError: It is.
+    """
+    level = [value]
+    for _ in range(MAX_NESTING + 1):
+        containers = [item for item in level if isinstance(item, list | dict)]
+        if not containers:
+            return
+        level = [child for item in containers for child in (item.values() if isinstance(item, dict) else item)]
+    raise ValueError(f"JSON is nested deeper than {MAX_NESTING} levels")
+
+
 def _read_json(kind: Type, text: str) -> Stored:
     try:
-        return kind.from_json(json.loads(text))
+        value = json.loads(text)
+        stored = kind.from_json(value)
     except (ValueError, RecursionError):
         raise ValueError(f"{_shown(text)} is not JSON") from None
+    require_shallow(value)
+    return stored
 
 
 def _read_array(kind: Type, text: str) -> Stored:
