@@ -18,7 +18,7 @@ from textual.app import App, ComposeResult
 from textual.widgets import DataTable
 
 from dml.cache.entries import CacheEntry
-from dml.execution.local_list import ExecutionSummary
+from dml.execution.local_list import LocalExecution
 from dml.tui.cache_views import COLUMNS as CACHE_COLUMNS
 from dml.tui.cache_views import cells_of as cache_cells
 from dml.tui.execution_views import COLUMNS, cells_of
@@ -66,7 +66,7 @@ async def _timed(make: Callable[[], App[None]], open_keys: Sequence[str]) -> tup
         return painted, (perf_counter() - began) / PRESSES
 
 
-def _summaries() -> tuple[ExecutionSummary, ...]:
+def _summaries() -> tuple[LocalExecution, ...]:
     from tui.journey import summary
 
     statuses = ("Uploaded", "Stopped", "Failed", "Aborted", "Created")

@@ -161,3 +161,10 @@ def test_no_command_builds_a_path_of_ermrest() -> None:
 @pytest.mark.parametrize("path", re.findall(r"`((?:cli|embedded|tests|docs)/[\w/.]+)`", PAGE))
 def test_every_path_on_the_page_exists(path: str) -> None:
     assert (SOURCE / path).exists() or (ROOT / path).exists()
+
+
+@pytest.mark.parametrize("path", re.findall(r"^\| [\w ]+ \| `([\w.]+)` \|", PAGE, re.MULTILINE))
+def test_every_type_in_the_tables_of_words_exists(path: str) -> None:
+    module, _, name = path.rpartition(".")
+    tree = ast.parse((SOURCE / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8"))
+    assert name in {node.name for node in tree.body if isinstance(node, ast.ClassDef)}

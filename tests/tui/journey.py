@@ -17,13 +17,13 @@ from textual.pilot import Pilot
 
 from dml.cache.entries import CacheEntry
 from dml.errors import DmlError, NotFoundError
-from dml.execution.local_list import ExecutionDetails, ExecutionSummary
+from dml.execution.local_list import ExecutionDetails, LocalExecution
 from dml.preflight.preflight import ResultCallback
 from dml.preflight.results import Report, Result
 from dml.tui.app import Dashboard
 from dml.tui.lineage_branches import Branch
 from dml.tui.live_cache_reader import CacheState
-from dml.tui.live_project_reader import Experiment, ProjectState
+from dml.tui.live_project_reader import ProjectExperiment, ProjectState
 from dml.tui.messages import DetailsChanged, LocalChanged, RemoteChanged
 from dml.tui.source import Post
 from dml.tui.state import Details, Local, Remote
@@ -153,7 +153,7 @@ class FedProjects:
         self.reads += 1
         return self.state
 
-    def check(self, experiment: Experiment, on_result: ResultCallback) -> tuple[ProjectState, Report]:
+    def check(self, experiment: ProjectExperiment, on_result: ResultCallback) -> tuple[ProjectState, Report]:
         """Tell every group that is put, until None is."""
         while (group := self.groups.get(timeout=PATIENCE)) is not None:
             on_result(*group)
@@ -178,7 +178,7 @@ def summary(
     uploaded: int = 0,
     hours: float = 1.0,
     **fields: Any,
-) -> ExecutionSummary:
+) -> LocalExecution:
     """An execution that was active so many hours before ``NOW``."""
     at = NOW - timedelta(hours=hours)
     row = ExecutionRow(
@@ -203,10 +203,10 @@ def summary(
         }
     )
     alive = Liveness(life, process(), at, "process 8123 on gpu02 no longer exists") if life else None  # type: ignore[arg-type]
-    return ExecutionSummary(row, pending or Pending(), uploaded, alive, workflow, 2)
+    return LocalExecution(row, pending or Pending(), uploaded, alive, workflow, 2)
 
 
-def details(one: ExecutionSummary, **parts: Any) -> ExecutionDetails:
+def details(one: LocalExecution, **parts: Any) -> ExecutionDetails:
     """An execution closely, with nothing but what a test gives."""
     empty: dict[str, Any] = {
         "configuration": {},
@@ -219,7 +219,7 @@ def details(one: ExecutionSummary, **parts: Any) -> ExecutionDetails:
     return ExecutionDetails(summary=one, **{**empty, **parts})
 
 
-def some_executions() -> tuple[ExecutionSummary, ...]:
+def some_executions() -> tuple[LocalExecution, ...]:
     """One of each kind."""
     return (
         summary(
@@ -247,13 +247,13 @@ def some_executions() -> tuple[ExecutionSummary, ...]:
     )
 
 
-def statuses(executions: Sequence[ExecutionSummary]) -> MappingProxyType[str, str | None]:
+def statuses(executions: Sequence[LocalExecution]) -> MappingProxyType[str, str | None]:
     """What a catalog that agrees would say."""
     return MappingProxyType({one.rid: one.status for one in executions})
 
 
 def dashboard(
-    executions: Sequence[ExecutionSummary] = (), *, link: Callable[[str], str] | None = None, **parts: Any
+    executions: Sequence[LocalExecution] = (), *, link: Callable[[str], str] | None = None, **parts: Any
 ) -> tuple[Dashboard, FedSource, RecordedOperations]:
     """A dashboard on a fed source, with a clock that stands still."""
     remote = Remote("you@lab.example", statuses(executions), NOW - timedelta(seconds=3))

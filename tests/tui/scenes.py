@@ -14,7 +14,7 @@ from dml.cache.tiers import Tier
 from dml.preflight.results import Report, RunSummary, failed, ok, skipped, warning
 from dml.tui.app import Dashboard
 from dml.tui.lineage_branches import Branch
-from dml.tui.live_project_reader import Experiment, ProjectState
+from dml.tui.live_project_reader import ProjectExperiment, ProjectState
 from dml.tui.state import Commit, FileProgress
 from dml.workspace.assets import AssetRow
 from dml.workspace.file_identity import FileIdentity
@@ -266,12 +266,12 @@ def preflight_scene() -> tuple[Dashboard, Script]:
     return app, script
 
 
-def retina_experiments() -> tuple[Experiment, Experiment, Experiment]:
+def retina_experiments() -> tuple[ProjectExperiment, ProjectExperiment, ProjectExperiment]:
     """What a project offers."""
     return (
-        Experiment("retina_quick", "experiment", ("+experiment=retina_quick",)),
-        Experiment("retina_large", "experiment", ("+experiment=retina_large",)),
-        Experiment("lr_sweep", "sweep", ("+multirun=lr_sweep",), "Learning rates from 0.0001 to 0.1"),
+        ProjectExperiment("retina_quick", "experiment", ("+experiment=retina_quick",)),
+        ProjectExperiment("retina_large", "experiment", ("+experiment=retina_large",)),
+        ProjectExperiment("lr_sweep", "sweep", ("+multirun=lr_sweep",), "Learning rates from 0.0001 to 0.1"),
     )
 
 

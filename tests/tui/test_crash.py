@@ -10,7 +10,7 @@ from textual.app import App
 from textual.pilot import Pilot
 
 from dml.directories import state_directory
-from dml.execution.local_list import ExecutionSummary
+from dml.execution.local_list import LocalExecution
 from dml.tui.action_table import ACTIONS
 from dml.tui.screens.executions import ExecutionsScreen
 from dml.tui.widgets.detail_pane import DetailPane
@@ -59,7 +59,7 @@ def test_a_row_that_cannot_be_drawn_leaves_the_others(monkeypatch: pytest.Monkey
     app, _, _ = dashboard(some_executions())
     whole = ExecutionsScreen._cells
 
-    def broken(self: ExecutionsScreen, one: ExecutionSummary) -> object:
+    def broken(self: ExecutionsScreen, one: LocalExecution) -> object:
         if one.rid == "4VP":
             raise KeyError("no such column")
         return whole(self, one)

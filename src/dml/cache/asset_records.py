@@ -20,8 +20,8 @@ from dml.workspace.names import safe_file_name
 from dml.workspace.times import parse_time
 
 __all__ = [
-    "AssetRecord",
     "AssetToCache",
+    "CachedAssetRecord",
     "asset_records",
     "copies_in_assets",
     "file_identity",
@@ -64,7 +64,7 @@ class AssetToCache:
 
 
 @dataclass(frozen=True)
-class AssetRecord:
+class CachedAssetRecord:
     """An asset as the index knows it.
 
     Attributes:
@@ -93,7 +93,7 @@ class AssetRecord:
         return cache.asset_directory(self.name) / self.filename
 
 
-def asset_records(index: Index, *, rid: str | None = None, name: str | None = None) -> list[AssetRecord]:
+def asset_records(index: Index, *, rid: str | None = None, name: str | None = None) -> list[CachedAssetRecord]:
     """The assets of the index by name; only those with this RID, or with this name."""
     query = (
         "SELECT a.*, EXISTS (SELECT 1 FROM dml_pins AS p WHERE p.target = a.target AND p.rid = a.rid"
@@ -160,8 +160,8 @@ def file_identity(path: Path) -> str:
     return f"{status.st_ino}:{status.st_size}:{status.st_mtime_ns}"
 
 
-def _record(row: sqlite3.Row) -> AssetRecord:
-    return AssetRecord(
+def _record(row: sqlite3.Row) -> CachedAssetRecord:
+    return CachedAssetRecord(
         name=row["name"],
         target=row["target"],
         rid=row["rid"],

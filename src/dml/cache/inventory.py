@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dml.cache.asset_records import AssetRecord, asset_records
+from dml.cache.asset_records import CachedAssetRecord, asset_records
 from dml.cache.bag_records import BagRecord, Origin, bag_records
 from dml.cache.entries import CacheEntry, EntryKind
 from dml.cache.index import Index
@@ -151,7 +151,7 @@ def _asset(
     usage: Usage,
     pinned: set[tuple[str, str]],
     item: os.DirEntry[str] | None,
-    record: AssetRecord | None,
+    record: CachedAssetRecord | None,
 ) -> CacheEntry:
     parts = split_asset_name(name)
     if item is not None and (parts is None or not item.is_dir(follow_symlinks=False)):

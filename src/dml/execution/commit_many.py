@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from dml.errors import DmlError
 from dml.execution.commit import CommitOptions, commit
-from dml.execution.local_list import ExecutionSummary, list_local
+from dml.execution.local_list import LocalExecution, list_local
 from dml.execution.status import ExecutionStatus, effective_status
 from dml.progress import SILENT, Progress
 from dml.upload.observer import ProgressCallback
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 S = ExecutionStatus
 
 
-def committable(session: WorkspaceSession) -> list[ExecutionSummary]:
+def committable(session: WorkspaceSession) -> list[LocalExecution]:
     """The executions with pending work that no living process runs and that were neither aborted nor only created.
 
     The parent of a sweep is none of them: it ends by its jobs.

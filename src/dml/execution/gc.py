@@ -16,7 +16,7 @@ from dml.workspace.execution_lock import execution_lock
 from dml.workspace.files import check_inside, disk_errors
 
 if TYPE_CHECKING:
-    from dml.execution.local_list import ExecutionSummary
+    from dml.execution.local_list import LocalExecution
     from dml.workspace.session import WorkspaceSession
 
 S = ExecutionStatus
@@ -84,10 +84,10 @@ def collect(session: WorkspaceSession, candidate: Candidate) -> int:
     return candidate.bytes
 
 
-def _directory(session: WorkspaceSession, one: ExecutionSummary) -> Path:
+def _directory(session: WorkspaceSession, one: LocalExecution) -> Path:
     return session.workspace.execution_directory(one.rid)
 
 
-def _size(session: WorkspaceSession, one: ExecutionSummary) -> int:
+def _size(session: WorkspaceSession, one: LocalExecution) -> int:
     files = _directory(session, one).rglob("*")
     return sum(path.lstat().st_size for path in files if path.is_file() and not path.is_symlink())

@@ -31,7 +31,7 @@ S = ExecutionStatus
 
 
 @dataclass(frozen=True)
-class ExecutionSummary:
+class LocalExecution:
     """One execution of the workspace, for a list.
 
     Attributes:
@@ -145,7 +145,7 @@ class ExecutionDetails:
         upload: How far the commit is that some process runs now, if one does.
     """
 
-    summary: ExecutionSummary
+    summary: LocalExecution
     configuration: Mapping[str, Any]
     inputs: tuple[InputRecord, ...]
     assets: tuple[AssetRow, ...]
@@ -196,7 +196,7 @@ def list_local(
     statuses: Iterable[str] | None = None,
     since: datetime | None = None,
     pending: bool | None = None,
-) -> list[ExecutionSummary]:
+) -> list[LocalExecution]:
     """The executions of the workspace, the latest first.
 
     Args:
@@ -233,7 +233,7 @@ def details_of(session: WorkspaceSession, rid: str, *, journal_entries: int = 5)
     )
 
 
-def _summaries(session: WorkspaceSession, rows: list[ExecutionRow]) -> list[ExecutionSummary]:
+def _summaries(session: WorkspaceSession, rows: list[ExecutionRow]) -> list[LocalExecution]:
     rids = [row.rid for row in rows]
     waiting = pending_work(session.registry, rids)
     living = liveness.list_liveness(session.registry, rids)
@@ -242,7 +242,7 @@ def _summaries(session: WorkspaceSession, rows: list[ExecutionRow]) -> list[Exec
     for asset in assets.list_assets(session.registry, only, statuses=["uploaded"]) if rids else ():
         uploaded[asset.execution_rid] = uploaded.get(asset.execution_rid, 0) + 1
     return [
-        ExecutionSummary(
+        LocalExecution(
             row=row,
             pending=waiting.get(row.rid, Pending()),
             uploaded=uploaded.get(row.rid, 0),

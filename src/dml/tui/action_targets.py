@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dml.cache.entries import CacheEntry
-from dml.execution.local_list import ExecutionSummary
+from dml.execution.local_list import LocalExecution
 from dml.execution.status import ExecutionStatus, effective_status
 from dml.tui.live_project_reader import CheckState
 from dml.tui.state import Commit
@@ -26,7 +26,7 @@ class ActionTarget:
     """
 
     rid: str
-    summary: ExecutionSummary | None = None
+    summary: LocalExecution | None = None
     commit: Commit | None = None
     cached: CacheEntry | None = None
     check: CheckState | None = None

@@ -13,7 +13,7 @@ from dml.safe_text import safe
 from dml.tui.widgets.row_list import RowCell, RowColumn
 
 if TYPE_CHECKING:
-    from dml.execution.local_list import ExecutionSummary
+    from dml.execution.local_list import LocalExecution
 
 S = ExecutionStatus
 
@@ -37,10 +37,10 @@ class Tab(NamedTuple):
     """A part of the executions."""
 
     name: str
-    holds: Callable[[ExecutionSummary], bool]
+    holds: Callable[[LocalExecution], bool]
 
 
-def is_pending(one: ExecutionSummary) -> bool:
+def is_pending(one: LocalExecution) -> bool:
     """Whether it waits to be uploaded: not running, not given up, with outputs the catalog does not have."""
     status = effective_status(one.status)
     return status is S.PENDING_UPLOAD or (bool(one.pending) and status not in (S.RUNNING, S.ABORTED))
@@ -55,7 +55,7 @@ TABS: Final = (
 )
 
 
-def need(one: ExecutionSummary) -> int:
+def need(one: LocalExecution) -> int:
     """How much it needs someone: 0 lost its process, 1 failed, 2 waits to be uploaded, 3 runs, 4 created, 5 nothing."""
     if one.life:
         return 0 if one.life == "dead" else 3
@@ -67,7 +67,7 @@ def need(one: ExecutionSummary) -> int:
     return 4 if status is S.CREATED else 5
 
 
-def length_of(one: ExecutionSummary, now: datetime) -> float | None:
+def length_of(one: LocalExecution, now: datetime) -> float | None:
     """Seconds that it took, or takes until now."""
     if one.life and one.life != "dead":
         return elapsed(one.row.start_time, now)
@@ -79,7 +79,7 @@ class Order(NamedTuple):
 
     key: str
     name: str
-    value: Callable[[ExecutionSummary], Any]
+    value: Callable[[LocalExecution], Any]
     falling: bool = False
 
 
@@ -96,21 +96,21 @@ ORDERS: Final = (
 )
 
 
-def arranged(summaries: Iterable[ExecutionSummary], tab: Tab, order: Order, words: str = "") -> list[ExecutionSummary]:
+def arranged(summaries: Iterable[LocalExecution], tab: Tab, order: Order, words: str = "") -> list[LocalExecution]:
     """The executions of a tab that hold every word of a filter, in order; equal ones stay the latest first."""
     wanted = words.casefold().split()
     found = [one for one in summaries if tab.holds(one) and (not wanted or _matches(one, wanted))]
     return sorted(found, key=order.value, reverse=order.falling)
 
 
-def _matches(one: ExecutionSummary, words: Sequence[str]) -> bool:
+def _matches(one: LocalExecution, words: Sequence[str]) -> bool:
     row = one.row
     texts = (row.rid, row.status, one.life, one.workflow_name, row.description, row.error, row.status_detail)
     whole = "\n".join(text for text in texts if text).casefold()
     return all(word in whole for word in words)
 
 
-def status_of(one: ExecutionSummary) -> RowCell:
+def status_of(one: LocalExecution) -> RowCell:
     """Its status with what is known of its process."""
     if one.life == "dead":
         return RowCell("✖ dead", "bad")
@@ -119,7 +119,7 @@ def status_of(one: ExecutionSummary) -> RowCell:
     return RowCell(f"{symbol} {shown_status(one.status)}{other}", KINDS.get(colour, ""))
 
 
-def to_upload(one: ExecutionSummary) -> str:
+def to_upload(one: LocalExecution) -> str:
     """What waits: ``2 files 1.2 GiB``, ``48 rows``; empty when nothing does."""
     pending = one.pending
     parts = []
@@ -131,7 +131,7 @@ def to_upload(one: ExecutionSummary) -> str:
     return ", ".join(parts)
 
 
-def cells_of(one: ExecutionSummary, now: datetime) -> tuple[RowCell, ...]:
+def cells_of(one: LocalExecution, now: datetime) -> tuple[RowCell, ...]:
     """A line of the list."""
     seconds = length_of(one, now)
     return (

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Experiment:
+class ProjectExperiment:
     """Something that can be run.
 
     Attributes:
@@ -56,7 +56,7 @@ class ProjectState:
     """
 
     root: Path | None = None
-    experiments: tuple[Experiment, ...] = ()
+    experiments: tuple[ProjectExperiment, ...] = ()
     problems: tuple[str, ...] = ()
     missing: str = ""
 
@@ -73,7 +73,7 @@ class CheckState:
         is_running: Whether more is to come.
     """
 
-    experiment: Experiment
+    experiment: ProjectExperiment
     groups: Mapping[str, Sequence[Result]] = field(default_factory=dict)
     report: Report | None = None
     problem: str = ""
@@ -104,7 +104,7 @@ class ProjectReader(Protocol):
     def read(self) -> ProjectState:
         """What there is to run."""
 
-    def check(self, experiment: Experiment, on_result: ResultCallback) -> tuple[ProjectState, Report]:
+    def check(self, experiment: ProjectExperiment, on_result: ResultCallback) -> tuple[ProjectState, Report]:
         """Check an experiment, telling each group as it ends."""
 
 
@@ -149,7 +149,7 @@ class LiveProjectReader:
             )
         return _state_of(self._composed(()))
 
-    def check(self, experiment: Experiment, on_result: ResultCallback) -> tuple[ProjectState, Report]:
+    def check(self, experiment: ProjectExperiment, on_result: ResultCallback) -> tuple[ProjectState, Report]:
         """Check an experiment as ``dml preflight`` does.
 
         Raises:
@@ -191,15 +191,16 @@ class LiveProjectReader:
 
 def _state_of(composition: Composition) -> ProjectState:
     experiments = [
-        Experiment(name, "experiment", (f"+experiment={name}",)) for name in composition.groups.get("experiment", ())
+        ProjectExperiment(name, "experiment", (f"+experiment={name}",))
+        for name in composition.groups.get("experiment", ())
     ]
     experiments += [
-        Experiment(name, "sweep", (f"+multirun={name}",), composition.multirun_descriptions.get(name, ""))
+        ProjectExperiment(name, "sweep", (f"+multirun={name}",), composition.multirun_descriptions.get(name, ""))
         for name in composition.multiruns
     ]
     main = composition.request.config_name
     if main in composition.groups.get("", ()):
-        experiments.append(Experiment(main, "main", about="the main configuration as it stands"))
+        experiments.append(ProjectExperiment(main, "main", about="the main configuration as it stands"))
     problems = []
     for problem in composition.problems:
         if problem.stage in ("import", "setup", "worker"):

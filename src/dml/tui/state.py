@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 
-from dml.execution.local_list import ExecutionDetails, ExecutionSummary
+from dml.execution.local_list import ExecutionDetails, LocalExecution
 from dml.workspace.process import ProcessIdentity
 
 
@@ -89,7 +89,7 @@ class Local:
         loaded: Whether it was read at all.
     """
 
-    executions: tuple[ExecutionSummary, ...] = ()
+    executions: tuple[LocalExecution, ...] = ()
     commits: tuple[Commit, ...] = ()
     problem: str = ""
     loaded: bool = False

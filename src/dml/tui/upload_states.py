@@ -21,7 +21,7 @@ from dml.workspace.uploads import list_uploads
 from dml.workspace.waits import Wait, list_waits
 
 if TYPE_CHECKING:
-    from dml.execution.local_list import ExecutionSummary
+    from dml.execution.local_list import LocalExecution
     from dml.workspace.layout import Workspace
     from dml.workspace.registry import Registry
 
@@ -35,7 +35,7 @@ class CommitReader:
         self._records = records
         self._rates = Rates()
 
-    def read(self, summaries: Iterable[ExecutionSummary], now: float) -> tuple[Commit, ...]:
+    def read(self, summaries: Iterable[LocalExecution], now: float) -> tuple[Commit, ...]:
         """The commits that are under way or were interrupted.
 
         Args:
@@ -67,7 +67,7 @@ class CommitReader:
 
     def _commit(
         self,
-        one: ExecutionSummary,
+        one: LocalExecution,
         lock: LockState,
         staged: Sequence[StagedProgress],
         waiting: Wait | None,

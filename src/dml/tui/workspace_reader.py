@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dml.errors import DmlError, NotFoundError
-from dml.execution.local_list import ExecutionSummary, details_of
+from dml.execution.local_list import LocalExecution, details_of
 from dml.execution.run_program import LOG_NAME
 from dml.execution.status import ExecutionStatus, effective_status
 from dml.tui.progress_records import ProgressRecords
@@ -36,7 +36,7 @@ class LocalReader:
     def __init__(self, session: WorkspaceSession) -> None:
         self._session = session
         self._briefs: dict[str, ExecutionOverview] = {}
-        self._summaries: dict[str, ExecutionSummary] = {}
+        self._summaries: dict[str, LocalExecution] = {}
         self._seen: Fingerprint | None = None
         self._commits = CommitReader(session.workspace, session.registry, ProgressRecords(session.workspace.root))
         self._state = Local()
@@ -76,7 +76,7 @@ class LocalReader:
         log = self._session.workspace.execution_directory(rid) / LOG_NAME
         return Details(rid, found, tuple(last_lines(log)))
 
-    def _read_summaries(self) -> tuple[ExecutionSummary, ...]:
+    def _read_summaries(self) -> tuple[LocalExecution, ...]:
         briefs = list_overviews(self._session.registry, self._briefs)
         running = [one.row.rid for one in briefs if effective_status(one.row.status) is ExecutionStatus.RUNNING]
         living = list_liveness(self._session.registry, running) if running else {}
@@ -85,13 +85,13 @@ class LocalReader:
         self._summaries = summaries
         return tuple(summaries.values())
 
-    def _summary(self, brief: ExecutionOverview, living: Liveness | None) -> ExecutionSummary:
+    def _summary(self, brief: ExecutionOverview, living: Liveness | None) -> LocalExecution:
         """The summary made before when it says the same, so that widgets see at a glance what changed."""
         rid = brief.row.rid
         before = self._summaries.get(rid)
         if before is not None and self._briefs.get(rid) is brief and before.liveness == living:
             return before
-        return ExecutionSummary(brief.row, brief.pending, brief.uploaded, living, brief.workflow_name, brief.inputs)
+        return LocalExecution(brief.row, brief.pending, brief.uploaded, living, brief.workflow_name, brief.inputs)
 
 
 def last_lines(path: Path) -> Iterable[str]:

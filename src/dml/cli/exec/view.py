@@ -10,7 +10,7 @@ from dml.cli.app.output import Cell, Column, Console
 from dml.formatting import UNKNOWN, format_relative_time, format_size, pluralize
 
 if TYPE_CHECKING:
-    from dml.execution.local_list import ExecutionDetails, ExecutionSummary
+    from dml.execution.local_list import ExecutionDetails, LocalExecution
     from dml.execution.upload_progress import UploadUnderWay
     from dml.upload.report import UploadReport
     from dml.workspace.assets import AssetRow
@@ -30,7 +30,7 @@ _LIST = (
 )
 
 
-def print_list(console: Console, found: Sequence[ExecutionSummary]) -> None:
+def print_list(console: Console, found: Sequence[LocalExecution]) -> None:
     """Print the list, or a message when it is empty."""
     if not found:
         console.say("no executions   dml exec create --help")
@@ -96,7 +96,7 @@ def print_report(console: Console, report: UploadReport, statuses: Sequence[str]
         console.warn(error)
 
 
-def _line(one: ExecutionSummary) -> list[object]:
+def _line(one: LocalExecution) -> list[object]:
     row = one.row
     remark = Cell(one.remark, "red" if row.error else "")
     return [
@@ -110,11 +110,11 @@ def _line(one: ExecutionSummary) -> list[object]:
     ]
 
 
-def _status(one: ExecutionSummary) -> Cell:
+def _status(one: LocalExecution) -> Cell:
     return liveness_cell(one.status, one.life) if one.life in ("dead", "elsewhere") else status_cell(one.status)
 
 
-def _outputs(one: ExecutionSummary) -> str:
+def _outputs(one: LocalExecution) -> str:
     parts = [str(one.uploaded)] if one.uploaded or not one.pending else []
     if one.pending.files:
         parts.append(f"{one.pending.files} pending")

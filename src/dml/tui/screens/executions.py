@@ -8,7 +8,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
-from dml.execution.local_list import ExecutionSummary
+from dml.execution.local_list import LocalExecution
 from dml.tui.action_targets import ActionTarget
 from dml.tui.actions import EXECUTIONS
 from dml.tui.execution_views import COLUMNS, ORDERS, TABS, arranged, cells_of
@@ -36,7 +36,7 @@ class ExecutionsScreen(DashboardScreen):
         self.tab = TABS[-1]
         self.order = ORDERS[0]
         self.words = ""
-        self._by_rid: dict[str, ExecutionSummary] = {}
+        self._by_rid: dict[str, LocalExecution] = {}
 
     def compose_body(self) -> ComposeResult:
         """Tabs, list, details."""
@@ -45,7 +45,7 @@ class ExecutionsScreen(DashboardScreen):
         yield DetailPane(id="details")
 
     @property
-    def rows(self) -> RowList[ExecutionSummary]:
+    def rows(self) -> RowList[LocalExecution]:
         """The list."""
         return self.query_one("#executions", RowList)
 
@@ -166,9 +166,9 @@ class ExecutionsScreen(DashboardScreen):
             return "None of these."
         return "No executions here yet: dml demo, or dml exec create --help"
 
-    def _cells(self, one: ExecutionSummary) -> Sequence[RowCell]:
+    def _cells(self, one: LocalExecution) -> Sequence[RowCell]:
         return cells_of(one, self.dashboard.now())
 
 
-def _rid(one: ExecutionSummary) -> str:
+def _rid(one: LocalExecution) -> str:
     return one.rid

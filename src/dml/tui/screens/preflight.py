@@ -20,7 +20,7 @@ from dml.safe_text import safe
 from dml.tui.action_targets import ActionTarget
 from dml.tui.actions import PREFLIGHT
 from dml.tui.check_views import COLUMNS, cells_of
-from dml.tui.live_project_reader import CheckState, Experiment, ProjectState
+from dml.tui.live_project_reader import CheckState, ProjectExperiment, ProjectState
 from dml.tui.screens.dashboard_screen import DashboardScreen
 from dml.tui.widgets.check_pane import CheckPane
 from dml.tui.widgets.row_list import RowList
@@ -50,7 +50,7 @@ class PreflightScreen(DashboardScreen):
         super().__init__()
         self._project: ProjectState | None = None
         self._is_reading = False
-        self._checks: dict[Experiment, CheckState] = {}
+        self._checks: dict[ProjectExperiment, CheckState] = {}
 
     def compose_body(self) -> ComposeResult:
         """Which project, its experiments, and the checks of one."""
@@ -79,7 +79,7 @@ class PreflightScreen(DashboardScreen):
             self._say(Text("Reading the project here …", style="dim"))
             self._in_thread(self._read)
 
-    def check(self, experiment: Experiment) -> None:
+    def check(self, experiment: ProjectExperiment) -> None:
         """Begin the checks of an experiment; they come in by themselves."""
         self._checks[experiment] = CheckState(experiment, is_running=True)
         self._show_checks()
@@ -155,7 +155,7 @@ class PreflightScreen(DashboardScreen):
             self._is_reading = False
         self._post(lambda: self._show_project(found))
 
-    def _check(self, experiment: Experiment) -> None:
+    def _check(self, experiment: ProjectExperiment) -> None:
         def told(group: str, results: Sequence[Result]) -> None:
             self._post(lambda: self._take_group(experiment, group, results))
 
@@ -174,12 +174,12 @@ class PreflightScreen(DashboardScreen):
 
     # On the screen
 
-    def _take_group(self, experiment: Experiment, group: str, results: Sequence[Result]) -> None:
+    def _take_group(self, experiment: ProjectExperiment, group: str, results: Sequence[Result]) -> None:
         before = self._checks[experiment]
         self._checks[experiment] = replace(before, groups={**before.groups, group: results})
         self._show_checks()
 
-    def _take_end(self, experiment: Experiment, *, report: Report | None = None, problem: str = "") -> None:
+    def _take_end(self, experiment: ProjectExperiment, *, report: Report | None = None, problem: str = "") -> None:
         before = self._checks[experiment]
         self._checks[experiment] = replace(before, report=report, problem=problem, is_running=False)
         self._show_checks()
