@@ -82,7 +82,7 @@ def test_a_different_table_of_the_name_is_a_conflict(catalog: Catalog, domain: s
     for columns, keys, what in (
         ([ColumnDefinition("A"), ColumnDefinition("B", "int8")], [["A"]], "B is int4"),
         ([ColumnDefinition("A"), ColumnDefinition("B", "int4", False)], [["A"]], "B is int4"),
-        ([ColumnDefinition("A")], [["A"]], "B besides"),
+        ([ColumnDefinition("A")], [["A"]], "an extra column B"),
         ([ColumnDefinition("A"), ColumnDefinition("B", "int4"), ColumnDefinition("C")], [["A"]], "no column C"),
         ([ColumnDefinition("A"), ColumnDefinition("B", "int4")], [["B"]], "no key on B"),
     ):
@@ -133,7 +133,7 @@ def test_a_feature_needs_values_and_tables_of_the_right_kind(
         create_feature(catalog, target, unique("Twice"), columns=[ColumnDefinition("Execution")])
     with pytest.raises(UsageError, match="not a vocabulary"):
         create_feature(catalog, target, unique("Wrong"), terms=[target])
-    with pytest.raises(UsageError, match="not a table of files"):
+    with pytest.raises(UsageError, match="not an asset table"):
         create_feature(catalog, target, unique("Wrong"), assets=[target])
     with pytest.raises(NotFoundError):
         create_feature(catalog, f"{domain}:Absent", unique("Wrong"), columns=[ColumnDefinition("Value")])

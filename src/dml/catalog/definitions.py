@@ -1,8 +1,8 @@
-"""Makes the tables of a domain: schemas, vocabularies, tables of files, features, dataset membership.
+"""Creating the tables of a domain: schemas, vocabularies, asset tables, features and dataset membership.
 
-Every function may be called again: what is there and equal is success and costs no write; what is there
-and different is a ConflictError that names the difference. Each table is one request of ERMrest, whole or
-not at all, so a call that was cut short is finished by the next.
+Every function may be called again: an existing equal table is success and costs no write, a different one is a
+ConflictError that names the differences. ERMrest creates each table in one request, completely or not at all, so the
+next call finishes an interrupted one.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ __all__ = [
 
 
 def create_schema(catalog: Catalog, name: str, *, comment: str = "") -> bool:
-    """Make a schema unless it is there. Writes the catalog.
+    """Create a schema unless it exists. Writes the catalog.
 
     Returns:
-        Whether it was made now.
+        Whether it was created.
     """
     if name in catalog.schema().schemas or name in catalog.refresh_schema().schemas:
         return False
@@ -69,19 +69,19 @@ def create_table(
     foreign_keys: Sequence[ForeignKey] = (),
     comment: str = "",
 ) -> Table:
-    """A plain table (``schema:Table``) with the system columns, made unless it is there. Writes the catalog."""
+    """Create a plain table (``schema:Table``) with the system columns, unless it exists. Writes the catalog."""
     make_tables(catalog, [table_document(table, columns, keys, foreign_keys, comment=comment)])
     return catalog.schema().table(table)
 
 
 def create_vocabulary(catalog: Catalog, table: str, *, comment: str = "", curie_prefix: str | None = None) -> Table:
-    """A vocabulary, made unless it is there. Writes the catalog.
+    """Create a vocabulary unless it exists. Writes the catalog.
 
     Args:
-        catalog: Where to make it.
+        catalog: The catalog.
         table: ``schema:Table``.
         comment: What its terms are for.
-        curie_prefix: What its terms' compact URIs begin with; the schema's name by default.
+        curie_prefix: The prefix of its terms' compact URIs; the name of the schema by default.
     """
     prefix = curie_prefix or table.partition(":")[0]
     make_tables(catalog, [vocabulary_document(table, prefix, comment)])
@@ -96,15 +96,15 @@ def create_asset_table(
     foreign_keys: Sequence[ForeignKey] = (),
     comment: str = "",
 ) -> Table:
-    """A table of files with its associations to types and executions, made unless they are there.
+    """Create an asset table with its associations to types and executions, unless they exist.
 
-    Writes the catalog: three tables in the asset's schema, and the term of Asset_Type that is named after it.
+    Writes the catalog: three tables in the asset's schema, and a term of Asset_Type with the name of the table.
 
     Args:
-        catalog: Where to make it.
+        catalog: The catalog.
         table: ``schema:Table``.
-        columns: Metadata columns, besides URL, Filename, Description, Length and MD5.
-        foreign_keys: Of metadata columns.
+        columns: Metadata columns, in addition to URL, Filename, Description, Length and MD5.
+        foreign_keys: Foreign keys of metadata columns.
         comment: What the files are.
     """
     asset = asset_document(table, columns, foreign_keys, comment=comment)
@@ -114,7 +114,7 @@ def create_asset_table(
 
 
 def asset_associations(table: str) -> list[Document]:
-    """The two associations of an asset table: with its types, and with executions in a role."""
+    """The two associations of an asset table: with its types, and with executions and their roles."""
     schema, _, name = table.partition(":")
     types = association_document(
         f"{schema}:{association_name(name, 'Asset_Type')}",
@@ -143,24 +143,24 @@ def create_feature(
     schema: str | None = None,
     comment: str = "",
 ) -> Feature:
-    """A feature of a table: values that executions attach to its rows; made unless it is there.
+    """Create a feature of a table (values that executions attach to its rows), unless it exists.
 
     Writes the catalog: the table ``Execution_TARGET_NAME`` and the term of Feature_Name.
 
     Args:
-        catalog: Where to make it.
+        catalog: The catalog.
         target: The table that is described, ``schema:Table``.
         name: The feature's name.
-        terms: Vocabularies; each gives a column of its name that holds a term.
-        assets: Asset tables; each gives a column of its name that holds a RID.
+        terms: Vocabularies; each adds a column of its name for a term.
+        assets: Asset tables; each adds a column of its name for a RID.
         columns: Plain columns.
         optional: Names of term and asset columns that may be null.
-        schema: Where the table goes; the target's own schema by default.
+        schema: The schema of the new table; the target's schema by default.
         comment: What the values mean.
 
     Raises:
         NotFoundError: The target, a vocabulary or an asset table does not exist.
-        UsageError: The feature would have no value, or two columns of one name.
+        UsageError: The feature would have no value, or two columns with the same name.
     """
     known = catalog.schema()
     described = known.table(target)
@@ -169,12 +169,12 @@ def create_feature(
         for other in listed:
             table = known.table(other)
             if not getattr(table, fits):
-                raise UsageError(f"{other} is not {'a vocabulary' if referenced == 'Name' else 'a table of files'}")
+                raise UsageError(f"{other} is not {'a vocabulary' if referenced == 'Name' else 'an asset table'}")
             references.append(reference(table.name, table.qualified_name, referenced))
     values = [ColumnDefinition(key.columns[0], "text", key.columns[0] in optional) for key in references] + [*columns]
     names = [column.name for column in values]
     if not names or len({*names, "Execution", "Feature_Name", described.name}) < len(names) + 3:
-        raise UsageError(f"the feature {name} needs values, each in a column of its own name: {', '.join(names)}")
+        raise UsageError(f"the feature {name} needs values, in columns with different names, not: {', '.join(names)}")
     document = association_document(
         f"{schema or described.schema}:{association_name('Execution', described.name, name)}",
         [
@@ -189,41 +189,41 @@ def create_feature(
     )
     add_term(catalog, FEATURE_NAME, name, comment or f"A feature of {described.name}")
     make_tables(catalog, [document])
-    made = f"{document['schema_name']}:{document['table_name']}"
+    created = f"{document['schema_name']}:{document['table_name']}"
     for feature in catalog.schema().feature_tables():
-        if feature.table.qualified_name == made:
+        if feature.table.qualified_name == created:
             return feature
-    raise NotFoundError(f"the feature table {made} was not made")
+    raise NotFoundError(f"the feature table {created} was not created")
 
 
 def add_dataset_element_type(catalog: Catalog, table: str) -> Membership:
-    """Let rows of a table be members of datasets; makes the association ``Dataset_TABLE`` unless it is there."""
+    """Allow rows of a table as members of datasets, by the association ``Dataset_TABLE``, unless they are allowed."""
     element = catalog.schema().table(table)
-    there = catalog.schema().element_tables().get(element.qualified_name)
-    if there is None:
+    membership = catalog.schema().element_tables().get(element.qualified_name)
+    if membership is None:
         document = association_document(
             f"{element.schema}:{association_name('Dataset', element.name)}",
             [reference("Dataset", DATASET), reference(element.name, element.qualified_name)],
             comment=f"Members of datasets among {element.name}",
         )
         make_tables(catalog, [document])
-        there = catalog.schema().element_tables()[element.qualified_name]
-    return there
+        membership = catalog.schema().element_tables()[element.qualified_name]
+    return membership
 
 
 def make_tables(catalog: Catalog, documents: Sequence[Document], *, exact: bool = True) -> list[str]:
-    """Make those tables that are not there, in the order given. Writes the catalog.
+    """Create the tables that do not exist, in the given order. Writes the catalog.
 
     Args:
-        catalog: Where to make them.
-        documents: Their definitions.
-        exact: A table that is there must have the same columns; else it may have more.
+        catalog: The catalog.
+        documents: The definitions of the tables.
+        exact: Whether an existing table must have the same columns; otherwise it may have more.
 
     Returns:
-        The tables made, as ``schema:Table``.
+        The created tables, as ``schema:Table``.
 
     Raises:
-        ConflictError: A table of that name is there and differs.
+        ConflictError: A table with that name exists and differs.
         NotFoundError: The schema does not exist.
     """
     made = []
@@ -233,7 +233,7 @@ def make_tables(catalog: Catalog, documents: Sequence[Document], *, exact: bool 
         if not schema.has_table(name):
             if document["schema_name"] not in schema.schemas:
                 raise NotFoundError(
-                    f"the catalog has no schema {document['schema_name']}", hint="Make it with create_schema first."
+                    f"the catalog has no schema {document['schema_name']}", hint="Create it with create_schema first."
                 )
             try:
                 catalog.post_json(f"/schema/{quote(document['schema_name'])}/table", document)
@@ -248,36 +248,36 @@ def make_tables(catalog: Catalog, documents: Sequence[Document], *, exact: bool 
     return made
 
 
-def refuse_difference(there: Table, document: Document, *, exact: bool) -> None:
-    """Raise a ConflictError that says how a table differs from a definition, if it does."""
-    differences = table_differences(there, table_from_document(document), exact=exact)
+def refuse_difference(existing: Table, document: Document, *, exact: bool) -> None:
+    """Raise a ConflictError with the differences between a table and a definition, if there are any."""
+    differences = table_differences(existing, table_from_document(document), exact=exact)
     if differences:
         raise ConflictError(
-            f"{there.qualified_name} is there and differs: {'; '.join(differences[:5])}",
-            hint="Choose another name, or bring the table into that form first.",
+            f"{existing.qualified_name} already exists and differs: {'; '.join(differences[:5])}",
+            hint="Choose another name, or change the table first.",
         )
 
 
-def table_differences(there: Table, wanted: Table, *, exact: bool) -> list[str]:
-    """How a table differs from what is wanted: columns, keys, foreign keys; comments do not count."""
-    found: list[str] = []
-    for column in wanted.columns:
-        other = there.column(column.name)
+def table_differences(existing: Table, required: Table, *, exact: bool) -> list[str]:
+    """The differences in columns, keys and foreign keys; comments are not compared."""
+    differences: list[str] = []
+    for column in required.columns:
+        other = existing.column(column.name)
         if other is None:
-            found.append(f"no column {column.name}")
+            differences.append(f"no column {column.name}")
         elif (other.type, other.nullok) != (column.type, column.nullok):
-            found.append(f"{column.name} is {other.type}{'' if other.nullok else ' not null'}")
+            differences.append(f"{column.name} is {other.type}{'' if other.nullok else ' not null'}")
     if exact:
-        known = set(wanted.column_names)
-        found += [f"has a column {name} besides" for name in there.column_names if name not in known]
-    keys = {frozenset(key) for key in there.keys}
-    found += [f"no key on {', '.join(key)}" for key in wanted.keys if frozenset(key) not in keys]
-    rules = {(k.columns, k.table, k.referenced, k.on_delete, k.on_update) for k in there.foreign_keys}
-    for key in wanted.foreign_keys:
-        if key.columns[0] in ("RCB", "RMB"):  # older tables do without these two
+        known = set(required.column_names)
+        differences += [f"has an extra column {name}" for name in existing.column_names if name not in known]
+    keys = {frozenset(key) for key in existing.keys}
+    differences += [f"no key on {', '.join(key)}" for key in required.keys if frozenset(key) not in keys]
+    rules = {(k.columns, k.table, k.referenced, k.on_delete, k.on_update) for k in existing.foreign_keys}
+    for key in required.foreign_keys:
+        if key.columns[0] in ("RCB", "RMB"):  # tables of older releases do not have these two
             continue
         if (key.columns, key.table, key.referenced, key.on_delete, key.on_update) not in rules:
-            found.append(f"no such reference of {', '.join(key.columns)} to {key.table}")
-    if wanted.is_asset and not there.is_asset:
-        found.append("is not marked as a table of files")
-    return found
+            differences.append(f"no such foreign key from {', '.join(key.columns)} to {key.table}")
+    if required.is_asset and not existing.is_asset:
+        differences.append("is not annotated as an asset table")
+    return differences

@@ -1,8 +1,6 @@
-"""Table definitions as ERMrest takes them: plain JSON documents for the shapes that DERIVA-ML uses.
+"""Table definitions for ERMrest, as JSON documents: plain tables, vocabularies, asset tables and associations.
 
-Four shapes: plain tables, vocabularies, tables of files (assets) and associations. Names of constraints,
-the rules of their foreign keys and the annotations are those that deriva-ml gives them, so that catalogs
-made by either are alike.
+Names of constraints, rules of foreign keys and annotations are those of deriva-ml, so that both create the same.
 """
 
 from __future__ import annotations
@@ -24,15 +22,15 @@ _METADATA_PATTERN = "/hatrac/metadata/{{MD5}}.{{Filename}}"
 
 @dataclass(frozen=True)
 class ColumnDefinition:
-    """A column to be made.
+    """The definition of a column.
 
     Attributes:
-        name: Its name.
+        name: The column's name.
         type: ERMrest type name; ``text[]`` and the like for arrays.
         nullok: Whether it may be null.
-        default: Its default value, if any.
-        comment: What it is for.
-        annotations: By tag.
+        default: The default value; None when there is none.
+        comment: What the column is for.
+        annotations: Annotations by tag.
     """
 
     name: str
@@ -46,7 +44,7 @@ class ColumnDefinition:
 def reference(
     column: str, table: str, referenced: str = "RID", *, on_delete: str = CASCADE, on_update: str = CASCADE
 ) -> ForeignKey:
-    """A foreign key of one column to ``schema:Table``; cascading, as associations have it, unless told otherwise."""
+    """A foreign key of one column to ``schema:Table``; it cascades by default, as in associations."""
     return ForeignKey((column,), table, (referenced,), on_delete, on_update)
 
 
@@ -99,7 +97,7 @@ def _column_document(column: ColumnDefinition) -> Document:
 
 
 def foreign_key_document(table: str, key: ForeignKey) -> Document:
-    """A foreign key of a table as ERMrest takes it, named ``TABLE_COLUMN_fkey``."""
+    """The document of a table's foreign key, named ``TABLE_COLUMN_fkey``."""
     schema, _, name = table.partition(":")
     other_schema, _, other = key.table.partition(":")
     return {
@@ -120,7 +118,7 @@ def vocabulary_document(table: str, curie_prefix: str, comment: str = "") -> Doc
 
     Args:
         table: ``schema:Table``.
-        curie_prefix: What the compact URIs of its terms begin with.
+        curie_prefix: The prefix of its terms' compact URIs.
         comment: What the vocabulary is for.
     """
     columns = (
@@ -141,14 +139,14 @@ def asset_document(
     comment: str = "",
     url_pattern: str = _METADATA_PATTERN,
 ) -> Document:
-    """A table of files: URL, Filename, Description, Length, MD5 and the metadata columns given.
+    """An asset table: URL, Filename, Description, Length, MD5 and the given metadata columns.
 
     Args:
         table: ``schema:Table``.
         columns: Metadata columns.
-        foreign_keys: Of metadata columns.
+        foreign_keys: Foreign keys of metadata columns.
         comment: What the files are.
-        url_pattern: Where the web interface stores files that are added there.
+        url_pattern: Where Chaise stores files that users add in the browser.
     """
     annotation = {
         "filename_column": "Filename",
@@ -177,15 +175,15 @@ def association_document(
     defaults: Mapping[str, object] | None = None,
     comment: str = "",
 ) -> Document:
-    """An association: one column for each associate, all of them together a key, and columns beside it.
+    """An association: a key made of one column per associated table, and further columns.
 
     Args:
         table: ``schema:Table``.
-        associates: A foreign key for each; its column is made here, never null.
+        associates: A foreign key for each associated table; its column is defined here and is not null.
         columns: Further columns.
-        foreign_keys: Of further columns.
-        defaults: Default values of associates' columns.
-        comment: What belongs together here.
+        foreign_keys: Foreign keys of further columns.
+        defaults: Default values of the key's columns.
+        comment: What the association means.
     """
     sides = tuple(associates)
     given = defaults or {}
@@ -196,7 +194,7 @@ def association_document(
 
 
 def association_name(*tables: str) -> str:
-    """The usual name of an association of tables (bare names), cut to 63 bytes as deriva does it."""
+    """The usual name of an association of tables (bare names), shortened to 63 bytes as deriva does."""
     return _make_id(*tables)
 
 

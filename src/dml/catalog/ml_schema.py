@@ -1,8 +1,8 @@
-"""Makes a catalog a DERIVA-ML catalog, and says what one holds.
+"""Creating the ``deriva-ml`` schema of a catalog, and describing a catalog.
 
-``initialise`` creates what is missing of the ``deriva-ml`` schema: tables, terms, and the stand-ins for
-unknown provenance. Each step looks first, so that it may be cut short and called again, and a second call
-writes nothing. ``describe`` reads what `dml catalog show` shows.
+``initialise`` creates what is missing: tables, terms, and the sentinel rows for unknown provenance. Each step reads
+first, so an interrupted call can be repeated and a second call writes nothing. ``describe`` reads what
+`dml catalog show` shows.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _FILE = f"{ML}:File"
 
 @dataclass(frozen=True)
 class InitReport:
-    """What ``initialise`` made; all empty when everything was there.
+    """What ``initialise`` created; all empty when everything existed.
 
     Attributes:
         tables: Tables, as ``schema:Table``.
         terms: Names of terms by vocabulary.
-        sentinels: RIDs of stand-in rows by table.
+        sentinels: RIDs of sentinel rows by table.
     """
 
     tables: tuple[str, ...]
@@ -48,15 +48,15 @@ class InitReport:
 
 
 def initialise(catalog: Catalog, *, project_name: str = ML) -> InitReport:
-    """Create the ``deriva-ml`` schema of release 1.54 with its terms and stand-ins. Writes the catalog.
+    """Create the ``deriva-ml`` schema of release 1.54 with its terms and sentinel rows. Writes the catalog.
 
     Args:
-        catalog: The catalog; one needs the right to create schemas there.
-        project_name: What the compact URIs of terms begin with.
+        catalog: The catalog, in which the user may create schemas.
+        project_name: The prefix of the terms' compact URIs.
 
     Raises:
-        ConflictError: There is a ``deriva-ml`` schema of another form (an older release's).
-        ForbiddenError: One may not create schemas there.
+        ConflictError: The catalog has a different ``deriva-ml`` schema, of an older release.
+        ForbiddenError: The user may not create schemas in the catalog.
     """
     tables = _make_schema(catalog, project_name)
     return InitReport(tuple(tables), _seed_terms(catalog), _make_sentinels(catalog))
@@ -68,18 +68,18 @@ def _make_schema(catalog: Catalog, project_name: str) -> list[str]:
     if ML not in catalog.refresh_schema().schemas:
         made = _make_all_at_once(catalog, documents)
     if not made:
-        # Refused before anything is written: a schema of an older release is not half converted.
+        # Check all tables before writing any, so that a schema of an older release is not partly converted.
         for document in documents:
-            there = catalog.schema().tables.get(f"{ML}:{document['table_name']}")
-            if there is not None:
-                refuse_difference(there, document, exact=False)
+            existing = catalog.schema().tables.get(f"{ML}:{document['table_name']}")
+            if existing is not None:
+                refuse_difference(existing, document, exact=False)
         made = make_tables(catalog, documents, exact=False)
     _close_cycle(catalog)
     return made
 
 
 def _make_all_at_once(catalog: Catalog, documents: Sequence[Document]) -> list[str]:
-    """The schema with all its tables in one request; nothing when someone else has made it meanwhile."""
+    """Create the schema with all its tables in one request; returns no tables if another process created it."""
     whole = {
         "schema_name": ML,
         "comment": "DERIVA-ML: executions, workflows, datasets, files and their provenance",
@@ -110,16 +110,16 @@ def _close_cycle(catalog: Catalog) -> None:
 
 def _seed_terms(catalog: Catalog) -> dict[str, tuple[str, ...]]:
     names = list(ml_tables.TERMS)
-    there = gather([partial(select, catalog, name, columns=["Name"]) for name in names])
-    wanted = {}
-    for name, rows in zip(names, there, strict=True):
+    existing = gather([partial(select, catalog, name, columns=["Name"]) for name in names])
+    missing_by_table = {}
+    for name, rows in zip(names, existing, strict=True):
         known = {row["Name"] for row in rows}
         missing = {term: text for term, text in ml_tables.TERMS[name].items() if term not in known}
         if missing:
-            wanted[name] = missing
-    for name, missing in wanted.items():  # one after the other: a server aborts one of two writes that overlap
+            missing_by_table[name] = missing
+    for name, missing in missing_by_table.items():  # sequentially: a server aborts one of two concurrent writes
         insert_terms(catalog, name, missing)
-    return {name: tuple(missing) for name, missing in wanted.items()}
+    return {name: tuple(missing) for name, missing in missing_by_table.items()}
 
 
 _SENTINELS: Mapping[str, Row] = {
@@ -127,16 +127,16 @@ _SENTINELS: Mapping[str, Row] = {
     _FILE: ml_tables.UNKNOWN_FILE,
     EXECUTION: ml_tables.UNKNOWN_EXECUTION,
 }
-_TELLING = {WORKFLOW: "URL", _FILE: "URL", EXECUTION: "Description"}
+_IDENTIFYING_COLUMN = {WORKFLOW: "URL", _FILE: "URL", EXECUTION: "Description"}
 
 
 def sentinels(catalog: Catalog) -> dict[str, str]:
-    """The RIDs of the stand-in rows for unknown provenance, by table; without those that are not there.
+    """The RIDs of the existing sentinel rows for unknown provenance, by table.
 
-    One concurrent request for each of Workflow, File and Execution. Catalogs older than 1.51.5 have none.
+    Sends one concurrent request for each of Workflow, File and Execution. Catalogs before 1.51.5 have no such rows.
     """
-    tables = [table for table in _SENTINELS if catalog.schema().has_column(table, _TELLING[table])]
-    conditions = [{_TELLING[table]: _SENTINELS[table][_TELLING[table]]} for table in tables]
+    tables = [table for table in _SENTINELS if catalog.schema().has_column(table, _IDENTIFYING_COLUMN[table])]
+    conditions = [{_IDENTIFYING_COLUMN[table]: _SENTINELS[table][_IDENTIFYING_COLUMN[table]]} for table in tables]
     found = gather(
         [
             partial(select, catalog, table, where=where, columns=["RID"])
@@ -147,7 +147,7 @@ def sentinels(catalog: Catalog) -> dict[str, str]:
 
 
 def _make_sentinels(catalog: Catalog) -> dict[str, str]:
-    """Insert the stand-in rows that are missing, under leased RIDs, so that a repeat makes no second one."""
+    """Insert the missing sentinel rows with leased RIDs, so that a repeated call does not insert them twice."""
     known = sentinels(catalog)
     tokens = {table: f"dml-unknown-provenance-{table}" for table in _SENTINELS if table not in known}
     leased = lease_rids(catalog, list(tokens.values())) if tokens else {}
@@ -165,13 +165,13 @@ class CatalogDescription:
     """What a catalog holds.
 
     Attributes:
-        snaptime: Its latest snapshot.
-        capabilities: Which optional tables and columns it has, and the release they point to.
-        domain_schemas: Its schemas besides DERIVA-ML's and the server's.
-        executions, datasets, workflows: Counts of rows.
-        assets: Counts of files by asset table, ``schema:Table``.
-        features: How many features there are.
-        vocabularies: How many vocabularies there are.
+        snaptime: The latest snapshot.
+        capabilities: The optional tables and columns, and the releases that have them.
+        domain_schemas: The schemas other than DERIVA-ML's and the server's.
+        executions, datasets, workflows: Numbers of rows.
+        assets: Numbers of files by asset table, ``schema:Table``.
+        features: The number of features.
+        vocabularies: The number of vocabularies.
     """
 
     snaptime: str
@@ -186,7 +186,7 @@ class CatalogDescription:
 
 
 def describe(catalog: Catalog) -> CatalogDescription:
-    """What the catalog holds: the schema, one request for its snapshot, and concurrently one count a table."""
+    """The contents of a catalog, by its schema, one request for its snapshot, and one concurrent count per table."""
     schema = catalog.schema()
     assets = [table.qualified_name for table in schema.asset_tables()]
     counted = [name for name in (EXECUTION, DATASET, WORKFLOW) if schema.has_table(name)] + assets

@@ -1,4 +1,4 @@
-"""The tables, terms and stand-in rows of the ``deriva-ml`` schema, as deriva-ml 1.54 has them."""
+"""The tables, terms and sentinel rows of the ``deriva-ml`` schema, as in deriva-ml 1.54."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from dml.catalog.schema import DATASET, EXECUTION, ML, WORKFLOW
 VERSION = f"{ML}:Dataset_Version"
 
 CURRENT_VERSION = reference("Version", VERSION)
-"""Dataset.Version, the half of the cycle between datasets and versions that can only be made afterwards."""
+"""The foreign key Dataset.Version; datasets and versions refer to each other, so it is created last."""
 
 TERMS: Mapping[str, Mapping[str, str]] = {
     f"{ML}:Asset_Role": {
@@ -95,10 +95,10 @@ UNKNOWN_EXECUTION = {
 
 
 def tables(project_name: str) -> list[Document]:
-    """All tables, each after those that it refers to, but for ``CURRENT_VERSION``.
+    """All tables, each after those that it refers to, except by ``CURRENT_VERSION``.
 
     Args:
-        project_name: What the compact URIs of the terms begin with.
+        project_name: The prefix of the terms' compact URIs.
     """
     vocabularies = [
         vocabulary_document(f"{ML}:{name}", ML if name == "Workflow_Type" else project_name)
@@ -108,7 +108,7 @@ def tables(project_name: str) -> list[Document]:
 
 
 def _own(*names: str) -> list[ColumnDefinition]:
-    """Columns of text, but for Description."""
+    """Columns of type ``text``, or ``markdown`` for Description."""
     return [ColumnDefinition(name, "markdown" if name == "Description" else "text") for name in names]
 
 

@@ -1,8 +1,8 @@
-"""Keeps each catalog's schema document on disk with its ETag, so that it is sent only when it changed.
+"""The cache of schema documents on disk, with their ETags, so that a document is sent only after a change.
 
-One file for each catalog or snapshot, the latest 64 of them, below dml's cache directory, which carries
-``CACHEDIR.TAG`` and may be deleted at any time. Nothing here may fail a command: a file that cannot be
-read counts as absent, one that cannot be written is left out.
+There is one file for each catalog or snapshot, 64 at most, in dml's cache directory, which has a ``CACHEDIR.TAG`` and
+may be deleted at any time. No error here fails a command: a file that cannot be read counts as missing, one that cannot
+be written is not written.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ _TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# Files of dml that may be 
 
 @dataclass(frozen=True)
 class CachedSchema:
-    """A schema document from disk.
+    """A cached schema.
 
     Attributes:
-        etag: What the server called this state of it.
+        etag: The server's ETag of the document.
         schema: The model.
     """
 
@@ -40,7 +40,7 @@ class CachedSchema:
 
 
 class SchemaCache:
-    """The kept document of one target."""
+    """The cached document of one target."""
 
     def __init__(self, target: Target) -> None:
         self._catalog = str(target)
@@ -50,17 +50,17 @@ class SchemaCache:
         self.path: Path = self._root / "schema" / f"{readable}.{digest}.json"
 
     def read(self) -> CachedSchema | None:
-        """What was kept; None when there is nothing or it cannot be used."""
+        """The cached schema; None when there is none or it cannot be used."""
         try:
-            kept = json.loads(self.path.read_bytes())
-            if kept["form"] != _FORM or kept["catalog"] != self._catalog or not kept["etag"]:
+            cached = json.loads(self.path.read_bytes())
+            if cached["form"] != _FORM or cached["catalog"] != self._catalog or not cached["etag"]:
                 return None
-            return CachedSchema(str(kept["etag"]), Schema.from_document(kept["document"]))
+            return CachedSchema(str(cached["etag"]), Schema.from_document(cached["document"]))
         except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
             return None
 
     def write(self, etag: str | None, document: Mapping[str, Any]) -> None:
-        """Keep a document, if it has an ETag and the disk takes it; replaces the file as a whole."""
+        """Write a document atomically, if it has an ETag; disk errors are ignored."""
         if not etag:
             return
         content = json.dumps({"form": _FORM, "catalog": self._catalog, "etag": etag, "document": document})
@@ -74,9 +74,9 @@ class SchemaCache:
 
 
 def _prune(directory: Path) -> None:
-    """Remove the oldest files beyond the number kept: every snapshot that was read has one."""
-    kept = sorted(directory.glob("*.json"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
-    for path in kept[_KEPT:]:
+    """Remove all but the newest files, because every snapshot that is read adds one."""
+    newest_first = sorted(directory.glob("*.json"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    for path in newest_first[_KEPT:]:
         path.unlink(missing_ok=True)
 
 

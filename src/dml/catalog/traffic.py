@@ -1,7 +1,7 @@
-"""Counts what goes over the wire: requests by method, bytes each way, and what was asked.
+"""Counters of requests by method, of bytes in both directions, and a log of requests.
 
-Every transport of a catalog's sessions is wrapped in a ``CountingAdapter``, so retries, redirects and
-requests of deriva's own methods are counted as well.
+Every adapter of a catalog's sessions is wrapped in a ``CountingAdapter``, so retries, redirects and the requests of
+deriva's methods are counted as well.
 """
 
 from __future__ import annotations
@@ -19,13 +19,12 @@ _KEPT = 10_000
 
 
 class Traffic:
-    """Counters that any number of threads share.
+    """Counters that threads may share.
 
     Attributes:
-        bytes_sent: Bytes of request bodies, by their declared length.
-        bytes_received: Bytes of response bodies, as far as their length was declared.
-        log: The last 10,000 requests as (method, path without host and query, status); status 0
-            where no answer came.
+        bytes_sent: The declared lengths of request bodies in total.
+        bytes_received: The declared lengths of response bodies in total.
+        log: The last 10,000 requests as (method, path without host and query, status); status 0 without a response.
     """
 
     def __init__(self) -> None:
@@ -33,7 +32,7 @@ class Traffic:
         self.reset()
 
     def reset(self) -> None:
-        """Begin to count at zero."""
+        """Set all counters to zero."""
         with self._lock:
             self._methods: Counter[str] = Counter()
             self.bytes_sent = 0
@@ -42,23 +41,23 @@ class Traffic:
 
     @property
     def requests(self) -> int:
-        """How many requests were sent, repeats included."""
+        """The number of requests sent, including retries."""
         with self._lock:
             return self._methods.total()
 
     def count(self, method: str) -> int:
-        """How many requests had this method."""
+        """The number of requests with a method."""
         with self._lock:
             return self._methods[method.upper()]
 
     @property
     def log(self) -> list[tuple[str, str, int]]:
-        """The requests in the order in which they ended."""
+        """The requests in the order of their end."""
         with self._lock:
             return list(self._log)
 
     def record(self, method: str, path: str, status: int, sent: int, received: int) -> None:
-        """Count one request that ended."""
+        """Count one request that has ended."""
         with self._lock:
             self._methods[method.upper()] += 1
             self.bytes_sent += sent
@@ -67,7 +66,7 @@ class Traffic:
 
 
 class CountingAdapter(BaseAdapter):
-    """Passes requests on to another transport adapter and counts them."""
+    """Passes requests to another adapter and counts them."""
 
     def __init__(self, transport: BaseAdapter, traffic: Traffic) -> None:
         super().__init__()
@@ -83,7 +82,7 @@ class CountingAdapter(BaseAdapter):
         cert: bytes | str | tuple[bytes | str, bytes | str] | None = None,
         proxies: Mapping[str, str] | None = None,
     ) -> Response:
-        """Send one request through the transport; count it whether or not an answer comes."""
+        """Send one request through the other adapter, and count it whether or not there is a response."""
         status = received = 0
         try:
             response = self._transport.send(
@@ -97,7 +96,7 @@ class CountingAdapter(BaseAdapter):
             self._traffic.record(request.method or "", urlsplit(request.url or "").path, status, sent, received)
 
     def close(self) -> None:
-        """Close the transport's connections."""
+        """Close the connections of the other adapter."""
         self._transport.close()
 
 

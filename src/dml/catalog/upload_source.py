@@ -1,4 +1,4 @@
-"""The file that is being sent: slices of it as bodies of requests, and whether it changed meanwhile."""
+"""The file of an upload: slices of it as request bodies, and whether it changes during the upload."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from dml.errors import DmlError, IntegrityError, NotFoundError, RetryableError, 
 Progress = Callable[[int], None]
 
 _FEW = 1 << 16
-"""Bytes up to which a body is read before it is sent."""
+"""The size in bytes up to which a body is read before it is sent."""
 
 
 class SourceFile:
-    """The file being sent: its size when the sending began, and slices of it that count their bytes.
+    """The file of an upload, whose slices count the bytes that are sent.
 
     Attributes:
-        size: Bytes when the sending began.
-        sent: Bytes counted as sent.
-        failure: Why it cannot be read on; whoever reads the body may have taken it for a fault of its own.
+        size: The size in bytes at the beginning of the upload.
+        sent: The number of bytes counted as sent.
+        failure: The error while reading the file, which the HTTP library may report as a failed connection.
     """
 
     def __init__(self, path: Path, progress: Progress) -> None:
@@ -36,21 +36,21 @@ class SourceFile:
         self._stamp = _stamp(status)
 
     def progress(self, count: int) -> None:
-        """Count bytes as sent, or with a negative number as to be sent again."""
+        """Count bytes as sent, or with a negative number as bytes to send again."""
         if count:
             self.sent += count
             self._tell(count)
 
     def whole(self) -> Callable[[], FileSlice | bytes]:
-        """What makes the body that holds all of it, anew for each try: a stream, or the bytes where they are few.
+        """The function that makes the body of the whole file for each attempt: a stream, or bytes if they are few.
 
-        A stream without bytes would go out chunked, which Hatrac refuses (411).
+        An empty stream would be sent with chunked encoding, which Hatrac refuses (411).
         """
         make = self.body(0, self.size)
         return make if self.size > _FEW else lambda: b"".join(make())
 
     def body(self, start: int, length: int) -> Callable[[], FileSlice]:
-        """What makes a stream of one slice, anew for each try."""
+        """The function that makes the stream of one slice for each attempt."""
         before = self.sent
 
         def make() -> FileSlice:
@@ -62,7 +62,7 @@ class SourceFile:
         return make
 
     def refuse_change(self) -> None:
-        """Raise an IntegrityError that says so if the file is not what it was when the sending began."""
+        """Raise an IntegrityError if the file has changed since the beginning of the upload."""
         if _stamp(self._status()) != self._stamp:
             raise IntegrityError(f"{self.path} changed while it was sent", hint="Run the command again.")
 
@@ -79,7 +79,7 @@ class SourceFile:
 
 def _opened(path: Path) -> FileIO:
     try:
-        # Without O_NONBLOCK, opening a pipe that took the file's place would wait for a writer.
+        # Without O_NONBLOCK, opening a pipe that has replaced the file would wait for a writer.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         raise NotFoundError(f"{path} is gone") from None
@@ -104,7 +104,7 @@ def _stamp(status: os.stat_result) -> tuple[int, int, int]:
 
 
 class FileSlice:
-    """A part of a file as a request's body: read as it is sent, its length known beforehand."""
+    """A part of a file as a request body: read while it is sent, with a known length."""
 
     def __init__(self, source: SourceFile, start: int, length: int) -> None:
         self._source = source
@@ -123,7 +123,7 @@ class FileSlice:
             yield part
 
     def read(self, size: int = -1) -> bytes:
-        """The next bytes; empty at the slice's end, where the file is closed."""
+        """The next bytes; empty at the end of the slice, where the file is closed."""
         wanted = self._left if size is None or size < 0 else min(size, self._left)
         if not wanted:
             return b""
@@ -133,13 +133,13 @@ class FileSlice:
         except OSError as error:
             raise self._failed(DmlError(f"{path} cannot be read: {error.strerror}")) from error
         if not part:
-            # The announced length cannot be met; without this the server would wait for the rest.
+            # The rest of the announced length cannot be sent, and the server would wait for it.
             raise self._failed(
                 IntegrityError(f"{path} became shorter while it was sent", hint="Run the command again.")
             )
         self._left -= len(part)
         if not self._left:
-            # Who knows the length reads no further; the descriptor would stay open with the answer's request.
+            # A reader that knows the length stops here, so the file would stay open as long as the response's request.
             self._file.close()
         self._source.progress(len(part))
         return part
