@@ -157,7 +157,7 @@ def test_a_sweep_is_resumed_with_the_changes_that_were_accepted(
         "job 2 failed: ValueError: NaN loss at learning rate 0.01 (src/models/retina_net.py:" in capfd.readouterr().err
     )
     parent, _, then = result.stdout.splitlines()[-1].partition(" ")
-    assert then == f"Failed: 3 of 4 jobs are uploaded.   dml run --resume {parent} --host local --catalog 1"
+    assert then == f"Failed: 3 of 4 jobs uploaded.   dml run --resume {parent} --host local --catalog 1"
     retina.edit("src/models/retina_net.py", "if learning_rate == 0.01:", "if learning_rate == fail_at:")
     retina.write("src/models/more.py", "x = 1\n")
     succeeded(run(*then.split()[-7:], "--json"))

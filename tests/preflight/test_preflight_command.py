@@ -38,7 +38,7 @@ def test_clean_project_exits_0(inside: RetinaProject) -> None:
     assert result.code == 0, result.stdout
     first, *_, last = result.stdout.splitlines()
     assert first.startswith("Preflight  retina_quick · local / 1 · ")
-    assert last == "All is well. Nothing was written."
+    assert last == "All checks passed. Nothing was written."
     assert "parameters" in result.stdout
     assert "learning_rate=0.001" in result.stdout
 
