@@ -54,30 +54,34 @@ def list_(
     chosen = _role(role)
     if table is None and asset_type is None and execution is None and chosen is None:
         tables = [
-            {"table": one.qualified_name, "comment": one.comment, "columns": [c.name for c in one.metadata_columns]}
-            for one in catalog.schema().asset_tables()
+            {
+                "table": asset_table.qualified_name,
+                "comment": asset_table.comment,
+                "columns": [c.name for c in asset_table.metadata_columns],
+            }
+            for asset_table in catalog.schema().asset_tables()
         ]
         payload: dict[str, Any] = {"tables": tables}
         columns = [Column("table", whole=True), Column("metadata columns"), Column("description")]
-        lines = [(one["table"], ", ".join(one["columns"]), one["comment"]) for one in tables]
+        lines = [(entry["table"], ", ".join(entry["columns"]), entry["comment"]) for entry in tables]
         console.emit("asset.list", payload, lambda: console.table(columns, lines))
         return
     wanted = None if execution is None else validate_rid(execution)
     listed = partial(list_assets, catalog, table=table, execution=wanted, role=chosen, limit=limit or None)
-    found, more = listed(asset_type=asset_type)
-    if asset_type is not None and not found:
+    assets, more = listed(asset_type=asset_type)
+    if asset_type is not None and not assets:
         from dml.catalog.vocabulary import find_term
 
         # A type that is none is an error, with the nearest; a synonym is looked for by its term.
         term = find_term(catalog, "deriva-ml:Asset_Type", asset_type).name
         if term != asset_type:
-            found, more = listed(asset_type=term)
-    if wanted is not None and not found:
+            assets, more = listed(asset_type=term)
+    if wanted is not None and not assets:
         from dml.asset.lookup import check_execution
 
         check_execution(catalog, wanted)
-    payload = {"assets": [one.to_mapping() for one in found], "more": more}
-    console.emit("asset.list", payload, lambda: _print_list(console, found, more, one_table=table is not None))
+    payload = {"assets": [asset.to_mapping() for asset in assets], "more": more}
+    console.emit("asset.list", payload, lambda: _print_list(console, assets, more, one_table=table is not None))
 
 
 @command(
@@ -91,29 +95,29 @@ def show(rid: Rid, limit: Limit = DEFAULT_LIMIT) -> None:
     from dml.cli.app.links import link_facts, link_fields
 
     console, catalog = current().console, open_catalog()
-    found = find_asset(catalog, rid)
+    asset = find_asset(catalog, rid)
     uses, more = page_of_uses(catalog, rid, limit=limit or None)
     link = catalog.chaise_path(rid)
     snapshot = catalog.target.snapshot
     payload = {
-        "asset": found.to_mapping(),
+        "asset": asset.to_mapping(),
         **link_fields(link, snapshot),
-        "executions": [vars(one) for one in uses],
+        "executions": [vars(use) for use in uses],
         "more": more,
     }
 
     def render() -> None:
         facts: list[tuple[str, object]] = [
-            ("file", found.filename or UNKNOWN),
-            ("table", found.table),
-            ("types", ", ".join(found.types) or UNKNOWN),
-            ("size", format_size(found.length)),
-            ("MD5", found.md5 or UNKNOWN),
-            ("description", found.description or UNKNOWN),
-            *((name, UNKNOWN if value is None else value) for name, value in found.metadata.items()),
-            *link_facts(link, snapshot, found.rid),
+            ("file", asset.filename or UNKNOWN),
+            ("table", asset.table),
+            ("types", ", ".join(asset.types) or UNKNOWN),
+            ("size", format_size(asset.length)),
+            ("MD5", asset.md5 or UNKNOWN),
+            ("description", asset.description or UNKNOWN),
+            *((name, UNKNOWN if value is None else value) for name, value in asset.metadata.items()),
+            *link_facts(link, snapshot, asset.rid),
         ]
-        console.print(Cell(found.rid, "bold"))
+        console.print(Cell(asset.rid, "bold"))
         console.table([Column("", whole=True), Column("")], facts)
         _print_uses(console, uses, more)
 
@@ -134,7 +138,7 @@ def executions(rid: Rid, role: Role = None, limit: Limit = DEFAULT_LIMIT) -> Non
 
     console = current().console
     uses, more = page_of_uses(open_catalog(), rid, _role(role), limit or None)
-    payload = {"rid": rid, "executions": [vars(one) for one in uses], "more": more}
+    payload = {"rid": rid, "executions": [vars(use) for use in uses], "more": more}
     console.emit("asset.executions", payload, lambda: _print_uses(console, uses, more))
 
 
@@ -163,22 +167,23 @@ def download(
     if not rids and execution is None:
         raise UsageError("no assets given: name RIDs or use --execution RID")
     settings, console, catalog = current().settings, current().console, open_catalog()
-    found = [find_asset(catalog, rid) for rid in dict.fromkeys(rids or ())]
+    assets = [find_asset(catalog, rid) for rid in dict.fromkeys(rids or ())]
     if execution is not None:
         from dml.api.execution_record import lookup_execution
 
         wanted = lookup_execution(catalog, validate_rid(execution)).execution_rid
         made, _ = list_assets(catalog, execution=wanted, role="Output")
-        found += [one for one in made if one.rid not in {other.rid for other in found}]
+        assets += [asset for asset in made if asset.rid not in {other.rid for other in assets}]
     with showing(settings.get("progress"), console) as progress:
-        done = download_assets(catalog, found, output, progress=progress, jobs=settings.get("jobs"))
+        done = download_assets(catalog, assets, output, progress=progress, jobs=settings.get("jobs"))
     files = [
-        {"rid": one.rid, "path": path, "bytes": one.length, "md5": one.md5, "fetched": came} for one, path, came in done
+        {"rid": asset.rid, "path": path, "bytes": asset.length, "md5": asset.md5, "fetched": came}
+        for asset, path, came in done
     ]
 
     def render() -> None:
-        for one, path, came in done:
-            console.print(f"{one.rid}  {path}  {format_size(one.length)}{'' if came else '  already there'}")
+        for asset, path, came in done:
+            console.print(f"{asset.rid}  {path}  {format_size(asset.length)}{'' if came else '  already there'}")
         fresh = sum(came for *_, came in done)
         console.say(f"{pluralize(fresh, 'file')} downloaded and verified" if fresh else "nothing to do")
 
@@ -193,21 +198,21 @@ def _role(role: str | None) -> str | None:
     raise UsageError(f"unknown asset role {role!r}", hint="Use Input or Output.")
 
 
-def _print_list(console: Console, found: list[Asset], more: bool, *, one_table: bool) -> None:
+def _print_list(console: Console, assets: list[Asset], more: bool, *, one_table: bool) -> None:
     columns = [Column("RID", whole=True), Column("file"), Column("types"), Column("size", right=True)]
     columns.append(Column("description") if one_table else Column("table", whole=True))
     rows = [
         (
-            one.rid,
-            one.filename,
-            ", ".join(one.types),
-            format_size(one.length),
-            one.description if one_table else one.asset_table,
+            asset.rid,
+            asset.filename,
+            ", ".join(asset.types),
+            format_size(asset.length),
+            asset.description if one_table else asset.asset_table,
         )
-        for one in found
+        for asset in assets
     ]
     console.table(columns, rows)
-    say_cut(console, len(found), more, "asset")
+    say_cut(console, len(assets), more, "asset")
 
 
 def _print_uses(console: Console, uses: list[AssetUse], more: bool) -> None:
@@ -228,8 +233,8 @@ def _print_uses(console: Console, uses: list[AssetUse], more: bool) -> None:
     console.table(
         columns,
         [
-            (one.rid, one.role, status_cell(one.status), format_relative_time(parse_time(one.created)), one.description)
-            for one in uses
+            (use.rid, use.role, status_cell(use.status), format_relative_time(parse_time(use.created)), use.description)
+            for use in uses
         ],
     )
     say_cut(console, len(uses), more)

@@ -18,7 +18,7 @@ app = group("catalog", "Select, prepare, show and serve catalogs.")
 def _complete_catalog(incomplete: str) -> list[str]:
     from dml.catalog.administration import list_embedded_catalogs
 
-    return [str(one) for one in list_embedded_catalogs() if str(one).startswith(incomplete)]
+    return [str(target) for target in list_embedded_catalogs() if str(target).startswith(incomplete)]
 
 
 Which = Annotated[
@@ -113,9 +113,11 @@ def show() -> None:
 
     console = current().console
     catalog = open_catalog()
-    found, identity = describe(catalog), catalog.whoami()
-    payload = view.description_payload(catalog.target, found, identity)
-    console.emit("catalog.show", payload, lambda: view.print_description(console, catalog.target, found, identity))
+    description, identity = describe(catalog), catalog.whoami()
+    payload = view.description_payload(catalog.target, description, identity)
+    console.emit(
+        "catalog.show", payload, lambda: view.print_description(console, catalog.target, description, identity)
+    )
 
 
 @command(
@@ -178,9 +180,9 @@ def list_() -> None:
 
     invocation = current()
     chosen = invocation.settings.target if invocation.settings.has_target else None
-    found = list_embedded_catalogs()
-    payload = {"catalogs": [{"target": str(one), "default": one == chosen} for one in found]}
-    invocation.console.emit("catalog.list", payload, lambda: view.print_list(invocation.console, found, chosen))
+    targets = list_embedded_catalogs()
+    payload = {"catalogs": [{"target": str(target), "default": target == chosen} for target in targets]}
+    invocation.console.emit("catalog.list", payload, lambda: view.print_list(invocation.console, targets, chosen))
 
 
 @command(

@@ -51,63 +51,65 @@ def print_created(console: Console, target: Target, default: bool) -> None:
         console.say(f"`dml catalog use {target}` makes it the default.")
 
 
-def description_payload(target: Target, found: CatalogDescription, identity: Identity | None) -> dict[str, Any]:
+def description_payload(target: Target, description: CatalogDescription, identity: Identity | None) -> dict[str, Any]:
     """A catalog as JSON values."""
     return {
         "target": str(target),
         "url": target.url,
-        "snaptime": found.snaptime,
+        "snaptime": description.snaptime,
         "identity": asdict(identity) if identity else None,
-        "ml_schema": found.capabilities.version or None,
-        "capabilities": asdict(found.capabilities),
-        "domain_schemas": found.domain_schemas,
-        "executions": found.executions,
-        "datasets": found.datasets,
-        "workflows": found.workflows,
-        "assets": dict(found.assets),
-        "features": found.features,
-        "vocabularies": found.vocabularies,
+        "ml_schema": description.capabilities.version or None,
+        "capabilities": asdict(description.capabilities),
+        "domain_schemas": description.domain_schemas,
+        "executions": description.executions,
+        "datasets": description.datasets,
+        "workflows": description.workflows,
+        "assets": dict(description.assets),
+        "features": description.features,
+        "vocabularies": description.vocabularies,
     }
 
 
-def print_description(console: Console, target: Target, found: CatalogDescription, identity: Identity | None) -> None:
+def print_description(
+    console: Console, target: Target, description: CatalogDescription, identity: Identity | None
+) -> None:
     """One screen about a catalog."""
-    release = found.capabilities.version
+    release = description.capabilities.version
     rows: list[tuple[object, object]] = [
         ("catalog", Cell(f"{target.host} / {target.catalog_id}", "bold")),
-        ("snapshot", target.snapshot or f"{found.snaptime} (the latest)"),
+        ("snapshot", target.snapshot or f"{description.snaptime} (the latest)"),
         ("you", identity.display_name if identity else Cell("not signed in", "yellow")),
         (
             "deriva-ml",
             f"schema as of {release}" if release else Cell("no schema; dml catalog init creates it", "yellow"),
         ),
-        ("schemas", ", ".join(found.domain_schemas) or "no domain schema"),
-        ("holds", _holds(found)),
+        ("schemas", ", ".join(description.domain_schemas) or "no domain schema"),
+        ("holds", _holds(description)),
     ]
-    rows += [("assets", f"{name}: {pluralize(number, 'file')}") for name, number in sorted(found.assets.items())]
+    rows += [("assets", f"{name}: {pluralize(number, 'file')}") for name, number in sorted(description.assets.items())]
     console.table(PLAIN, rows)
 
 
-def _holds(found: CatalogDescription) -> str:
-    vocabularies = pluralize(found.vocabularies, "vocabulary", "vocabularies")
+def _holds(description: CatalogDescription) -> str:
+    vocabularies = pluralize(description.vocabularies, "vocabulary", "vocabularies")
     return ", ".join(
         [
-            pluralize(found.executions, "execution"),
-            pluralize(found.datasets, "dataset"),
-            pluralize(found.workflows, "workflow"),
-            pluralize(found.features, "feature"),
+            pluralize(description.executions, "execution"),
+            pluralize(description.datasets, "dataset"),
+            pluralize(description.workflows, "workflow"),
+            pluralize(description.features, "feature"),
             vocabularies,
         ]
     )
 
 
-def print_list(console: Console, found: Sequence[Target], chosen: Target | None) -> None:
+def print_list(console: Console, targets: Sequence[Target], chosen: Target | None) -> None:
     """One line a catalog, the default marked."""
-    if not found:
+    if not targets:
         console.print("no embedded catalogs")
         console.say("`dml catalog init` creates one; `dml demo` creates one with example data.")
         return
-    rows = [(str(one), Cell("● default", "green") if one == chosen else "") for one in found]
+    rows = [(str(target), Cell("● default", "green") if target == chosen else "") for target in targets]
     console.table([Column("catalog", whole=True), Column("", whole=True)], rows)
 
 

@@ -47,17 +47,17 @@ def cite(
             "--current and --permanent are mutually exclusive", hint="Omit both options to get both links."
         )
     console = current().console
-    found = _cited(open_catalog(), rid)
+    citation = _cited(open_catalog(), rid)
 
     def render() -> None:
         if only_current or only_permanent:
-            console.print(found.current if only_current else found.permanent)
+            console.print(citation.current if only_current else citation.permanent)
             return
-        what = ("row", f"{found.rid} of {found.table}") if found.rid else ("table", found.table)
-        rows = [what, ("permanent", found.permanent), ("current", found.current)]
+        what = ("row", f"{citation.rid} of {citation.table}") if citation.rid else ("table", citation.table)
+        rows = [what, ("permanent", citation.permanent), ("current", citation.current)]
         console.table([Column("", whole=True), Column("", whole=True)], rows)
 
-    console.emit("cite", found, render)
+    console.emit("cite", citation, render)
 
 
 def _cited(catalog: Catalog, wanted: str) -> Citation:

@@ -43,8 +43,13 @@ def show() -> None:
     settings, console = invocation.settings, invocation.console
     payload = {
         "settings": [
-            {"name": one.name, "value": one.value, "origin": one.origin, "variable": SETTINGS[one.name].variable}
-            for one in settings.values.values()
+            {
+                "name": setting.name,
+                "value": setting.value,
+                "origin": setting.origin,
+                "variable": SETTINGS[setting.name].variable,
+            }
+            for setting in settings.values.values()
         ],
         "target": str(settings.target) if settings.has_target else None,
         "profile": profile_path(),
@@ -52,7 +57,7 @@ def show() -> None:
     }
 
     def render() -> None:
-        rows = [(one.name, _shown(one.value), _place(one.origin)) for one in settings.values.values()]
+        rows = [(setting.name, _shown(setting.value), _place(setting.origin)) for setting in settings.values.values()]
         console.table([Column("setting", whole=True), Column("value"), Column("from")], rows)
         _warn_of_unknown(settings)
 
@@ -72,14 +77,14 @@ def get(key: Key) -> None:
     from dml.settings import setting_name
 
     invocation = current()
-    found = invocation.settings.values[setting_name(key)]
+    setting = invocation.settings.values[setting_name(key)]
 
     def render() -> None:
-        if found.value is not None:
-            invocation.console.print(found.value)
-        invocation.console.say(f"from {_place(found.origin)}", level=1)
+        if setting.value is not None:
+            invocation.console.print(setting.value)
+        invocation.console.say(f"from {_place(setting.origin)}", level=1)
 
-    payload = {"name": found.name, "value": found.value, "origin": found.origin}
+    payload = {"name": setting.name, "value": setting.value, "origin": setting.origin}
     invocation.console.emit("config.get", payload, render)
 
 
@@ -112,8 +117,8 @@ def unset(key: Key) -> None:
     console = current().console
     removed = unset_profile(key)
     payload = {"name": key, "removed": removed, "profile": profile_path()}
-    said = f"{key} removed from {abbreviate_home(profile_path())}" if removed else f"{key} is not set; nothing to do"
-    console.emit("config.unset", payload, lambda: console.print(said))
+    text = f"{key} removed from {abbreviate_home(profile_path())}" if removed else f"{key} is not set; nothing to do"
+    console.emit("config.unset", payload, lambda: console.print(text))
 
 
 @command(app, "path", examples=[("dml config path", "The file that `dml config set` writes.")])
@@ -145,7 +150,7 @@ def _place(origin: str) -> str:
 
 def _warn_of_unknown(settings: Settings) -> None:
     for entry in settings.unknown:
-        place, _, key = entry.rpartition(" ")
+        origin, _, key = entry.rpartition(" ")
         current().console.warn(
-            f"unknown setting `{key}` ({_place(place)})", hint="`dml config show` lists the settings."
+            f"unknown setting `{key}` ({_place(origin)})", hint="`dml config show` lists the settings."
         )

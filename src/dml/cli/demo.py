@@ -75,8 +75,8 @@ def _render(console: Console, result: DemoResult) -> None:
     console.print(f"Accuracy on the held-out images: {result.accuracy:.3f}")
     console.print()
     console.print(f"dml lineage {result.predictions}", style="bold")
-    found = lookup_lineage(connect(result.target), result.predictions)
-    print_tree(console, lines_of(found.graph, found.root_key))
+    lineage = lookup_lineage(connect(result.target), result.predictions)
+    print_tree(console, lines_of(lineage.graph, lineage.root_key))
 
 
 def _warn_if_hidden(console: Console, result: DemoResult) -> None:

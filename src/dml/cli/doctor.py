@@ -35,20 +35,20 @@ def doctor(
     invocation = current()
     console = invocation.console
     findings = examine(invocation, offline=offline)
-    failed = sum(one.state == "failed" for one in findings)
+    failed = sum(finding.state == "failed" for finding in findings)
 
     def rows(findings: list[Finding]) -> list[tuple[object, ...]]:
-        found: list[tuple[object, ...]] = []
-        for one in findings:
-            found.append((one.subject, Cell(one.state, STYLES[one.state]), one.message))
-            if one.fix:
-                found.append(("", "", Cell(f"fix: {one.fix}", "cyan")))
-        return found
+        cells: list[tuple[object, ...]] = []
+        for finding in findings:
+            cells.append((finding.subject, Cell(finding.state, STYLES[finding.state]), finding.message))
+            if finding.fix:
+                cells.append(("", "", Cell(f"fix: {finding.fix}", "cyan")))
+        return cells
 
     def render() -> None:
         columns = [Column("", whole=True), Column("", whole=True), Column("")]
         console.table(columns, rows(findings))
-        _sum_up(console, failed, sum(one.state == "warning" for one in findings))
+        _sum_up(console, failed, sum(finding.state == "warning" for finding in findings))
 
     console.emit("doctor", {"findings": findings, "failed": failed}, render)
     if failed:

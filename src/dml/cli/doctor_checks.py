@@ -96,7 +96,9 @@ def _settings(settings: Settings) -> Iterator[Finding]:
     if settings.unknown:
         yield Finding("settings", "warning", "unknown: " + ", ".join(settings.unknown), "dml config show")
     else:
-        given = [one for one in settings.values.values() if one.origin != "default" and one.value is not None]
+        given = [
+            setting for setting in settings.values.values() if setting.origin != "default" and setting.value is not None
+        ]
         yield Finding("settings", "ok", f"{len(given)} set, others at their defaults (dml config show)")
 
 
@@ -129,10 +131,10 @@ def _git() -> Finding:
     if program is None:
         return Finding("git", "warning", "not found", fix)
     try:
-        said = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=10, check=True).stdout
+        output = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=10, check=True).stdout
     except (OSError, subprocess.SubprocessError):
         return Finding("git", "warning", f"{program} cannot be run", fix)
-    return Finding("git", "ok", said.strip().removeprefix("git version "))
+    return Finding("git", "ok", output.strip().removeprefix("git version "))
 
 
 def _workspace(settings: Settings) -> Iterator[Finding]:
@@ -173,12 +175,12 @@ def _registry(settings: Settings) -> Finding:
         with Registry.reading(Workspace(settings.workspace, settings.target)) as registry:
             if not registry.exists:
                 return Finding("registry", "ok", "none yet (created by the first execution)")
-            found = registry.read(diagnose)
+            diagnosis = registry.read(diagnose)
     except DmlError as error:
         return Finding("registry", "failed", error.message, error.hint)
-    if found.state == "unknown":
-        return Finding("registry", "warning", f"unknown schema version: {found.reason}", "upgrade dml")
-    if found.state == "older":
+    if diagnosis.state == "unknown":
+        return Finding("registry", "warning", f"unknown schema version: {diagnosis.reason}", "upgrade dml")
+    if diagnosis.state == "older":
         return Finding("registry", "ok", "older schema version; upgraded by the first write")
     return Finding("registry", "ok", "current")
 
@@ -189,12 +191,12 @@ def _credential(host: str) -> Finding:
     from dml.catalog.credentials import sign_in_hint, stored_credential
 
     try:
-        found = stored_credential(host)
+        credential = stored_credential(host)
     except DmlError as error:
         return Finding("credential", "failed", error.message, error.hint)
-    if not found:
+    if not credential:
         return Finding("credential", "warning", f"none for {host}", sign_in_hint(host))
-    return Finding("credential", "ok", f"present ({', '.join(sorted(found))})")
+    return Finding("credential", "ok", f"present ({', '.join(sorted(credential))})")
 
 
 def _server(invocation: Invocation) -> Iterator[Finding]:

@@ -72,14 +72,14 @@ class ShowingCommand(Command):
 
 def with_modes(words: Sequence[str]) -> list[str]:
     """The words of a command line with the mode of ``--cfg`` and ``--info`` after each that has none."""
-    found: list[str] = []
+    words_with_modes: list[str] = []
     for position, word in enumerate(words):
         if word == "--":
-            return [*found, *words[position:]]
-        found.append(word)
+            return [*words_with_modes, *words[position:]]
+        words_with_modes.append(word)
         if word in MODES and (position + 1 == len(words) or words[position + 1] not in MODES[word]):
-            found.append(MODES[word][0])
-    return found
+            words_with_modes.append(MODES[word][0])
+    return words_with_modes
 
 
 def sort_words(words: list[str]) -> tuple[list[str], list[str]]:
@@ -144,8 +144,8 @@ def default_target() -> Target | None:
 def naming(target: Target) -> str:
     """The options by which a command typed next finds a catalog: none when the settings choose it without flags."""
     settings = current().settings
-    told = "flag" in (settings.origin("host"), settings.origin("catalog"))
-    known = target == default_target() and not told
+    set_by_flag = "flag" in (settings.origin("host"), settings.origin("catalog"))
+    known = target == default_target() and not set_by_flag
     return "" if known else f" --host {target.host} --catalog {target.catalog_id}"
 
 

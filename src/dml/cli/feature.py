@@ -46,17 +46,21 @@ def list_(
     console = current().console
     schema = open_catalog().schema()
     wanted = None if table is None else schema.table(table).qualified_name
-    features = [one for one in schema.feature_tables() if wanted in (None, one.target.qualified_name)]
-    known = sorted((describe_feature(one) for one in features), key=lambda one: (one["target"], one["name"]))
-    found, more = first(known, limit)
+    features = [feature for feature in schema.feature_tables() if wanted in (None, feature.target.qualified_name)]
+    known = sorted(
+        (describe_feature(feature) for feature in features), key=lambda feature: (feature["target"], feature["name"])
+    )
+    shown, more = first(known, limit)
 
     def render() -> None:
         columns = [Column("feature", whole=True), Column("columns"), Column("description")]
-        rows = [(_spelled(one), ", ".join(map(_column, one["columns"])), one["comment"]) for one in found]
+        rows = [
+            (_spelled(feature), ", ".join(map(_column, feature["columns"])), feature["comment"]) for feature in shown
+        ]
         console.table(columns, rows)
-        say_cut(console, len(found), more, "feature")
+        say_cut(console, len(shown), more, "feature")
 
-    console.emit("feature.list", {"features": found, "more": more}, render)
+    console.emit("feature.list", {"features": shown, "more": more}, render)
 
 
 @command(app, "show", examples=[("dml feature show Image.Quality", "Its columns, vocabularies and number of values.")])
@@ -67,31 +71,33 @@ def show(feature: Name) -> None:
     from dml.feature.values import count_values_by_execution
 
     console, catalog = current().console, open_catalog()
-    found = describe_feature(_find(catalog, feature))
-    given = count_values_by_execution(catalog, found["table"])
-    total = sum(int(one["values"]) for one in given)
-    link = catalog.chaise_table(found["table"])
+    description = describe_feature(_find(catalog, feature))
+    given = count_values_by_execution(catalog, description["table"])
+    total = sum(int(column["values"]) for column in given)
+    link = catalog.chaise_table(description["table"])
 
     def render() -> None:
-        console.print(Cell(_spelled(found), "bold"), f"  {found['comment'] or ''}")
+        console.print(Cell(_spelled(description), "bold"), f"  {description['comment'] or ''}")
         columns = [Column("column", whole=True), Column("type", whole=True), Column(""), Column("holds")]
         console.table(
             columns,
             [
                 (
-                    one["name"],
-                    one["type"],
-                    "optional" if one["optional"] else "required",
-                    _holds(one),
+                    column["name"],
+                    column["type"],
+                    "optional" if column["optional"] else "required",
+                    _holds(column),
                 )
-                for one in found["columns"]
+                for column in description["columns"]
             ],
         )
-        console.print(f" {pluralize(total, 'value')} of {pluralize(len(given), 'execution')}, in {found['table']}")
-        console.table([Column("", whole=True), Column("")], link_facts(link, snapshot, _spelled(found)))
+        console.print(
+            f" {pluralize(total, 'value')} of {pluralize(len(given), 'execution')}, in {description['table']}"
+        )
+        console.table([Column("", whole=True), Column("")], link_facts(link, snapshot, _spelled(description)))
 
     snapshot = catalog.target.snapshot
-    payload = {"feature": found, "values": total, "executions": given, **link_fields(link, snapshot)}
+    payload = {"feature": description, "values": total, "executions": given, **link_fields(link, snapshot)}
     console.emit("feature.show", payload, render)
 
 
@@ -131,9 +137,9 @@ def values(
     if output is not None:
         check_table_file(output)
     console, catalog = current().console, open_catalog()
-    found = _find(catalog, feature)
+    definition = _find(catalog, feature)
     wanted = [validate_rid(rid) for rid in execution or ()]
-    table = read_value_table(catalog, found, selector=selector, executions=wanted, limit=limit or None)
+    table = read_value_table(catalog, definition, selector=selector, executions=wanted, limit=limit or None)
     if wanted and not table.rows:
         from dml.asset.lookup import check_execution
 
@@ -142,7 +148,7 @@ def values(
     if output is not None:
         write_table(table.columns, table.rows, output)
     payload = {
-        "feature": f"{found.target.name}.{found.name}",
+        "feature": f"{definition.target.name}.{definition.name}",
         "selector": selector,
         "columns": list(table.columns),
         "values": list(table.rows),
@@ -159,7 +165,7 @@ def values(
                 console.print(line)
         else:
             rows = [[UNKNOWN if row[name] is None else row[name] for name in table.columns] for row in table.rows]
-            console.table([Column(name, whole=name == found.target_column) for name in table.columns], rows)
+            console.table([Column(name, whole=name == definition.target_column) for name in table.columns], rows)
         say_cut(console, len(table.rows), table.more, "" if output is not None or csv else "value")
 
     console.emit("feature.values", payload, render)
@@ -205,7 +211,7 @@ def create(
     target, name = _parts(feature)
     schema = catalog.schema()
     described = schema.table(target)
-    before = any(one.name == name and one.target == described for one in schema.feature_tables())
+    before = any(each.name == name and each.target == described for each in schema.feature_tables())
     may_lack = set(optional or ())
     columns = []
     for text in column or ():
@@ -219,15 +225,15 @@ def create(
         catalog,
         described.qualified_name,
         name,
-        terms=[schema.table(one).qualified_name for one in terms or ()],
-        assets=[schema.table(one).qualified_name for one in asset or ()],
+        terms=[schema.table(each).qualified_name for each in terms or ()],
+        assets=[schema.table(each).qualified_name for each in asset or ()],
         columns=columns,
         optional=sorted(may_lack),
         comment=description,
     )
     document = describe_feature(made)
-    said = f"{feature} already exists; nothing to do." if before else f"{feature} created: {document['table']}."
-    console.emit("feature.create", {"feature": document, "created": not before}, lambda: console.print(said))
+    message = f"{feature} already exists; nothing to do." if before else f"{feature} created: {document['table']}."
+    console.emit("feature.create", {"feature": document, "created": not before}, lambda: console.print(message))
 
 
 @command(
@@ -266,13 +272,15 @@ def add(
     )
     assert named is not None  # noqa: S101 - a name or a RID was given
     with open_for_writing() as session, showing(invocation.settings.get("progress"), invocation.console) as progress:
-        found = _find(session.catalog, feature)
-        records = read_records(csv, found)
-        text = description or f"Values of {found.target.name}.{found.name} from {csv.name}"
-        done = load_values(session, found, records, named, description=text, progress=progress)
-    said = f"{done.rid} {done.status}: {pluralize(done.inserted, 'value')} of {feature}.   dml feature values {feature}"
-    payload = {"feature": f"{found.target.name}.{found.name}", **vars(done)}
-    invocation.console.emit("feature.add", payload, lambda: invocation.console.print(said))
+        definition = _find(session.catalog, feature)
+        records = read_records(csv, definition)
+        text = description or f"Values of {definition.target.name}.{definition.name} from {csv.name}"
+        done = load_values(session, definition, records, named, description=text, progress=progress)
+    message = (
+        f"{done.rid} {done.status}: {pluralize(done.inserted, 'value')} of {feature}.   dml feature values {feature}"
+    )
+    payload = {"feature": f"{definition.target.name}.{definition.name}", **vars(done)}
+    invocation.console.emit("feature.add", payload, lambda: invocation.console.print(message))
 
 
 def _parts(text: str) -> tuple[str, str]:
@@ -290,15 +298,15 @@ def _find(catalog: Catalog, text: str) -> Feature:
     return find_feature(catalog.schema(), *_parts(text))
 
 
-def _spelled(one: dict[str, Any]) -> str:
-    return f"{one['target'].partition(':')[2]}.{one['name']}"
+def _spelled(feature: dict[str, Any]) -> str:
+    return f"{feature['target'].partition(':')[2]}.{feature['name']}"
 
 
-def _column(one: dict[str, Any]) -> str:
-    return f"{one['name']} ({_holds(one)})"
+def _column(column: dict[str, Any]) -> str:
+    return f"{column['name']} ({_holds(column)})"
 
 
-def _holds(one: dict[str, Any]) -> str:
-    if one["terms_of"]:
-        return f"a term of {one['terms_of'].partition(':')[2]}"
-    return f"an asset of {one['asset_of'].partition(':')[2]}" if one["asset_of"] else str(one["type"])
+def _holds(column: dict[str, Any]) -> str:
+    if column["terms_of"]:
+        return f"a term of {column['terms_of'].partition(':')[2]}"
+    return f"an asset of {column['asset_of'].partition(':')[2]}" if column["asset_of"] else str(column["type"])

@@ -47,8 +47,8 @@ def print_tree(
     width = terminal_width() if sys.stdout.isatty() and names is None else None
     for line in lines:
         rules = Cell(_rules(line), "bright_black")
-        about, said = _pieces(line, forward=forward, names=names)
-        pieces = [rules, *_fitting(about, width and width - width_of(_text([rules, *said]))), *said]
+        about, suffix = _pieces(line, forward=forward, names=names)
+        pieces = [rules, *_fitting(about, width and width - width_of(_text([rules, *suffix]))), *suffix]
         link = _link(line.node) if coloured else ""
         if link:
             console.rich.print(_linked(pieces, link), soft_wrap=True)
@@ -87,13 +87,13 @@ def _pieces(line: TreeLine, *, forward: bool, names: Mapping[str, str] | None) -
     pieces = [Cell(label, "bright_black")]
     brief = line.mark is Mark.shown_above
     pieces += _about(line.node, room, brief=brief, names=names)
-    said = []
+    suffix = []
     if line.edge is not None and line.edge.note:
-        said.append(Cell(f" · {line.edge.note}", "bright_black"))
+        suffix.append(Cell(f" · {line.edge.note}", "bright_black"))
     if line.mark is not Mark.none:
         joint = " " if brief else " ── "
-        said.append(Cell(f"{joint}{line.mark.value}", "bright_black" if brief else "yellow"))
-    return pieces, said
+        suffix.append(Cell(f"{joint}{line.mark.value}", "bright_black" if brief else "yellow"))
+    return pieces, suffix
 
 
 def _label(line: TreeLine, forward: bool) -> str:
@@ -187,8 +187,8 @@ def _moment(created: str) -> str:
 
 def commit_of(workflow: Workflow) -> str:
     """The first seven characters of the commit in a workflow's URL; empty when it names none."""
-    found = _COMMIT.search(workflow.url)
-    return found.group(1)[:7] if found else ""
+    match = _COMMIT.search(workflow.url)
+    return match.group(1)[:7] if match else ""
 
 
 def _link(node: Node | None) -> str:

@@ -44,8 +44,8 @@ def mcp(
             raise
         raise UsageError("the MCP SDK is not installed", hint="pip install 'deriva-dml[mcp]'") from error
     if list_:
-        found = server.contents()
-        console.emit("mcp.list", found, lambda: _print(found))
+        contents = server.contents()
+        console.emit("mcp.list", contents, lambda: _print(contents))
     elif http:
         server.serve_http(port, workspace, announce=_announce)
     else:
@@ -66,12 +66,14 @@ def _announce(address: str, token: str) -> None:
     sys.stdout.flush()
 
 
-def _print(found: dict[str, list[dict[str, str]]]) -> None:
+def _print(contents: dict[str, list[dict[str, str]]]) -> None:
     from dml.cli.app.output import Column
 
     console = current().console
     columns = [Column("", whole=True), Column("")]
-    console.table(columns, [(one["name"], one["description"]) for one in found["tools"]])
-    root, mark, _ = found["resources"][0]["uri"].partition("/ml/")
+    console.table(columns, [(each["name"], each["description"]) for each in contents["tools"]])
+    root, mark, _ = contents["resources"][0]["uri"].partition("/ml/")
     console.print(f"{root}{mark}…")
-    console.table(columns, [(f"…{one['uri'].removeprefix(root)}", one["description"]) for one in found["resources"]])
+    console.table(
+        columns, [(f"…{each['uri'].removeprefix(root)}", each["description"]) for each in contents["resources"]]
+    )

@@ -77,8 +77,8 @@ def add(
     console = current().console
     added = add_nested_execution(open_catalog(), parent, child, sequence=sequence)
     document = {"parent": parent, "child": child, "sequence": sequence, "added": added}
-    said = f"{child} is now nested in {parent}" if added else f"{child} is already nested in {parent}; nothing to do"
-    console.emit("nested.add", document, lambda: console.print(said))
+    text = f"{child} is now nested in {parent}" if added else f"{child} is already nested in {parent}; nothing to do"
+    console.emit("nested.add", document, lambda: console.print(text))
 
 
 @command(
@@ -92,8 +92,8 @@ def remove(parent: Parent, child: Child) -> None:
 
     console = current().console
     removed = remove_nested_execution(open_catalog(), parent, child)
-    said = (
+    text = (
         f"{child} is no longer nested in {parent}" if removed else f"{child} is not nested in {parent}; nothing to do"
     )
     document = {"parent": parent, "child": child, "removed": removed}
-    console.emit("nested.remove", document, lambda: console.print(said))
+    console.emit("nested.remove", document, lambda: console.print(text))

@@ -202,7 +202,7 @@ def _parameters(file: Path | None, given: list[tuple[str, str]]) -> dict[str, An
 
     from dml.errors import UsageError
 
-    found: dict[str, Any] = {}
+    parameters: dict[str, Any] = {}
     if file is not None:
         try:
             document = yaml.safe_load(file.read_text(encoding="utf-8"))
@@ -210,5 +210,5 @@ def _parameters(file: Path | None, given: list[tuple[str, str]]) -> dict[str, An
             raise UsageError(f"cannot read {file}: {error}", hint="Name a JSON or YAML file.") from error
         if not isinstance(document, dict):
             raise UsageError(f"{file} does not contain parameters", hint="Its top level must be a mapping.")
-        found.update(document)
-    return {**found, **{name: yaml.safe_load(value) for name, value in given}}
+        parameters.update(document)
+    return {**parameters, **{name: yaml.safe_load(value) for name, value in given}}

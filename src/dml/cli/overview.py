@@ -54,21 +54,21 @@ class Overview:
 
 def overview(invocation: Invocation) -> None:
     """Print the overview."""
-    found = look(invocation)
+    state = look(invocation)
     console = invocation.console
     payload = {
         "version": __version__,
-        "target": found.target,
-        "workspace": found.workspace,
-        "free_bytes": found.free,
-        "executions": found.total,
-        "pending": found.pending,
-        "dead": found.dead,
-        "running": [{"rid": rid, "detail": detail} for rid, detail in found.running],
-        "sync_pending": found.unsynced,
-        "cache": None if found.cache is None else asdict(found.cache),
+        "target": state.target,
+        "workspace": state.workspace,
+        "free_bytes": state.free,
+        "executions": state.total,
+        "pending": state.pending,
+        "dead": state.dead,
+        "running": [{"rid": rid, "detail": detail} for rid, detail in state.running],
+        "sync_pending": state.unsynced,
+        "cache": None if state.cache is None else asdict(state.cache),
     }
-    console.emit("overview", payload, lambda: _render(found, console))
+    console.emit("overview", payload, lambda: _render(state, console))
 
 
 def look(invocation: Invocation) -> Overview:
@@ -98,27 +98,27 @@ def _cache(workspace: Workspace, directory: Path | None) -> Totals | None:
 
     try:
         with Index.reading(Cache.of(workspace, directory)) as index:
-            found = totals(index)
+            cache_totals = totals(index)
     except DmlError:
         return None
-    return found if found.bags or found.assets else None
+    return cache_totals if cache_totals.bags or cache_totals.assets else None
 
 
-def _with_executions(found: Overview, workspace: Workspace) -> Overview:
+def _with_executions(state: Overview, workspace: Workspace) -> Overview:
     from dml.workspace.executions import list_executions
     from dml.workspace.liveness import list_liveness
     from dml.workspace.registry import Registry
 
     with Registry.reading(workspace) as registry:
         if not registry.exists:
-            return found
+            return state
         rows = list_executions(registry)
         waiting = list_executions(registry, pending=True)
         alive = list_liveness(registry)
     dead = tuple(row.rid for row in rows if row.status == "Running" and _state(alive.get(row.rid)) == "dead")
     running = [row for row in rows if row.status == "Running" and row.rid not in dead]
     return replace(
-        found,
+        state,
         total=len(rows),
         dead=dead,
         running=tuple((row.rid, row.status_detail or "") for row in running),
@@ -131,8 +131,8 @@ def waiting_in(target: Target) -> tuple[str, ...]:
     """Executions of a target's default workspace that wait to be uploaded or may still run."""
     from dml.workspace.layout import Workspace
 
-    found = _with_executions(Overview(None, None, None), Workspace(target.default_workspace, target))
-    return (*found.pending, *found.dead, *(rid for rid, _ in found.running))
+    state = _with_executions(Overview(None, None, None), Workspace(target.default_workspace, target))
+    return (*state.pending, *state.dead, *(rid for rid, _ in state.running))
 
 
 def _state(liveness: Liveness | None) -> str:
@@ -140,8 +140,8 @@ def _state(liveness: Liveness | None) -> str:
     return liveness.state if liveness is not None else "unknown"
 
 
-def _render(found: Overview, console: Console) -> None:
-    if found.target is None:
+def _render(state: Overview, console: Console) -> None:
+    if state.target is None:
         console.print(f"dml {__version__} · no catalog selected")
         console.print()
         _rows(
@@ -153,15 +153,15 @@ def _render(found: Overview, console: Console) -> None:
             ],
         )
     else:
-        free = f" ({format_size(found.free)} free)" if found.free is not None else ""
-        target = " / catalog ".join(found.target.split("/", 1))
-        console.print(f"dml {__version__} · {target} · workspace {abbreviate_home(found.workspace or Path())}{free}")
+        free = f" ({format_size(state.free)} free)" if state.free is not None else ""
+        target = " / catalog ".join(state.target.split("/", 1))
+        console.print(f"dml {__version__} · {target} · workspace {abbreviate_home(state.workspace or Path())}{free}")
         console.print()
-        lines = list(_lines(found))
+        lines = list(_lines(state))
         if lines:
             console.table([Column(""), Column(""), Column("", whole=True)], lines, indent=2)
-        elif found.total and found.cache is None:
-            console.print(f"  nothing pending; {pluralize(found.total, 'execution')} here      dml exec list")
+        elif state.total and state.cache is None:
+            console.print(f"  nothing pending; {pluralize(state.total, 'execution')} here      dml exec list")
         else:
             console.print("  no executions yet      dml demo, or dml exec create --help")
     console.print()
@@ -172,29 +172,29 @@ def _rows(console: Console, rows: list[tuple[str, str]]) -> None:
     console.table([Column(""), Column("", whole=True)], rows, indent=2)
 
 
-def _lines(found: Overview) -> list[tuple[object, object, object]]:
+def _lines(state: Overview) -> list[tuple[object, object, object]]:
     lines: list[tuple[object, object, object]] = []
-    if found.pending:
-        waits = "execution has outputs" if len(found.pending) == 1 else "executions have outputs"
-        what = Cell(f"{len(found.pending)} {waits} to upload", "yellow")
-        lines.append((what, _some(found.pending), "dml exec commit --all"))
-    if found.dead:
-        whose = "execution has a dead process" if len(found.dead) == 1 else "executions have a dead process"
-        what = Cell(f"{len(found.dead)} {whose}", "red")
-        lines.append((what, _some(found.dead), f"dml exec resume {found.dead[0]} --commit"))
-    if found.running:
-        what = Cell(f"{len(found.running)} {'is' if len(found.running) == 1 else 'are'} running", "green")
-        detail = found.running[0][1] if len(found.running) == 1 else ""
-        lines.append((what, _some(tuple(rid for rid, _ in found.running)), detail or "dml exec list"))
-    if found.unsynced:
-        what = Cell(f"{pluralize(len(found.unsynced), 'status', 'statuses')} not synced to the catalog", "yellow")
-        lines.append((what, _some(found.unsynced), "dml exec sync"))
-    if found.cache is not None:
+    if state.pending:
+        waits = "execution has outputs" if len(state.pending) == 1 else "executions have outputs"
+        what = Cell(f"{len(state.pending)} {waits} to upload", "yellow")
+        lines.append((what, _some(state.pending), "dml exec commit --all"))
+    if state.dead:
+        whose = "execution has a dead process" if len(state.dead) == 1 else "executions have a dead process"
+        what = Cell(f"{len(state.dead)} {whose}", "red")
+        lines.append((what, _some(state.dead), f"dml exec resume {state.dead[0]} --commit"))
+    if state.running:
+        what = Cell(f"{len(state.running)} {'is' if len(state.running) == 1 else 'are'} running", "green")
+        detail = state.running[0][1] if len(state.running) == 1 else ""
+        lines.append((what, _some(tuple(rid for rid, _ in state.running)), detail or "dml exec list"))
+    if state.unsynced:
+        what = Cell(f"{pluralize(len(state.unsynced), 'status', 'statuses')} not synced to the catalog", "yellow")
+        lines.append((what, _some(state.unsynced), "dml exec sync"))
+    if state.cache is not None:
         if not lines:
-            lines.append(("nothing pending", pluralize(found.total, "execution"), "dml exec list"))
-        missing = f", {found.cache.incomplete} incomplete" if found.cache.incomplete else ""
-        held = f"cache {format_size(found.cache.bytes)} in {pluralize(found.cache.bags, 'dataset')}{missing}"
-        lines.append((held, pluralize(found.cache.assets, "asset") if found.cache.assets else "", "dml cache list"))
+            lines.append(("nothing pending", pluralize(state.total, "execution"), "dml exec list"))
+        missing = f", {state.cache.incomplete} incomplete" if state.cache.incomplete else ""
+        held = f"cache {format_size(state.cache.bytes)} in {pluralize(state.cache.bags, 'dataset')}{missing}"
+        lines.append((held, pluralize(state.cache.assets, "asset") if state.cache.assets else "", "dml cache list"))
     return lines
 
 

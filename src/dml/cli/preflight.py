@@ -133,12 +133,12 @@ def _direct(config: Path | None, rids: list[str], datasets: list[str], assets: l
     from dml.preflight.run_plan import plan_from_configuration
 
     base = load_configuration(config) if config is not None else ExecutionConfiguration()
-    named = [DatasetSpec.parse(one) for one in [*datasets, *(rid for rid in rids if "@" in rid)]]
+    named = [DatasetSpec.parse(spec) for spec in [*datasets, *(rid for rid in rids if "@" in rid)]]
     configuration = ExecutionConfiguration(
         workflow=base.workflow,
         description=base.description,
         datasets=[*base.datasets, *named],
-        assets=[*base.assets, *(AssetSpec.parse(one) for one in assets)],
+        assets=[*base.assets, *(AssetSpec.parse(spec) for spec in assets)],
     )
     return plan_from_configuration(
         configuration,

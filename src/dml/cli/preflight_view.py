@@ -27,14 +27,14 @@ def document(report: Report, mended: Sequence[str] = ()) -> dict[str, Any]:
         "counts": {str(state): report.count(state) for state in State},
         "results": [
             {
-                "group": one.group,
-                "check": one.check,
-                "state": str(one.state),
-                "message": one.message,
-                "fix": one.fix or None,
-                "subject": one.subject or None,
+                "group": result.group,
+                "check": result.check,
+                "state": str(result.state),
+                "message": result.message,
+                "fix": result.fix or None,
+                "subject": result.subject or None,
             }
-            for one in report.results
+            for result in report.results
         ],
         "summary": report.summary,
         "fixed": list(mended),
@@ -69,15 +69,15 @@ def render(console: Console, report: Report, mended: Sequence[str] = ()) -> None
 def _render_group(console: Console, group: str, results: Sequence[Result]) -> None:
     from dml.preflight.results import State
 
-    fine = [one for one in results if one.state is State.OK]
-    others = [one for one in results if one.state is not State.OK]
+    fine = [result for result in results if result.state is State.OK]
+    others = [result for result in results if result.state is not State.OK]
     listed = [*others, *fine] if console.verbosity > 0 or len(fine) <= _FINE else [*others, *fine[: _FINE - 1]]
     left = len(results) - len(listed)
     title = group
-    for one in listed:
-        _line(console, title, str(one.state), one.message)
-        if one.fix:
-            console.print(" " * 26, "fix: ", one.fix)
+    for result in listed:
+        _line(console, title, str(result.state), result.message)
+        if result.fix:
+            console.print(" " * 26, "fix: ", result.fix)
         title = ""
     if left:
         _line(console, title, "ok", f"and {left} more")

@@ -177,10 +177,12 @@ def refuse_problems(composition: Composition, of_jobs: Sequence[ConfigProblem | 
     """
     from dml.errors import UsageError
 
-    problems = [*composition.problems, *(one for one in of_jobs if one is not None)]
+    problems = [*composition.problems, *(problem for problem in of_jobs if problem is not None)]
     if problems:
-        place = problems[0].location(composition.project)
-        raise UsageError(f"{place}: {problems[0].message}" if place else problems[0].message, hint=problems[0].hint)
+        location = problems[0].location(composition.project)
+        raise UsageError(
+            f"{location}: {problems[0].message}" if location else problems[0].message, hint=problems[0].hint
+        )
 
 
 def refuse_unloaded(composition: Composition) -> None:

@@ -112,8 +112,8 @@ class BottomLine:
 
     def _now(self) -> tuple[int, int] | None:
         with suppress(OSError, ValueError):
-            found = os.get_terminal_size(sys.stderr.fileno())
-            return (found.columns, found.lines) if found.lines >= 4 else None
+            size = os.get_terminal_size(sys.stderr.fileno())
+            return (size.columns, size.lines) if size.lines >= 4 else None
         return None
 
     def _write(self, text: str) -> None:

@@ -31,8 +31,8 @@ def render_configs(console: Console, composition: Composition) -> None:
     from dml.cli.app.output import Column
 
     for problem in composition.problems:
-        place = problem.location(composition.project)
-        console.warn(f"{place}: {problem.message}" if place else problem.message, hint=problem.hint)
+        location = problem.location(composition.project)
+        console.warn(f"{location}: {problem.message}" if location else problem.message, hint=problem.hint)
     if not composition.loaded:
         return
     rows = [[group, ", ".join(names)] for group, names in composition.groups.items() if group]

@@ -44,8 +44,8 @@ def tui(
     target, workspace, cache = invocation.target, invocation.workspace, invocation.settings.get("cache_dir")
     # The layers of the house forbid that the two front ends know each other; starting one is no more than its name.
     if web:
-        place = import_module("dml.tui.processes").ProcessEnvironment(target, workspace, cache)
-        _web().serve(place, address=interface, port=port, announce=_announce)
+        environment = import_module("dml.tui.processes").ProcessEnvironment(target, workspace, cache)
+        _web().serve(environment, address=interface, port=port, announce=_announce)
         return
     served = "TEXTUAL_DRIVER" in os.environ  # by --web, which is the terminal then
     if not served and not (sys.stdin.isatty() and sys.stdout.isatty()):

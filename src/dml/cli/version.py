@@ -17,13 +17,13 @@ def installed(names: tuple[str, ...] = STANDS_ON) -> dict[str, str | None]:
     """Versions of installed distributions; None for one that is missing."""
     from importlib.metadata import PackageNotFoundError, version
 
-    found: dict[str, str | None] = {}
+    versions: dict[str, str | None] = {}
     for name in names:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
-            found[name] = None
-    return found
+            versions[name] = None
+    return versions
 
 
 @command(

@@ -40,8 +40,10 @@ def list_(
     console = current().console
     catalog = open_catalog()
     if table is None:
-        found = catalog.schema().vocabularies()
-        rows = [{"table": one.qualified_name, "comment": one.comment or ""} for one in found]
+        vocabularies = catalog.schema().vocabularies()
+        rows = [
+            {"table": vocabulary.qualified_name, "comment": vocabulary.comment or ""} for vocabulary in vocabularies
+        ]
         rows, cut = first(rows, limit)
         columns = [Column("vocabulary", whole=True), Column("description")]
         lines = [(row["table"], row["comment"]) for row in rows]
@@ -55,7 +57,7 @@ def list_(
     known, more = first_terms(catalog, table, limit or None)
     payload = {
         "vocabulary": catalog.schema().table(table).qualified_name,
-        "terms": [asdict(one) for one in known],
+        "terms": [asdict(term) for term in known],
         "more": more,
     }
     console.emit("vocab.list", payload, lambda: _print_terms(console, known, more))
@@ -107,8 +109,8 @@ def add(
     catalog = open_catalog()
     added = add_terms(catalog, table, {name: description}, {name: synonym or []})
     term = added[0] if added else find_term(catalog, table, name)
-    said = f"{name} added to {table} as {term.rid}." if added else f"{name} is already in {table}; nothing to do."
-    console.emit("vocab.add", {"term": asdict(term), "added": bool(added)}, lambda: console.print(said))
+    text = f"{name} added to {table} as {term.rid}." if added else f"{name} is already in {table}; nothing to do."
+    console.emit("vocab.add", {"term": asdict(term), "added": bool(added)}, lambda: console.print(text))
 
 
 @command(
@@ -127,15 +129,15 @@ def synonym(
     before = find_term(catalog, table, name)
     term = add_synonym(catalog, table, name, other)
     known = other in before.synonyms or other == before.name
-    said = (
+    text = (
         f"{other} is already a synonym of {term.name}; nothing to do."
         if known
         else f"{other} is now a synonym of {term.name}."
     )
-    console.emit("vocab.synonym", {"term": asdict(term), "added": not known}, lambda: console.print(said))
+    console.emit("vocab.synonym", {"term": asdict(term), "added": not known}, lambda: console.print(text))
 
 
 def _print_terms(console: Console, known: list[Term], more: bool) -> None:
-    rows = [(one.name, one.description, ", ".join(one.synonyms)) for one in known]
+    rows = [(term.name, term.description, ", ".join(term.synonyms)) for term in known]
     console.table([Column("term", whole=True), Column("description"), Column("synonyms")], rows)
     say_cut(console, len(known), more, "term")

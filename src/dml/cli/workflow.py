@@ -37,15 +37,15 @@ def list_(
 
     console = current().console
     catalog = open_catalog()
-    found, more = list_workflows(catalog, workflow_type=workflow_type, limit=limit or None)
-    if workflow_type is not None and not found:
+    workflows, more = list_workflows(catalog, workflow_type=workflow_type, limit=limit or None)
+    if workflow_type is not None and not workflows:
         from dml.catalog.vocabulary import find_term
 
         term = find_term(catalog, "deriva-ml:Workflow_Type", workflow_type).name
         if term != workflow_type:
-            found, more = list_workflows(catalog, workflow_type=term, limit=limit or None)
-    payload = {"workflows": [one.to_mapping() for one in found], "more": more}
-    console.emit("workflow.list", payload, lambda: _print_list(console, found, more))
+            workflows, more = list_workflows(catalog, workflow_type=term, limit=limit or None)
+    payload = {"workflows": [workflow.to_mapping() for workflow in workflows], "more": more}
+    console.emit("workflow.list", payload, lambda: _print_list(console, workflows, more))
 
 
 @command(
@@ -59,14 +59,14 @@ def show(workflow: Wanted, limit: Limit = 10) -> None:
     from dml.workflow.lookup import count_by_status, find_workflow, list_workflow_executions
 
     console, catalog = current().console, open_catalog()
-    found = find_workflow(catalog, workflow)
-    counts = count_by_status(catalog, found.rid)
-    rows, more = list_workflow_executions(catalog, found.rid, limit=limit or None)
+    details = find_workflow(catalog, workflow)
+    counts = count_by_status(catalog, details.rid)
+    rows, more = list_workflow_executions(catalog, details.rid, limit=limit or None)
     runs = [{name: row.get(column) for name, column in _RUN.items()} for row in rows]
-    link = catalog.chaise_path(found.rid)
+    link = catalog.chaise_path(details.rid)
     snapshot = catalog.target.snapshot
     payload = {
-        "workflow": found.to_mapping(),
+        "workflow": details.to_mapping(),
         **link_fields(link, snapshot),
         "counts": counts,
         "executions": runs,
@@ -74,7 +74,7 @@ def show(workflow: Wanted, limit: Limit = 10) -> None:
     }
 
     def render() -> None:
-        _print_workflow(console, found, link_facts(link, snapshot, found.rid))
+        _print_workflow(console, details, link_facts(link, snapshot, details.rid))
         total = ", ".join(f"{number} {status}" for status, number in sorted(counts.items()))
         console.print(f" executions  {total or 'none'}")
         _print_runs(console, runs)
@@ -111,18 +111,18 @@ def set_(
     if description is None and not add_type and not remove_type:
         raise UsageError("nothing to change: use --description, --add-type or --remove-type")
     console, catalog = current().console, open_catalog()
-    found = lookup.find_workflow(catalog, workflow)
+    before = lookup.find_workflow(catalog, workflow)
     for name in (*(add_type or ()), *(remove_type or ())):
         find_term(catalog, "deriva-ml:Workflow_Type", name)  # all are known before anything is written
-    changed = [f"type {name} added" for name in add_type or () if lookup.add_workflow_type(catalog, found.rid, name)]
+    changed = [f"type {name} added" for name in add_type or () if lookup.add_workflow_type(catalog, before.rid, name)]
     changed += [
-        f"type {name} removed" for name in remove_type or () if lookup.remove_workflow_type(catalog, found.rid, name)
+        f"type {name} removed" for name in remove_type or () if lookup.remove_workflow_type(catalog, before.rid, name)
     ]
-    if description is not None and description != found.description:
-        lookup.set_workflow_description(catalog, found.rid, description)
+    if description is not None and description != before.description:
+        lookup.set_workflow_description(catalog, before.rid, description)
         changed.append("description updated")
-    after = lookup.find_workflow(catalog, found.rid) if changed else found
-    text = f"{found.rid}: {', '.join(changed)}." if changed else f"{found.rid} is already up to date; nothing to do."
+    after = lookup.find_workflow(catalog, before.rid) if changed else before
+    text = f"{before.rid}: {', '.join(changed)}." if changed else f"{before.rid} is already up to date; nothing to do."
     payload = {"workflow": after.to_mapping(), "changed": changed}
     console.emit("workflow.set", payload, lambda: console.print(text))
 
@@ -136,24 +136,27 @@ _RUN = {
 }
 
 
-def _print_list(console: Console, found: list[WorkflowRow], more: bool) -> None:
+def _print_list(console: Console, workflows: list[WorkflowRow], more: bool) -> None:
     columns = [Column("RID", whole=True), Column("name"), Column("types"), Column("version"), Column("source")]
-    rows = [(one.rid, one.name, ", ".join(one.types), one.version or UNKNOWN, one.url or UNKNOWN) for one in found]
+    rows = [
+        (workflow.rid, workflow.name, ", ".join(workflow.types), workflow.version or UNKNOWN, workflow.url or UNKNOWN)
+        for workflow in workflows
+    ]
     console.table(columns, rows)
-    say_cut(console, len(found), more, "workflow")
+    say_cut(console, len(workflows), more, "workflow")
 
 
-def _print_workflow(console: Console, found: WorkflowRow, links: list[tuple[str, object]]) -> None:
+def _print_workflow(console: Console, workflow: WorkflowRow, links: list[tuple[str, object]]) -> None:
     facts: list[tuple[str, object]] = [
-        ("name", Cell(found.name or UNKNOWN, "bold")),
-        ("types", ", ".join(found.types) or UNKNOWN),
-        ("description", found.description or UNKNOWN),
-        ("source", found.url or UNKNOWN),
-        ("checksum", found.checksum or UNKNOWN),
-        ("version", found.version or UNKNOWN),
+        ("name", Cell(workflow.name or UNKNOWN, "bold")),
+        ("types", ", ".join(workflow.types) or UNKNOWN),
+        ("description", workflow.description or UNKNOWN),
+        ("source", workflow.url or UNKNOWN),
+        ("checksum", workflow.checksum or UNKNOWN),
+        ("version", workflow.version or UNKNOWN),
         *links,
     ]
-    console.print(Cell(found.rid, "bold"))
+    console.print(Cell(workflow.rid, "bold"))
     console.table([Column("", whole=True), Column("")], facts)
 
 
@@ -166,11 +169,11 @@ def _print_runs(console: Console, runs: list[dict[str, object]]) -> None:
         columns = [Column("RID", whole=True), Column("status", whole=True), Column("created"), Column("description")]
         rows = [
             (
-                one["rid"],
-                status_cell(str(one["status"]) if one["status"] else None),
-                format_relative_time(parse_time(str(one["created"]))),
-                one["detail"] or one["description"] or "",
+                run["rid"],
+                status_cell(str(run["status"]) if run["status"] else None),
+                format_relative_time(parse_time(str(run["created"]))),
+                run["detail"] or run["description"] or "",
             )
-            for one in runs
+            for run in runs
         ]
         console.table(columns, rows)

@@ -33,7 +33,7 @@ class DefaultGroup(Group):
         word = _first_word(args)
         if word is None:
             return not {"-h", "--help"} & set(args)
-        takes_words = any(one.param_type_name == "argument" for one in self.commands[DEFAULT].params)
+        takes_words = any(parameter.param_type_name == "argument" for parameter in self.commands[DEFAULT].params)
         return takes_words and word not in self.commands
 
 

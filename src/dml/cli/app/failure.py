@@ -83,8 +83,8 @@ def _ours(error: Exception) -> tuple[DmlError, str | None]:
     path = _crash_log(error)
     summary = " ".join(str(error).split())[:200]
     message = f"a defect of dml: {type(error).__name__}{': ' + summary if summary else ''}"
-    place = f"The details are in {abbreviate_home(Path(path))}." if path else "The details could not be kept."
-    return DmlError(_redact(message), hint=f"{place} `--debug` shows them here; please report it."), path
+    details = f"The details are in {abbreviate_home(Path(path))}." if path else "The details could not be kept."
+    return DmlError(_redact(message), hint=f"{details} `--debug` shows them here; please report it."), path
 
 
 def _crash_log(error: Exception) -> str | None:

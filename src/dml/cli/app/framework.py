@@ -198,7 +198,7 @@ class Group(TyperGroup):
     def format_epilog(self, ctx: Context, formatter: HelpFormatter) -> None:
         """Write the first example of each command."""
         commands = (self.get_command(ctx, name) for name in self.list_commands(ctx))
-        lines = [one.examples[0] for one in commands if isinstance(one, Command) and one.examples]
+        lines = [each.examples[0] for each in commands if isinstance(each, Command) and each.examples]
         if lines:
             with formatter.section("Examples"):
                 for example in lines:
@@ -233,7 +233,7 @@ def _records(command: Command | Group, ctx: Context) -> Iterator[tuple[Parameter
 def _write_own_parameters(command: Command | Group, ctx: Context, formatter: HelpFormatter) -> None:
     own = [(parameter, record) for parameter, record in _records(command, ctx) if not is_global(parameter)]
     for kind, heading in (("argument", "Arguments"), ("option", "Options")):
-        write_columns(formatter, heading, [record for one, record in own if one.param_type_name == kind])
+        write_columns(formatter, heading, [record for declared, record in own if declared.param_type_name == kind])
 
 
 def _write_global_options(command: Command | Group, ctx: Context, formatter: HelpFormatter) -> None:

@@ -29,7 +29,7 @@ def log_path() -> Path:
 def configure(*, debug: bool) -> None:
     """Send warnings (with ``--debug`` all that dml says) to their place; replaces what an earlier call chose."""
     root = logging.getLogger()
-    for handler in [one for one in root.handlers if isinstance(one, (_File, _Screen))]:
+    for handler in [existing for existing in root.handlers if isinstance(existing, (_File, _Screen))]:
         root.removeHandler(handler)
     chosen: logging.Handler = _Screen() if debug else _File(logging.WARNING)
     chosen.setFormatter(_Redacting(FORMAT))

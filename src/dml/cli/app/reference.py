@@ -48,13 +48,13 @@ def pages() -> dict[str, str]:
     """Every generated file: path from the top of the source → text."""
     top = root()
     base = context_of(top, "dml")
-    found = {"docs/commands/README.md": _index()}
+    texts = {"docs/commands/README.md": _index()}
     for name in COMMANDS:
         command = top.get_command(base, name)
         assert command is not None  # noqa: S101  (every entry of the table can be loaded)
-        found[f"docs/commands/{name}.md"] = _page(name, command, base)
-    found |= {f"completions/{FILES[shell]}": script for shell, script in SCRIPTS.items()}
-    return found
+        texts[f"docs/commands/{name}.md"] = _page(name, command, base)
+    texts |= {f"completions/{FILES[shell]}": script for shell, script in SCRIPTS.items()}
+    return texts
 
 
 def all_commands() -> Iterator[tuple[str, Command, Context]]:
@@ -114,9 +114,11 @@ def _page(name: str, command: Command | Group, base: Context) -> str:
     lines = [HEADER, f"# `dml {name}`", "", COMMANDS[name].help, ""]
     if isinstance(command, Group):
         inner = list(_below(command, context))
-        lines += [f"- [`{path}`](#{path.replace(' ', '-')}): {_first(one)}" for path, one, _ in inner] + [""]
-        for path, one, its_context in inner:
-            lines += [f"## `{path}`", "", *_body(path, one, its_context)]
+        lines += [
+            f"- [`{path}`](#{path.replace(' ', '-')}): {_first(inner_command)}" for path, inner_command, _ in inner
+        ] + [""]
+        for path, inner_command, its_context in inner:
+            lines += [f"## `{path}`", "", *_body(path, inner_command, its_context)]
     else:
         lines += _body(f"dml {name}", command, context)
     lines.append("[Options of every command, settings and exit codes](README.md)")

@@ -102,12 +102,12 @@ def _looked_up(path: Path, query: str, incomplete: str) -> list[tuple[str, str]]
 
 def _flags() -> dict[str, str]:
     """Target and workspace as given on the line being completed."""
-    found: dict[str, str] = {}
+    flags: dict[str, str] = {}
     words = os.environ.get("_DML_WORDS", "").split("\n")
     for name in ("host", "catalog", "workspace"):
         for position, word in enumerate(words):
             if word == f"--{name}" and position + 1 < len(words):
-                found[name] = words[position + 1]
+                flags[name] = words[position + 1]
             elif word.startswith(f"--{name}="):
-                found[name] = word.partition("=")[2]
-    return found
+                flags[name] = word.partition("=")[2]
+    return flags

@@ -90,7 +90,9 @@ def _widths(columns: Sequence[Column], texts: list[list[str]], width: int) -> li
     widths = [max((width_of(row[position]) for row in texts), default=0) for position in range(len(columns))]
     available = width - GAP * (len(columns) - 1)
     while sum(widths) > available:
-        foldable = [position for position, one in enumerate(columns) if not one.whole and widths[position] > NARROWEST]
+        foldable = [
+            position for position, column in enumerate(columns) if not column.whole and widths[position] > NARROWEST
+        ]
         if not foldable:
             break
         widest = max(foldable, key=lambda position: widths[position])

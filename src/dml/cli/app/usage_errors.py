@@ -45,12 +45,12 @@ def _elsewhere(name: str) -> list[str]:
 
     top = root()
     base = context_of(top, "dml")
-    found = []
+    matches = []
     for entry, _ in top.visible(base):
         candidate = top.get_command(base, entry)
         if candidate is not None and name in getattr(candidate, "commands", {}):
-            found.append(f"dml {entry} {name}")
-    return found
+            matches.append(f"dml {entry} {name}")
+    return matches
 
 
 def _alternatives(words: list[str]) -> str:

@@ -37,12 +37,12 @@ def list_(
 
     console = current().console
     catalog = open_catalog()
-    found, more = datasets_page(catalog, dataset_type=dataset_type, deleted=deleted, limit=limit or None)
-    document = {"datasets": [dataset_document(one) for one in found], "more": more}
+    datasets, more = datasets_page(catalog, dataset_type=dataset_type, deleted=deleted, limit=limit or None)
+    document = {"datasets": [dataset_document(dataset) for dataset in datasets], "more": more}
 
     def render() -> None:
-        print_datasets(console, found)
-        say_cut(console, len(found), more)
+        print_datasets(console, datasets)
+        say_cut(console, len(datasets), more)
 
     console.emit("dataset.list", document, render)
 
@@ -63,30 +63,30 @@ def show(dataset: Versioned) -> None:
     console, catalog = current().console, open_catalog()
     spec = DatasetSpec.parse(dataset)
     described = describe(catalog, spec)
-    found, counts, nested = described.dataset, described.counts, described.nested
+    record, counts, nested = described.dataset, described.counts, described.nested
     link = catalog.chaise_path(spec.rid)
     snapshot = described.version.snapshot if described.version is not None else None
     permanent = f"{link}@{snapshot}" if snapshot and not catalog.target.snapshot else None
     document = {
-        **dataset_document(found),
+        **dataset_document(record),
         "link": link,
         "permanent_link": permanent,
         "shown_version": str(spec.version) if spec.version else None,
         "members": counts,
         "nested": nested,
-        "history": [version_document(row) for row in found.versions],
+        "history": [version_document(row) for row in record.versions],
     }
 
     def render() -> None:
-        state = " · deleted" if found.deleted else ""
-        console.print(f"{found.rid}  {found.description}{state}")
-        console.print(f"  types {', '.join(found.types) or 'none'}")
+        state = " · deleted" if record.deleted else ""
+        console.print(f"{record.rid}  {record.description}{state}")
+        console.print(f"  types {', '.join(record.types) or 'none'}")
         if spec.version:
             console.print(f"  members as of {spec.version}")
         print_counts(console, counts)
         if nested:
             console.print(f"  nested {', '.join(nested)}")
-        print_versions(console, found.versions)
+        print_versions(console, record.versions)
         console.print(f"  link {permanent or link}")
 
     console.emit("dataset.show", document, render)

@@ -127,8 +127,8 @@ def delete(
     rid = validate_rid(dataset)
     confirm(f"Mark dataset {rid} as deleted?", yes=yes)
     marked = delete_dataset(open_catalog(), rid, recurse=recurse)
-    said = f"deleted {', '.join(marked)}" if marked else f"{rid}  already deleted; nothing to do"
-    console.emit("dataset.delete", {"rid": rid, "deleted": marked}, lambda: console.print(said))
+    text = f"deleted {', '.join(marked)}" if marked else f"{rid}  already deleted; nothing to do"
+    console.emit("dataset.delete", {"rid": rid, "deleted": marked}, lambda: console.print(text))
 
 
 @command(
@@ -168,15 +168,15 @@ def _change(
 
     console, catalog = current().console, open_catalog()
     rid = validate_rid(dataset)
-    rids = [validate_rid(one) for one in [*(members or []), *_read_rids(member_file)]]
+    rids = [validate_rid(member) for member in [*(members or []), *_read_rids(member_file)]]
     changed = function(catalog, rid, rids, description=description, execution=optional_rid(execution))
     after = find_dataset(catalog, rid)
     number = sum(map(len, changed.values()))
-    said = f"{pluralize(number, 'member')} {done}" if number else "nothing to do"
+    text = f"{pluralize(number, 'member')} {done}" if number else "nothing to do"
     console.emit(
         f"dataset.{verb}",
         {**dataset_document(after), done: changed},
-        lambda: console.print(f"{rid}  {said}; version {after.current.text if after.current else 'none'}"),
+        lambda: console.print(f"{rid}  {text}; version {after.current.text if after.current else 'none'}"),
     )
 
 

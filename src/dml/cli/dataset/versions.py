@@ -68,11 +68,11 @@ def release(
         version=DatasetVersion(version) if version else None,
     )
     row = done.row
-    said = "released" if done.made else "nothing to do: unchanged since"
+    outcome = "released" if done.made else "nothing to do: unchanged since"
     console.emit(
         "dataset.release",
         {"rid": row.dataset, "released": done.made, **_version(row)},
-        lambda: console.print(f"{row.dataset}  {said} {row.text}"),
+        lambda: console.print(f"{row.dataset}  {outcome} {row.text}"),
     )
 
 

@@ -69,13 +69,13 @@ def print_datasets(console: Console, datasets: Sequence[Dataset]) -> None:
         ],
         [
             (
-                one.rid,
-                one.current.text if one.current else _DASH,
-                ", ".join(one.types) or _DASH,
-                _when(one.current.created if one.current else one.created),
-                Cell(f"deleted · {one.description}", "bright_black") if one.deleted else one.description,
+                dataset.rid,
+                dataset.current.text if dataset.current else _DASH,
+                ", ".join(dataset.types) or _DASH,
+                _when(dataset.current.created if dataset.current else dataset.created),
+                Cell(f"deleted · {dataset.description}", "bright_black") if dataset.deleted else dataset.description,
             )
-            for one in datasets
+            for dataset in datasets
         ],
     )
 

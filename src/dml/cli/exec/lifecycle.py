@@ -127,7 +127,10 @@ def start(rid: Rid) -> None:
         with showing(settings.get("progress"), current().console) as progress:
             fetched = fetch_inputs(session, wanted, progress=progress, jobs=settings.get("jobs"))
         result = lifecycle.start(session, wanted)
-        inputs = [{"rid": one.asset.rid, "path": one.path, "cached": one.from_cache} for one in fetched]
+        inputs = [
+            {"rid": fetched_input.asset.rid, "path": fetched_input.path, "cached": fetched_input.from_cache}
+            for fetched_input in fetched
+        ]
         outputs = session.workspace.assets_directory(wanted)
     announce("start", result, f"{wanted} Running.", inputs=inputs, outputs=outputs)
 
@@ -209,10 +212,10 @@ def list_(
     instant = None if since is None else moment(since)
     wanted = None if status is None else [_status(name) for name in status]
     with open_for_reading() as session:
-        found = list_local(session, statuses=wanted, since=instant, pending=True if pending else None)
+        summaries = list_local(session, statuses=wanted, since=instant, pending=True if pending else None)
     if workflow is not None:
-        found = [one for one in found if workflow in (one.workflow_name, one.row.workflow_rid)]
-    shown, more = first(found, limit)
+        summaries = [summary for summary in summaries if workflow in (summary.workflow_name, summary.row.workflow_rid)]
+    shown, more = first(summaries, limit)
 
     def render() -> None:
         if not shown and (status or since or pending or workflow):
@@ -221,7 +224,7 @@ def list_(
         print_list(console, shown)
         say_cut(console, len(shown), more)
 
-    console.emit("exec.list", {"executions": [one.to_mapping() for one in shown], "more": more}, render)
+    console.emit("exec.list", {"executions": [summary.to_mapping() for summary in shown], "more": more}, render)
 
 
 def _status(name: str) -> str:
@@ -288,15 +291,15 @@ def log(
         details_of(session, wanted)  # raises an error with a hint when there is none
         if not follow:
             entries = journal.entries(session.registry, wanted, limit=number)
-            payload = {"rid": wanted, "entries": [_entry(one) for one in entries]}
+            payload = {"rid": wanted, "entries": [_entry(entry) for entry in entries]}
             console.emit("exec.log", payload, lambda: print_entries(console, entries))
             return
 
         def over() -> bool:
             return get_execution(session.registry, wanted).status in CLOSED_STATUSES
 
-        for one in journal.follow(session.registry, wanted, stop=over):
-            console.record("exec.log", "entry", _entry(one), partial(print_entries, console, [one]))
+        for entry in journal.follow(session.registry, wanted, stop=over):
+            console.record("exec.log", "entry", _entry(entry), partial(print_entries, console, [entry]))
         final = get_execution(session.registry, wanted).status
         console.record("exec.log", "result", {"rid": wanted, "status": final})
 

@@ -146,9 +146,9 @@ def stage_features(
     wanted = validate_rid(rid)
     console = current().console
     with open_for_writing(push=False) as session:
-        found = find_feature(session.catalog.schema(), target, name)
-        number = stage_records(session, wanted, found, read_records(file, found))
-    payload = {"rid": wanted, "feature": f"{found.target.name}.{found.name}", "records": number}
+        feature_table = find_feature(session.catalog.schema(), target, name)
+        number = stage_records(session, wanted, feature_table, read_records(file, feature_table))
+    payload = {"rid": wanted, "feature": f"{feature_table.target.name}.{feature_table.name}", "records": number}
     text = f"{wanted}: staged {pluralize(number, 'feature row')}"
     console.emit("exec.stage-features", payload, lambda: console.print(text))
 
@@ -287,14 +287,13 @@ def _plan(session: WorkspaceSession, rids: list[str], path: Path | None) -> None
         path.write_text(json.dumps({"schema": "dml.exec.plan/1", **documents[0]}, indent=2) + "\n")
 
     def render() -> None:
-        for one in plans:
-            console.print(
-                f"{one.rid} {one.status}: {pluralize(len(one.files), 'file')}, {format_size(one.bytes_to_send)} to send"
-            )
-            for file in one.files:
+        for commit_plan in plans:
+            work = f"{pluralize(len(commit_plan.files), 'file')}, {format_size(commit_plan.bytes_to_send)} to send"
+            console.print(f"{commit_plan.rid} {commit_plan.status}: {work}")
+            for file in commit_plan.files:
                 what = "upload" if file.shared_with is None else f"already in the catalog as {file.shared_with}"
                 console.print(f"  {file.key}  {format_size(file.bytes)}  {what}")
-            for table, rows in one.features.items():
+            for table, rows in commit_plan.features.items():
                 console.print(f"  {table}  {pluralize(rows, 'feature row')}")
         console.print("Nothing was sent." if plans else "nothing to do")
 
@@ -317,7 +316,7 @@ def _applied(session: WorkspaceSession, path: Path) -> str:
 def _all(session: WorkspaceSession) -> list[str]:
     from dml.execution.commit_many import committable
 
-    return [one.rid for one in reversed(committable(session))]
+    return [row.rid for row in reversed(committable(session))]
 
 
 def _ask(rids: list[str], *, yes: bool) -> None:
@@ -356,17 +355,17 @@ def _stagings(
     if name is not None and (len(files) != 1 or files[0].is_dir()):
         raise UsageError("--as can only be used with a single file", hint="Stage the files one by one.")
     method = Method.COPY if copy else Method.LINK if link else Method.MOVE if move else Method.SYMLINK
-    found: list[tuple[Path, str]] = []
+    sources: list[tuple[Path, str]] = []
     for file in files:
         if file.is_dir():
-            found += tree(file)
+            sources += tree(file)
         elif file.exists():
-            found.append((file, name or file.name))
+            sources.append((file, name or file.name))
         else:
             raise NotFoundError(f"no such file: {safe(file)}")
-    if not found:
+    if not sources:
         raise NotFoundError(f"no files in {safe(files[0])}")
-    return [Staging(path, as_name, types, metadata, description, method) for path, as_name in found]
+    return [Staging(path, as_name, types, metadata, description, method) for path, as_name in sources]
 
 
 def _metadata(table: Table, given: list[str]) -> dict[str, Any]:

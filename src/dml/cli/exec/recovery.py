@@ -34,7 +34,7 @@ def resume(rid: Rid, commit: Annotated[bool, Option("--commit", help="Upload pen
     console = invocation.console
     report = None
     with open_for_writing(but=wanted) as session:
-        found = resume_execution(session, wanted)
+        recovery = resume_execution(session, wanted)
         if commit:
             options = CommitOptions(invocation.settings.get("jobs"), invocation.settings.get("chunk_size"))
             with showing(invocation.settings.get("progress"), console) as progress:
@@ -44,20 +44,24 @@ def resume(rid: Rid, commit: Annotated[bool, Option("--commit", help="Upload pen
     payload = {
         "rid": wanted,
         "status": row.status,
-        "outcome": found.outcome,
-        "actions": found.actions,
-        "pending": {"files": found.pending.files, "bytes": found.pending.bytes, "features": found.pending.features},
+        "outcome": recovery.outcome,
+        "actions": recovery.actions,
+        "pending": {
+            "files": recovery.pending.files,
+            "bytes": recovery.pending.bytes,
+            "features": recovery.pending.features,
+        },
         "commit": report.to_mapping() if report is not None else None,
     }
 
     def render() -> None:
-        for action in found.actions or ("nothing to do",):
+        for action in recovery.actions or ("nothing to do",):
             console.print(f"{wanted}: {action}")
         if report is not None:
             console.print(f"{wanted} {row.status}: {pluralize(report.total_uploaded, 'file')} uploaded")
-        elif found.pending:
-            size = format_size(found.pending.bytes)
-            console.print(f"{pluralize(found.pending.files, 'file')}, {size} pending.   dml exec commit {wanted}")
+        elif recovery.pending:
+            size = format_size(recovery.pending.bytes)
+            console.print(f"{pluralize(recovery.pending.files, 'file')}, {size} pending.   dml exec commit {wanted}")
 
     console.emit("exec.resume", payload, render)
     if is_sweep:
@@ -120,28 +124,31 @@ def gc(
 
     console = current().console
     with open_for_writing(push=False) as session:
-        found = candidates(session, [validate_rid(rid) for rid in rids] if rids else None)
+        collectable = candidates(session, [validate_rid(rid) for rid in rids] if rids else None)
         removed: list[dict[str, object]] = []
-        if not dry_run and found:
-            for one in found:
-                if one.discards:
+        if not dry_run and collectable:
+            for candidate in collectable:
+                if candidate.discards:
                     confirm_rid(
-                        f"{one.rid} has {one.discards} outputs that were never uploaded.", one.rid, given=confirm
+                        f"{candidate.rid} has {candidate.discards} outputs that were never uploaded.",
+                        candidate.rid,
+                        given=confirm,
                     )
-            if not all(one.discards for one in found):
-                ask(f"Remove the local files of {', '.join(one.rid for one in found)}?", yes=yes)
-            removed = [{"rid": one.rid, "bytes": collect(session, one)} for one in found]
+            if not all(candidate.discards for candidate in collectable):
+                ask(f"Remove the local files of {', '.join(candidate.rid for candidate in collectable)}?", yes=yes)
+            removed = [{"rid": candidate.rid, "bytes": collect(session, candidate)} for candidate in collectable]
         if not dry_run:
             push_others(session)
     listed = [
-        {"rid": each.rid, "status": each.status, "bytes": each.bytes, "never_uploaded": each.discards} for each in found
+        {"rid": each.rid, "status": each.status, "bytes": each.bytes, "never_uploaded": each.discards}
+        for each in collectable
     ]
 
     def render() -> None:
-        for one in found:
-            lost = f", {one.discards} outputs never uploaded" if one.discards else ""
-            console.print(f"{one.rid} {one.status}: {format_size(one.bytes)}{lost}")
-        if not found:
+        for candidate in collectable:
+            lost = f", {candidate.discards} outputs never uploaded" if candidate.discards else ""
+            console.print(f"{candidate.rid} {candidate.status}: {format_size(candidate.bytes)}{lost}")
+        if not collectable:
             console.print("nothing to do")
         elif dry_run:
             console.print("Nothing was removed.")
