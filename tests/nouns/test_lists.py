@@ -60,8 +60,8 @@ def test_a_list_is_cut_and_says_so(story: Story, words: tuple[str, ...], key: st
     cut = run(*words, "--limit", "1", "--json").json
     assert len(requests) <= (6 if "show" in words else 3), requests
     assert (cut["more"], cut[key]) == (True, whole[key][:1])
-    assert "the first 1 are shown; --limit 0 shows all" in run(*words, "--limit", "1").stderr
-    assert "are shown" not in run(*words, "--limit", "0").stderr
+    assert "showing the first 1; use --limit 0 for all" in run(*words, "--limit", "1").stderr
+    assert "showing the first" not in run(*words, "--limit", "0").stderr
 
 
 MANY = 230
@@ -299,5 +299,5 @@ def test_a_joined_table_as_parquet(story: Story) -> None:
     assert [list(row) for row in written] == [list(row) for row in rows]
     assert [row["Image.RID"] for row in written] == [row["Image.RID"] for row in rows]
     cut = run(*words, "--limit", "2", "--output", "two.parquet")
-    assert "the first 2 are shown" in cut.stderr
+    assert "showing the first 2" in cut.stderr
     assert parquet.read_table("two.parquet").num_rows == 2

@@ -35,7 +35,7 @@ def test_an_unknown_type_names_the_nearest(story: Story) -> None:
 
 def test_a_list_that_is_cut_says_so(story: Story) -> None:
     cut = run("workflow", "list", "--limit", "1")
-    assert "the first 1 are shown; --limit 0 shows all" in cut.stderr
+    assert "showing the first 1; use --limit 0 for all" in cut.stderr
     assert run("workflow", "list", "--limit", "1", "--json").json["more"] is True
     assert run("workflow", "list", "--limit", "0", "--json").json["more"] is False
 
