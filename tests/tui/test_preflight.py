@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from preflight.world import make_world
 from textual.pilot import Pilot
 
 from dml.catalog.connection import Catalog
@@ -19,6 +18,7 @@ from dml.tui.app import Dashboard
 from dml.tui.live_project_reader import ProjectState
 from dml.tui.screens.dialogs import Question
 from experiments import RetinaProject
+from preflight.sample_catalog import make_sample_catalog
 from tui.journey import FedProjects, RecordedOperations, dashboard, drive, text_of, until
 from tui.scenes import retina_experiments
 
@@ -158,8 +158,8 @@ def test_a_real_experiment_is_checked_run_and_uploaded(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "files").mkdir()
-    world = make_world(catalog, domain, tmp_path / "files")
-    project = make_project("dml", dataset=world.dataset, asset=world.asset)
+    sample = make_sample_catalog(catalog, domain, tmp_path / "files")
+    project = make_project("dml", dataset=sample.dataset, asset=sample.asset)
     live.projects._directory = project.root  # type: ignore[attr-defined]
     live._operations.runs._directory = project.root
 
@@ -169,7 +169,7 @@ def test_a_real_experiment_is_checked_run_and_uploaded(
         await until(pilot, lambda: "lr_sweep" in text_of(live))
         await pilot.press("enter")
         await until(pilot, lambda: "Nothing would fail: r runs it" in text_of(live), "it passes")
-        assert world.dataset in text_of(live)
+        assert sample.dataset in text_of(live)
         await pilot.press("r", "y")
         said = lambda: [one.message for one in live._notifications]  # noqa: E731
         await until(pilot, lambda: any("runs as process" in one for one in said()), "it is started")
