@@ -1,9 +1,8 @@
-"""Fetches an object from Hatrac: verified by length and MD5, and in its place only when it is whole.
+"""Downloading an object from Hatrac, verified by length and MD5, and moved to its destination when complete.
 
-The bytes collect in another file, which is renamed over the destination at the end (``placement``). A transfer
-that breaks off goes on where it stopped, in a later process too when the caller keeps that file. The
-credential goes to the catalog's host only: a redirect to a store elsewhere is followed without it, and never
-to an address inside the user's own network.
+The bytes go to another file, which is renamed at the end (``atomic_file``). An interrupted transfer resumes where it
+stopped, in a later process as well if the caller keeps that file. The credential is sent to the catalog's host only: a
+redirect to another store is followed without it, and never to an address in a private network.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from dml.catalog.session import time_limits
 from dml.errors import AuthError, DmlError, IntegrityError, UnsafePathError
 
 _PIECE = 1 << 16
-"""Bytes taken from the connection at a time, which is also the most that is lost when it breaks."""
+"""Bytes read from the connection at a time, which is the most that an interruption loses."""
 _READ = 1 << 20
 _REDIRECTS = 5
 _MOVED = (301, 302, 303, 307, 308)
@@ -47,23 +46,23 @@ def download(
     progress: Progress | None = None,
     partial: Path | None = None,
 ) -> None:
-    """Fetch an object into a file. Writes the destination, atomically, and makes no directory.
+    """Download an object to a file. Writes the destination atomically and creates no directory.
 
     Args:
-        catalog: Whose host stores it.
+        catalog: The catalog whose host stores the object.
         url: The object's path or URL on that host, with or without a version.
-        destination: The file; replaced if it exists. On failure it stays as it was.
-        length: Bytes expected; more are never read. None takes what the server says.
-        md5_hex: MD5 expected, in hexadecimal. None takes what the server says, if it does.
-        progress: Told of bytes as they arrive, and of a negative number when some are fetched again.
-        partial: Where the bytes collect, on the destination's file system. It stays when the transfer fails, and a
-            call that finds it goes on from there. None for a temporary file that does not stay.
+        destination: The file; replaced if it exists, unchanged on failure.
+        length: The expected number of bytes, beyond which nothing is read; None for the server's.
+        md5_hex: The expected MD5 in hexadecimal; None for the server's, if it sends one.
+        progress: Called with the number of bytes received, negative when some are downloaded again.
+        partial: The file that receives the bytes, on the destination's file system. It is kept on failure, and the next
+            call resumes from it. None for a temporary file, which is removed.
 
     Raises:
-        NotFoundError: There is no such object, or it only refers to one elsewhere.
-        IntegrityError: Length or MD5 are not those expected.
-        UnsafePathError: The URL, or a redirect, leads where nothing may be fetched from.
-        RetryableError: The transfer broke off again and again, or the disk is full.
+        NotFoundError: There is no such object, or the URL is a reference to a file elsewhere.
+        IntegrityError: Length or MD5 are not the expected ones.
+        UnsafePathError: The URL or a redirect points to a host from which nothing may be downloaded.
+        RetryableError: The transfer was interrupted too often, or the disk is full.
     """
     path = local_path(catalog, url)
     with placed(destination, partial) as file:
@@ -71,7 +70,7 @@ def download(
 
 
 class _Fetch:
-    """One download: what has arrived, what is expected, and when to go on."""
+    """One download: the bytes received so far and the expected length and MD5."""
 
     def __init__(
         self, catalog: Catalog, path: str, file: BinaryIO, length: int | None, md5_hex: str | None, progress: Progress
@@ -87,7 +86,7 @@ class _Fetch:
         self._page = False
 
     def run(self) -> None:
-        """Fetch until all is there, then verify it; what an earlier transfer left is used if it proves right."""
+        """Download the rest and verify the whole; bytes of an earlier transfer that prove wrong are replaced."""
         resumed = self._take_up()
         while True:
             try:
@@ -98,13 +97,13 @@ class _Fetch:
             except DmlError as error:
                 wrong = isinstance(error, IntegrityError)
                 if wrong or self._page:
-                    self._start_again()  # nothing wrong is kept to go on from
+                    self._start_again()  # so that no later transfer resumes from wrong bytes
                 if not (wrong and resumed):
                     raise
                 resumed = False
 
     def _take_up(self) -> bool:
-        """Count and digest the bytes that are in the file already."""
+        """Count and hash the bytes that are already in the file."""
         size = self._file.tell()
         if self._length is not None and size > self._length:
             self._file.seek(0)
@@ -142,7 +141,7 @@ class _Fetch:
 
     def _take(self, response: Response) -> None:
         if response.status_code != 206 and self._have:
-            self._start_again()  # the server began at the beginning
+            self._start_again()  # the server ignored the range and sends the whole object
         declared = response.headers.get("Content-Length", "")
         whole = self._have + int(declared) if declared.isdigit() else None
         if response.status_code == 200:
@@ -177,18 +176,18 @@ class _Fetch:
 
 
 class _BrokenOff(Exception):
-    """Fewer bytes came than were announced."""
+    """The response had fewer bytes than its Content-Length."""
 
 
 @contextmanager
 def _opened(catalog: Catalog, path: str, start: int) -> Iterator[Response]:
-    """The response with the object's bytes, from ``start`` on if the server can."""
+    """The response with the object's bytes, from ``start`` if the server supports ranges."""
     headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
     if start:
         headers["Range"] = f"bytes={start}-"
     done = catalog.host_exchange("GET", path, headers=headers, stream=True, accept=(*_MOVED, 416))
     response = done.response
-    if response.status_code == 416:  # all was there already: only the end of the answer had been lost
+    if response.status_code == 416:  # the file already has all bytes; only the end of the response was lost
         response.close()
         headers.pop("Range")
         response = catalog.host_exchange("GET", path, headers=headers, stream=True, accept=_MOVED).response
@@ -204,7 +203,7 @@ def _opened(catalog: Catalog, path: str, start: int) -> Iterator[Response]:
 
 @contextmanager
 def _elsewhere(catalog: Catalog, url: str, headers: dict[str, str]) -> Iterator[Response]:
-    """Follow a redirect to another host: over https, with no credential, cookie or password."""
+    """The response after a redirect to another host, requested over https without a credential, cookie or password."""
     limits = time_limits(catalog.policy)
     with requests.Session() as session:
         session.trust_env = False

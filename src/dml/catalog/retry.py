@@ -1,10 +1,10 @@
-"""When a failed request is tried again, how long to wait, and when to give up.
+"""When a failed request is retried, how long to wait, and when to give up.
 
-Only requests whose repeat is harmless come here. The wait doubles from half a second to twenty,
-each drawn at random between nothing and that bound (full jitter), unless the server names one in
-``Retry-After``. One request gives up ``patience`` seconds after its first failure; all requests of one
-catalog connection together wait no longer than ``budget`` seconds, so that a command ends in bounded time
-(with the time limits of a single try, a request that nobody answers ends within about four minutes).
+Only requests whose repetition is harmless are retried. The upper limit of the wait doubles from half a second to
+twenty; the wait is drawn at random below it (full jitter), unless the server sends ``Retry-After``. A request is given
+up ``patience`` seconds after its first failure. All requests of one connection together wait at most ``budget``
+seconds, so that a command ends in bounded time: with the time limits of one attempt, a request without any response
+ends within about four minutes.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Wait:
 
 
 Follower = Callable[["Wait | None"], None]
-"""Told of each wait, and of None when a request that was repeated is over, answered or given up."""
+"""Called with each wait, and with None when a retried request has ended, successfully or not."""
 
 
 @dataclass
@@ -66,14 +66,14 @@ class RetryPolicy:
     """The rules, and the time that is left; shared by all threads of a connection.
 
     Attributes:
-        attempts: How often one request is sent at most.
-        first_wait: Upper bound of the first wait, in seconds; doubles with each.
-        longest_wait: Upper bound of any wait that the server did not ask for, in seconds.
-        patience: Seconds from the first failure of one request after which it is given up.
-        budget: Seconds that all waits together may take; ``renew`` refills it.
-        time_limit: Seconds to connect, to send a block, and between two bytes of an answer; None for the session's.
-        on_wait: Told, in one line, before each wait.
-        clock, sleep, draw: Time and chance; tests put their own here.
+        attempts: The greatest number of times that one request is sent.
+        first_wait: The upper limit of the first wait in seconds; doubles each time.
+        longest_wait: The upper limit of any wait that the server did not request, in seconds.
+        patience: Seconds after the first failure of a request at which it is given up.
+        budget: Seconds that all waits together may take; ``renew`` restores it.
+        time_limit: Seconds to connect, to send a block, and between two bytes of a response; None for the session's.
+        on_wait: Called with one line for people before each wait.
+        clock, sleep, draw: Time and random numbers; tests replace them.
     """
 
     attempts: int = 6
@@ -91,17 +91,17 @@ class RetryPolicy:
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     def renew(self) -> None:
-        """Give the next command the whole budget again."""
+        """Restore the whole budget, for the next command."""
         with self._lock:
             self._waited = 0.0
 
     def begin(self, subject: str) -> Attempts:
-        """Follow one request; ``subject`` (a host) begins the messages about it."""
+        """The attempts of one request; ``subject`` (a host) begins the messages about it."""
         return Attempts(self, subject)
 
     @contextmanager
     def followed_by(self, follower: Follower) -> Iterator[None]:
-        """Within the block a function, which must be safe to call from any thread, is told of all waits."""
+        """Call a function, which must be thread-safe, with all waits in this block."""
         self._followers.append(follower)
         try:
             yield
@@ -109,14 +109,14 @@ class RetryPolicy:
             self._followers.remove(follower)
 
     def tell(self, wait: Wait | None) -> None:
-        """Tell whoever listens of a wait, or with None of the end of a request that was repeated."""
+        """Report a wait, or with None the end of a retried request."""
         if wait is not None and self.on_wait is not None:
             self.on_wait(str(wait))
         for follower in tuple(self._followers):
             follower(wait)
 
     def take(self, seconds: float) -> bool:
-        """Take a wait from the budget; False when it holds no more."""
+        """Take a wait from the budget; False when not enough is left."""
         with self._lock:
             if self._waited + seconds > self.budget:
                 return False
@@ -125,10 +125,10 @@ class RetryPolicy:
 
 
 class Attempts:
-    """The tries of one request.
+    """The attempts of one request.
 
     Attributes:
-        made: How many tries have been made, the current one included.
+        made: The number of attempts so far, including the current one.
     """
 
     def __init__(self, policy: RetryPolicy, subject: str) -> None:
@@ -139,14 +139,14 @@ class Attempts:
         self._first_failure: float | None = None
 
     def again(self, reason: str, retry_after: float | None = None) -> bool:
-        """Wait before the next try.
+        """Wait before the next attempt.
 
         Args:
             reason: What went wrong, as in "answered 503".
-            retry_after: Seconds the server asked to wait, if it did.
+            retry_after: Seconds that the server asks to wait; None when it does not.
 
         Returns:
-            False when this request should be given up: too many tries, or a wait that would be too long.
+            False when the request is to be given up: too many attempts, or too long a wait.
         """
         policy = self._policy
         now = policy.clock()
@@ -187,13 +187,13 @@ class Attempts:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """The request is over, one way or the other."""
+        """Report the end of a retried request."""
         if self.made > 1 or self._aborted >= QUIET_ABORTS:
             self._policy.tell(None)
 
 
 def retry_after(header: str | None) -> float | None:
-    """Seconds that a ``Retry-After`` header (RFC 9110: seconds or a date) asks for; None if it says nothing."""
+    """The seconds in a ``Retry-After`` header (RFC 9110: seconds or a date); None when missing or malformed."""
     if not header:
         return None
     if header.strip().isdigit():

@@ -1,6 +1,6 @@
-"""Writing rows: inserting, updating, setting on condition, deleting.
+"""Inserting, updating, conditionally setting and deleting rows.
 
-Writes go in pages of at most 1,000 rows and 250 KiB; each page is one request, stored whole or not at all.
+Rows are written in pages of at most 1,000 rows and 250 KiB; each page is one request, stored completely or not at all.
 """
 
 from __future__ import annotations
