@@ -1,8 +1,8 @@
-"""The outermost frame of ``dml``: runs the command and turns every way of ending into words and an exit code.
+"""Entry point of ``dml``: runs the command and turns its result or exception into messages and an exit code.
 
-Whatever happens below, the user sees one line that says what happened and, where there is one, what to do next;
+The user always sees one line that says what happened and, if possible, what to do next;
 with ``--json`` one ``dml.error/1`` document on standard output. A traceback is shown only with ``--debug``; for an
-exception that is a defect of dml it is kept in a crash log.
+unexpected exception it is written to a crash log.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ COMPLETE_VARIABLE = "_DML_COMPLETE"
 
 
 class Signalled(SystemExit):
-    """A signal asked the process to end; unwinds like KeyboardInterrupt.
+    """Raised when a signal asks the process to end; unwinds like KeyboardInterrupt.
 
     A ``SystemExit``, since asyncio keeps any other exception that a task raises, and the program would go on.
     """
@@ -69,7 +69,7 @@ def _run(arguments: list[str]) -> int:
         from dml.cli.app.typer_internals import run
 
         code = run(root(), arguments)
-        sys.stdout.flush()  # here, so that a full disk is told like any other error
+        sys.stdout.flush()  # here, so that a full disk is reported like any other error
         return code
     except BrokenPipeError:
         raise
@@ -83,12 +83,12 @@ def _run(arguments: list[str]) -> int:
 
 
 def _end_of_options(arguments: list[str]) -> int:
-    """Where a literal ``--`` ends what is ours; a wrapped program's own ``--json`` is not meant for us."""
+    """The arguments before a literal ``--``; the options of a wrapped program are not ours."""
     return arguments.index("--") if "--" in arguments else len(arguments)
 
 
 def _prepare_streams() -> None:
-    """Make both streams usable: closed ones lead nowhere, and no character can fail to be written."""
+    """Make both streams safe to write: closed ones are discarded, and every character can be encoded."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:

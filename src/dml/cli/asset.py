@@ -1,4 +1,4 @@
-"""``dml asset``: the files that a catalog knows, who made and read them, and their bytes."""
+"""``dml asset``: list, show and download the files of a catalog."""
 
 from __future__ import annotations
 

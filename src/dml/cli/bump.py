@@ -1,4 +1,4 @@
-"""``dml bump``: the next version tag."""
+"""``dml bump``: create the next version tag."""
 
 from __future__ import annotations
 

@@ -155,7 +155,7 @@ def _choose(target: Target) -> object:
 
 
 def _warn_if_hidden(target: Target) -> None:
-    """Say so when the environment or a project file stands before the profile."""
+    """Warn when the environment or a project file overrides the profile."""
     from dml.settings import resolve
 
     settings = resolve()
@@ -279,7 +279,7 @@ def serve(
 
 
 def _parsed(text: str) -> Target:
-    """A target as typed; a bare number is on ``--host``, or embedded."""
+    """The target given as text; a bare number is on ``--host``, or embedded."""
     if "/" in text:
         return Target.parse(text)
     return Target.parse(f"{current().overrides.get('host', EMBEDDED_HOST)}/{text}")

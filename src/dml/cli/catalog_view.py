@@ -1,4 +1,4 @@
-"""How catalogs are shown: payloads for programs, lines and tables for people."""
+"""Catalogs as JSON payloads and on a terminal."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PLAIN = [Column("", whole=True), Column("")]
 
 
 def init_payload(report: InitReport) -> dict[str, Any]:
-    """What ``catalog init`` made, as JSON values."""
+    """The result of ``catalog init`` as JSON values."""
     return {
         "tables": list(report.tables),
         "terms": {vocabulary: list(names) for vocabulary, names in report.terms.items()},
@@ -29,7 +29,7 @@ def init_payload(report: InitReport) -> dict[str, Any]:
 
 
 def print_init(console: Console, target: Target, report: InitReport, *, made: bool, chosen: bool) -> None:
-    """Say what was made, or that there was nothing to do."""
+    """Print what was created, or that there was nothing to do."""
     if made:
         console.print(f"{target} created{'; it is now the default catalog' if chosen else ''}.")
     terms = sum(len(names) for names in report.terms.values())
@@ -45,7 +45,7 @@ def print_init(console: Console, target: Target, report: InitReport, *, made: bo
 
 
 def print_created(console: Console, target: Target, default: bool) -> None:
-    """Say the new catalog's name."""
+    """Print the name of the new catalog."""
     console.print(f"{target} created{'; it is now the default catalog' if default else ''}.")
     if not default:
         console.say(f"`dml catalog use {target}` makes it the default.")
@@ -73,7 +73,7 @@ def description_payload(target: Target, description: CatalogDescription, identit
 def print_description(
     console: Console, target: Target, description: CatalogDescription, identity: Identity | None
 ) -> None:
-    """One screen about a catalog."""
+    """Print the description of a catalog."""
     release = description.capabilities.version
     rows: list[tuple[object, object]] = [
         ("catalog", Cell(f"{target.host} / {target.catalog_id}", "bold")),
@@ -104,7 +104,7 @@ def _holds(description: CatalogDescription) -> str:
 
 
 def print_list(console: Console, targets: Sequence[Target], chosen: Target | None) -> None:
-    """One line a catalog, the default marked."""
+    """Print one line per catalog, with the default marked."""
     if not targets:
         console.print("no embedded catalogs")
         console.say("`dml catalog init` creates one; `dml demo` creates one with example data.")
@@ -114,7 +114,7 @@ def print_list(console: Console, targets: Sequence[Target], chosen: Target | Non
 
 
 def print_serving(console: Console, url: str, token: str, files: TlsFiles | None, *, read_only: bool) -> None:
-    """Say where the catalogs are served, at once: readers wait for these lines."""
+    """Print the URL and token at once: programs wait for these lines."""
     payload = {
         "url": url,
         "token": token,

@@ -1,4 +1,4 @@
-"""``dml cite``: the links to a row or a table that go into a paper, a message or a browser."""
+"""``dml cite``: permanent and current links to rows and tables."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""``dml completion``: the scripts that let bash, zsh and fish complete commands, options and RIDs.
+"""``dml completion``: completion scripts for bash, zsh and fish.
 
-The scripts only carry the words to ``dml`` (see ``completing``) and show its answer; they are also kept, generated, in
-``completions/`` of the source.
+The scripts pass the words to ``dml`` (see ``app.shell_complete``) and show its answer; generated copies are in
+``completions/``.
 """
 
 from __future__ import annotations

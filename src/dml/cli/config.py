@@ -1,4 +1,4 @@
-"""``dml config``: every setting with its origin, and the user's profile."""
+"""``dml config``: show and change settings."""
 
 from __future__ import annotations
 

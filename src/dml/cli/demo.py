@@ -1,4 +1,4 @@
-"""``dml demo``: the worked example, from pixels to predictions."""
+"""``dml demo``: run the worked example, from images to predictions."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _render(console: Console, result: DemoResult) -> None:
 
 
 def _warn_if_hidden(console: Console, result: DemoResult) -> None:
-    """Say so when the next command would speak to another catalog."""
+    """Warn when the next command would use another catalog."""
     from dml.settings import resolve
 
     chosen = resolve()

@@ -1,6 +1,6 @@
-"""The checks of ``dml doctor``: each looks at one thing, changes nothing and never raises.
+"""The checks of ``dml doctor``: each checks one subject, changes nothing and never raises.
 
-Only the last ones speak to a server: at most two requests to the host of the target, each sent once.
+Only the last ones contact a server: at most two requests to the target's host, without retries.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ State = Literal["ok", "warning", "failed", "skipped"]
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check saw.
+    """The result of one check.
 
     Attributes:
-        subject: What was looked at, a word or two.
+        subject: What was checked, in a word or two.
         state: ``failed`` makes the command exit 1.
-        message: What was seen.
+        message: What was observed.
         fix: What to do, empty when nothing is needed.
     """
 

@@ -1,4 +1,4 @@
-"""What the commands on experiments share: their options, and the way from a command line to a composed experiment."""
+"""What the experiment commands share: options, and composing an experiment from the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``dml feature``: what executions say about rows of the catalog."""
+"""``dml feature``: define, show and add feature values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``dml init``: a small project that works, to begin from."""
+"""``dml init``: create a small working project."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How lineage looks on a terminal: a tree with a line for each artifact and execution.
+"""Lineage on a terminal: a tree with a line for each artifact and execution.
 
 Colours only repeat what words say. On a terminal the commit of a workflow is a link. Free text (names, descriptions)
 is shortened to the width, RIDs never; on a terminal that is too narrow for a line its last details are left out.
@@ -68,7 +68,7 @@ def _text(pieces: Iterable[Cell]) -> str:
 
 
 def _fitting(pieces: list[Cell], room: int | None) -> list[Cell]:
-    """As many pieces as there is room for, the last ones left out first; label and RID always stay."""
+    """As many pieces as fit, dropping the last ones first; label and RID are always kept."""
     kept = list(pieces)
     while room is not None and len(kept) > 2 and width_of(_text(kept)) > room:
         kept.pop()
@@ -78,7 +78,7 @@ def _fitting(pieces: list[Cell], room: int | None) -> list[Cell]:
 
 
 def _pieces(line: TreeLine, *, forward: bool, names: Mapping[str, str] | None) -> tuple[list[Cell], list[Cell]]:
-    """What a line says of its node, the most important first; and what is said at its end whatever room there is."""
+    """The pieces that describe a node, most important first; and the suffix that is always shown."""
     if line.node is None:
         return [], [Cell(f"… {pluralize(line.folded, 'more')}".replace("mores", "more") + " (--full)", "bright_black")]
     label = _label(line, forward)

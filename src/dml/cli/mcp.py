@@ -1,4 +1,4 @@
-"""``dml mcp``: the server for assistants. The command only starts it; the two never import each other."""
+"""``dml mcp``: start the MCP server, without importing it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``dml nested``: how a sweep went; nesting executions and undoing it."""
+"""``dml nested``: show and change the nesting of executions."""
 
 from __future__ import annotations
 

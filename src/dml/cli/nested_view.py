@@ -1,4 +1,4 @@
-"""How nested executions look on a terminal: one table, the differences between siblings as columns."""
+"""Nested executions on a terminal: one table, with the differences between siblings as columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``dml run-notebook``: a notebook as an execution, with what it was and what it showed kept as outputs."""
+"""``dml run-notebook``: run a notebook as an execution and keep it as an output."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def _theirs(
     *,
     log_output: bool,
 ) -> list[str]:
-    """What deriva-ml's runner of notebooks is given; nothing in a project that is not written for it.
+    """The arguments for deriva-ml's notebook runner; empty in a project that is not written for it.
 
     Raises:
         UsageError: Another configuration than the notebook's own is named, which that runner cannot take.

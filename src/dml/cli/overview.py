@@ -1,4 +1,4 @@
-"""``dml`` alone: where am I, and what needs me.
+"""``dml`` without a command: the selected target and what needs attention.
 
 Reads settings, the registry and the disk; asks no server and creates nothing.
 """
@@ -27,16 +27,16 @@ __all__ = ["Overview", "look", "overview", "waiting_in"]
 
 @dataclass(frozen=True)
 class Overview:
-    """What waits in one workspace; executions by RID, the latest first.
+    """The state of one workspace; executions by RID, most recent first.
 
     Attributes:
         target: The catalog, None when none has been chosen.
         workspace: Its directory, None without a target.
-        free: Bytes free on the workspace's disk, None when it cannot be told.
+        free: Bytes free on the workspace's disk; None when unknown.
         pending: Not running, with staged outputs that are not in the catalog.
         dead: ``Running``, but the process is gone.
         running: ``Running`` and alive, on another host, or not watched; with the last progress message.
-        unsynced: With a status that the catalog has not been told.
+        unsynced: With a status that is not synced to the catalog.
         total: All executions of the workspace.
         cache: What the cache holds, None when there is none.
     """

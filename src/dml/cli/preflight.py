@@ -1,4 +1,4 @@
-"""``dml preflight``: everything that would have failed an hour later."""
+"""``dml preflight``: check an experiment before it runs."""
 
 from __future__ import annotations
 

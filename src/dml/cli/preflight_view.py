@@ -1,4 +1,4 @@
-"""The preflight's report on the screen, and as a document."""
+"""The preflight report on a terminal and as a JSON document."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def _line(console: Console, title: str, state: str, message: str) -> None:
 
 
 def print_summary(console: Console, summary: RunSummary) -> None:
-    """Print what will run, in short; nothing when nothing is known about it."""
+    """Print a summary of what will run, if known."""
     rows = [
         ("experiment", summary.experiment + (f", {summary.jobs} jobs" if summary.jobs != 1 else "")),
         ("code", " @ ".join(part for part in (summary.branch, summary.commit) if part)),

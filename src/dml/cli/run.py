@@ -1,4 +1,4 @@
-"""``dml run``: an experiment with provenance, after the checks and one question."""
+"""``dml run``: run an experiment with provenance, after checks and a confirmation."""
 
 from __future__ import annotations
 
@@ -123,18 +123,18 @@ def run(
 
 
 def ask(composition: Composition, *, yes: bool, allow_dirty: bool, checked: bool, notebook: Path | None = None) -> None:
-    """Check what will run, show it, and go on only when it is well and wanted.
+    """Check and show what will run, and ask for confirmation.
 
     Args:
         composition: What was composed.
-        yes: Whether nobody is to be asked.
+        yes: Whether to skip the confirmation.
         allow_dirty: Whether uncommitted changes are accepted.
         checked: Whether the checks are run.
         notebook: The notebook that will run, if one does.
 
     Raises:
         PreflightError: Something would fail.
-        UsageError: The configuration does not compose, or there is nobody to ask.
+        UsageError: The configuration does not compose, or there is no terminal to ask on.
         DmlError: The answer is no.
     """
     from dml.cli.app.prompts import confirm
@@ -166,7 +166,7 @@ def ask(composition: Composition, *, yes: bool, allow_dirty: bool, checked: bool
 
 
 def refuse_problems(composition: Composition, of_jobs: Sequence[ConfigProblem | None]) -> None:
-    """End here when the configuration does not compose.
+    """Raise the first problem of a configuration that does not compose.
 
     Args:
         composition: Its problems count.
@@ -186,7 +186,7 @@ def refuse_problems(composition: Composition, of_jobs: Sequence[ConfigProblem | 
 
 
 def refuse_unloaded(composition: Composition) -> None:
-    """End here when the configuration modules cannot be loaded: the project's process would fail or hang as they do.
+    """Raise the first problem of configuration modules that cannot be loaded, before the project's process meets it.
 
     Raises:
         UsageError: The first problem, with file and line.

@@ -1,4 +1,4 @@
-"""How far a run is, shown while the project's own process prints what it likes.
+"""Status of a run, shown while the project's process prints its own output.
 
 On a terminal the bottom row is kept for one line and the rest of the screen scrolls above it, so that neither the
 model's prints nor its progress bars run into it. Elsewhere a line is written when the phase changes, and now and then.
@@ -26,7 +26,7 @@ __all__ = ["BottomLine", "StatusLines", "run_display", "sentence"]
 
 
 def run_display(invocation: Invocation) -> RunDisplay | None:
-    """Who is told, by ``--progress``; None with ``--progress none``, ``--quiet`` and ``--json``."""
+    """The status display for ``--progress``; None with ``--progress none``, ``--quiet`` and ``--json``."""
     how = str(invocation.settings.get("progress"))
     if how == "none" or (how == "auto" and (invocation.json or invocation.console.verbosity < 0)):
         return None
@@ -70,11 +70,11 @@ class StatusLines:
             self._progress.message(sentence(view))
 
     def close(self) -> None:
-        """Nothing to tidy."""
+        """Do nothing: there is nothing to restore."""
 
 
 class BottomLine:
-    """The bottom row of the terminal on standard error."""
+    """The bottom row of the terminal, drawn on standard error."""
 
     def __init__(self) -> None:
         self._size = (0, 0)
@@ -104,7 +104,7 @@ class BottomLine:
         self._write(f"{begin}\0337\033[{rows};1H\033[2K{text}\0338")
 
     def close(self) -> None:
-        """Give the row back."""
+        """Release the row."""
         if self._size != (0, 0):
             rows = self._size[1]
             self._write(f"\0337\033[r\033[{rows};1H\033[2K\0338")

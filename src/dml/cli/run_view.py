@@ -1,4 +1,4 @@
-"""What ``dml run`` shows: the configurations there are, and how a run ended."""
+"""Output of ``dml run``: the available configurations and the result of a run."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def configs_document(composition: Composition) -> dict[str, Any]:
 
 
 def render_configs(console: Console, composition: Composition) -> None:
-    """Print groups with their options, and the sweeps; only what is wrong when the modules cannot be loaded."""
+    """Print groups with their options, and sweeps; only the problems when the modules cannot be loaded."""
     from dml.cli.app.output import Column
 
     for problem in composition.problems:
@@ -61,7 +61,7 @@ def outcome_document(outcome: Outcome) -> dict[str, Any]:
 
 
 def render_outcome(console: Console, outcome: Outcome, where: str = "") -> None:
-    """Print how a run ended, and what to type next; ``where`` are the options that name its catalog."""
+    """Print the result of a run and the next command; ``where`` are the options that name its catalog."""
     if outcome.dry_run:
         console.print("Dry run: nothing was written to the catalog.")
         return
@@ -81,7 +81,7 @@ def render_outcome(console: Console, outcome: Outcome, where: str = "") -> None:
 
 
 def exit_code(outcome: Outcome) -> int:
-    """0 when all is done, 3 when some jobs are, by the signal that ended it, else 1."""
+    """The exit code: 0 when all jobs succeeded, 3 when some did, by signal when killed, else 1."""
     if outcome.succeeded:
         return 0
     if outcome.code < 0:

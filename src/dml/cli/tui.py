@@ -1,4 +1,4 @@
-"""``dml tui``: the dashboard. The command only starts it; the two never import each other."""
+"""``dml tui``: start the dashboard, without importing it."""
 
 from __future__ import annotations
 

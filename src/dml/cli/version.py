@@ -1,4 +1,4 @@
-"""``dml version``: the versions of dml, of Python and of what it stands on; imports none of it."""
+"""``dml version``: the versions of dml, Python and its dependencies, without importing them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``dml workflow``: the code that executions run, as the catalog knows it."""
+"""``dml workflow``: list, show and change the workflows of a catalog."""
 
 from __future__ import annotations
 

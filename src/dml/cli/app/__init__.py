@@ -1,1 +1,1 @@
-"""The frame of the command line: how a command is declared, run, completed and how its output is shown."""
+"""The framework of the command line: declaring, running and completing commands, and showing their output."""

@@ -1,4 +1,4 @@
-"""Every command of ``dml``, with the module that holds it, and the lazy root that loads them one at a time.
+"""Table of all commands of ``dml`` with their modules, and the root command that loads them lazily.
 
 A module is imported only when its command is run, completed into, or its own help is shown: ``dml --help`` reads
 this table alone.

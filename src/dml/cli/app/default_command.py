@@ -1,4 +1,4 @@
-"""A group of commands that is a command itself: ``dml lineage RID`` is short for ``dml lineage show RID``."""
+"""Groups with a default command: ``dml lineage RID`` is short for ``dml lineage show RID``."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ DEFAULT = "show"
 
 
 class DefaultGroup(Group):
-    """A group whose command ``show`` is meant when the first word is none of its commands."""
+    """A group that runs its command ``show`` when the first word is not one of its commands."""
 
     default = DEFAULT
 
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
-        """Put the default command in front where no other is named; ``--help`` alone is about the group."""
+        """Prepend the default command when no command is named; ``--help`` alone shows the group's help."""
         if self._means_default(args):
             args = [DEFAULT, *args]
         return super().parse_args(ctx, args)
@@ -38,7 +38,7 @@ class DefaultGroup(Group):
 
 
 def _first_word(args: list[str]) -> str | None:
-    """The first argument that is neither an option nor the value of one that every command takes."""
+    """The first argument that is neither a global option nor the value of one."""
     valued = {name for option in global_options() if takes_value(option) for name in option.opts}
     words = iter(args)
     for argument in words:
@@ -50,7 +50,7 @@ def _first_word(args: list[str]) -> str | None:
 
 
 def group_with_default(name: str, help_text: str) -> typer.Typer:
-    """As ``frame.group``, with the group's command ``show`` as the one that is meant without a word."""
+    """Like ``framework.group``, with ``show`` as the default command."""
     app = group(name, help_text)
     app.info.cls = DefaultGroup
     return app

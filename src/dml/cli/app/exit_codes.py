@@ -1,4 +1,4 @@
-"""The exit codes of every command: the one table that the help, the documentation and the tests read."""
+"""The exit codes of every command, as shown in the help and the documentation."""
 
 from __future__ import annotations
 

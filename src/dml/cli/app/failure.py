@@ -1,8 +1,8 @@
-"""What the user sees when a command fails, and the crash log that is kept of a defect.
+"""Error messages of failed commands, and the crash log of an unexpected exception.
 
-An error meant for the user is ``error:`` and ``hint:`` on standard error, or one ``dml.error/1`` document on standard
-output with ``--json``. Any other exception is a defect of dml: its traceback (never local variables, secrets taken out)
-goes to ``crashes/`` in the state directory, its path on the screen.
+A ``DmlError`` is shown as ``error:`` and ``hint:`` on standard error, or as one ``dml.error/1`` document on standard
+output with ``--json``. Any other exception is a defect of dml: its traceback (without local variables, secrets
+redacted) is written to ``crashes/`` in the state directory and its path shown.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 def report(error: Exception, *, json: bool, debug: bool) -> int:
-    """Tell the user about ``error``.
+    """Show ``error`` to the user.
 
     Returns:
         The exit code.
@@ -56,13 +56,13 @@ def report(error: Exception, *, json: bool, debug: bool) -> int:
 
 
 def _context(error: DmlError) -> dict[str, object]:
-    """What an error carries besides its message (RIDs, reports), as far as JSON has a form for it."""
+    """The further attributes of an error (RIDs, reports) that can be written as JSON."""
     kept = {name: value for name, value in vars(error).items() if name not in ("message", "hint") and name[:1] != "_"}
     return {name: value for name, value in kept.items() if isinstance(value, (str, int, float, bool, list, dict))}
 
 
 def _ours(error: Exception) -> tuple[DmlError, str | None]:
-    """The error as one of ours, and the path of the crash log when it was a defect."""
+    """The error as a ``DmlError``, and the path of the crash log when it was unexpected."""
     if isinstance(error, DmlError):
         return error, None
     from typer import Abort, TyperException
@@ -88,7 +88,7 @@ def _ours(error: Exception) -> tuple[DmlError, str | None]:
 
 
 def _crash_log(error: Exception) -> str | None:
-    """Write the traceback to a file of its own; None when even that is impossible."""
+    """Write the traceback to a new file and return its path, or None when that fails."""
     now = datetime.now(UTC)
     path = directories.state_directory() / "crashes" / f"{now:%Y%m%dT%H%M%S%f}-{os.getpid()}.txt"
     text = f"dml {__version__}, Python {platform.python_version()}, {platform.platform()}, {now:%Y-%m-%dT%H:%M:%SZ}\n"

@@ -9,7 +9,7 @@ __all__ = ["liveness_cell", "status_cell"]
 
 
 def status_cell(status: str | None) -> Cell:
-    """A status with its symbol; one that dml does not know (older catalogs hold several) is shown as it stands."""
+    """A status with its symbol; an unknown status, as in older catalogs, is shown unchanged."""
     if status is None:
         return Cell("· none", "bright_black")
     symbol, style = status_symbol(status)
@@ -17,7 +17,7 @@ def status_cell(status: str | None) -> Cell:
 
 
 def liveness_cell(status: str | None, liveness: str | None) -> Cell:
-    """A ``Running`` status with what is known of its process: ``✖ Running, dead``, ``● Running, other host``."""
+    """A ``Running`` status with the liveness of its process: ``✖ Running, dead``, ``● Running, other host``."""
     if status != "Running" or liveness in (None, "", "running", "alive"):
         return status_cell(status)
     return Cell(f"✖ Running, {liveness}", "red") if liveness == "dead" else Cell(f"● Running, {liveness}", "yellow")

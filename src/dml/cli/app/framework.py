@@ -1,4 +1,4 @@
-"""How a command group is written; the command classes that give every command the same manners.
+"""Declaring commands and groups, and the command classes that give all commands the same options and help.
 
 A group is one module with an ``app``, entered in the table of ``commands``::
 
@@ -7,15 +7,15 @@ A group is one module with an ``app``, entered in the table of ``commands``::
     app = group("exec", "Executions: create, start, stage, commit, show, list.")
 
     @command(app, "list", examples=[("dml exec list --json", "All executions, for a program.")])
-    def list_executions(pending: Annotated[bool, Option("--pending", help="Only what waits.")] = False) -> None:
+    def list_executions(pending: Annotated[bool, Option("--pending", help="Only pending executions.")] = False) -> None:
         \"\"\"List the executions of the workspace.\"\"\"
         invocation = current()                        # settings, target, workspace, console
-        found = registry_function(invocation.workspace)   # import domain rooms inside the function
-        invocation.console.emit("exec.list", {"executions": found}, lambda: render(found))
+        executions = registry_function(invocation.workspace)   # import domain packages inside the function
+        invocation.console.emit("exec.list", {"executions": executions}, lambda: render(executions))
 
 ``console.emit(noun_verb, payload, render)`` prints the JSON document with ``--json`` and calls ``render`` otherwise.
-A command ends well by returning, and badly by raising a ``DmlError``; ``raise typer.Exit(3)`` gives another code after
-something has been printed. Every command has at least one example: the documentation prints it and a test runs it.
+A command succeeds by returning and fails by raising a ``DmlError``; ``raise typer.Exit(3)`` exits with another code
+after its output. Every command has at least one example: the documentation prints it and a test runs it.
 A command that stands alone (``dml lineage RID``) uses ``single()`` instead of ``group()``. Arguments that are RIDs take
 ``autocompletion=complete_execution`` (or another function of ``shell_complete``). At module level a command module
 imports nothing heavier than the standard library, typer and this package.
@@ -44,21 +44,21 @@ _Function = TypeVar("_Function", bound=Callable[..., None])
 
 
 class Example(NamedTuple):
-    """A line to type, and what it does."""
+    """An example command line with its explanation."""
 
     line: str
     explanation: str
 
 
 def group(name: str, help_text: str) -> typer.Typer:
-    """A Typer application for a group of commands; ``dml NAME`` alone shows its help, with exit code 2."""
+    """Make the Typer application of a group; ``dml NAME`` alone shows its help, with exit code 2."""
     app = typer.Typer(name=name, cls=Group, help=help_text, **PLAIN)
     app.callback()(_nothing)
     return app
 
 
 def single(name: str) -> typer.Typer:
-    """A Typer application that is one command, to be filled with one ``command``."""
+    """Make the Typer application of a single command, to which ``command`` adds it."""
     return typer.Typer(name=name, **PLAIN)
 
 
@@ -67,7 +67,7 @@ PLAIN: dict[str, Any] = {
     "rich_markup_mode": None,
     "pretty_exceptions_enable": False,
 }
-"""Settings of every application: help without Rich, no completion and no tracebacks of Typer's."""
+"""The common settings of all applications: plain help, without Typer's completion and tracebacks."""
 
 
 def _nothing() -> None:
@@ -131,7 +131,7 @@ class Command(TyperCommand):
         return ["[OPTIONS]", *map(usage, arguments)]
 
     def invoke(self, ctx: Context) -> Any:
-        """Run the command, with the log of the rooms below in its place."""
+        """Run the command, with logging configured."""
         from dml.cli.app.logs import configure
 
         configure(debug=current().debug)

@@ -1,7 +1,7 @@
-"""One run of ``dml``: its global options, its settings and where its output goes.
+"""One run of ``dml``: its global options, settings and console.
 
-A command gets it by ``current()``; nothing is read from disk until a setting is asked for. What
-``dml --help`` does not need is imported late, here and in ``options`` and ``frame``: start-up is measured.
+Commands get it from ``current()``; nothing is read from disk until a setting is needed. Imports that ``dml --help``
+does not need are deferred, here and in ``options`` and ``framework``, to keep start-up fast.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _current: ContextVar[Invocation] = ContextVar("dml_invocation")
 
 
 class Invocation:
-    """What the command line said, before any command looks at it.
+    """The global options of the command line.
 
     Attributes:
         overrides: Settings given as flags.
@@ -51,7 +51,7 @@ class Invocation:
 
     @property
     def target(self) -> Target:
-        """The catalog to speak to.
+        """The selected catalog.
 
         Raises:
             UsageError: None has been chosen.
@@ -65,7 +65,7 @@ class Invocation:
 
     @cached_property
     def console(self) -> Console:
-        """Where results and talk go."""
+        """The console for results and messages."""
         from dml.cli.app.output import Console
 
         return Console(json=self.json, verbosity=self.verbosity)

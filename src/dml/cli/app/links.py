@@ -1,4 +1,4 @@
-"""The links of ``show`` commands: the current one, and the one that lasts or how to get it. No request."""
+"""The current and permanent links printed by ``show`` commands, made without a request."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def link_fields(link: str, snapshot: str | None) -> dict[str, str | None]:
 
 
 def link_facts(link: str, snapshot: str | None, name: str) -> list[tuple[str, object]]:
-    """The links as lines for people; a permanent one would cost a request, so it is said how to get it.
+    """The links as table rows; without a snapshot, the command that makes a permanent link.
 
     Args:
         link, snapshot: As in ``link_fields``.

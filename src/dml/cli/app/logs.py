@@ -1,7 +1,7 @@
-"""Where log records of the rooms below go: a file in the state directory, or the screen with ``--debug``.
+"""Logging of the library to a file in the state directory, or to the terminal with ``--debug``.
 
-The file (``dml.log``) begins with the first warning, keeps about a megabyte and one older file of it, and holds no
-secret. A log that cannot be written is given up silently: it must never be the reason why a command fails.
+The file (``dml.log``) is created by the first warning, rotated at about a megabyte with one older file, and holds no
+secrets. Errors in writing it are ignored: the log must never make a command fail.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def log_path() -> Path:
 
 
 def configure(*, debug: bool) -> None:
-    """Send warnings (with ``--debug`` all that dml says) to their place; replaces what an earlier call chose."""
+    """Configure logging of warnings (all records with ``--debug``); replaces an earlier configuration."""
     root = logging.getLogger()
     for handler in [existing for existing in root.handlers if isinstance(existing, (_File, _Screen))]:
         root.removeHandler(handler)
@@ -45,7 +45,7 @@ class _Redacting(logging.Formatter):
 
 
 class _Screen(logging.Handler):
-    """Standard error as it is at the moment of each record."""
+    """Write each record to the current standard error."""
 
     def emit(self, record: logging.LogRecord) -> None:
         with suppress(OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Opening the invocation's catalog: what every command that speaks to a server does first."""
+"""Opening the catalog of the invocation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["open_catalog"]
 
 
 def open_catalog(target: Target | None = None) -> Catalog:
-    """Connect to ``target``, by default the invocation's; waits for retries are said on standard error.
+    """Connect to ``target``, by default the invocation's; waits for retries are reported on standard error.
 
     Raises:
         UsageError: No catalog is selected.

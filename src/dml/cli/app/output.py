@@ -1,4 +1,4 @@
-"""The one way to print: results to standard output, talk to standard error, JSON for programs.
+"""Output of commands: results on standard output, messages on standard error, JSON for programs.
 
 With ``--json`` each document is one line with ``"schema": "dml.<noun>.<verb>/1"`` (a stream is several such lines, the
 last of them with ``"record": "result"`` or ``"error"``); nothing else goes to standard output. Whatever is printed for
@@ -33,7 +33,7 @@ STYLES = {
 
 
 class Console:
-    """Where one invocation prints.
+    """The console of one invocation.
 
     Args:
         json: Standard output is for a program.
@@ -79,17 +79,17 @@ class Console:
             self._write(sys.stdout, [piece if isinstance(piece, Cell) else Cell(piece, style) for piece in pieces])
 
     def say(self, text: str, *, level: int = 0, style: str = "") -> None:
-        """Say something on standard error, unless ``--quiet``; ``level`` 1 needs ``-v``, 2 ``-vv``."""
+        """Print a message on standard error, unless ``--quiet``; ``level`` 1 needs ``-v``, 2 ``-vv``."""
         if self.verbosity >= level:
             self._write(sys.stderr, [Cell(text, style)])
 
     def warn(self, text: str, *, hint: str = "") -> None:
-        """Say ``warning: …`` on standard error, even with ``--quiet``."""
+        """Print ``warning: …`` on standard error, even with ``--quiet``."""
         self._write(sys.stderr, [Cell("warning: ", "yellow"), Cell(text)])
         self._hint(hint)
 
     def fail(self, text: str, *, hint: str = "") -> None:
-        """Say ``error: …`` on standard error; a command raises its ``DmlError`` instead of calling this."""
+        """Print ``error: …`` on standard error; commands raise a ``DmlError`` instead of calling this."""
         self._write(sys.stderr, [Cell("error: ", "bold red"), Cell(text)])
         self._hint(hint)
 

@@ -1,4 +1,4 @@
-"""``--limit`` of the list commands, and the line that says when a list was cut."""
+"""The ``--limit`` option of list commands, and the note that a list was truncated."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ T = TypeVar("T")
 
 DEFAULT_LIMIT: Final = 100
 
-Limit = Annotated[int, Option("--limit", metavar="N", min=0, help="The most rows; 0 for all.")]
+Limit = Annotated[int, Option("--limit", metavar="N", min=0, help="Maximum number of rows; 0 for all.")]
 
 
 def first(rows: Sequence[T], limit: int) -> tuple[list[T], bool]:
-    """The first rows of a list that is here whole, and whether there are more; 0 is no limit."""
+    """The first rows of a complete list, and whether there are more; 0 is no limit."""
     return (list(rows[:limit]), len(rows) > limit) if limit else (list(rows), False)
 
 
 def say_cut(console: Console, shown: int, more: bool, noun: str = "") -> None:
-    """Say how many rows there are, or that there are more than those shown."""
+    """Print the number of rows, or that the list was truncated."""
     if more:
         console.say(f"showing the first {shown:,}; use --limit 0 for all")
     elif noun:

@@ -1,4 +1,4 @@
-"""The three ways to show long work, all on standard error: bars on a terminal, a line now and then, or JSON lines.
+"""Progress displays on standard error: bars on a terminal, periodic lines, or JSON lines.
 
 Each implements ``dml.progress.Progress`` and may be called from several threads; ``showing`` chooses one.
 """
@@ -117,7 +117,7 @@ class Lines:
             sys.stderr.write(safe(text) + "\n")
 
     def close(self) -> None:
-        """Nothing to tidy."""
+        """Do nothing: there is nothing to restore."""
 
     def _tick(self) -> None:
         now = self._clock()
@@ -159,7 +159,7 @@ class JsonLines:
             self._write("message", text=text)
 
     def close(self) -> None:
-        """Nothing to tidy."""
+        """Do nothing: there is nothing to restore."""
 
     def _write(self, event: str, **fields: object) -> None:
         sys.stderr.write(json.dumps({"schema": "dml.progress/1", "event": event, **fields}) + "\n")

@@ -1,4 +1,4 @@
-"""Questions before something that cannot be undone; where there is no terminal the answer must be a flag.
+"""Confirmation of destructive actions, by a prompt on a terminal and by a flag elsewhere.
 
 Danger has degrees: ``confirm`` asks yes or no and ``--yes`` answers it; what would discard outputs that were never
 uploaded wants the RID itself, typed or as ``--confirm RID``.
@@ -15,7 +15,7 @@ __all__ = ["confirm", "confirm_rid"]
 
 
 def confirm(question: str, *, yes: bool, flag: str = "--yes") -> None:
-    """Go on only when the user agrees.
+    """Ask for confirmation and raise an error without it.
 
     Args:
         question: One sentence ending in a question mark.
@@ -23,7 +23,7 @@ def confirm(question: str, *, yes: bool, flag: str = "--yes") -> None:
         flag: How the flag is spelt, for the message.
 
     Raises:
-        UsageError: There is nobody to ask.
+        UsageError: There is no terminal to ask on.
         DmlError: The answer is no.
     """
     if yes:
@@ -34,7 +34,7 @@ def confirm(question: str, *, yes: bool, flag: str = "--yes") -> None:
 
 
 def confirm_rid(what: str, rid: str, *, given: str | None) -> None:
-    """Go on only when the user has named the RID whose unsent outputs would be lost.
+    """Require the RID whose outputs would be lost, typed or as ``--confirm RID``.
 
     Args:
         what: What will happen, one sentence.

@@ -1,4 +1,4 @@
-"""The command reference, written from the commands themselves: ``python -m dml.cli.app.reference`` (``make docs``).
+"""Generator of the command reference: ``python -m dml.cli.app.reference`` (``make docs``).
 
 Writes one page for each top-level command and an index to ``docs/commands``, and the completion scripts to
 ``completions``. ``pages()`` gives the same texts without writing, for the test that compares.

@@ -1,4 +1,4 @@
-"""The options that say how patient a command is with a server, as a retry policy."""
+"""The retry policy given by options and settings."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Answers to the shell's TAB: commands and options from the tables, RIDs from the local registry, nothing heavy.
+"""Shell completion: commands and options from the tables, RIDs from the local registry.
 
 The shell's script (``completion`` prints it) calls ``dml`` with ``_DML_COMPLETE`` set to the shell's name, the words so
 far in ``_DML_WORDS`` (one a line) and the place of the word being typed in ``_DML_WORD``. The answer is one line a
 choice, ``value<TAB>help``; the single line ``:files`` or ``:directories`` asks the shell for its own names.
-A failing completion is silent: it must never disturb the line being typed.
+A failing completion prints nothing: it must never disturb the line being typed.
 """
 
 from __future__ import annotations

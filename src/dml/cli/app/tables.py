@@ -1,8 +1,8 @@
-"""Laying out tables for people: pure text, by the width of characters on a terminal.
+"""Layout of tables as plain text, by the display width of characters.
 
 A column that is ``whole`` (RIDs, statuses, commands to type) keeps every character; the others share what is left
-and fold at spaces, long words anywhere. Nothing is ever cut. Rich could do most of this, but costs a fifth of a
-local command's time and shortens what must stay whole when the terminal is narrow.
+and fold at spaces, long words anywhere. Nothing is ever truncated. Rich could do most of this, but takes a fifth of a
+local command's time and truncates what must stay whole on a narrow terminal.
 """
 
 from __future__ import annotations

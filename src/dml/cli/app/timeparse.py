@@ -1,4 +1,4 @@
-"""Times as a user writes them on the command line: a date, a date with a time, or how long ago."""
+"""Parsing of times on the command line: a date, a date with a time, or an age such as ``7d``."""
 
 from __future__ import annotations
 

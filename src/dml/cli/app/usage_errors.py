@@ -1,4 +1,4 @@
-"""What is said about a command line that cannot be taken: Typer's errors turned into ours, with a suggestion."""
+"""Usage errors: Typer's errors translated into ``DmlError`` with suggestions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def translate(error: TyperException) -> DmlError:
-    """The same error in dml's words, with the next thing to type as its hint."""
+    """Translate a Typer error, with the next command to type as the hint."""
     context: Context | None = getattr(error, "ctx", None)
     help_line = f"`{context.command_path} --help` shows what it takes." if context else ""
     option = getattr(error, "option_name", None)
@@ -30,7 +30,7 @@ def translate(error: TyperException) -> DmlError:
 
 
 def unknown_command(group: Group, context: Context, name: str) -> UsageError:
-    """The error for a word that is no command of ``group``."""
+    """The error for an unknown command of ``group``."""
     known = [command for command, _ in group.visible(context)]
     path = context.command_path
     near = [f"{path} {word}" for word in difflib.get_close_matches(name, known, n=3, cutoff=0.6)]

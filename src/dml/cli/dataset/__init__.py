@@ -1,4 +1,4 @@
-"""``dml dataset``: the group of commands about datasets; the commands themselves are in the modules it names.
+"""``dml dataset``: commands on datasets.
 
 ``inspect`` finds and shows, ``members`` makes and changes, ``versions`` releases,
 ``split`` splits, ``denormalize`` joins rows for other programs.

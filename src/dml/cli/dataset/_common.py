@@ -26,7 +26,7 @@ Token = Annotated[
 
 
 def optional_rid(text: str | None) -> str | None:
-    """A RID that need not be given.
+    """Validate an optional RID.
 
     Raises:
         UsageError: It is malformed.

@@ -1,4 +1,4 @@
-"""``dml dataset denormalize``: a table of a dataset with what belongs to each row beside it."""
+"""``dml dataset denormalize``: join a table of a dataset with related tables and features."""
 
 from __future__ import annotations
 

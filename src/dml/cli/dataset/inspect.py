@@ -1,4 +1,4 @@
-"""``dml dataset list``, ``show`` and ``history``: which datasets there are, and what they held."""
+"""``dml dataset list``, ``show`` and ``history``: inspect datasets and their versions."""
 
 from __future__ import annotations
 

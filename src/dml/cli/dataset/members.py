@@ -1,4 +1,4 @@
-"""``dml dataset create``, ``add``, ``remove``, ``delete`` and ``element-type``: what a dataset holds."""
+"""``dml dataset create``, ``add``, ``remove``, ``delete`` and ``element-type``: change datasets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``dml dataset split`` and ``subset``: datasets that are parts of another."""
+"""``dml dataset split`` and ``subset``: derive datasets from another."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``dml dataset mark-dev`` and ``release``: the versions of a dataset."""
+"""``dml dataset mark-dev`` and ``release``: create versions of a dataset."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How datasets, versions and members are shown: payloads for programs, tables for people."""
+"""Datasets, versions and members as JSON payloads and on a terminal."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def version_state(row: VersionRow) -> str:
 
 
 def print_datasets(console: Console, datasets: Sequence[Dataset]) -> None:
-    """One line a dataset."""
+    """Print one line per dataset."""
     if not datasets:
         console.print("no datasets")
         return
@@ -81,7 +81,7 @@ def print_datasets(console: Console, datasets: Sequence[Dataset]) -> None:
 
 
 def print_versions(console: Console, versions: Sequence[VersionRow]) -> None:
-    """One line a version, newest first."""
+    """Print one line per version, newest first."""
     if not versions:
         console.print("no versions")
         return
