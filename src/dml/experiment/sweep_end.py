@@ -10,7 +10,7 @@ from dml.catalog.rows import select
 from dml.execution import lifecycle
 from dml.execution.commit import CommitOptions
 from dml.execution.status import ExecutionStatus, effective_status
-from dml.nesting.execution_summaries import read_runs
+from dml.nesting.execution_summaries import read_summaries
 from dml.nesting.tree import NESTING
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def job_states(catalog: Catalog, parent: str, job_count: int | None = None) -> l
         job_count: Number of jobs of the sweep, so that jobs that were not started are included; None when unknown.
     """
     links = select(catalog, NESTING, where={"Execution": parent}, columns=["Nested_Execution", "Sequence"])
-    runs = read_runs(catalog, [str(link["Nested_Execution"]) for link in links])
+    runs = read_summaries(catalog, [str(link["Nested_Execution"]) for link in links])
     best: dict[object, tuple[int, str, JobState]] = {}
     for link in links:
         rid, sequence = str(link["Nested_Execution"]), link["Sequence"]

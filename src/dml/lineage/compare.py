@@ -18,7 +18,7 @@ from dml.lineage.nodes import Condition, Execution, Workflow
 from dml.lineage.tables import METADATA, edge_tables
 from dml.metrics.read import ExecutionMetrics, read_metrics
 from dml.nesting.differences import parse_overrides
-from dml.nesting.tree import refuse_other_rows
+from dml.nesting.tree import check_executions
 
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog
@@ -97,7 +97,7 @@ def compare_executions(catalog: Catalog, rids: Sequence[str]) -> Comparison:
     gather(calls)
     missing = [rid for rid in wanted if rows[rid].condition is Condition.missing]
     if missing:
-        refuse_other_rows(catalog, missing)
+        check_executions(catalog, missing)
     used = sorted({use.dataset for rid in wanted for use in reader.store.uses.get(rid, ())})
     if used:
         reader.versions("Dataset", used)

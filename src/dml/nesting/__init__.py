@@ -1,4 +1,4 @@
-"""Orchestration: parent and child executions, how a sweep went. Never mixed with lineage, which is data flow.
+"""Nesting of executions: their parents and children, as started by sweeps and pipelines; lineage is the data flow.
 
 The names below are the public API; each is loaded when it is first used.
 """

@@ -1,6 +1,6 @@
 from dml.nesting.edit import add_nested_execution as add_nested_execution
 from dml.nesting.edit import remove_nested_execution as remove_nested_execution
-from dml.nesting.execution_summaries import Run as Run
+from dml.nesting.execution_summaries import ExecutionSummary as ExecutionSummary
 from dml.nesting.tree import Nesting as Nesting
 from dml.nesting.tree import is_nested as is_nested
 from dml.nesting.tree import is_parent as is_parent

@@ -1,7 +1,8 @@
-"""What tells siblings of a sweep apart: the overrides written in their descriptions, as columns.
+"""Hydra overrides in the descriptions of executions, and those in which executions differ.
 
-deriva-ml and dml end the description of a configured run with ``[overrides: learning_rate=0.001, model=cnn]``. Values
-may hold commas inside brackets or quotes (``layers=[1,2]``), as Hydra's grammar allows.
+deriva-ml and dml end the description of a configured execution with the overrides in brackets, such as
+``[overrides: learning_rate=0.001, model=cnn]``. Values may contain commas inside brackets or quotes (``layers=[1,2]``),
+as in Hydra's grammar.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ _CLOSING = {"(": ")", "[": "]", "{": "}"}
 
 def parse_overrides(description: str) -> dict[str, str]:
     """The overrides at the end of a description, by name without its leading ``+``; empty when there are none."""
-    found = _OVERRIDES.search(description[-_SCANNED:])
-    parts = _split(found.group(1)) if found else []
+    match = _OVERRIDES.search(description[-_SCANNED:])
+    parts = _split(match.group(1)) if match else []
     pairs = (part.strip().partition("=") for part in parts)
     return {name.lstrip("+~").strip(): value.strip() for name, equals, value in pairs if equals and name.strip("+~ ")}
 
@@ -27,18 +28,18 @@ def parse_overrides(description: str) -> dict[str, str]:
 def without_overrides(description: str) -> str:
     """The description before its overrides."""
     start = max(0, len(description) - _SCANNED)
-    found = _OVERRIDES.search(description[start:])
-    return description if found is None else description[: start + found.start()].rstrip()
+    match = _OVERRIDES.search(description[start:])
+    return description if match is None else description[: start + match.start()].rstrip()
 
 
 def differing(overrides: Mapping[str, Mapping[str, str]]) -> list[str]:
-    """Names whose value is not the same for all, in the order in which they first come up."""
+    """Names whose values differ between executions, in the order of their first occurrence."""
     names: dict[str, None] = {name: None for values in overrides.values() for name in values}
     return [name for name in names if len({values.get(name) for values in overrides.values()}) > 1]
 
 
 def _split(text: str) -> Sequence[str]:
-    """Cut at commas that stand in no bracket and no quote."""
+    """Split at commas outside brackets and quotes."""
     parts, start, closing, quote = [], 0, [], ""
     for position, character in enumerate(text):
         if quote:

@@ -1,7 +1,7 @@
-"""Nesting one execution in another, and undoing it. Writes ``Execution_Execution`` in the catalog, nothing else.
+"""Nest executions in each other and undo it. Writes ``Execution_Execution`` in the catalog and nothing else.
 
-The table has no constraint against circles, so what would make one is refused here before it is written. Two people
-who nest at the same instant may still make one; readers follow each execution once and do not mind.
+The table has no constraint against cycles, so a row that would create one is rejected before it is written. Two users
+who write at the same time can still create one; readers follow each execution once and tolerate it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from dml.catalog.rows import delete, insert, select, validate_rid
 from dml.errors import ConflictError, UsageError
 from dml.nesting.execution_summaries import EXECUTION
-from dml.nesting.tree import NESTING, read_links, refuse_other_rows, require_nesting
+from dml.nesting.tree import NESTING, check_executions, read_links, require_nesting
 
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog
@@ -23,17 +23,17 @@ def add_nested_execution(catalog: Catalog, parent: str, child: str, *, sequence:
     """Nest an execution in another one.
 
     Args:
-        catalog: Where to write.
+        catalog: The catalog to write to.
         parent, child: RIDs of executions.
-        sequence: Place among the parent's children; None when they run in parallel.
+        sequence: Position among the children of the parent; None when they run in parallel.
 
     Returns:
-        True when it was written now; False when it was so already, with the same sequence.
+        True when the row was written; False when it existed with the same sequence.
 
     Raises:
-        UsageError: Both are the same, a RID is not an execution's, or the sequence is negative.
+        UsageError: Both are the same, a RID is not of an execution, or the sequence is out of range.
         NotFoundError: There is no such execution.
-        ConflictError: The parent is nested in the child already, directly or not; or the child is there with
+        ConflictError: The parent is already nested in the child, directly or not; or the child is nested with
             another sequence.
     """
     parent, child = validate_rid(parent), validate_rid(child)
@@ -44,7 +44,7 @@ def add_nested_execution(catalog: Catalog, parent: str, child: str, *, sequence:
     require_nesting(catalog)
     readable = {row["RID"] for row in select(catalog, EXECUTION, where={"RID": [parent, child]}, columns=["RID"])}
     if len(readable) < 2:
-        refuse_other_rows(catalog, [rid for rid in (parent, child) if rid not in readable])
+        check_executions(catalog, [rid for rid in (parent, child) if rid not in readable])
     if any(link.parent == child for link in read_links(catalog, [parent], parents=True)):
         raise ConflictError(
             f"{parent} is nested in {child} already: nesting {child} in it would close a circle",
@@ -53,25 +53,25 @@ def add_nested_execution(catalog: Catalog, parent: str, child: str, *, sequence:
     row = {"Execution": parent, "Nested_Execution": child, "Sequence": sequence}
     if insert(catalog, NESTING, [row], on_conflict="skip"):
         return True
-    there = select(catalog, NESTING, where={"Execution": parent, "Nested_Execution": child}, columns=["Sequence"])
-    if there and there[0]["Sequence"] != sequence:
+    existing = select(catalog, NESTING, where={"Execution": parent, "Nested_Execution": child}, columns=["Sequence"])
+    if existing and existing[0]["Sequence"] != sequence:
         raise ConflictError(
-            f"{child} is nested in {parent} already, with sequence {there[0]['Sequence']}",
+            f"{child} is nested in {parent} already, with sequence {existing[0]['Sequence']}",
             hint=f"dml nested remove {parent} {child} first, then add it again.",
         )
     return False
 
 
 def remove_nested_execution(catalog: Catalog, parent: str, child: str) -> bool:
-    """Undo the nesting of an execution in another one; both stay as they are.
+    """Remove the nesting of an execution in another one; both executions stay unchanged.
 
     Returns:
-        False when it was not nested there.
+        False when it was not nested in the parent.
 
     Raises:
         UsageError: A RID is malformed.
-        ConflictError: The catalog is older than nesting.
-        ForbiddenError: The record belongs to someone else.
+        ConflictError: The catalog cannot nest executions.
+        ForbiddenError: The user has no right to delete the row.
     """
     require_nesting(catalog)
     where = {"Execution": validate_rid(parent), "Nested_Execution": validate_rid(child)}

@@ -1,4 +1,4 @@
-"""Executions in short, read for many RIDs at once: status, workflow, duration, description."""
+"""Status, workflow, duration and description of executions, read for many RIDs together."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dml.catalog.rows import Row, select
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog
 
-__all__ = ["Run", "read_runs", "seconds"]
+__all__ = ["ExecutionSummary", "read_summaries", "seconds"]
 
 EXECUTION = "deriva-ml:Execution"
 WORKFLOW = "deriva-ml:Workflow"
@@ -20,19 +20,19 @@ _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)H\s+(\d+(?:\.\d+)?)min\s+(\d+(?:\.\d+
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """One execution in short.
+class ExecutionSummary:
+    """The main columns of an execution.
 
     Attributes:
         rid: Its RID.
-        status: As the catalog holds it, older words included; None for none or where the row cannot be read.
-        readable: Whether its row could be read.
-        description: As its author wrote it.
+        status: As in the catalog, including statuses of older releases; None for none or an unreadable row.
+        readable: Whether the row could be read.
+        description: Free text by its author.
         status_detail: The last message or reason.
-        workflow: RID of its workflow; empty for none.
-        workflow_name: The workflow's name.
-        duration: Seconds it ran; None when unknown.
-        created: Time of its row, as the catalog writes it.
+        workflow: RID of the workflow; empty for none.
+        workflow_name: Name of the workflow.
+        duration: Seconds; None when unknown.
+        created: Creation time (RCT), ISO 8601.
     """
 
     rid: str
@@ -46,10 +46,10 @@ class Run:
     created: str = ""
 
 
-def read_runs(catalog: Catalog, rids: Iterable[str]) -> dict[str, Run]:
-    """The executions with these RIDs, in two requests in sequence (more only when the RIDs do not fit one URL).
+def read_summaries(catalog: Catalog, rids: Iterable[str]) -> dict[str, ExecutionSummary]:
+    """Read executions by RID, in two requests in sequence (more only when the RIDs do not fit into one URL).
 
-    One whose row is gone or unreadable is there with ``readable`` false.
+    An execution whose row is missing or unreadable is returned with ``readable`` false.
     """
     wanted = list(dict.fromkeys(rids))
     if not wanted:
@@ -58,17 +58,20 @@ def read_runs(catalog: Catalog, rids: Iterable[str]) -> dict[str, Run]:
     rows = {str(row["RID"]): row for row in select(catalog, EXECUTION, where={"RID": wanted})}
     workflows = sorted({str(row["Workflow"]) for row in rows.values() if row.get("Workflow")})
     names = {row["RID"]: str(row["Name"] or "") for row in _workflows(catalog, workflows)}
-    return {rid: _run(rows[rid], durations, names) if rid in rows else Run(rid, readable=False) for rid in wanted}
+    return {
+        rid: _run(rows[rid], durations, names) if rid in rows else ExecutionSummary(rid, readable=False)
+        for rid in wanted
+    }
 
 
 def _workflows(catalog: Catalog, rids: list[str]) -> list[Row]:
     return select(catalog, WORKFLOW, where={"RID": rids}, columns=["RID", "Name"]) if rids else []
 
 
-def _run(row: Row, durations: list[str], names: Mapping[str, str]) -> Run:
+def _run(row: Row, durations: list[str], names: Mapping[str, str]) -> ExecutionSummary:
     lengths = (seconds(row.get(name)) for name in durations)
     workflow = str(row.get("Workflow") or "")
-    return Run(
+    return ExecutionSummary(
         str(row["RID"]),
         row.get("Status"),
         True,
@@ -82,9 +85,9 @@ def _run(row: Row, durations: list[str], names: Mapping[str, str]) -> Run:
 
 
 def seconds(text: str | None) -> float | None:
-    """Seconds of a duration as the catalog holds it (``0.0H 3.0min 12.5sec``); None when it says nothing."""
-    found = _DURATION.fullmatch(text) if text else None
-    if found is None:
+    """Seconds of a duration as recorded in the catalog (``0.0H 3.0min 12.5sec``); None if it is zero or malformed."""
+    match = _DURATION.fullmatch(text) if text else None
+    if match is None:
         return None
-    hours, minutes, rest = map(float, found.groups())
+    hours, minutes, rest = map(float, match.groups())
     return (hours * 3600 + minutes * 60 + rest) or None

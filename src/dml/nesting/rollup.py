@@ -1,4 +1,4 @@
-"""How a group of executions went: counts by status, and what the parent's own status does not tell."""
+"""Roll-up of nested executions: counts by status, and contradictions to the status of the parent."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from dml.nesting.execution_summaries import Run
+from dml.nesting.execution_summaries import ExecutionSummary
 from dml.nesting.tree import Nesting
 
 __all__ = ["Rollup", "roll_up"]
 
-_MEANING = {"Initializing": "Created", "Pending": "Created", "Completed": "Uploaded", None: "Created"}
-"""Words of older catalogs and what they mean today; only for decisions, never shown in place of the word."""
+_CURRENT_STATUS = {"Initializing": "Created", "Pending": "Created", "Completed": "Uploaded", None: "Created"}
+"""Statuses of older catalogs and their current equivalents; used for decisions, never displayed."""
 
 _ORDER = ("Uploaded", "Pending_Upload", "Stopped", "Running", "Created", "Failed", "Aborted")
 _ENDED = frozenset({"Uploaded", "Failed", "Aborted"})
@@ -20,14 +20,14 @@ _ENDED = frozenset({"Uploaded", "Failed", "Aborted"})
 
 @dataclass(frozen=True)
 class Rollup:
-    """The states of several executions together.
+    """Totals of several executions.
 
     Attributes:
-        total: How many there are.
-        counts: By status as the catalog holds it (``none`` for no status), usual order first.
-        done: How many need nothing more: uploaded, in the words of older catalogs completed.
-        duration: Seconds they ran together; None when no duration is known.
-        remarks: What should be looked at, one sentence each.
+        total: Number of executions.
+        counts: Number by status as in the catalog (``none`` for no status), in the usual order.
+        done: Number of uploaded executions, including ``Completed`` ones of older catalogs.
+        duration: Sum of the durations in seconds; None when no duration is known.
+        remarks: Contradictions to check, one sentence each.
     """
 
     total: int
@@ -46,29 +46,29 @@ class Rollup:
 
 
 def roll_up(nesting: Nesting) -> Rollup:
-    """Sum up the executions below (or above) the root, each once."""
+    """The totals of the executions below (or above) the root, each counted once."""
     runs = [nesting.runs[rid] for rid in nesting.members]
     counts = Counter(run.status or "none" for run in runs)
     known = [status for status in _ORDER if status in counts]
     ordered = {status: counts[status] for status in [*known, *sorted(set(counts) - set(known))]}
     lengths = [run.duration for run in runs if run.duration is not None]
-    done = sum(1 for run in runs if meaning(run) == "Uploaded")
+    done = sum(1 for run in runs if current_status(run) == "Uploaded")
     remarks = () if nesting.upwards else tuple(_remarks(nesting.runs[nesting.root], runs))
     return Rollup(len(runs), ordered, done, sum(lengths) if lengths else None, remarks)
 
 
-def meaning(run: Run) -> str:
-    """Today's word for an execution's status."""
-    return _MEANING.get(run.status, run.status or "Created")
+def current_status(run: ExecutionSummary) -> str:
+    """The status of an execution in terms of current deriva-ml releases."""
+    return _CURRENT_STATUS.get(run.status, run.status or "Created")
 
 
-def _remarks(parent: Run, runs: Iterable[Run]) -> Iterable[str]:
-    running = [run.rid for run in runs if meaning(run) == "Running"]
-    state = meaning(parent)
-    if running and state in {"Stopped", *_ENDED}:
+def _remarks(parent: ExecutionSummary, runs: Iterable[ExecutionSummary]) -> Iterable[str]:
+    running = [run.rid for run in runs if current_status(run) == "Running"]
+    status = current_status(parent)
+    if running and status in {"Stopped", *_ENDED}:
         yield f"{parent.rid} is {parent.status}, but {_some(running)} still said to be running"
-    unfinished = [run.rid for run in runs if meaning(run) not in _ENDED]
-    if state == "Running" and list(runs) and not unfinished:
+    unfinished = [run.rid for run in runs if current_status(run) not in _ENDED]
+    if status == "Running" and list(runs) and not unfinished:
         yield f"{parent.rid} is still said to be running, but all its children have ended"
     unreadable = [run.rid for run in runs if not run.readable]
     if unreadable:

@@ -1,7 +1,7 @@
-"""Parents and children of executions, with their order: reading only, one request a level.
+"""Parents and children of executions in their order. Reads only, one request for each level.
 
-A child may have several parents, and damaged records may hold circles: each execution is followed once. Children
-stand in the order of ``Sequence``, those without one (they ran in parallel) after them by the time of the record.
+A child may have several parents, and damaged records may contain cycles, so each execution is followed once. Children
+are sorted by ``Sequence``; those without one, which ran in parallel, come last, by creation time.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from dml.catalog.rows import Row, locate, select, validate_rid
 from dml.errors import ConflictError, NotFoundError, UsageError
-from dml.nesting.execution_summaries import EXECUTION, Run, read_runs
+from dml.nesting.execution_summaries import EXECUTION, ExecutionSummary, read_summaries
 
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog
@@ -39,10 +39,10 @@ class Link:
     """A row of ``Execution_Execution``.
 
     Attributes:
-        rid: The row's RID.
+        rid: RID of the row.
         parent, child: RIDs of executions.
-        sequence: Place among the parent's children; None when they ran in parallel.
-        created: Time of the row.
+        sequence: Position among the children of the parent; None when they ran in parallel.
+        created: Creation time of the row (RCT).
     """
 
     rid: str
@@ -53,7 +53,7 @@ class Link:
 
     @property
     def order(self) -> tuple[bool, int, str, str]:
-        """Sorts links as children are shown."""
+        """A sort key in the order in which children are shown."""
         return self.sequence is None, self.sequence or 0, self.created, self.rid
 
 
@@ -62,19 +62,19 @@ class Nesting:
     """The executions below or above one execution.
 
     Attributes:
-        root: RID of the execution that was asked about.
-        upwards: Whether the parents were asked for.
-        links: All links found, each level's in order, nearest level first.
-        runs: The executions by RID, the root among them.
+        root: RID of the execution at the root.
+        upwards: Whether these are the parents instead of the children.
+        links: All links level by level, the nearest first, each level in order.
+        runs: The executions by RID, including the root.
     """
 
     root: str
     upwards: bool
     links: tuple[Link, ...]
-    runs: Mapping[str, Run]
+    runs: Mapping[str, ExecutionSummary]
 
     def below(self, rid: str) -> list[Link]:
-        """The links to the children of an execution (or its parents, when those were asked for), in order."""
+        """The links to the children of an execution (its parents if ``upwards``), in order."""
         return [link for link in self.links if (link.child if self.upwards else link.parent) == rid]
 
     def other(self, link: Link) -> str:
@@ -83,62 +83,62 @@ class Nesting:
 
     @property
     def members(self) -> list[str]:
-        """All executions but the root, depth first, each once, as a tree shows them."""
+        """RIDs of all executions except the root, each once, depth first."""
         by_near: dict[str, list[str]] = {}
         for link in self.links:
             by_near.setdefault(link.child if self.upwards else link.parent, []).append(self.other(link))
-        seen, found = {self.root}, []
+        seen, members = {self.root}, []
         waiting = list(reversed(by_near.get(self.root, [])))
         while waiting:
             rid = waiting.pop()
             if rid in seen:
                 continue
             seen.add(rid)
-            found.append(rid)
+            members.append(rid)
             waiting.extend(reversed(by_near.get(rid, [])))
-        return found
+        return members
 
 
 def read_nesting(catalog: Catalog, rid: str, *, parents: bool = False, recurse: bool = True) -> Nesting:
-    """The executions nested in an execution, or those that it is nested in.
+    """Read the executions nested in an execution, or those that it is nested in.
 
     Args:
-        catalog: Where to read.
-        rid: The execution.
+        catalog: The catalog to read.
+        rid: RID of the execution.
         parents: Read the parents instead of the children.
-        recurse: Follow all levels, not just the nearest.
+        recurse: Read all levels, not just the nearest.
 
     Raises:
-        UsageError: The RID is malformed or not an execution's.
+        UsageError: The RID is malformed or not of an execution.
         NotFoundError: There is no such row.
-        ConflictError: The catalog is older than nesting.
+        ConflictError: The catalog cannot nest executions.
     """
     root = validate_rid(rid)
     require_nesting(catalog)
     links = read_links(catalog, [root], parents=parents, recurse=recurse)
-    runs = read_runs(catalog, [root, *(end for link in links for end in (link.parent, link.child))])
+    runs = read_summaries(catalog, [root, *(end for link in links for end in (link.parent, link.child))])
     if not runs[root].readable:
-        refuse_other_rows(catalog, [root])
+        check_executions(catalog, [root])
     return Nesting(root, parents, tuple(links), runs)
 
 
 def read_links(catalog: Catalog, start: Sequence[str], *, parents: bool = False, recurse: bool = True) -> list[Link]:
-    """The links below (or above) executions, level by level; each execution is followed once."""
+    """Read the links below (or above) executions, level by level; each execution is followed once."""
     near = "Nested_Execution" if parents else "Execution"
-    found: list[Link] = []
+    all_links: list[Link] = []
     seen = set(start)
     level = list(start)
     while level:
         rows = select(catalog, NESTING, where={near: level})
-        place = {rid: number for number, rid in enumerate(level)}
-        links = sorted(map(_link, rows), key=lambda link: (place[_near(link, parents)], *link.order))
-        found += links
+        position = {rid: number for number, rid in enumerate(level)}
+        links = sorted(map(_link, rows), key=lambda link: (position[_near(link, parents)], *link.order))
+        all_links += links
         if not recurse:
             break
         further = dict.fromkeys(link.parent if parents else link.child for link in links)
         level = [rid for rid in further if rid not in seen]
         seen.update(level)
-    return found
+    return all_links
 
 
 def _near(link: Link, parents: bool) -> str:
@@ -157,10 +157,10 @@ def _link(row: Row) -> Link:
 
 
 def require_nesting(catalog: Catalog) -> None:
-    """Refuse a catalog that cannot nest executions.
+    """Reject a catalog that cannot nest executions.
 
     Raises:
-        ConflictError: It has no table for it.
+        ConflictError: It has no table ``Execution_Execution``.
     """
     if not catalog.schema().has_table(NESTING):
         raise ConflictError(
@@ -169,40 +169,40 @@ def require_nesting(catalog: Catalog) -> None:
         )
 
 
-def refuse_other_rows(catalog: Catalog, rids: Sequence[str]) -> None:
-    """Refuse RIDs that are no executions.
+def check_executions(catalog: Catalog, rids: Sequence[str]) -> None:
+    """Reject RIDs that are not of executions.
 
     Raises:
         NotFoundError: There is no such row.
         UsageError: It is a row of another table.
     """
-    places = locate(catalog, rids)
+    locations = locate(catalog, rids)
     for rid in rids:
-        place = places.get(rid)
-        if place is None:
+        location = locations.get(rid)
+        if location is None:
             raise NotFoundError(f"No row {rid} in {catalog.target}", hint="dml exec list")
-        if place.qualified_name != EXECUTION:
-            raise UsageError(f"{rid} is a row of {place.qualified_name}, not an execution", hint="dml exec list")
-        if place.deleted:
+        if location.qualified_name != EXECUTION:
+            raise UsageError(f"{rid} is a row of {location.qualified_name}, not an execution", hint="dml exec list")
+        if location.deleted:
             raise NotFoundError(f"Execution {rid} has been deleted", hint="dml exec list")
 
 
-def list_execution_children(catalog: Catalog, rid: str, *, recurse: bool = False) -> list[Run]:
-    """The executions nested in an execution, in order; with ``recurse`` all levels, depth first, each once."""
+def list_execution_children(catalog: Catalog, rid: str, *, recurse: bool = False) -> list[ExecutionSummary]:
+    """List the executions nested in an execution, in order; with ``recurse``, all levels, depth first, each once."""
     nesting = read_nesting(catalog, rid, recurse=recurse)
     return [nesting.runs[child] for child in nesting.members]
 
 
-def list_execution_parents(catalog: Catalog, rid: str, *, recurse: bool = False) -> list[Run]:
-    """The executions that an execution is nested in; with ``recurse`` all levels, each once."""
+def list_execution_parents(catalog: Catalog, rid: str, *, recurse: bool = False) -> list[ExecutionSummary]:
+    """List the executions that an execution is nested in; with ``recurse``, all levels, each once."""
     nesting = read_nesting(catalog, rid, parents=True, recurse=recurse)
     return [nesting.runs[parent] for parent in nesting.members]
 
 
-list_nested_executions: Callable[..., list[Run]] = list_execution_children
+list_nested_executions: Callable[..., list[ExecutionSummary]] = list_execution_children
 """The name that deriva-ml up to 1.2 had for :func:`list_execution_children`."""
 
-list_parent_executions: Callable[..., list[Run]] = list_execution_parents
+list_parent_executions: Callable[..., list[ExecutionSummary]] = list_execution_parents
 """The name that deriva-ml up to 1.2 had for :func:`list_execution_parents`."""
 
 

@@ -1,4 +1,4 @@
-"""Everything ``dml nested`` shows of one execution, brought together: order, states, differences, metrics."""
+"""The data that ``dml nested`` shows: order, statuses, differing overrides and metrics of nested executions."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from dml.metrics.read import ExecutionMetrics, read_metrics
 from dml.nesting.differences import differing, parse_overrides, without_overrides
-from dml.nesting.execution_summaries import Run
-from dml.nesting.rollup import Rollup, meaning, roll_up
+from dml.nesting.execution_summaries import ExecutionSummary
+from dml.nesting.rollup import Rollup, current_status, roll_up
 from dml.nesting.tree import Nesting, read_nesting
 
 if TYPE_CHECKING:
@@ -28,14 +28,14 @@ class ViewRow:
 
     Attributes:
         run: The execution.
-        parent: The execution it was reached from.
+        parent: RID of the execution one level nearer to the root.
         level: 1 for the nearest.
-        sequence: Its place; None when it ran in parallel.
-        overrides: From its description.
-        metrics: The last value of each number of its metrics file.
+        sequence: Position among its siblings; None when it ran in parallel.
+        overrides: Hydra overrides, parsed from its description.
+        metrics: The last value of each metric.
     """
 
-    run: Run
+    run: ExecutionSummary
     parent: str
     level: int
     sequence: int | None
@@ -45,19 +45,19 @@ class ViewRow:
 
 @dataclass(frozen=True)
 class NestedView:
-    """What there is to show.
+    """The nested executions of an execution.
 
     Attributes:
-        root: The execution that was asked about.
-        upwards: Whether these are its parents.
+        root: The execution at the root.
+        upwards: Whether the rows are its parents.
         rows: In the order of the tree.
-        rollup: Their states together.
+        rollup: Totals of the rows.
         columns: Overrides that differ between them.
-        metrics: Names of the metrics that are shown as columns.
+        metrics: Names of the metrics shown as columns.
         best: The execution with the best value of each shown metric.
     """
 
-    root: Run
+    root: ExecutionSummary
     upwards: bool
     rows: tuple[ViewRow, ...]
     rollup: Rollup
@@ -67,19 +67,21 @@ class NestedView:
 
     @property
     def is_settled(self) -> bool:
-        """Whether nothing here is created or running any more."""
-        return all(meaning(run) not in ("Created", "Running") for run in (self.root, *(row.run for row in self.rows)))
+        """Whether no execution is in status Created or Running."""
+        return all(
+            current_status(run) not in ("Created", "Running") for run in (self.root, *(row.run for row in self.rows))
+        )
 
 
 def build_view(catalog: Catalog, rid: str, *, parents: bool = False, recurse: bool = False) -> NestedView:
-    """Read an execution's children (or parents) with all that tells them apart.
+    """Read the children (or parents) of an execution with their differences and metrics.
 
-    Costs a request for each level, two for the executions, three to find metrics and one for each metrics file.
+    Makes a request for each level, two for the executions, three to find metrics and one for each metrics file.
 
     Raises:
-        UsageError: The RID is malformed or not an execution's.
+        UsageError: The RID is malformed or not of an execution.
         NotFoundError: There is no such row.
-        ConflictError: The catalog is older than nesting.
+        ConflictError: The catalog cannot nest executions.
     """
     nesting = read_nesting(catalog, rid, parents=parents, recurse=recurse)
     metrics = read_metrics(catalog, nesting.members, last_only=True)
@@ -97,7 +99,7 @@ def build_view(catalog: Catalog, rid: str, *, parents: bool = False, recurse: bo
 
 
 def _rows(nesting: Nesting, metrics: Mapping[str, ExecutionMetrics]) -> list[ViewRow]:
-    """Depth first; an execution with several parents stands under the first one."""
+    """The rows depth first; an execution with several parents is listed under the first."""
     rows: list[ViewRow] = []
     near: dict[str, list[Any]] = {}
     for link in nesting.links:
@@ -119,7 +121,7 @@ def _rows(nesting: Nesting, metrics: Mapping[str, ExecutionMetrics]) -> list[Vie
 
 
 def _common(rows: tuple[ViewRow, ...]) -> list[str]:
-    """Names of metrics, those that most executions have first, then as they come up."""
+    """Names of metrics, those of the most executions first, then by first occurrence."""
     counts: dict[str, int] = {}
     for row in rows:
         for name in row.metrics:

@@ -17,7 +17,7 @@ from dml.safe_text import safe
 
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog
-    from dml.nesting.execution_summaries import Run
+    from dml.nesting.execution_summaries import ExecutionSummary
 
 FREE_TEXT = 60
 AT_ONCE = 200
@@ -80,14 +80,14 @@ class LineageReader:
         Raises:
             DmlError: As ``dml nested``.
         """
-        from dml.nesting.execution_summaries import read_runs
+        from dml.nesting.execution_summaries import read_summaries
         from dml.nesting.tree import read_nesting
 
         catalog = self._opened()
         read_nesting(catalog, rid, recurse=False)  # refuses what is no execution
-        return self._run_branch(read_runs(catalog, [rid])[rid], None, frozenset())
+        return self._run_branch(read_summaries(catalog, [rid])[rid], None, frozenset())
 
-    def _run_branch(self, run: Run, sequence: int | None, above: frozenset[str]) -> Branch:
+    def _run_branch(self, run: ExecutionSummary, sequence: int | None, above: frozenset[str]) -> Branch:
         place = f"{sequence}  " if sequence is not None else ""
         status = run.status or "no status"
         parts = [f"{status_symbol(status)[0]} {status}", format_duration(run.duration) if run.duration else ""]
