@@ -31,8 +31,8 @@ class FileSpec:
     Attributes:
         url: A tag URI, a link, or the path of a file of this machine, which becomes a tag URI.
         md5: Of its content, hexadecimal.
-        length: Bytes.
-        description: Markdown.
+        length: Length of the file, in bytes.
+        description: Description of the file, Markdown.
         file_types: Terms of Asset_Type.
     """
 

@@ -46,13 +46,13 @@ class Asset:
     """A file known to the catalog.
 
     Attributes:
-        rid: RID.
+        rid: RID of the asset.
         table: Its table, ``schema:Table``.
         filename: As the catalog has it.
-        length: Bytes.
-        md5: Hexadecimal.
+        length: Length of the file, in bytes.
+        md5: MD5 checksum of the file, hexadecimal.
         url: Where its bytes are.
-        description: Markdown.
+        description: Description of the asset, Markdown.
         types: Terms of Asset_Type, sorted.
         metadata: Values of the table's own columns.
         created: Time of the row, as the catalog writes it.
@@ -98,7 +98,7 @@ class AssetUse:
         role: ``Input`` or ``Output``.
         status: Its status, verbatim.
         workflow: RID of its workflow.
-        description: Markdown.
+        description: Description of the asset, Markdown.
         created: Time of the execution's row.
     """
 

@@ -150,7 +150,7 @@ class Catalog:
             method: The HTTP method.
             path: Below the catalog, as in ``/entity/deriva-ml:Execution``; query included, encoded.
             document: Sent as JSON unless None.
-            headers: More headers.
+            headers: Additional headers of the request.
             repeatable: Whether a repeat is harmless; by default for GET and HEAD only.
             accept: Statuses of 300 and more that the caller judges itself.
             stream: Leave the answer's body unread; the caller closes the response.
@@ -215,7 +215,7 @@ class Catalog:
 
         Args:
             path: Below the catalog, encoded.
-            body: The document.
+            body: The JSON document to send.
             repeatable: A repeat is harmless, so it may be sent again after a failure.
         """
         return self._document(self.exchange("POST", path, document=body, repeatable=repeatable), path)

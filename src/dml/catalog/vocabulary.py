@@ -22,7 +22,7 @@ _SERVER_FILLS = ("ID", "URI", "RID", "RCT", "RMT", "RCB", "RMB")
 
 @dataclass(frozen=True)
 class Term:
-    """A term.
+    """A term of a vocabulary.
 
     Attributes:
         name: The name by which rows refer to it.

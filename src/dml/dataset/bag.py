@@ -44,7 +44,7 @@ class DatasetBag:
     """A bag on disk.
 
     Args:
-        path: Its directory.
+        path: Directory of the bag.
 
     Raises:
         IntegrityError: The directory is not a bag of a dataset.

@@ -93,7 +93,7 @@ class ExecutionConfiguration:
         workflow: The code; may be given to ``create_execution`` instead.
         description: Free text, Markdown.
         datasets: Input datasets; without a version the current one is meant, resolved when the execution is created.
-        assets: Input assets.
+        assets: Input assets, specifications and local files.
         argv: The command line; secrets in it are hidden when it is recorded.
         config_choices: Hydra group → option.
     """

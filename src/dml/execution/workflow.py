@@ -38,9 +38,9 @@ class Workflow:
     """A workflow to be found or registered; one of the catalog is a ``RegisteredWorkflow``.
 
     Attributes:
-        name: Its name.
+        name: Name of the workflow.
         workflow_type: Terms of ``Workflow_Type``; one may be given as a bare string.
-        description: Markdown.
+        description: Description of the workflow, Markdown.
         url: A link to the code; with a checksum it is taken as it stands and git is not asked.
         checksum: Of the code.
         version: Of the code.

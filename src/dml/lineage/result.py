@@ -74,8 +74,8 @@ class LineageNode:
     """An execution, its inputs, and the executions that produced them.
 
     Attributes:
-        execution: The execution.
-        consumed_datasets, consumed_assets: The inputs.
+        execution: Main columns of the execution.
+        consumed_datasets, consumed_assets: The datasets and assets that it read.
         parents: The producers of the inputs, oldest RID first.
         already_shown: Whether its inputs and parents are elsewhere in the tree.
     """
@@ -102,7 +102,7 @@ class LineageResult:
     """The lineage of a row.
 
     Attributes:
-        root: The row.
+        root: The row whose lineage this is.
         lineage: Its producer with everything upstream; None when no producer is recorded.
         executions_visited: Number of executions looked into.
         walked_complete: Whether neither ``max_executions`` nor missing rights left anything out.
