@@ -1,4 +1,4 @@
-"""The page for users of deriva-ml: every name they know is in its tables, exists as they say, and a test uses it."""
+"""The page for users of deriva-ml: every name of deriva-ml is in its tables, exists in dml, and is used by a test."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ TOP = Path(__file__).parents[1]
 PAGE = (TOP / "docs" / "coming-from-deriva-ml.md").read_text(encoding="utf-8")
 
 NAMED = (TOP / "tests" / "data" / "deriva-ml-names.txt").read_text(encoding="utf-8").split()
-"""What deriva-ml's guides and reference name: its classes and functions, and the members that users call."""
+"""The classes, functions and members in the guides and the reference of deriva-ml."""
 
 
-class Line(NamedTuple):
-    """A line of the tables of names."""
+class Row(NamedTuple):
+    """A row of the tables of names."""
 
-    theirs: str
-    ours: str
+    deriva_ml: str
+    dml: str
     command: str
     test: str
 
@@ -37,27 +37,27 @@ def section(heading: str) -> str:
 
 
 def cells(text: str, columns: int) -> Iterator[list[str]]:
-    """The lines of a section's tables that begin with a name."""
+    """The cells of each row of a section's tables."""
     for line in text.splitlines():
         if line.startswith("| `"):
-            found = [cell.strip().strip("`") for cell in line.strip("|").split("|")]
-            assert len(found) == columns, line
-            yield found
+            row = [cell.strip().strip("`") for cell in line.strip("|").split("|")]
+            assert len(row) == columns, line
+            yield row
 
 
-LINES = [Line(*found) for found in cells(section("Names"), 4)]
+ROWS = [Row(*row) for row in cells(section("Names"), 4)]
 
 
 @cache
 def functions(name: str) -> dict[str, str]:
     """The source of the functions of a test module, by name."""
     text = (TOP / "tests" / name).read_text(encoding="utf-8")
-    found = [node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)]
-    return {node.name: str(ast.get_source_segment(text, node)) for node in found}
+    nodes = [node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)]
+    return {node.name: str(ast.get_source_segment(text, node)) for node in nodes}
 
 
-def found(name: str) -> Any:
-    """What a name stands for: one of ``dml``, or below a module of it."""
+def resolve(name: str) -> Any:
+    """The object with a name: one of ``dml``, or one in a module of it."""
     parts = name.split(".")
     value: Any = dml
     if parts[0] == "dml":
@@ -80,42 +80,42 @@ def _is_module(name: str) -> bool:
 
 
 def _attributes(kind: type) -> set[str]:
-    """What instances are given when they are made."""
-    initialisers = [vars(one)["__init__"] for one in kind.__mro__[:-1] if "__init__" in vars(one)]
-    given = {name for one in initialisers for name in one.__code__.co_names}
-    return given | set(getattr(kind, "__dataclass_fields__", ()))
+    """The attributes that instances get when they are created."""
+    initialisers = [vars(base)["__init__"] for base in kind.__mro__[:-1] if "__init__" in vars(base)]
+    names = {name for initialiser in initialisers for name in initialiser.__code__.co_names}
+    return names | set(getattr(kind, "__dataclass_fields__", ()))
 
 
-def test_every_name_of_derivaml_has_a_line() -> None:
-    assert sorted(line.theirs for line in LINES) == sorted(NAMED)
+def test_every_name_of_deriva_ml_has_a_row() -> None:
+    assert sorted(row.deriva_ml for row in ROWS) == sorted(NAMED)
 
 
 @pytest.mark.filterwarnings("ignore:Status is deprecated:DeprecationWarning")
-@pytest.mark.parametrize("line", LINES, ids=lambda line: line.theirs)
-def test_a_name_is_what_the_page_says_and_a_test_uses_it(line: Line) -> None:
-    assert found(line.ours) is not None
-    module, _, name = line.test.partition("::")
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.deriva_ml)
+def test_name_exists_and_a_test_uses_it(row: Row) -> None:
+    assert resolve(row.dml) is not None
+    module, _, name = row.test.partition("::")
     used = functions(module)[name]
-    word = line.ours.rpartition(".")[2]
-    assert re.search(rf"\b{re.escape(word)}\b", used), f"{line.test} does not use {word}"
+    word = row.dml.rpartition(".")[2]
+    assert re.search(rf"\b{re.escape(word)}\b", used), f"{row.test} does not use {word}"
 
 
-def test_the_commands_exist() -> None:
-    there = {name for name, *_ in all_commands()}
-    named = {line.command for line in LINES if line.command} | {ours for _, ours, _ in cells(section("Commands"), 3)}
-    assert named <= there
+def test_commands_exist() -> None:
+    commands = {name for name, *_ in all_commands()}
+    named = {row.command for row in ROWS if row.command} | {command for _, command, _ in cells(section("Commands"), 3)}
+    assert named <= commands
     assert len(named) > 30
 
 
-def test_the_tools_exist() -> None:
-    named = {ours for _, ours in cells(section("MCP"), 2)}
+def test_tools_exist() -> None:
+    named = {tool for _, tool in cells(section("MCP"), 2)}
     assert named <= {*READING, *WRITING}
 
 
-def test_a_name_that_is_missing_is_noticed() -> None:
+def test_missing_name_is_detected() -> None:
     with pytest.raises(AttributeError):
-        found("DerivaML.unheard_of.deeper")
+        resolve("DerivaML.unheard_of.deeper")
     with pytest.raises(AssertionError, match="does not exist"):
-        found("Execution.unheard_of")
+        resolve("Execution.unheard_of")
     with pytest.raises(AttributeError):
-        found("Unheard_Of")
+        resolve("Unheard_Of")
