@@ -176,7 +176,6 @@ class Worker:
 
     def _jobs(self, config_name: str, overrides: list[str]) -> list[list[str]]:
         """The overrides of every job, as Hydra's own sweeper determines them."""
-        from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
         from hydra.core.global_hydra import GlobalHydra
         from hydra.core.override_parser.overrides_parser import OverridesParser
 
@@ -190,9 +189,10 @@ class Worker:
         if not self.answer["sweeper"].endswith("BasicSweeper"):
             return [plain]  # another sweeper chooses its jobs only when it runs
         configured = [f"{key}={value}" for key, value in (sweeper.get("params") or {}).items()]
-        batches = BasicSweeper.split_arguments(parser.parse_overrides(configured + _task_overrides(overrides)), None)
+        parsed = parser.parse_overrides(configured + _task_overrides(overrides))
+        jobs: list[list[str]] = _hydra_internals().jobs_of(parsed)
         self.answer["hydra_overrides"] = [text for text in overrides if _HYDRA_SETTING.match(text)]
-        return [list(job) for job in itertools.chain.from_iterable(batches)]
+        return jobs
 
     def _job(self, config_name: str, number: int, overrides: list[str]) -> dict[str, Any]:
         from omegaconf import OmegaConf, open_dict
@@ -245,13 +245,12 @@ class Worker:
 
     def _multirun_jobs(self, overrides: list[str]) -> list[list[str]]:
         """The overrides of the first jobs of a named multirun."""
-        from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
         from hydra.core.global_hydra import GlobalHydra
         from hydra.core.override_parser.overrides_parser import OverridesParser
 
         parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
-        (batch,) = BasicSweeper.split_arguments(parser.parse_overrides(_task_overrides(overrides)), None)
-        return [list(job) for job in batch[:50]]
+        jobs: list[list[str]] = _hydra_internals().jobs_of(parser.parse_overrides(_task_overrides(overrides)))
+        return jobs[:50]
 
     # Errors -------------------------------------------------------------------------------------------------
 
@@ -328,6 +327,16 @@ def _registry(attribute: str) -> dict[str, Any]:
             if isinstance(entries, dict):
                 registry.update(entries)
     return registry
+
+
+def _hydra_internals() -> Any:
+    """The module of that name beside this file, which is not on the path."""
+    path = Path(os.path.realpath(__file__)).with_name("hydra_internals.py")
+    spec = importlib.util.spec_from_file_location("_dml_hydra_internals", path)
+    assert spec is not None and spec.loader is not None  # noqa: S101, PT018 - it is a file of Python
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _compose(config_name: str, overrides: list[str]) -> Any:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from dml.errors import ConflictError, DmlError
 from dml.experiment import sweep_record
+from dml.experiment.hydra_internals import compose_multirun, result_of
 from dml.experiment.sweep_parent import PARENT, SEQUENCE
 
 if TYPE_CHECKING:
@@ -71,9 +72,8 @@ class RecordingLauncher:
         returned = dict(zip(remaining, results, strict=True))
         self.failed += [item for item in returned.items() if item[1].status != JobStatus.COMPLETED]
         for sequence in batch.keys() - returned.keys():
-            returned[sequence] = JobReturn(
-                overrides=list(batch[sequence]), status=JobStatus.COMPLETED, _return_value=done[sequence]
-            )
+            returned[sequence] = JobReturn(overrides=list(batch[sequence]), status=JobStatus.COMPLETED)
+            returned[sequence].return_value = done[sequence]
         return [returned[sequence] for sequence in batch]
 
     def _record(self, batch: Mapping[int, tuple[str, ...]]) -> None:
@@ -196,24 +196,9 @@ def positioned_overrides(sequence: int, overrides: Sequence[str], parent: str | 
 
 def _composed(config_name: str, overrides: Sequence[str]) -> tuple[Any, Any]:
     """Hydra's configuration of a multirun, and the context for its plugins."""
-    from hydra._internal.callbacks import Callbacks
-    from hydra._internal.hydra import Hydra
-    from hydra._internal.utils import create_config_search_path
-    from hydra.core.global_hydra import GlobalHydra
-    from hydra.types import HydraContext, RunMode
-    from hydra.version import setbase
-
-    setbase("1.3")
-    GlobalHydra.instance().clear()
-    hydra = Hydra.create_main_hydra2(task_name="dml", config_search_path=create_config_search_path(None))
-    config = hydra.compose_config(
-        config_name=config_name,
-        overrides=[*overrides, "hydra.mode=MULTIRUN"],
-        run_mode=RunMode.MULTIRUN,
-        with_log_configuration=True,
-    )
+    config, context = compose_multirun(config_name, overrides)
     Path(str(config.hydra.sweep.dir)).mkdir(parents=True, exist_ok=True)
-    return config, HydraContext(config_loader=hydra.config_loader, callbacks=Callbacks(config))
+    return config, context
 
 
 def _report_failed(failed: Sequence[tuple[int, Any]]) -> int:
@@ -223,7 +208,7 @@ def _report_failed(failed: Sequence[tuple[int, Any]]) -> int:
 
 
 def _reason(result: Any) -> str:
-    error = result._return_value
+    error = result_of(result)
     if not isinstance(error, BaseException):
         return "unknown reason"
     location = project_location(error)
