@@ -143,7 +143,7 @@ def test_errors_carry_the_hint(story: Story) -> None:
         told = await session.refused("get_vocabulary_term", vocabulary="Workflow_Type", term="Trainin")
         assert "Training" in told
         assert "hint:" in told
-        assert "hint: Name its RID, URL or checksum" in await session.refused(
+        assert "hint: Give a RID, URL or checksum" in await session.refused(
             "get_workflow", workflow="https://example.org/no"
         )
         assert "No row 1-ZZZZ" in await session.refused("cite", rid="1-ZZZZ")
