@@ -106,6 +106,10 @@ def test_a_catalog_command_loads_deriva_and_none_of_the_others() -> None:
     assert not found & {"pandas", "sqlalchemy", "hydra", "textual", "git", "pydantic", "werkzeug", "lark", "rich"}
 
 
+def test_a_command_on_an_embedded_catalog_does_not_load_deriva() -> None:
+    assert loaded("catalog", "create") & {"deriva", "requests", "lark"} == {"requests", "lark"}
+
+
 def test_importing_the_package_loads_nothing() -> None:
     program = "import sys; before = set(sys.modules); import dml; print(sorted(set(sys.modules) - before))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)

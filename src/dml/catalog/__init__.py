@@ -1,1 +1,1 @@
-"""The only package that sends requests to a server: ERMrest and Hatrac over HTTP, through deriva's bindings."""
+"""The only package that sends requests to a server: ERMrest and Hatrac over HTTP."""

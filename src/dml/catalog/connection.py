@@ -11,12 +11,14 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from requests import RequestException, Response
 from requests.adapters import BaseAdapter
 
+from dml.catalog.client_context import client_context, encode_context
 from dml.catalog.credentials import LOOPBACK, credential_headers, secrets_of, stored_credential
 from dml.catalog.encoding import encode_json
 from dml.catalog.responses import ErrorMapper
@@ -27,6 +29,11 @@ from dml.catalog.session import Body, Exchange, Transport
 from dml.catalog.traffic import Traffic
 from dml.errors import UsageError
 from dml.target import Target
+
+if TYPE_CHECKING:
+    from deriva.core import ErmrestCatalog
+
+    from dml.catalog.bindings import Server, Store
 
 
 @dataclass(frozen=True)
@@ -110,28 +117,47 @@ class Catalog:
         traffic: What was sent and received since the connection was made.
         border: Makes errors about this host.
         policy: When requests are repeated.
-        ermrest: deriva's binding of the catalog, for what deriva itself offers.
-        store: deriva's binding of the host's objects.
     """
 
     def __init__(self, target: Target, wire: Transport) -> None:
-        from dml.catalog.bindings import Server, Store, session_configuration
-
         self.target = target
         self.traffic = wire.traffic
         self.border = wire.border
         self.policy = wire.policy
         self._wire = wire
         self._session = wire.session()
-        scheme, host = wire.origin.split("://")
-        self.server = Server(scheme, host, None, False, session_configuration(wire))
-        self.ermrest = self.server.connect_ermrest(target.catalog_id, target.snapshot)
-        self.store = Store(scheme, host, None, session_configuration(wire))
         self._lock = threading.RLock()
         self._schema: Schema | None = None
         self._fixed: Schema | None = None
         self._identity: list[Identity | None] = []
-        self._contexts: dict[int, tuple[dict[str, Any], str]] = {}
+        self._contexts: dict[str, tuple[dict[str, Any], str]] = {}
+
+    # deriva takes longer to load than most commands to run, and no request of dml needs it.
+
+    @cached_property
+    def server(self) -> Server:
+        """deriva's binding of the host."""
+        from dml.catalog.bindings import Server, session_configuration
+
+        scheme, host = self._wire.origin.split("://")
+        return Server(scheme, host, None, False, session_configuration(self._wire))
+
+    @cached_property
+    def ermrest(self) -> ErmrestCatalog:
+        """deriva's binding of the catalog, for what deriva itself offers."""
+        binding = self.server.connect_ermrest(self.target.catalog_id, self.target.snapshot)
+        binding.dcctx.update(client_context())
+        return binding
+
+    @cached_property
+    def store(self) -> Store:
+        """deriva's binding of the host's objects."""
+        from dml.catalog.bindings import Store, session_configuration
+
+        scheme, host = self._wire.origin.split("://")
+        binding = Store(scheme, host, None, session_configuration(self._wire))
+        binding.dcctx.update(client_context())
+        return binding
 
     def exchange(
         self,
@@ -163,7 +189,7 @@ class Catalog:
         sent = {"Accept": "application/json", **(headers or {})}
         if body is not None:
             sent.setdefault("Content-Type", "application/json")
-        return self._checked(self.ermrest, full, accept, method, body, sent, repeatable, stream)
+        return self._checked("ermrest", full, accept, method, body, sent, repeatable, stream)
 
     def host_exchange(
         self,
@@ -177,11 +203,11 @@ class Catalog:
         stream: bool = False,
     ) -> Exchange:
         """Send a request below the host, as in ``/hatrac/…`` or ``/authn/session``; otherwise as ``exchange``."""
-        return self._checked(self.store, path, accept, method, body, headers, repeatable, stream)
+        return self._checked("store", path, accept, method, body, headers, repeatable, stream)
 
     def _checked(
         self,
-        binding: Any,
+        binding: str,
         path: str,
         accept: Sequence[int],
         method: str,
@@ -190,7 +216,7 @@ class Catalog:
         repeatable: bool | None,
         stream: bool,
     ) -> Exchange:
-        sent = {"deriva-client-context": self._context(binding.dcctx), **(headers or {})}
+        sent = {"deriva-client-context": self._context(binding), **(headers or {})}
         done = self._session.exchange(
             method, self._wire.origin + path, body=body, headers=sent, repeatable=repeatable, stream=stream
         )
@@ -199,11 +225,14 @@ class Catalog:
                 raise self.border.refusal(done.response, path)
         return done
 
-    def _context(self, context: Any) -> str:
-        """deriva's header that says who asks, encoded again only when someone has changed it."""
-        known = self._contexts.get(id(context))
+    def _context(self, binding: str) -> str:
+        """The header that says who asks: of deriva's binding if a program has it and may have changed it."""
+        made = self.__dict__.get(binding)
+        context: Mapping[str, Any] = client_context() if made is None else made.dcctx
+        known = self._contexts.get(binding)
         if known is None or known[0] != context:
-            known = self._contexts[id(context)] = (dict(context), str(context.encoded()))
+            encoded = encode_context(context) if made is None else str(made.dcctx.encoded())
+            known = self._contexts[binding] = (dict(context), encoded)
         return known[1]
 
     def get_json(self, path: str) -> Any:
