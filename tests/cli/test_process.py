@@ -173,7 +173,7 @@ def test_a_home_of_others_stops_nothing_that_only_reads(kind: str, tmp_path: Pat
     assert refused[0] == 1
     assert refused[2].startswith("error: cannot write ")
     assert examined[0] == 1
-    assert "cannot be written" in " ".join(examined[1].split())
+    assert "is not writable" in " ".join(examined[1].split())
 
 
 def test_the_console_script_is_the_same_program() -> None:
