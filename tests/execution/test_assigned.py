@@ -126,7 +126,7 @@ def test_values_of_an_asset_table_as_a_record(ml: DerivaML, domain: str, executi
     execution.commit_output_assets()
     (asset,) = ml.list_assets("Scan")
     assert asset.metadata == {"Side": "right", "Depth": 4}
-    with pytest.raises(UsageError, match="not a table of files"):
+    with pytest.raises(UsageError, match="not an asset table"):
         ml.asset_record_class("Dataset")
 
 

@@ -69,7 +69,7 @@ def test_assets_are_found_by_table_and_type(ml: DerivaML, domain: str, execution
     assert [one.rid for one in ml.find_assets() if one.asset_table == "Scan"] == [first.rid, second.rid]
     assert "Scan" in [table.name for table in ml.list_asset_tables()]
     assert [one.execution_rid for one in ml.list_asset_executions(first.rid)] == [execution.execution_rid]
-    with pytest.raises(UsageError, match="not a table of files"):
+    with pytest.raises(UsageError, match="not an asset table"):
         ml.find_assets("Dataset")
     with pytest.raises(UsageError):
         ml.lookup_asset(execution.execution_rid)
@@ -114,7 +114,7 @@ def test_features_and_their_values_are_read(ml: DerivaML, domain: str, graded: t
     assert [one.execution for one in ml.feature_values("Scan", "Quality", "newest")] == [second]
     assert [one.execution for one in ml.feature_values(f"{domain}:Scan", "Quality", "first")] == [first]
     assert [one.execution for one in ml.feature_values("Scan", "Quality", lambda of_row: of_row[0])] == [first]
-    with pytest.raises(UsageError, match="no selector"):
+    with pytest.raises(UsageError, match="unknown selector"):
         ml.feature_values("Scan", "Quality", "best")
     with pytest.raises(NotFoundError):
         ml.feature_values("Scan", "Colour")

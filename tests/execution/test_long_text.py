@@ -64,7 +64,7 @@ def test_long_progress_is_recorded_short(ml: DerivaML, execution: Execution) -> 
 
 def test_an_execution_that_an_older_release_left_stuck_is_freed(ml: DerivaML, execution: Execution, dml: Dml) -> None:
     rid = execution.execution_rid
-    lifecycle.start(ml.session, rid)
+    lifecycle.begin(ml.session, rid)
     compare_and_set_status(
         ml.session.registry, rid, "Running", "Failed", sync_pending=True, error=f"ValueError: {LONG}"
     )
@@ -76,7 +76,7 @@ def test_a_detail_that_a_server_refuses_does_not_stop_the_status(
     ml: DerivaML, execution: Execution, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dml.execution.sync.shortened", lambda text: text)
-    lifecycle.start(ml.session, execution.execution_rid)
+    lifecycle.begin(ml.session, execution.execution_rid)
     lifecycle.fail(ml.session, execution.execution_rid, LONG)
     stored = row_of(ml.catalog, execution.execution_rid)
     assert (stored["Status"], stored["Status_Detail"]) == ("Failed", None)

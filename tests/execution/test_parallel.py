@@ -11,9 +11,8 @@ import pytest
 from dml.api.execution import Execution
 from dml.catalog.objects import upload as real_upload
 from dml.errors import DmlError, IntegrityError, RetryableError
-from dml.execution import commit
-from dml.upload import transfer
-from dml.upload.worker_pool import GRACE, Calls, Cancelled, CancelToken, in_parallel
+from dml.upload import files, transfer
+from dml.upload.worker_pool import GRACE, Calls, Cancelled, CancelToken, run_in_parallel
 from dml.workspace.hashing import Digest
 from dml.workspace.hashing import digest as real_digest
 
@@ -27,18 +26,18 @@ def numbered(count: int, function: Callable[[int], int]) -> Calls[int]:
 
 
 def test_every_function_runs_once_and_its_result_is_told() -> None:
-    with in_parallel(numbered(50, lambda number: number * 2), 4, CancelToken()) as results:
+    with run_in_parallel(numbered(50, lambda number: number * 2), 4, CancelToken()) as results:
         assert sorted(results) == sorted((str(number), number * 2) for number in range(50))
 
 
 def test_nothing_to_do_ends() -> None:
-    with in_parallel(numbered(0, int), 4, CancelToken()) as results:
+    with run_in_parallel(numbered(0, int), 4, CancelToken()) as results:
         assert list(results) == []
 
 
 def test_as_many_run_at_the_same_time_as_are_allowed() -> None:
     together = threading.Barrier(3)
-    with in_parallel(numbered(3, lambda number: together.wait(PATIENCE) and number), 3, CancelToken()) as results:
+    with run_in_parallel(numbered(3, lambda number: together.wait(PATIENCE) and number), 3, CancelToken()) as results:
         assert len(list(results)) == 3
     assert not together.broken
 
@@ -51,7 +50,7 @@ def test_the_first_runs_while_the_next_is_looked_for() -> None:
         assert first_ran.wait(PATIENCE)
         yield "second", lambda: None
 
-    with in_parallel(calls(), 2, CancelToken()) as results:
+    with run_in_parallel(calls(), 2, CancelToken()) as results:
         assert [key for key, _ in results] == ["first", "second"]
 
 
@@ -61,7 +60,7 @@ def test_an_error_is_a_result_and_the_others_go_on() -> None:
             raise IntegrityError("no")
         return number
 
-    with in_parallel(numbered(4, odd), 2, CancelToken()) as results:
+    with run_in_parallel(numbered(4, odd), 2, CancelToken()) as results:
         found = dict(results)
     assert isinstance(found.pop("1"), IntegrityError)
     assert found == {"0": 0, "2": 2, "3": 3}
@@ -74,7 +73,7 @@ def test_an_error_of_the_named_kind_begins_no_more() -> None:
         ran.append(number)
         raise RetryableError("away")
 
-    with in_parallel(numbered(20, fail), 1, CancelToken(), stop_at=(RetryableError,)) as results:
+    with run_in_parallel(numbered(20, fail), 1, CancelToken(), stop_at=(RetryableError,)) as results:
         found = list(results)
     assert ran == [0]
     assert len(found) == 1
@@ -95,7 +94,7 @@ def test_what_keeps_more_from_being_found_is_raised_after_those_that_were_begun(
         raise RetryableError("cannot look any further")
 
     found: list[tuple[str, object]] = []
-    with pytest.raises(RetryableError, match="any further"), in_parallel(calls(), 2, CancelToken()) as results:
+    with pytest.raises(RetryableError, match="any further"), run_in_parallel(calls(), 2, CancelToken()) as results:
         found += results
     assert found == [("slow", 1)]
 
@@ -108,7 +107,7 @@ def test_a_defect_is_raised_as_it_is(where: str) -> None:
 
     with (
         pytest.raises(ZeroDivisionError if where == "function" else KeyError),
-        in_parallel(calls(), 1, CancelToken()) as results,
+        run_in_parallel(calls(), 1, CancelToken()) as results,
     ):
         list(results)
 
@@ -121,7 +120,7 @@ def test_an_interruption_ends_those_that_run_and_those_that_look() -> None:
         ready.set()
         try:
             while True:
-                stop.check()
+                stop.raise_if_cancelled()
         finally:
             ended.wait(PATIENCE)
 
@@ -130,7 +129,7 @@ def test_an_interruption_ends_those_that_run_and_those_that_look() -> None:
         until_asked(looking)
 
     def interrupted() -> None:
-        with in_parallel(calls(), 2, stop):
+        with run_in_parallel(calls(), 2, stop):
             assert running.wait(PATIENCE)
             assert looking.wait(PATIENCE)
             threading.Thread(target=lambda: ended.wait(PATIENCE)).start()
@@ -138,10 +137,10 @@ def test_an_interruption_ends_those_that_run_and_those_that_look() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
-    assert stop.is_over
+    assert stop.is_closed
     assert not ended.broken
     with pytest.raises(Cancelled):
-        stop.check()
+        stop.raise_if_cancelled()
     assert GRACE > 0
 
 
@@ -170,7 +169,7 @@ def test_later_files_are_hashed_while_earlier_ones_are_sent(
         real_upload(*arguments, **options)  # type: ignore[arg-type]
         first_is_sent.set()
 
-    monkeypatch.setattr(commit, "LOOKED_UP_AT_ONCE", 2)
+    monkeypatch.setattr(files, "FILES_PER_LOOKUP", 2)
     monkeypatch.setattr(transfer, "digest", digest)
     monkeypatch.setattr(transfer, "upload", upload)
     assert len(six_files.commit_output_assets().assets) == 6
@@ -184,7 +183,7 @@ def test_a_file_that_cannot_be_hashed_keeps_no_other_from_going_up(
             raise IntegrityError(f"{path.name} changed while it was read")
         return real_digest(root, path, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(commit, "LOOKED_UP_AT_ONCE", 2)
+    monkeypatch.setattr(files, "FILES_PER_LOOKUP", 2)
     monkeypatch.setattr(transfer, "digest", digest)
     with pytest.raises(DmlError, match=r"5 files of .* are uploaded, 1 are not \(Execution_Asset/file3\)"):
         six_files.commit_output_assets()
@@ -195,16 +194,16 @@ def test_a_file_that_cannot_be_hashed_keeps_no_other_from_going_up(
 def test_a_lookup_that_fails_ends_the_commit_and_keeps_what_was_sent(
     six_files: Execution, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, asked = commit.find_shared, []
+    real, asked = files.find_existing, []
 
-    def find_shared(*arguments: object) -> object:
+    def find_existing(*arguments: object) -> object:
         asked.append(1)
         if len(asked) == 3:
             raise RetryableError("the catalog cannot be reached")
         return real(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(commit, "LOOKED_UP_AT_ONCE", 2)
-    monkeypatch.setattr(commit, "find_shared", find_shared)
+    monkeypatch.setattr(files, "FILES_PER_LOOKUP", 2)
+    monkeypatch.setattr(files, "find_existing", find_existing)
     with pytest.raises(RetryableError, match="cannot be reached"):
         six_files.commit_output_assets()
     monkeypatch.undo()

@@ -45,19 +45,19 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, int]]:
 
 def test_a_file_is_told_of_by_steps_and_when_it_goes_back(registry: Registry, told: list[dict[str, int]]) -> None:
     count = progress_store.ProgressStore(registry, "1A").counter("T/f")
-    for _ in range(2 * progress_store.STEP // 1024):
+    for _ in range(2 * progress_store.BYTES_PER_WRITE // 1024):
         count(1024)
-    assert told == [{"T/f": progress_store.STEP}, {"T/f": 2 * progress_store.STEP}]
+    assert told == [{"T/f": progress_store.BYTES_PER_WRITE}, {"T/f": 2 * progress_store.BYTES_PER_WRITE}]
     count(-1024)
-    assert told[-1] == {"T/f": 2 * progress_store.STEP - 1024}
+    assert told[-1] == {"T/f": 2 * progress_store.BYTES_PER_WRITE - 1024}
 
 
 def test_small_files_are_told_of_many_at_a_time(registry: Registry, told: list[dict[str, int]]) -> None:
     some = progress_store.ProgressStore(registry, "1A")
-    for number in range(2 * progress_store.FILES_AT_ONCE + 1):
+    for number in range(2 * progress_store.FILES_PER_WRITE + 1):
         some.counter(f"T/{number}")(10)
-        some.end(f"T/{number}", 10)
-    assert [len(one) for one in told] == [progress_store.FILES_AT_ONCE] * 2
+        some.finish(f"T/{number}", 10)
+    assert [len(one) for one in told] == [progress_store.FILES_PER_WRITE] * 2
 
 
 def test_waits_are_told_until_the_last_of_them_is_over(registry: Registry) -> None:
@@ -67,7 +67,7 @@ def test_waits_are_told_until_the_last_of_them_is_over(registry: Registry) -> No
         waiting = list_waits(registry).get("1A")
         seen.append((waiting.repeats, waiting.note) if waiting is not None else None)
 
-    with progress_store.telling_waits(registry, "1A", policy):
+    with progress_store.record_waits(registry, "1A", policy):
         notes()
         with policy.begin("host") as first:
             first.again("answered 503", 5.0)
@@ -90,8 +90,8 @@ def test_waits_are_told_until_the_last_of_them_is_over(registry: Registry) -> No
 
 def test_what_cannot_be_told_does_not_disturb(registry: Registry) -> None:
     with Registry.reading(registry.workspace) as looking:
-        progress_store.ProgressStore(looking, "1A").counter("T/f")(progress_store.STEP)
-        with progress_store.telling_waits(looking, "1A", policy := RetryPolicy()):
+        progress_store.ProgressStore(looking, "1A").counter("T/f")(progress_store.BYTES_PER_WRITE)
+        with progress_store.record_waits(looking, "1A", policy := RetryPolicy()):
             policy.tell(Wait("host", "answered 503", 1.0, 2, 6))
     assert list_waits(registry) == {}
 
@@ -101,7 +101,7 @@ def test_a_commit_is_seen_by_bytes_from_outside(
 ) -> None:
     source = tmp_path / "large.bin"
     source.touch()
-    os.truncate(source, 2 * progress_store.STEP + 1000)
+    os.truncate(source, 2 * progress_store.BYTES_PER_WRITE + 1000)
     with execution:
         execution.asset_file_path("Execution_Asset", source)
     seen: list[dict[str, Any] | None] = []
@@ -119,7 +119,7 @@ def test_a_commit_is_seen_by_bytes_from_outside(
     moved = [one["bytes_sent"] for one in seen if one is not None]
     assert len(moved) == len(seen)
     assert moved == sorted(moved)
-    assert moved[0] + progress_store.STEP in moved  # what there was before is the metadata of the execution
+    assert moved[0] + progress_store.BYTES_PER_WRITE in moved  # what there was before is the metadata of the execution
     files = seen[-1]["files"] if seen[-1] is not None else 0
     assert f"{files} of {files} files sent" in screens[0]
     assert f"process {os.getpid()} on" in screens[0]

@@ -16,7 +16,7 @@ import pytest
 
 from cli.runner import DML
 from dml.cli.run_status import BottomLine, StatusLines, run_display, sentence
-from dml.execution.creation import NESTED_IN
+from dml.execution.finish_creation import NESTED_IN
 from dml.experiment.run_monitor import RunMonitor, RunProgress
 from dml.target import Target
 from dml.workspace.executions import insert_execution

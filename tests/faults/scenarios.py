@@ -109,7 +109,7 @@ def prepare_created(size: Size) -> str:
 def prepare_running(size: Size) -> str:
     """One that runs, started by a command."""
     rid = prepare_created(size)
-    lifecycle.start(session(), rid)
+    lifecycle.begin(session(), rid)
     return rid
 
 
@@ -175,7 +175,7 @@ def do_stage(rid: str | None, size: Size) -> None:
 
 def do_start(rid: str | None, size: Size) -> None:
     """Start it, unless that was done."""
-    _advance(rid, ExecutionStatus.RUNNING, lifecycle.start)
+    _advance(rid, ExecutionStatus.RUNNING, lifecycle.begin)
 
 
 def do_stop(rid: str | None, size: Size) -> None:

@@ -12,7 +12,7 @@ import pytest
 from dml.asset.placement import Method
 from dml.asset.tables import asset_table
 from dml.deriva_ml import DerivaML
-from dml.execution.staging import Staging
+from dml.execution.staging import StagingRequest
 from dml.execution.staging import stage as stage_files
 from dml.execution.workflow import Workflow
 from dml.workspace import hashing
@@ -29,9 +29,9 @@ def test_many_files_cost_requests_by_the_page(ml: DerivaML, workflow: Workflow, 
     for number in range(FILES):
         (source / f"{number:06}.txt").write_bytes(b"" if number == 0 else f"{workflow.name} {number}".encode())
     execution = ml.create_execution(workflow=workflow)
-    table = asset_table(ml.catalog.schema().tables.values(), "Execution_Asset")
+    table = asset_table(ml.catalog.schema(), "Execution_Asset")
     with execution.execute():
-        files = [Staging(path, path.name, method=Method.SYMLINK) for path in sorted(source.iterdir())]
+        files = [StagingRequest(path, path.name, method=Method.SYMLINK) for path in sorted(source.iterdir())]
         stage_files(ml.session, execution.execution_rid, table, files)
     ml.catalog.traffic.reset()
     report = execution.commit_output_assets(options=OPTIONS)

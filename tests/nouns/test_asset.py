@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from cli.runner import run
-from dml.asset.lookup import list_assets
+from dml.asset.list_assets import list_assets
 from dml.catalog.connection import Catalog, connect
 from dml.catalog.rows import insert, select
 
@@ -46,7 +46,7 @@ def test_what_an_execution_made(story: Story, catalog: Catalog) -> None:
 def test_wrong_words_are_refused(story: Story) -> None:
     for words, code, said in (
         (("list", "Image", "--role", "Sideways"), 2, "Use Input or Output"),
-        (("list", "Dataset"), 2, "not a table of files"),
+        (("list", "Dataset"), 2, "not an asset table"),
         (("list", "Execution_Asset", "--type", "Model_Fil"), 6, "Model_File"),
         (("show", "1-ZZZZ"), 6, "No row"),
         (("show", story.executions[next(iter(story.executions))]), 2, "not an asset"),

@@ -12,7 +12,6 @@ import pytest
 from cli.runner import run
 from dml.catalog.connection import Catalog, connect
 from dml.catalog.rows import count
-from dml.feature.staging import find_feature
 from dml.feature.values import read_value_table
 
 from .conftest import IMAGES, Story
@@ -76,7 +75,7 @@ def test_selectors_and_executions(story: Story, catalog: Catalog) -> None:
 def test_values_are_chosen_by_the_server_and_cost_one_request(story: Story) -> None:
     rid = _add(story, {story.images[0]: "7"})
     fresh = connect(story.target)
-    feature = find_feature(fresh.schema(), "Image", "Digit")
+    feature = fresh.schema().feature("Image", "Digit")
     fresh.traffic.reset()
     table = read_value_table(fresh, feature, executions=[rid])
     assert fresh.traffic.requests == 1
@@ -125,7 +124,7 @@ def test_parquet_says_what_it_needs(story: Story, monkeypatch: pytest.MonkeyPatc
         ("Image,Digit\n1-ZZZZ,3\n", 6, "has no row 1-ZZZZ"),
         ("Image,Nonsense\n{image},3\n", 2, "Nonsense"),
         ("Image,Digit\n", 2, "There are no values"),
-        ("Digit\n3\n", 2, "names no Image"),
+        ("Digit\n3\n", 2, "has no Image"),
     ],
     ids=["term", "row", "column", "empty", "target"],
 )

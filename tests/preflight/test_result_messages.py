@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from dml.asset.rows_by_rid import AssetRow
+from dml.asset.rows_by_rid import CatalogAsset
 from dml.catalog.objects import ObjectInfo
 from dml.catalog.rows import RowLocation
 from dml.catalog.schema import Capabilities
@@ -260,7 +260,7 @@ ROW = {"RID": "2-GHI", "Filename": "weights.bin", "Length": 2048, "MD5": "0" * 3
 )
 def test_stored_file_of_an_asset(objects: dict[str, ObjectInfo | None], state: State, message: str) -> None:
     table: Any = SimpleNamespace(name="Execution_Asset")
-    rows = replace(NO_ROWS, assets={"2-GHI": AssetRow(table, ROW)})
+    rows = replace(NO_ROWS, assets={"2-GHI": CatalogAsset(table, ROW)})
     named = RunPlan("x", TARGET, assets=(RequestedAsset("2-GHI"),))
     (result,) = results_of("assets", named, facts(rows, InputDetails(objects=objects)))
     assert result[:2] == ("bytes", state)

@@ -55,7 +55,9 @@ def find_assets(self: DerivaML, asset_table: str | None = None, asset_type: str 
         asset_table: ``Table`` or ``schema:Table``; all asset tables when None.
         asset_type: Return only assets that have this ``Asset_Type`` term.
     """
-    assets, _ = lookup.list_assets(self.catalog, table=asset_table, asset_type=asset_type)
+    from dml.asset.list_assets import list_assets
+
+    assets, _ = list_assets(self.catalog, table=asset_table, asset_type=asset_type)
     return sorted(assets, key=lambda asset: (asset.table, asset.filename, asset.rid))
 
 
@@ -77,8 +79,9 @@ def asset_record_class(self: DerivaML, asset_table: str) -> type[Any]:
         UsageError: The table is not an asset table.
     """
     from dml.asset.record_class import asset_record_class as record_class
+    from dml.asset.tables import asset_table as find_table
 
-    return record_class(lookup.asset_table(self.catalog, asset_table))
+    return record_class(find_table(self.catalog.schema(), asset_table))
 
 
 def list_asset_executions(self: DerivaML, asset_rid: str, asset_role: str | None = None) -> list[ExecutionRecord]:

@@ -15,10 +15,9 @@ from dml.errors import ConflictError
 from dml.execution import lifecycle
 from dml.execution.commit import CommitOptions
 from dml.execution.configuration import ExecutionConfiguration
-from dml.execution.creation import input_records
-from dml.execution.resolve_inputs import check_workflow_types, pinned, resolve_inputs
+from dml.execution.resolve_inputs import resolve_configuration
 from dml.execution.status import ExecutionStatus, effective_status
-from dml.upload.batch import collect
+from dml.upload.batch import collect_batch
 from dml.upload.observer import ProgressCallback
 from dml.upload.report import UploadReport
 from dml.workspace import executions, inputs
@@ -45,9 +44,7 @@ def begin_dry_run(session: WorkspaceSession, configuration: ExecutionConfigurati
         UsageError: An input is not of the kind it is used as.
         NotFoundError: An input, a version or a term does not exist.
     """
-    configuration = check_workflow_types(session.catalog, configuration)
-    resolved = resolve_inputs(session.catalog, configuration)
-    return DryRun(session, pinned(configuration, resolved), input_records(configuration, resolved), owner)
+    return DryRun(session, *resolve_configuration(session.catalog, configuration), owner)
 
 
 class DryRun(Execution):
@@ -106,12 +103,12 @@ class DryRun(Execution):
         options: CommitOptions | None = None,  # noqa: ARG002
     ) -> UploadReport:
         """Check what would be uploaded, as a commit does first, and upload nothing; the report is empty."""
-        collect(self.session, DRY_RUN_RID)
+        collect_batch(self.session, DRY_RUN_RID)
         if effective_status(self.status) is ExecutionStatus.RUNNING:
             self.execution_stop()
         for status in (ExecutionStatus.PENDING_UPLOAD, ExecutionStatus.UPLOADED):
             if effective_status(self.status) is not ExecutionStatus.UPLOADED:
-                lifecycle.change(self.session, DRY_RUN_RID, status)
+                lifecycle.change(self.session, self._row(), status)
         return UploadReport(execution_rids=[DRY_RUN_RID])
 
     def add_nested_execution(self, nested_execution: Any, sequence: int | None = None) -> None:

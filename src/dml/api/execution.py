@@ -18,8 +18,6 @@ from dml.errors import DmlError, UsageError
 from dml.execution import inputs, lifecycle
 from dml.execution.asset_path import AssetFilePath
 from dml.execution.configuration import DatasetSpec, ExecutionConfiguration, configuration_of
-from dml.execution.creation import ensure_created
-from dml.execution.fetch_inputs import fetch_inputs
 from dml.execution.lifecycle import Transition
 from dml.execution.status import ExecutionStatus, effective_status
 from dml.workspace import executions
@@ -155,15 +153,13 @@ class Execution:
     def execution_start(self) -> None:
         """Finish an interrupted creation, download the inputs, and change the status from Created to Running.
 
-        Writes the workspace, the registry and the catalog.
+        Nothing is downloaded when the start is refused. Writes the workspace, the registry and the catalog.
 
         Raises:
             IllegalTransitionError: The status is not Created.
-            ConflictError: Another process started it at the same time.
+            LockedError: Another process is starting or running it.
         """
-        ensure_created(self.session, self.execution_rid)
-        fetch_inputs(self.session, self.execution_rid)
-        self._warn_if_unsynced(lifecycle.start(self.session, self.execution_rid))
+        self._warn_if_unsynced(lifecycle.begin(self.session, self.execution_rid))
         self._heartbeat = Heartbeat(self.session.registry, self.execution_rid).start()
 
     def execution_stop(self) -> None:
@@ -283,16 +279,16 @@ class Execution:
         if new is ExecutionStatus.CREATED:
             raise UsageError("an execution cannot become Created again", hint="Create a new execution.")
         fields = {"status_detail": message} if message else {}
-        return lifecycle.change(self.session, self.execution_rid, new, **fields)
+        return lifecycle.change(self.session, self._row(), new, **fields)
 
     def _warn_if_unsynced(self, transition: Transition) -> None:
-        if transition.problem is not None:
+        if transition.sync_error is not None:
             _log.warning(
                 "%s is %s, but the status is not synced to the catalog (%s); "
                 "the next command that writes to the catalog, or `dml exec sync`, will sync it",
                 self.execution_rid,
                 transition.row.status,
-                transition.problem,
+                transition.sync_error,
             )
 
     def _stop_heartbeat(self) -> None:

@@ -207,9 +207,9 @@ def commit_output_assets(
     report = commit(self.session, self.execution_rid, options, callback=progress_callback)
     self._stop_heartbeat()
     if self.clean_execution_dir if clean_folder is None else clean_folder:
-        from dml.execution.cleanup import clean
+        from dml.execution.cleanup import remove_local_files
 
-        clean(self.session, self.execution_rid)
+        remove_local_files(self.session, self.execution_rid)
     return report
 
 

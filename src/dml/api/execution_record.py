@@ -12,7 +12,7 @@ from dml.catalog.schema import EXECUTION
 from dml.dataset.lookup import find_datasets
 from dml.deprecation import warn_deprecated
 from dml.errors import NotFoundError, UsageError
-from dml.execution.creation import DATASET_EXECUTION
+from dml.execution.unknown_provenance import DATASET_EXECUTION
 from dml.execution.workflow import Workflow
 from dml.nesting import tree
 from dml.nesting.edit import add_nested_execution

@@ -166,7 +166,7 @@ def gc_executions(
     Raises:
         ConflictError: An execution in ``execution_rids`` is not finished.
     """
-    from dml.execution.gc import candidates, collect
+    from dml.execution.gc import collect, find_candidates
 
     statuses = None if status is None else {status} if isinstance(status, str) else set(status)
     limit = datetime.now(UTC) - older_than if isinstance(older_than, timedelta) else older_than
@@ -175,7 +175,7 @@ def gc_executions(
     )
     selected = [
         candidate
-        for candidate in candidates(self.session, execution_rids)
+        for candidate in find_candidates(self.session, execution_rids)
         if not candidate.discards
         and (statuses is None or candidate.status in statuses)
         and (limit is None or _is_before(last_activity.get(candidate.rid), limit))

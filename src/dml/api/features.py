@@ -53,10 +53,8 @@ def create_feature(
 
 def find_features(self: DerivaML, table: str | None = None) -> list[Feature]:
     """The features of a table, or of all tables, sorted by the table of their values; sends no request."""
-    target = None if table is None else self._table_name(table)
-    features = [
-        feature for feature in self.catalog.schema().feature_tables() if target in (None, feature.target.qualified_name)
-    ]
+    schema = self.catalog.schema()
+    features = schema.feature_tables() if table is None else schema.features_of(self._table_name(table))
     return sorted(features, key=lambda feature: feature.table.qualified_name)
 
 
@@ -66,9 +64,7 @@ def lookup_feature(self: DerivaML, table: str, feature_name: str) -> Feature:
     Raises:
         NotFoundError: The table has no such feature; the message lists those it has.
     """
-    from dml.feature.staging import find_feature
-
-    return find_feature(self.catalog.schema(), table, feature_name)
+    return self.catalog.schema().feature(table, feature_name)
 
 
 def feature_record_class(self: DerivaML, table: str, feature_name: str) -> type[Any]:

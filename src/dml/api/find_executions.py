@@ -13,8 +13,8 @@ from dml.catalog.rows import Row, locate, read, select, validate_rid
 from dml.catalog.schema import EXECUTION, WORKFLOW
 from dml.catalog.url import condition, table_path
 from dml.errors import NotFoundError, UsageError
-from dml.execution.creation import DATASET_EXECUTION
 from dml.execution.status import shown_status
+from dml.execution.unknown_provenance import DATASET_EXECUTION
 
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog

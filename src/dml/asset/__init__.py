@@ -1,1 +1,1 @@
-"""Assets: the files that a catalog knows, the executions that wrote and read them, and bringing files into place."""
+"""Assets: the files of a catalog, the executions that read and wrote them, and files staged to become assets."""

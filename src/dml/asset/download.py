@@ -1,4 +1,4 @@
-"""Bringing assets' bytes into a directory of the user's, verified."""
+"""Downloading the files of assets, verified by length and MD5."""
 
 from __future__ import annotations
 
@@ -20,56 +20,81 @@ if TYPE_CHECKING:
     from dml.asset.lookup import Asset
     from dml.catalog.connection import Catalog
 
-__all__ = ["download_assets"]
+__all__ = ["download_assets", "download_file"]
 
 
 def download_assets(
-    catalog: Catalog, found: Sequence[Asset], directory: Path, *, progress: Progress = SILENT, jobs: int = 4
+    catalog: Catalog, assets: Sequence[Asset], directory: Path, *, progress: Progress = SILENT, jobs: int = 4
 ) -> list[tuple[Asset, Path, bool]]:
-    """Bring assets' bytes into a directory, verified by length and MD5; a file that is there and whole is left alone.
+    """Download the files of assets into a directory of the user's; a file that is there and complete is kept.
 
-    Writes ``directory/FILENAME``; where two assets have one name, each is in ``directory/RID/FILENAME``.
+    Writes ``directory/FILENAME``, or ``directory/RID/FILENAME`` for assets that share a name.
 
     Returns:
-        Each asset with its file, and whether it had to come.
+        Each asset with its file, and whether the file was downloaded.
 
     Raises:
-        NotFoundError: The bytes are gone.
-        IntegrityError: They are not those that the catalog describes.
-        ConflictError: Another file of that name is in the way.
+        NotFoundError: The bytes are missing from the store.
+        IntegrityError: The bytes do not match what the catalog records.
+        ConflictError: The directory has another file of that name.
     """
-    names = [safe_file_name(one.filename or one.rid) for one in found]
-    places = [
-        directory / one.rid / name if names.count(name) > 1 else directory / name
-        for one, name in zip(found, names, strict=True)
+    names = [safe_file_name(asset.filename or asset.rid) for asset in assets]
+    paths = [
+        directory / asset.rid / name if names.count(name) > 1 else directory / name
+        for asset, name in zip(assets, names, strict=True)
     ]
-    calls = [partial(_fetch, catalog, one, path, directory, progress) for one, path in zip(found, places, strict=True)]
-    came = gather(calls, at_once=jobs)
-    return list(zip(found, places, came, strict=True))
+    calls = [
+        partial(_download_asset, catalog, asset, path, directory, progress)
+        for asset, path in zip(assets, paths, strict=True)
+    ]
+    return list(zip(assets, paths, gather(calls, at_once=jobs), strict=True))
 
 
-def _fetch(catalog: Catalog, asset: Asset, path: Path, root: Path, progress: Progress) -> bool:
+def download_file(
+    catalog: Catalog, url: str, path: Path, length: int | None, md5: str | None, *, item: str, progress: Progress
+) -> None:
+    """Download an object into a new file, and report its progress as ``item``.
+
+    Args:
+        catalog: The catalog whose store has the object.
+        url: URL of the object.
+        path: The file; its directory must exist.
+        length: Expected size in bytes; None when unknown.
+        md5: Expected MD5, hexadecimal; None when unknown.
+        item: Name of the file in the progress.
+        progress: Receives the progress.
+
+    Raises:
+        NotFoundError: The store has no such object.
+        IntegrityError: The bytes do not have the expected length or MD5.
+    """
+    progress.begin(item, length)
+    try:
+        download(
+            catalog,
+            url,
+            path,
+            length=length,
+            md5_hex=md5.lower() if md5 else None,
+            progress=lambda count: progress.advance(item, count),
+        )
+    except BaseException:
+        progress.finish(item, "failed")
+        raise
+    progress.finish(item, "downloaded")
+
+
+def _download_asset(catalog: Catalog, asset: Asset, path: Path, root: Path, progress: Progress) -> bool:
     md5 = asset.md5.lower() if asset.md5 else None
     if path.exists():
         if md5 is not None and path.is_file() and digest(path.parent.absolute(), path.absolute()).md5_hex == md5:
             return False
-        raise ConflictError(f"{safe(path)} is there and is not {asset.rid}", hint="Choose another --output directory.")
+        raise ConflictError(
+            f"{safe(path)} exists and is not {asset.rid}", hint="Choose another directory with --output."
+        )
     with disk_errors(path):
         root.mkdir(parents=True, exist_ok=True)
         if path.parent != root:
             make_directory(root, path.parent)
-    progress.begin(path.name, asset.length)
-    try:
-        download(
-            catalog,
-            asset.url,
-            path,
-            length=asset.length,
-            md5_hex=md5,
-            progress=lambda count: progress.advance(path.name, count),
-        )
-    except BaseException:
-        progress.finish(path.name, "failed")
-        raise
-    progress.finish(path.name, "downloaded")
+    download_file(catalog, asset.url, path, asset.length, md5, item=path.name, progress=progress)
     return True

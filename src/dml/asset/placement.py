@@ -1,7 +1,7 @@
-"""Bringing a file into its staged place: as a link to its source, a copy, a hard link, or moved there.
+"""Placing a file at its staged path: as a symbolic link, a copy, a hard link, or by moving it.
 
-Nothing that is there is ever overwritten or written through. A copy appears whole or not at all, and is synced before
-it appears; a link is made in one step.
+An existing file is never overwritten or written through. A copy appears as a whole or not at all, and is synced to disk
+before it appears; a link is made in one step.
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ from dml.safe_text import safe
 from dml.workspace.file_identity import FileIdentity
 from dml.workspace.files import check_inside, disk_error, disk_errors, make_directory
 
+_BLOCK = 1 << 20
+
 
 class Method(StrEnum):
-    """How a file came to its staged place; the values are those of the registry."""
+    """How a file got to its staged path; the values are stored in the registry."""
 
     SYMLINK = "symlink"
     COPY = "copy"
@@ -31,11 +33,11 @@ class Method(StrEnum):
 
 
 def source_identity(source: Path) -> FileIdentity:
-    """What a file to be staged is.
+    """Size, time of modification and inode of a file to be staged.
 
     Raises:
         NotFoundError: It does not exist.
-        UsageError: It is no regular file.
+        UsageError: It is not a regular file.
     """
     try:
         status = source.stat()
@@ -44,59 +46,61 @@ def source_identity(source: Path) -> FileIdentity:
     except OSError as error:
         raise DmlError(f"{safe(source)} cannot be read: {error.strerror}") from error
     if not stat.S_ISREG(status.st_mode):
-        raise UsageError(f"{safe(source)} is not a regular file", hint="Give a file, or a directory with --recursive.")
+        raise UsageError(f"{safe(source)} is not a regular file", hint="Give a regular file.")
     return FileIdentity.of(status)
 
 
 def place(root: Path, destination: Path, source: Path, method: Method) -> None:
-    """Bring ``source`` to ``destination`` below ``root``; done already counts as done.
+    """Place ``source`` at ``destination`` below ``root``; a file that is placed already stays unchanged.
 
     Raises:
-        ConflictError: Something else is in its place.
+        ConflictError: The destination is another file.
         RetryableError: The disk is full.
-        DmlError: The source cannot be read, or the workspace not be written.
+        DmlError: The source cannot be read, or the workspace cannot be written.
     """
     try:
         make_directory(root, destination.parent)
         check_inside(root, destination, last_may_be_link=True)
         if not _is_placed(destination, source, method):
-            _bring(destination, source, method)
+            _transfer(destination, source, method)
     except OSError as error:
         raise disk_error(destination, error) from error
 
 
 def move_out(staged: Path, destination: Path) -> None:
-    """Move a staged file back to a place of the user's where nothing is.
+    """Move a staged file to a path outside the workspace that does not exist.
 
     Raises:
-        DmlError: The place cannot be written.
+        DmlError: The destination cannot be written.
     """
     try:
         destination.parent.mkdir(parents=True, exist_ok=True)
-        _bring(destination, staged, Method.MOVE)
+        _transfer(destination, staged, Method.MOVE)
     except OSError as error:
         raise disk_error(destination, error) from error
 
 
 def remove_placed(root: Path, destination: Path) -> None:
-    """Remove a staged file, or the link to its source; the source stays. Nothing there is fine."""
+    """Remove a staged file, or the link to its source, if it exists; the source stays."""
     check_inside(root, destination, last_may_be_link=True)
     with disk_errors(destination):
         destination.unlink(missing_ok=True)
 
 
 def _is_placed(destination: Path, source: Path, method: Method) -> bool:
+    """Whether the destination is the file to place; finishes an interrupted move.
+
+    Raises:
+        ConflictError: The destination is another file.
+    """
     if not os.path.lexists(destination):
         return False
-    if method is Method.SYMLINK and destination.is_symlink() and destination.readlink() == source:
+    is_link = destination.is_symlink()
+    if method is Method.SYMLINK and is_link and destination.readlink() == source:
         return True
     if method is Method.MOVE and not source.exists() and destination.is_file():
         return True
-    if (
-        not destination.is_symlink()
-        and method in (Method.COPY, Method.LINK, Method.MOVE)
-        and _same_bytes(destination, source)
-    ):
+    if not is_link and method in (Method.COPY, Method.LINK, Method.MOVE) and _same_bytes(destination, source):
         if method is Method.MOVE:
             source.unlink()
         return True
@@ -105,21 +109,24 @@ def _is_placed(destination: Path, source: Path, method: Method) -> bool:
     )
 
 
-def _bring(destination: Path, source: Path, method: Method) -> None:
+def _transfer(destination: Path, source: Path, method: Method) -> None:
     if method is Method.SYMLINK:
         destination.symlink_to(source)
-    elif (method is Method.MOVE and _renamed(source, destination)) or (
-        method is Method.LINK and _hard_linked(source, destination)
-    ):
-        pass
-    else:
-        _copy(source, destination)
-        if method is Method.MOVE:
-            source.unlink()
+        return
+    if method is Method.MOVE and _renamed(source, destination):
+        return
+    if method is Method.LINK and _hard_linked(source, destination):
+        return
+    _copy(source, destination)
+    if method is Method.MOVE:
+        source.unlink()
 
 
 def _renamed(source: Path, destination: Path) -> bool:
-    """Move within one file system, without replacing anything; False when that is not possible."""
+    """Move within one file system without replacing anything; False when that is not possible.
+
+    ``rename(2)`` would replace an existing file, so the new name is linked and the old one removed.
+    """
     if source.is_symlink() or not _hard_linked(source, destination):
         return False
     source.unlink()
@@ -127,6 +134,7 @@ def _renamed(source: Path, destination: Path) -> bool:
 
 
 def _hard_linked(source: Path, destination: Path) -> bool:
+    """Make a hard link; False where the file system does not support it."""
     try:
         os.link(source, destination)
     except OSError as error:
@@ -137,11 +145,11 @@ def _hard_linked(source: Path, destination: Path) -> bool:
 
 
 def _copy(source: Path, destination: Path) -> None:
-    """Copy by way of a temporary name, which is linked to the final one: an existing file is never replaced."""
+    """Copy to a temporary name and link that to the final one, which never replaces an existing file."""
     temporary = destination.with_name(f".dml-{os.getpid()}-{os.urandom(4).hex()}.tmp")
     try:
         with source.open("rb") as reader, temporary.open("xb") as writer:
-            shutil.copyfileobj(reader, writer, 1 << 20)
+            shutil.copyfileobj(reader, writer, _BLOCK)
             writer.flush()
             os.fsync(writer.fileno())
         shutil.copystat(source, temporary)
@@ -154,10 +162,8 @@ def _copy(source: Path, destination: Path) -> None:
 def _same_bytes(first: Path, second: Path) -> bool:
     if not second.is_file() or first.stat().st_size != second.stat().st_size:
         return False
-    with first.open("rb") as one, second.open("rb") as other:
-        while True:
-            block = one.read(1 << 20)
-            if block != other.read(1 << 20):
+    with first.open("rb") as first_stream, second.open("rb") as second_stream:
+        while block := first_stream.read(_BLOCK):
+            if block != second_stream.read(_BLOCK):
                 return False
-            if not block:
-                return True
+    return True

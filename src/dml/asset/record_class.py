@@ -1,4 +1,4 @@
-"""Values of an asset table's own columns as objects of a class made for the table, with its columns as fields."""
+"""Values of an asset table's metadata columns, as objects of a class made for the table."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ __all__ = ["AssetRecord", "asset_record_class", "metadata_of"]
 
 
 class AssetRecord:
-    """Values of an asset table's own columns; made by ``asset_record_class``."""
+    """Values of an asset table's metadata columns; made by ``asset_record_class``."""
 
     table: Table
     """The asset table."""
 
 
 def asset_record_class(table: Table) -> type[Any]:
-    """A class with one keyword for each of an asset table's own columns; those that may be null may be left out."""
+    """A dataclass with a keyword for each metadata column of an asset table; nullable columns are optional."""
     required: list[tuple[str, Any]] = []
     optional: list[tuple[str, Any, Any]] = []
     for column in table.metadata_columns:
@@ -34,7 +34,7 @@ def asset_record_class(table: Table) -> type[Any]:
 
 
 def metadata_of(values: Mapping[str, Any] | AssetRecord | None) -> dict[str, Any]:
-    """Column to value, of a mapping or a record; what a record says nothing about is left out."""
+    """The values of a mapping or a record by column; fields of a record that are None are left out."""
     if isinstance(values, AssetRecord):
         return {name: value for name, value in vars(values).items() if value is not None}
     return dict(values or {})

@@ -1,4 +1,4 @@
-"""Where a staged file lies in the workspace, and bringing it there when that was interrupted."""
+"""The staged paths of files, and finishing an interrupted staging."""
 
 from __future__ import annotations
 
@@ -20,27 +20,22 @@ _METHODS = {method.value: method for method in Method}
 
 
 def staged_path(session: WorkspaceSession, row: AssetRow) -> Path:
-    """Where a staged file lies.
+    """The staged path of a file.
 
     Raises:
-        UnsafePathError: The registry holds a name that cannot be a path.
+        UnsafePathError: The registry holds a name that is not safe as a path.
     """
     table, filename = split_asset_key(row.key)
     return session.workspace.staged_path(row.execution_rid, table, filename)
 
 
 def ensure_placed(session: WorkspaceSession, row: AssetRow) -> Path:
-    """The staged place of a registered file, its file brought there if that was interrupted; a file still to be
-    written is fine."""
+    """Place a file at its staged path, unless that was done or the program writes it there; return the path."""
     path = staged_path(session, row)
     method = _METHODS.get(row.method or "", Method.WRITTEN)
     if method is Method.WRITTEN or row.source is None:
-        _make_parent(session, path)
-    elif not os.path.lexists(path) and (row.status == "pending" or row.status == "failed"):
+        with disk_errors(path.parent):
+            make_directory(session.workspace.root, path.parent)
+    elif not os.path.lexists(path) and row.status in ("pending", "failed"):
         place(session.workspace.root, path, Path(row.source), method)
     return path
-
-
-def _make_parent(session: WorkspaceSession, path: Path) -> None:
-    with disk_errors(path.parent):
-        make_directory(session.workspace.root, path.parent)

@@ -210,6 +210,28 @@ class Schema:
         """All features, in the catalog's order."""
         return self._features
 
+    def features_of(self, table: str) -> list[Feature]:
+        """The features of a table, given as ``schema:Table`` or by its bare name.
+
+        Raises:
+            NotFoundError: There is no such table.
+        """
+        target = self.table(table)
+        return [feature for feature in self._features if feature.target == target]
+
+    def feature(self, table: str, name: str) -> Feature:
+        """A feature by the table whose rows it describes and its name.
+
+        Raises:
+            NotFoundError: There is no such table or feature; the hint lists the features of the table.
+        """
+        features = self.features_of(table)
+        for feature in features:
+            if name in (feature.name, feature.table.name):
+                return feature
+        names = ", ".join(sorted(f"{feature.target.name}.{feature.name}" for feature in features))
+        raise NotFoundError(f"{table} has no feature {name}", hint=f"Its features: {names or 'none'}.")
+
     @cached_property
     def _features(self) -> tuple[Feature, ...]:
         return tuple(feature for table in self.tables.values() if (feature := self._feature(table)) is not None)

@@ -14,7 +14,8 @@ from dml.cli.app.paging import DEFAULT_LIMIT, Limit, say_cut
 from dml.formatting import UNKNOWN, format_size, pluralize
 
 if TYPE_CHECKING:
-    from dml.asset.lookup import Asset, AssetUse
+    from dml.asset.execution_edges import AssetUse
+    from dml.asset.lookup import Asset
 
 app = group("asset", "Assets: the files of a catalog; list, show, download, trace use.")
 
@@ -47,7 +48,7 @@ def list_(
     """
     from functools import partial
 
-    from dml.asset.lookup import list_assets
+    from dml.asset.list_assets import list_assets
     from dml.catalog.rids import validate_rid
 
     console, catalog = current().console, open_catalog()
@@ -77,7 +78,7 @@ def list_(
         if term != asset_type:
             assets, more = listed(asset_type=term)
     if wanted is not None and not assets:
-        from dml.asset.lookup import check_execution
+        from dml.asset.execution_edges import check_execution
 
         check_execution(catalog, wanted)
     payload = {"assets": [asset.to_mapping() for asset in assets], "more": more}
@@ -91,7 +92,8 @@ def list_(
 )
 def show(rid: Rid, limit: Limit = DEFAULT_LIMIT) -> None:
     """Show an asset: its file, types, links, and the executions that produced or used it."""
-    from dml.asset.lookup import find_asset, page_of_uses
+    from dml.asset.execution_edges import page_of_uses
+    from dml.asset.lookup import find_asset
     from dml.cli.app.links import link_facts, link_fields
 
     console, catalog = current().console, open_catalog()
@@ -134,7 +136,7 @@ def show(rid: Rid, limit: Limit = DEFAULT_LIMIT) -> None:
 )
 def executions(rid: Rid, role: Role = None, limit: Limit = DEFAULT_LIMIT) -> None:
     """List the executions that produced or used an asset, oldest first."""
-    from dml.asset.lookup import page_of_uses
+    from dml.asset.execution_edges import page_of_uses
 
     console = current().console
     uses, more = page_of_uses(open_catalog(), rid, _role(role), limit or None)
@@ -159,7 +161,8 @@ def download(
 ) -> None:
     """Download assets, verified by length and MD5. A file that is already there and intact is not downloaded again."""
     from dml.asset.download import download_assets
-    from dml.asset.lookup import find_asset, list_assets
+    from dml.asset.list_assets import list_assets
+    from dml.asset.lookup import find_asset
     from dml.catalog.rids import validate_rid
     from dml.cli.app.progress import showing
     from dml.errors import UsageError

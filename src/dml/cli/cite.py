@@ -70,7 +70,5 @@ def _cited(catalog: Catalog, wanted: str) -> Citation:
         return cite_row(catalog, wanted)
     if "." not in name:
         return cite_table(catalog, schema.table(name).qualified_name, moment)
-    from dml.feature.staging import find_feature
-
     target, _, feature = name.rpartition(".")
-    return cite_table(catalog, find_feature(schema, target, feature).table.qualified_name, moment)
+    return cite_table(catalog, schema.feature(target, feature).table.qualified_name, moment)

@@ -141,7 +141,7 @@ def values(
     wanted = [validate_rid(rid) for rid in execution or ()]
     table = read_value_table(catalog, definition, selector=selector, executions=wanted, limit=limit or None)
     if wanted and not table.rows:
-        from dml.asset.lookup import check_execution
+        from dml.asset.execution_edges import check_execution
 
         for rid in wanted:
             check_execution(catalog, rid)
@@ -293,9 +293,7 @@ def _parts(text: str) -> tuple[str, str]:
 
 
 def _find(catalog: Catalog, text: str) -> Feature:
-    from dml.feature.staging import find_feature
-
-    return find_feature(catalog.schema(), *_parts(text))
+    return catalog.schema().feature(*_parts(text))
 
 
 def _spelled(feature: dict[str, Any]) -> str:

@@ -36,7 +36,7 @@ def metrics(
     steps: Annotated[bool, Option("--steps", help="With --json, include every step.")] = False,
 ) -> None:
     """Show the metrics of executions, from their metrics files (JSON Lines, one object per step)."""
-    from dml.asset.lookup import check_execution
+    from dml.asset.execution_edges import check_execution
     from dml.catalog.rids import validate_rid
     from dml.metrics.plot_file import write_plot
     from dml.metrics.read import curves_of, read_metrics

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from dml.errors import NotFoundError, UsageError
+from dml.errors import UsageError
 from dml.safe_text import safe
 
 if TYPE_CHECKING:
-    from dml.catalog.schema import Feature, Schema
+    from dml.catalog.schema import Schema
 
 __all__ = ["SELECTORS", "DatasetRows", "FeatureValue", "Selector", "choose_values", "feature_values", "newest"]
 
@@ -98,7 +98,7 @@ def feature_values(
     Raises:
         NotFoundError: The table has no such feature.
     """
-    definition = _feature(source.schema, table, feature)
+    definition = source.schema.feature(table, feature)
     columns = [column.name for column in definition.value_columns]
     values = (
         FeatureValue(
@@ -107,13 +107,3 @@ def feature_values(
         for row in source.rows(definition.table.qualified_name)
     )
     return choose_values(values, selector)
-
-
-def _feature(schema: Schema, table: str, name: str) -> Feature:
-    target = schema.table(table).qualified_name
-    features = [feature for feature in schema.feature_tables() if feature.target.qualified_name == target]
-    for feature in features:
-        if feature.name == name:
-            return feature
-    known = ", ".join(sorted(feature.name for feature in features)) or "none"
-    raise NotFoundError(f"{target} has no feature {name}", hint=f"Its features: {known}.")

@@ -57,11 +57,7 @@ def labels_of(catalog: Catalog, table: str, elements: Sequence[str], name: str |
 
 def _find_feature(catalog: Catalog, table: str, name: str) -> Feature:
     schema = catalog.schema()
-    features = {
-        feature.name: feature
-        for feature in schema.feature_tables()
-        if feature.target.qualified_name == table and feature.value_columns
-    }
+    features = {feature.name: feature for feature in schema.features_of(table) if feature.value_columns}
     if name in features:
         return features[name]
     columns = [column.name for column in schema.table(table).columns if column.name not in SYSTEM_COLUMNS]

@@ -23,7 +23,7 @@ from dml.dataset.records import Dataset
 from dml.errors import UsageError
 from dml.execution.unknown_provenance import FILE
 from dml.safe_text import safe
-from dml.upload.asset_rows import OUTPUT, OutputFile, insert_assets, link_assets
+from dml.upload.asset_rows import OUTPUT, AssetFile, insert_assets, link_assets
 
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog
@@ -78,7 +78,7 @@ def _add_rows(catalog: Catalog, execution_rid: str, files: Sequence[FileSpec]) -
     table = catalog.schema().table(FILE)
     usual = required_terms.available(catalog, required_terms.ASSET_TYPE, ["File"])
     required_terms.require(catalog, required_terms.ASSET_TYPE, {name: None for one in files for name in one.file_types})
-    rows = [OutputFile(one.url, one.url, one.path.name, one.length, one.md5, one.description) for one in files]
+    rows = [AssetFile(one.url, one.url, one.path.name, one.length, one.md5, one.description) for one in files]
     placed = insert_assets(catalog, table, rows)
     types = {
         placed[one.url].rid: (*usual, *required_terms.require(catalog, required_terms.ASSET_TYPE, one.file_types))

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from dml.asset.rows_by_rid import AssetRow, find_asset_rows
+from dml.asset.rows_by_rid import CatalogAsset, find_asset_rows
 from dml.catalog.concurrency import gather
 from dml.catalog.lazy import Lazy
 from dml.catalog.objects import ObjectInfo, stat
@@ -65,7 +65,7 @@ class InputRows:
     """
 
     datasets: Mapping[str, DatasetRow]
-    assets: Mapping[str, AssetRow]
+    assets: Mapping[str, CatalogAsset]
     workflow_types: tuple[Term, ...]
     asset_types: tuple[Term, ...]
     nested: Mapping[str, tuple[str, ...]]

@@ -1,4 +1,4 @@
-"""Removing the local files of an execution, once the catalog has been asked for every one of them and has it."""
+"""Removing the local files of an uploaded execution, after the catalog has confirmed every one of them."""
 
 from __future__ import annotations
 
@@ -17,12 +17,16 @@ from dml.workspace.files import check_inside, disk_errors
 from dml.workspace.pending import pending_work
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from dml.workspace.assets import AssetRow
     from dml.workspace.session import WorkspaceSession
 
+__all__ = ["directory_size", "remove_local_files"]
 
-def clean(session: WorkspaceSession, rid: str) -> int:
-    """Remove the execution's directory; its rows in the registry stay. Returns the bytes that were freed.
+
+def remove_local_files(session: WorkspaceSession, rid: str) -> int:
+    """Remove the execution's directory; its rows in the registry stay. Return the number of bytes freed.
 
     Raises:
         ConflictError: Something staged is not uploaded; nothing is removed.
@@ -33,10 +37,9 @@ def clean(session: WorkspaceSession, rid: str) -> int:
             raise ConflictError(
                 f"{rid} has outputs that are not uploaded; nothing was removed", hint=f"dml exec commit {rid}"
             )
-        rows = assets.list_assets(session.registry, rid, statuses=["uploaded"])
-        _confirm(session, rows)
+        _confirm(session, assets.list_assets(session.registry, rid, statuses=["uploaded"]))
         directory = check_inside(session.workspace.root, session.workspace.execution_directory(rid))
-        freed = sum(path.lstat().st_size for path in directory.rglob("*") if path.is_file() and not path.is_symlink())
+        freed = directory_size(directory)
         if directory.is_dir():
             with disk_errors(directory):
                 shutil.rmtree(directory)
@@ -44,20 +47,24 @@ def clean(session: WorkspaceSession, rid: str) -> int:
         return freed
 
 
+def directory_size(directory: Path) -> int:
+    """Size in bytes of the regular files below a directory; links are not counted."""
+    return sum(path.lstat().st_size for path in directory.rglob("*") if path.is_file() and not path.is_symlink())
+
+
 def _confirm(session: WorkspaceSession, rows: list[AssetRow]) -> None:
+    """Check that the catalog has the row and the bytes of every file."""
     for table in sorted({f"{row.schema}:{row.asset_table}" for row in rows}):
-        here = [row for row in rows if f"{row.schema}:{row.asset_table}" == table]
-        there = {
-            str(one["RID"]): one
-            for one in select(
-                session.catalog, table, where={"RID": [row.rid for row in here]}, columns=["RID", "URL", "MD5"]
-            )
-        }
-        for row in here:
-            found = there.get(str(row.rid))
-            if found is None or (row.md5 is not None and found["MD5"] != row.md5):
+        local = [row for row in rows if f"{row.schema}:{row.asset_table}" == table]
+        stored = select(
+            session.catalog, table, where={"RID": [row.rid for row in local]}, columns=["RID", "URL", "MD5"]
+        )
+        by_rid = {str(row["RID"]): row for row in stored}
+        for row in local:
+            catalog_row = by_rid.get(str(row.rid))
+            if catalog_row is None or (row.md5 is not None and catalog_row["MD5"] != row.md5):
                 raise IntegrityError(f"The catalog does not have {safe(row.key)} ({row.rid}); nothing was removed")
-        gather([partial(_confirm_bytes, session, row, str(there[str(row.rid)]["URL"])) for row in here])
+        gather([partial(_confirm_bytes, session, row, str(by_rid[str(row.rid)]["URL"])) for row in local])
 
 
 def _confirm_bytes(session: WorkspaceSession, row: AssetRow, url: str) -> None:

@@ -1,4 +1,4 @@
-"""Committing several executions: which ones, one after the other, a failure of one leaving the others alone."""
+"""Committing several executions one after the other; a failure of one does not affect the others."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dml.execution.local_list import LocalExecution, list_local
 from dml.execution.status import ExecutionStatus, effective_status
 from dml.progress import SILENT, Progress
 from dml.upload.observer import ProgressCallback
-from dml.upload.report import UploadReport, merge
+from dml.upload.report import UploadReport, merge_reports
 from dml.workspace.executions import SWEEP
 
 if TYPE_CHECKING:
@@ -21,17 +21,17 @@ S = ExecutionStatus
 
 
 def committable(session: WorkspaceSession) -> list[LocalExecution]:
-    """The executions with pending work that no living process runs and that were neither aborted nor only created.
+    """The executions with pending work that have been started, are not aborted, and are not run by a living process.
 
-    The parent of a sweep is none of them: it ends by its jobs.
+    The parent of a sweep is not among them: its status follows from its jobs.
     """
     return [
-        one
-        for one in list_local(session)
-        if (one.pending or effective_status(one.status) is S.PENDING_UPLOAD)
-        and effective_status(one.status) not in (S.ABORTED, S.CREATED, None)
-        and one.life not in ("running", "elsewhere")
-        and (SWEEP not in one.row.extra or effective_status(one.status) is S.UPLOADED)
+        execution
+        for execution in list_local(session)
+        if (execution.pending or effective_status(execution.status) is S.PENDING_UPLOAD)
+        and effective_status(execution.status) not in (S.ABORTED, S.CREATED, None)
+        and execution.life not in ("running", "elsewhere")
+        and (SWEEP not in execution.row.extra or effective_status(execution.status) is S.UPLOADED)
     ]
 
 
@@ -43,31 +43,32 @@ def commit_several(
     clean: bool = False,
     progress: Progress = SILENT,
     callback: ProgressCallback | None = None,
-    failed: Callable[[str, DmlError], None] | None = None,
+    on_error: Callable[[str, DmlError], None] | None = None,
 ) -> UploadReport:
-    """Commit executions; what goes wrong with one is a line of the report's ``errors``.
+    """Commit executions; the error of one is a line in the report's ``errors``.
 
     Args:
-        session: Where.
-        rids: Which; those of ``committable`` when None, the oldest first.
-        options: How.
-        clean: Remove local files that the catalog has confirmed.
-        progress: Told of each file's bytes.
-        callback: Told of the same as ``UploadProgress``.
-        failed: Told of each execution that could not be committed, and why.
+        session: The workspace and its catalog.
+        rids: The executions; those of ``committable`` when None, the oldest first.
+        options: How each commit works.
+        clean: Whether to remove local files that the catalog has confirmed.
+        progress: Receives the progress of each file.
+        callback: Receives the same as ``UploadProgress``.
+        on_error: Called with each execution that could not be committed, and the error.
     """
-    wanted = [one.rid for one in reversed(committable(session))] if rids is None else list(dict.fromkeys(rids))
+    if rids is None:
+        rids = [execution.rid for execution in reversed(committable(session))]
     reports: list[UploadReport] = []
-    for rid in wanted:
+    for rid in dict.fromkeys(rids):
         try:
             report = commit(session, rid, options, progress=progress, callback=callback)
             if clean:
-                from dml.execution.cleanup import clean as remove_files
+                from dml.execution.cleanup import remove_local_files
 
-                remove_files(session, rid)
+                remove_local_files(session, rid)
             reports.append(report)
         except DmlError as error:
-            if failed is not None:
-                failed(rid, error)
+            if on_error is not None:
+                on_error(rid, error)
             reports.append(UploadReport(execution_rids=[rid], total_failed=1, errors=[f"execution {rid}: {error}"]))
-    return merge(reports)
+    return merge_reports(reports)

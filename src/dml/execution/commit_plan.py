@@ -1,7 +1,7 @@
-"""What a commit will do, as a document: which files go up, which are in the catalog already, which rows are written.
+"""The plan of a commit as a document: which files are uploaded, which the catalog has already, which rows are written.
 
-A plan may be kept in a file and applied later; it is refused when what is staged has changed since. Making one reads
-the catalog and hashes files; it sends nothing.
+A plan can be kept in a file and applied later; it is refused when what is staged has changed since. Planning reads the
+catalog and hashes files, and sends nothing.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dml.errors import ConflictError, UsageError
-from dml.execution.commit import JOBS, find_shared
 from dml.safe_text import safe
 from dml.upload import transfer
-from dml.upload.batch import Batch, by_table, collect
+from dml.upload.batch import Batch, collect_batch, group_by_table
+from dml.upload.files import JOBS, find_existing
 from dml.workspace import executions
 
 if TYPE_CHECKING:
@@ -31,9 +31,9 @@ class PlannedFile:
     Attributes:
         key: ``Table/filename``.
         bytes: Its size.
-        md5: Of its content, hexadecimal.
+        md5: MD5 of its content, hexadecimal.
         types: Its asset types.
-        shared_with: RID of the row that holds the same content already; None when it goes up.
+        shared_with: RID of the row that has the same content already; None when the file is uploaded.
     """
 
     key: str
@@ -45,13 +45,13 @@ class PlannedFile:
 
 @dataclass(frozen=True)
 class CommitPlan:
-    """What the commit of one execution will do.
+    """What the commit of one execution would do.
 
     Attributes:
         rid: The execution.
-        status: Its status now.
-        files: The staged files, by key.
-        features: Feature table → rows.
+        status: Its current status.
+        files: The staged files, by table and key.
+        features: Feature table → number of rows.
     """
 
     rid: str
@@ -61,19 +61,19 @@ class CommitPlan:
 
     @property
     def bytes_to_send(self) -> int:
-        """Bytes that go up."""
+        """Bytes of the files to upload."""
         return sum(file.bytes for file in self.files if file.shared_with is None)
 
     @property
     def rows(self) -> dict[str, int]:
-        """Rows that will be written, by what they are."""
+        """Number of rows to write, by kind."""
         new = sum(file.shared_with is None for file in self.files)
         types = sum(len({*file.types, "Output_File"}) for file in self.files)
         return {"assets": new, "edges": len(self.files), "types": types, "features": sum(self.features.values())}
 
     @property
     def fingerprint(self) -> str:
-        """A digest of what is staged; it does not depend on what the catalog holds."""
+        """A digest of what is staged; it does not depend on the catalog."""
         staged = [[file.key, file.bytes, file.md5, list(file.types)] for file in self.files]
         text = json.dumps([self.rid, staged, sorted(self.features.items())])
         return hashlib.sha256(text.encode()).hexdigest()
@@ -102,50 +102,49 @@ class CommitPlan:
 
 
 def plan(session: WorkspaceSession, rid: str) -> CommitPlan:
-    """Find out what the commit of an execution will do. Sends nothing and changes no status.
+    """Determine what the commit of an execution would do. Sends nothing and changes no status.
 
     Raises:
-        NotFoundError: A staged file is missing, or the workspace knows no such execution.
-        IntegrityError: A file changes while it is read.
+        NotFoundError: A staged file is missing, or the workspace has no such execution.
+        IntegrityError: A file changed while it was read.
     """
     row = executions.get_execution(session.registry, rid)
-    batch = collect(session, rid)
-    return CommitPlan(
-        rid, row.status, _files(session, rid, batch), Counter(one.feature_table for one in batch.features)
-    )
+    batch = collect_batch(session, rid)
+    features = Counter(feature.feature_table for feature in batch.features)
+    return CommitPlan(rid, row.status, _plan_files(session, rid, batch), features)
 
 
-def refuse_changed(session: WorkspaceSession, document: Mapping[str, Any]) -> str:
-    """The execution of a kept plan, when what is staged is what the plan says.
+def verify_plan(session: WorkspaceSession, document: Mapping[str, Any]) -> str:
+    """Return the execution of a stored plan, if what is staged is still what the plan says.
 
     Raises:
-        UsageError: The document is no plan.
+        UsageError: The document is not a plan.
         ConflictError: What is staged has changed since the plan was made.
     """
     rid, fingerprint = document.get("rid"), document.get("fingerprint")
     if not isinstance(rid, str) or not isinstance(fingerprint, str):
-        raise UsageError("The file is no plan of a commit", hint="`dml exec commit RID --plan FILE` makes one.")
+        raise UsageError("The file is not a commit plan", hint="Create one with `dml exec commit RID --plan FILE`.")
     if plan(session, rid).fingerprint != fingerprint:
         raise ConflictError(
             f"What is staged for {safe(rid)} has changed since the plan was made; nothing was sent",
-            hint=f"Make it anew: dml exec commit {safe(rid)} --plan FILE",
+            hint=f"Recreate it with: dml exec commit {safe(rid)} --plan FILE",
         )
     return rid
 
 
-def _files(session: WorkspaceSession, rid: str, batch: Batch) -> tuple[PlannedFile, ...]:
-    located, errors = transfer.hash_files(session, rid, batch.works, JOBS)
+def _plan_files(session: WorkspaceSession, rid: str, batch: Batch) -> tuple[PlannedFile, ...]:
+    hashed, errors = transfer.hash_files(session, rid, batch.files, JOBS)
     for error in errors.values():
         raise error
-    shared = find_shared(session, located)
+    existing = find_existing(session, hashed)
     planned = {
         file.key: PlannedFile(
             file.key,
             file.digest.length,
             file.digest.md5_hex,
-            file.work.types,
-            shared[file.key].rid if file.key in shared else None,
+            file.file.types,
+            existing[file.key].rid if file.key in existing else None,
         )
-        for file in located
+        for file in hashed
     }
-    return tuple(planned[work.key] for _, works in by_table(batch.works) for work in works)
+    return tuple(planned[file.key] for _, files in group_by_table(batch.files) for file in files)

@@ -186,7 +186,7 @@ class ExecutionConfiguration:
 
 
 def configuration_of(row: ExecutionRow) -> ExecutionConfiguration:
-    """The configuration stored in the registry; an empty one if another program stored something else."""
+    """The recorded configuration of an execution; an empty one when another program stored something else."""
     try:
         document = json.loads(row.config_json)
         return ExecutionConfiguration.from_mapping(document if isinstance(document, dict) else {})

@@ -1,8 +1,8 @@
-"""Bringing input assets into an execution's directory, verified, from the cache where they are there.
+"""Fetching the inputs of an execution into its directory, verified, and from the cache where possible.
 
-A cached file that anything touched since it was verified is read again before it serves. A run is given it as a
-reflink, a read-only hard link or a copy, so that it cannot change what later runs are given, and clearing the cache
-takes nothing away from it. Deriva-ml's layout is kept on both sides.
+A cached file that has been touched since it was verified is read again before it is used. A run gets it as a reflink, a
+read-only hard link or a copy, so that it can change neither what later runs are given nor lose it when the cache is
+cleared. The layout is deriva-ml's, in the cache and in the execution's directory.
 """
 
 from __future__ import annotations
@@ -12,16 +12,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dml.asset.download import download_file
 from dml.cache.asset_records import AssetToCache
 from dml.cache.index import Index
 from dml.cache.layout import Cache
 from dml.cache.link import link_file
 from dml.cache.warm_asset import warm_asset
 from dml.catalog.concurrency import gather
-from dml.catalog.objects import download
 from dml.errors import DmlError
 from dml.execution.configuration import AssetSpec
 from dml.execution.durations import elapsed, format_duration
+from dml.execution.input_bags import fetch_datasets
 from dml.execution.resolve_inputs import ResolvedAsset, resolve_assets
 from dml.progress import SILENT, Progress
 from dml.workspace import executions, inputs
@@ -38,9 +39,9 @@ class FetchedAsset:
     """An input asset on disk.
 
     Attributes:
-        asset: Its row.
+        asset: The asset with its row.
         path: The file.
-        from_cache: Whether its bytes were here already.
+        from_cache: Whether its bytes were on this machine already.
     """
 
     asset: ResolvedAsset
@@ -51,76 +52,79 @@ class FetchedAsset:
 def fetch_inputs(
     session: WorkspaceSession, rid: str, *, progress: Progress = SILENT, jobs: int = 4
 ) -> list[FetchedAsset]:
-    """Fetch every declared input that is not there yet, assets and dataset versions, and record how long it took.
+    """Fetch the declared assets and dataset versions that are missing, record the time it took, and return the assets.
 
-    Writes ``downloaded-assets`` of the execution, the cache (for datasets, and for assets where asked for), and the
-    registry. Returns the assets.
+    Writes ``downloaded-assets`` of the execution, the cache (for datasets, and for assets where requested), and the
+    registry.
 
     Raises:
-        NotFoundError: An input or its bytes are gone from the catalog.
-        IntegrityError: The bytes are not those the catalog describes.
+        NotFoundError: An input or its bytes are missing from the catalog.
+        IntegrityError: The bytes do not match what the catalog records.
     """
     declared = inputs.list_inputs(session.registry, rid)
-    wanted = [one for one in declared if one.kind == "asset"]
-    if not any(one.kind in ("asset", "dataset") for one in declared):
+    assets = [record for record in declared if record.kind == "asset"]
+    datasets = [record for record in declared if record.kind == "dataset"]
+    if not assets and not datasets:
         return []
-    began = session.registry.clock()
-    if len(wanted) < len(declared):
-        from dml.execution.input_bags import fetch_datasets
-
-        fetch_datasets(session, rid, progress=progress)
-    specs = [AssetSpec(one.rid, cache=bool(one.options.get("cache"))) for one in wanted]
+    started = session.registry.clock()
+    if datasets:
+        fetch_datasets(session, rid, datasets, progress=progress)
+    specs = [AssetSpec(record.rid, cache=bool(record.options.get("cache"))) for record in assets]
     resolved = resolve_assets(session.catalog, specs) if specs else []
     calls = [partial(_fetch_input, session, rid, asset, progress) for asset in resolved]
     fetched = gather(calls, at_once=jobs)
     with session.registry.transaction():
-        for one in fetched:
-            inputs.mark_inputs(session.registry, rid, [("asset", one.asset.rid)], "fetched", path=str(one.path))
-        took = format_duration(elapsed(began, session.registry.clock()))
-        executions.update_execution(session.registry, rid, download_duration=took)
+        for file in fetched:
+            inputs.mark_inputs(session.registry, rid, [("asset", file.asset.rid)], "fetched", path=str(file.path))
+        duration = format_duration(elapsed(started, session.registry.clock()))
+        executions.update_execution(session.registry, rid, download_duration=duration)
     return fetched
 
 
 def input_path(session: WorkspaceSession, rid: str, asset: ResolvedAsset) -> Path:
-    """Where an input asset of an execution is placed.
+    """The path of an input asset in the directory of an execution.
 
     Raises:
-        UnsafePathError: The catalog's file name cannot be one.
+        UnsafePathError: The file name in the catalog is not safe as a file name.
     """
     name = safe_file_name(str(asset.row.get("Filename") or asset.rid))
     return session.workspace.downloaded_path(rid, asset.table.name, asset.rid, name)
 
 
-def fetch(
+def fetch_asset(
     session: WorkspaceSession, asset: ResolvedAsset, destination: Path, *, root: Path, progress: Progress = SILENT
 ) -> FetchedAsset:
-    """Bring an asset's bytes to a file below ``root``; one that is there and whole is left alone.
+    """Fetch an asset into a file below ``root``, unless the file is there and complete.
 
     Raises:
-        IntegrityError: The bytes are not those the catalog describes.
-        DmlError: The place cannot be written.
+        IntegrityError: The bytes do not match what the catalog records.
+        DmlError: The destination cannot be written.
     """
     with disk_errors(destination):
         make_directory(root, destination.parent)
-    if _is_whole(destination, asset):
+    if _is_complete(destination, asset):
         return FetchedAsset(asset, destination, from_cache=True)
     with disk_errors(destination):
         destination.unlink(missing_ok=True)
     if not asset.spec.cache:
-        _download(session, asset, destination, progress)
+        item = f"{asset.table.name}/{destination.name}"
+        row = asset.row
+        download_file(
+            session.catalog, row["URL"], destination, row.get("Length"), row.get("MD5"), item=item, progress=progress
+        )
         return FetchedAsset(asset, destination, from_cache=False)
     with Index.writing(Cache.of(session.workspace, session.cache)) as index:
-        warm = warm_asset(index, session.catalog, AssetToCache.from_row(asset.row), progress=progress)
-    link_file(warm.path, destination)
-    return FetchedAsset(asset, destination, from_cache=not warm.fetched.files)
+        cached = warm_asset(index, session.catalog, AssetToCache.from_row(asset.row), progress=progress)
+    link_file(cached.path, destination)
+    return FetchedAsset(asset, destination, from_cache=not cached.fetched.files)
 
 
 def _fetch_input(session: WorkspaceSession, rid: str, asset: ResolvedAsset, progress: Progress) -> FetchedAsset:
-    return fetch(session, asset, input_path(session, rid, asset), root=session.workspace.root, progress=progress)
+    return fetch_asset(session, asset, input_path(session, rid, asset), root=session.workspace.root, progress=progress)
 
 
-def _is_whole(path: Path, asset: ResolvedAsset) -> bool:
-    """Whether the file has the length and MD5 that the catalog says."""
+def _is_complete(path: Path, asset: ResolvedAsset) -> bool:
+    """Whether the file has the length and MD5 that the catalog records."""
     length, md5 = asset.row.get("Length"), asset.row.get("MD5")
     try:
         if not path.is_file() or (length is not None and path.stat().st_size != length):
@@ -128,22 +132,3 @@ def _is_whole(path: Path, asset: ResolvedAsset) -> bool:
         return md5 is None or digest(path.parent, path).md5_hex == str(md5).lower()
     except (OSError, DmlError):
         return False
-
-
-def _download(session: WorkspaceSession, asset: ResolvedAsset, destination: Path, progress: Progress) -> None:
-    item = f"{asset.table.name}/{destination.name}"
-    length, md5 = asset.row.get("Length"), asset.row.get("MD5")
-    progress.begin(item, length)
-    try:
-        download(
-            session.catalog,
-            str(asset.row["URL"]),
-            destination,
-            length=length,
-            md5_hex=None if md5 is None else str(md5).lower(),
-            progress=lambda count: progress.advance(item, count),
-        )
-    except BaseException:
-        progress.finish(item, "failed")
-        raise
-    progress.finish(item, "downloaded")

@@ -1,4 +1,4 @@
-"""The inputs of an execution as its program sees them: fetched files, and inputs added while it runs."""
+"""The inputs of an execution as its program uses them: paths of fetched assets, and inputs added while it runs."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from dml.dataset.lookup import resolve
 from dml.dataset.spec import DatasetSpec
 from dml.execution.asset_path import AssetFilePath
 from dml.execution.configuration import AssetSpec
-from dml.execution.creation import link_datasets
-from dml.execution.fetch_inputs import fetch, input_path
-from dml.execution.resolve_inputs import resolve_assets
+from dml.execution.fetch_inputs import fetch_asset, input_path
+from dml.execution.input_edges import link_datasets
+from dml.execution.resolve_inputs import asset_record, dataset_record, resolve_assets
 from dml.upload.asset_rows import DIRECTION_TAGS, INPUT, link_assets
 from dml.workspace import inputs
-from dml.workspace.inputs import InputRecord
 
 if TYPE_CHECKING:
     from dml.workspace.session import WorkspaceSession
@@ -22,33 +21,40 @@ if TYPE_CHECKING:
 
 def asset_paths(session: WorkspaceSession, rid: str) -> dict[str, list[AssetFilePath]]:
     """The fetched input assets by table, in the order in which they were declared."""
-    found: dict[str, list[AssetFilePath]] = {}
-    for one in inputs.list_inputs(session.registry, rid):
-        if one.kind == "asset" and one.path:
-            schema, _, table = str(one.options.get("table", "")).partition(":")
+    paths: dict[str, list[AssetFilePath]] = {}
+    for record in inputs.list_inputs(session.registry, rid):
+        if record.kind == "asset" and record.path:
+            schema, _, table = str(record.options.get("table", "")).partition(":")
             path = AssetFilePath.of_input(
-                Path(one.path), schema=schema, table=table, rid=one.rid, types=[DIRECTION_TAGS[INPUT]]
+                Path(record.path), schema=schema, table=table, rid=record.rid, types=[DIRECTION_TAGS[INPUT]]
             )
-            found.setdefault(table, []).append(path)
-    return found
+            paths.setdefault(table, []).append(path)
+    return paths
 
 
 def download_asset(
     session: WorkspaceSession, rid: str, asset_rid: str, directory: Path | None, *, record: bool, use_cache: bool
 ) -> AssetFilePath:
-    """Fetch an asset, and record it as input before its bytes come. See ``Execution.download_asset``."""
+    """Fetch an asset. Writes the cache and the file; with ``record`` also the registry and the catalog's input edge.
+
+    Args:
+        session: The workspace and its catalog.
+        rid: The execution.
+        asset_rid: The asset.
+        directory: Where the file is placed; the execution's directory when None.
+        record: Whether to record the asset as an input, before its bytes are fetched.
+        use_cache: Whether to keep the bytes in the cache.
+    """
     asset = resolve_assets(session.catalog, [AssetSpec(asset_rid, cache=use_cache)])[0]
     if record:
-        options = {"cache": use_cache, "table": asset.table.qualified_name, "row": asset.row}
-        inputs.declare_inputs(session.registry, rid, [InputRecord("asset", asset.rid, options=options)])
+        inputs.declare_inputs(session.registry, rid, [asset_record(asset)])
         link_assets(session.catalog, asset.table, rid, INPUT, {asset.rid: ()})
         inputs.mark_inputs(session.registry, rid, [("asset", asset.rid)], "linked")
-    if directory is None:
-        destination, root = input_path(session, rid, asset), session.workspace.root
-    else:
+    destination, root = input_path(session, rid, asset), session.workspace.root
+    if directory is not None:
         directory = directory.absolute()
-        destination, root = directory / input_path(session, rid, asset).name, directory.parent
-    fetched = fetch(session, asset, destination, root=root)
+        destination, root = directory / destination.name, directory.parent
+    fetched = fetch_asset(session, asset, destination, root=root)
     if record:
         inputs.mark_inputs(session.registry, rid, [("asset", asset.rid)], "fetched", path=str(fetched.path))
     types = [DIRECTION_TAGS[INPUT]] if record else []
@@ -58,18 +64,19 @@ def download_asset(
 
 
 def add_input_dataset(session: WorkspaceSession, rid: str, spec: DatasetSpec, *, link: bool = True) -> DatasetSpec:
-    """Record a dataset as input of an execution, in registry and catalog; returns it pinned to its version.
+    """Record a dataset as an input of an execution, and return it pinned to its version.
+
+    Writes the registry and, with ``link``, the catalog's edge.
 
     Args:
-        session: Where.
+        session: The workspace and its catalog.
         rid: The execution.
-        spec: The dataset; without a version its current one.
-        link: Write the catalog's edge; a dry run does not.
+        spec: The dataset; the current version when it names none.
+        link: Whether to write the catalog's edge; False in a dry run.
     """
-    found = resolve(session.catalog, spec)
-    options = {"materialize": spec.materialize}
-    record = InputRecord("dataset", found.rid, version=found.row.text, version_rid=found.row.rid, options=options)
+    dataset = resolve(session.catalog, spec)
+    record = dataset_record(dataset)
     inputs.declare_inputs(session.registry, rid, [record])
     if link:
         link_datasets(session, rid, [record])
-    return DatasetSpec(found.rid, found.row.version)
+    return DatasetSpec(dataset.rid, dataset.row.version)

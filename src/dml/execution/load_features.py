@@ -75,7 +75,7 @@ def load_values(
     checked = check_records(session.catalog, feature, records)
     _require_rows(session, feature, {str(row[feature.target_column]) for row in checked})
     row = create(session, ExecutionConfiguration(workflow=workflow, description=description))
-    lifecycle.start(session, row.rid)
+    lifecycle.begin(session, row.rid)
     try:
         number = stage_records(session, row.rid, feature, records)
     except DmlError as error:

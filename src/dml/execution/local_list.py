@@ -75,7 +75,7 @@ class LocalExecution:
         if self.life == "dead" and self.liveness is not None:
             return self.liveness.reason
         shown = row.error or row.reason or row.status_detail or row.description or ""
-        return f"{shown} (the catalog was not told yet)" if row.sync_pending else shown
+        return f"{shown} (status not synced)" if row.sync_pending else shown
 
     @property
     def next_command(self) -> str:

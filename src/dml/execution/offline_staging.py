@@ -30,10 +30,10 @@ def known_table(session: WorkspaceSession, name: str) -> Table:
     kept = SchemaCache(session.target).read()
     if kept is not None:
         try:
-            return asset_table(kept.schema.tables.values(), name)
+            return asset_table(kept.schema, name)
         except NotFoundError:
             pass  # it may have been made since
-    return asset_table(session.catalog.schema().tables.values(), name)
+    return asset_table(session.catalog.schema(), name)
 
 
 def known_types(session: WorkspaceSession, rid: str, names: Sequence[str]) -> list[str]:

@@ -13,7 +13,7 @@ from dml.catalog import required_terms
 from dml.errors import NotFoundError
 from dml.execution.asset_path import AssetFilePath
 from dml.execution.metadata import EXECUTION_METADATA
-from dml.execution.staging import Staging, stage
+from dml.execution.staging import StagingRequest, stage
 
 if TYPE_CHECKING:
     from dml.catalog.model import Table
@@ -61,7 +61,7 @@ def register_output(
     source = Path(file_name).absolute()
     staged = session.workspace.assets_directory(rid)
     exists = source.exists() and not source.is_relative_to(staged)
-    staging = Staging(
+    staging = StagingRequest(
         source=source if exists else None,
         name=(rename if exists and rename else None) or source.name,
         types=names,
@@ -79,18 +79,18 @@ def find_table(session: WorkspaceSession, name: str) -> Table:
         NotFoundError: There is no such asset table; the nearest are named.
     """
     try:
-        return asset_table(session.catalog.schema().tables.values(), name)
+        return asset_table(session.catalog.schema(), name)
     except NotFoundError:
-        return asset_table(session.catalog.refresh_schema().tables.values(), name)
+        return asset_table(session.catalog.refresh_schema(), name)
 
 
 def register_metrics(session: WorkspaceSession, rid: str, filename: str = "metrics.jsonl") -> AssetFilePath:
     """The path of a metrics file, registered on first use; a file of that name elsewhere is never touched."""
     types = required_terms.available(session.catalog, required_terms.ASSET_TYPE, [METRICS_TYPE])
-    return _staged(session, rid, EXECUTION_METADATA, Staging(source=None, name=filename, types=types))
+    return _staged(session, rid, EXECUTION_METADATA, StagingRequest(source=None, name=filename, types=types))
 
 
-def _staged(session: WorkspaceSession, rid: str, table_name: str, staging: Staging) -> AssetFilePath:
+def _staged(session: WorkspaceSession, rid: str, table_name: str, staging: StagingRequest) -> AssetFilePath:
     table = find_table(session, table_name)
     row = stage(session, rid, table, [staging])[0]
     return AssetFilePath.of_output(session, ensure_placed(session, row), row)

@@ -1,29 +1,30 @@
-"""Checking a configuration against the catalog before anything is written: inputs, versions, workflow types.
+"""Checking a configuration against the catalog, and finding the rows of its inputs. Only reads.
 
-Reading only, in a number of requests that does not grow with the number of datasets, and grows with assets only by the
-one look that tells a RID's table.
+The number of requests does not depend on the number of datasets; each asset costs one request, which finds its table.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dml.catalog import required_terms
 from dml.catalog.rows import Row, locate, select
 from dml.dataset.lookup import resolve_all
 from dml.dataset.records import ResolvedDataset
+from dml.dataset.spec import DatasetSpec
 from dml.errors import NotFoundError, UsageError
 from dml.execution.configuration import AssetSpec, ExecutionConfiguration
+from dml.execution.resolve_workflow import check_workflow_types
 from dml.safe_text import safe
+from dml.workspace.inputs import InputRecord
 
 if TYPE_CHECKING:
     from dml.catalog.connection import Catalog
     from dml.catalog.model import Table
 
-ASSET_COLUMNS = ("RID", "URL", "Filename", "Length", "MD5", "Description")
+_ASSET_COLUMNS = ("RID", "URL", "Filename", "Length", "MD5", "Description")
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class ResolvedAsset:
     """An input asset with its row.
 
     Attributes:
-        spec: What was asked for.
+        spec: The asset as the configuration names it.
         table: Its asset table.
         row: RID, URL, Filename, Length, MD5 and Description.
     """
@@ -42,50 +43,62 @@ class ResolvedAsset:
 
     @property
     def rid(self) -> str:
-        """The asset's RID."""
+        """RID of the asset."""
         return self.spec.rid
 
 
-@dataclass(frozen=True)
-class ResolvedInputs:
-    """The inputs of a configuration with the rows they mean.
+def resolve_configuration(
+    catalog: Catalog, configuration: ExecutionConfiguration
+) -> tuple[ExecutionConfiguration, list[InputRecord]]:
+    """Check a configuration against the catalog: inputs, versions and workflow types.
 
-    Attributes:
-        datasets: In the configuration's order, each pinned to a version.
-        assets: In the configuration's order.
-    """
-
-    datasets: tuple[ResolvedDataset, ...] = ()
-    assets: tuple[ResolvedAsset, ...] = ()
-
-
-def resolve_inputs(catalog: Catalog, configuration: ExecutionConfiguration) -> ResolvedInputs:
-    """Find the rows of all inputs; local files must exist.
+    Returns:
+        The configuration with its datasets pinned to versions and its workflow types spelled as in the vocabulary, and
+        its inputs as the registry records them, in its order.
 
     Raises:
-        NotFoundError: A RID, a version or a local file does not exist.
-        UsageError: A RID is of another table than it was named for.
+        NotFoundError: A RID, a version, a term or a local file does not exist.
+        UsageError: A RID belongs to another kind of table than it was given for.
         ConflictError: A dataset is deleted.
     """
+    configuration = check_workflow_types(catalog, configuration)
     for file in configuration.local_files:
         if not Path(file.path).is_file():
             raise NotFoundError(f"There is no file {safe(file.path)} to take as input")
     datasets = resolve_all(catalog, configuration.datasets) if configuration.datasets else []
-    return ResolvedInputs(tuple(datasets), tuple(resolve_assets(catalog, configuration.asset_specs)))
+    assets = resolve_assets(catalog, configuration.asset_specs)
+    records = [
+        *map(dataset_record, datasets),
+        *map(asset_record, assets),
+        *(InputRecord("file", str(Path(file.path).absolute())) for file in configuration.local_files),
+    ]
+    return configuration.with_versions([_pinned(dataset) for dataset in datasets]), records
+
+
+def dataset_record(dataset: ResolvedDataset) -> InputRecord:
+    """An input dataset as the registry records it."""
+    options = {"materialize": dataset.spec.materialize}
+    return InputRecord("dataset", dataset.rid, version=dataset.row.text, version_rid=dataset.row.rid, options=options)
+
+
+def asset_record(asset: ResolvedAsset) -> InputRecord:
+    """An input asset as the registry records it."""
+    options = {"cache": asset.spec.cache, "table": asset.table.qualified_name, "row": asset.row}
+    return InputRecord("asset", asset.rid, options=options)
 
 
 def resolve_assets(catalog: Catalog, specs: Sequence[AssetSpec]) -> list[ResolvedAsset]:
-    """Find the rows of assets, in their order: one request each for the table, then one a table for the rows.
+    """Find the rows of assets, in their order: one request each for the table, then one for the rows of each table.
 
     Raises:
         NotFoundError: A RID does not exist, or its row was deleted.
-        UsageError: A RID is no asset.
+        UsageError: A RID does not belong to an asset.
     """
-    found = locate(catalog, [spec.rid for spec in specs])
+    locations = locate(catalog, [spec.rid for spec in specs])
     schema = catalog.schema()
     tables: dict[str, Table] = {}
     for spec in specs:
-        location = found.get(spec.rid)
+        location = locations.get(spec.rid)
         if location is None:
             raise NotFoundError(f"No row {spec.rid} in {catalog.target}", hint="Check the RID of the asset.")
         if location.deleted:
@@ -102,42 +115,14 @@ def resolve_assets(catalog: Catalog, specs: Sequence[AssetSpec]) -> list[Resolve
     return [ResolvedAsset(spec, tables[spec.rid], rows[spec.rid]) for spec in specs]
 
 
-def pinned(configuration: ExecutionConfiguration, inputs: ResolvedInputs) -> ExecutionConfiguration:
-    """The configuration with the version of every dataset written out."""
-    return configuration.with_versions([_pin(resolved) for resolved in inputs.datasets])
-
-
-def _pin(resolved: ResolvedDataset) -> Any:
-    from dml.dataset.spec import DatasetSpec
-
-    spec = resolved.spec
-    values: dict[str, Any] = {name: getattr(spec, name) for name in spec.__dataclass_fields__}
-    return DatasetSpec(**{**values, "version": resolved.row.version})
-
-
-def check_workflow_types(catalog: Catalog, configuration: ExecutionConfiguration) -> ExecutionConfiguration:
-    """The configuration with its workflow's types as the vocabulary names them.
-
-    Raises:
-        NotFoundError: One is no term; the nearest are named.
-    """
-    workflow = configuration.workflow
-    if workflow is None or not workflow.workflow_type or workflow.workflow_rid:
-        return configuration
-    names = required_terms.require(catalog, required_terms.WORKFLOW_TYPE, workflow.workflow_type)
-    return configuration if names == workflow.workflow_type else _with_types(configuration, names)
-
-
-def _with_types(configuration: ExecutionConfiguration, names: list[str]) -> ExecutionConfiguration:
-    workflow = configuration.workflow
-    assert workflow is not None  # noqa: S101 - its types were just looked up
-    same: Mapping[str, Any] = {name: getattr(workflow, name) for name in workflow.__dataclass_fields__}
-    return replace(configuration, workflow=type(workflow)(**{**same, "workflow_type": names}))
+def _pinned(dataset: ResolvedDataset) -> DatasetSpec:
+    values: dict[str, Any] = {field.name: getattr(dataset.spec, field.name) for field in fields(DatasetSpec)}
+    return DatasetSpec(**{**values, "version": dataset.row.version})
 
 
 def _rows(catalog: Catalog, tables: Mapping[str, Table]) -> dict[str, Row]:
     rows: dict[str, Row] = {}
     for name in sorted({table.qualified_name for table in tables.values()}):
-        wanted = [rid for rid, table in tables.items() if table.qualified_name == name]
-        rows |= {str(row["RID"]): row for row in select(catalog, name, where={"RID": wanted}, columns=ASSET_COLUMNS)}
+        rids = [rid for rid, table in tables.items() if table.qualified_name == name]
+        rows |= {str(row["RID"]): row for row in select(catalog, name, where={"RID": rids}, columns=_ASSET_COLUMNS)}
     return rows

@@ -1,9 +1,7 @@
-"""Running any program as an execution: inputs given, output kept as a log, what it wrote staged, its exit code
-recorded.
+"""Running any program as an execution: its output is kept as a log, its files are staged, its exit code is recorded.
 
-The program finds its inputs under ``DML_INPUTS`` (``Table/RID/filename``), and whatever it leaves under
-``DML_OUTPUTS`` as ``Table/path`` becomes an output of that table, ``path`` turned into one name as ``staging.tree``
-says.
+The program finds its inputs below ``DML_INPUTS`` (``Table/RID/filename``). What it leaves below ``DML_OUTPUTS`` as
+``Table/path`` becomes an output of that table; the path is turned into one file name as by ``staging.walk_tree``.
 """
 
 from __future__ import annotations
@@ -25,7 +23,7 @@ from dml.execution import lifecycle
 from dml.execution.environment import redact_arguments
 from dml.execution.metadata import EXECUTION_METADATA, ML_SCHEMA
 from dml.execution.program_output import ProgramOutput
-from dml.execution.staging import Staging, stage, tree
+from dml.execution.staging import StagingRequest, stage, walk_tree
 from dml.execution.status import ExecutionStatus, effective_status
 from dml.safe_text import safe
 from dml.workspace import executions, journal
@@ -36,39 +34,38 @@ if TYPE_CHECKING:
     from dml.workspace.session import WorkspaceSession
 
 LOG_NAME = "run.log"
-"""Name of the asset that keeps what the program printed."""
+"""Name of the asset with the program's output."""
 
 _GRACE = 30.0
-"""Seconds that a program gets to end after a signal was passed on to it."""
+"""Seconds that a program gets to end after a signal was forwarded to it."""
 
 
 def run_command(session: WorkspaceSession, rid: str, command: Sequence[str], echo: Callable[[bytes], object]) -> int:
-    """Run a program as a Created execution and stage what it leaves behind; the execution ends Stopped or Failed.
+    """Run a program as a Running execution and stage its outputs; the execution ends Stopped or Failed.
 
-    Inputs have been fetched. A signal that ends this process is passed on to the program, and the execution is Failed
-    with everything staged that the program had written.
+    A signal that ends this process is forwarded to the program; the execution is then Failed, with everything staged
+    that the program had written. Writes workspace, registry and catalog.
 
     Args:
-        session: Where.
-        rid: The execution.
+        session: The workspace and its catalog.
+        rid: The execution, started by ``lifecycle.begin``.
         command: The program and its arguments.
-        echo: Given the program's output as it comes.
+        echo: Receives the program's output as it is written.
 
     Returns:
         The program's exit code; 128 + N when signal N ended it.
 
     Raises:
         NotFoundError: There is no such program; the execution is Failed.
-        DmlError: What it wrote cannot be staged; the execution is Failed, the files stay where they are.
+        DmlError: What it wrote cannot be staged; the execution is Failed, and the files stay where they are.
     """
-    outputs = session.workspace.execution_directory(rid) / "outputs"
-    make_directory(session.workspace.root, outputs)
-    log = session.workspace.execution_directory(rid) / LOG_NAME
-    lifecycle.start(session, rid)
+    directory = session.workspace.execution_directory(rid)
+    outputs, log = directory / "outputs", directory / LOG_NAME
     shown = shlex.join(redact_arguments(command))
-    journal.append(session.registry, "note", f"running {shown}", execution_rid=rid)
     with Heartbeat(session.registry, rid, command=shown):
         try:
+            journal.append(session.registry, "note", f"running {shown}", execution_rid=rid)
+            make_directory(session.workspace.root, outputs)
             code = _run(session, rid, command, outputs, log, echo)
             _stage_outputs(session, rid, outputs, log)
         except BaseException as error:
@@ -113,28 +110,28 @@ def _run(
     try:
         code = child.wait()
     except BaseException as error:
-        _pass_on(child, error)
+        _end_program(child, error)
         raise
     finally:
         output.finish()
-        _tell_of(session, rid, output)
+        _record_incomplete_output(session, rid, output)
     return code if code >= 0 else 128 - code
 
 
-def _tell_of(session: WorkspaceSession, rid: str, output: ProgramOutput) -> None:
-    """Keep in the journal what is not as one expects."""
-    said = []
+def _record_incomplete_output(session: WorkspaceSession, rid: str, output: ProgramOutput) -> None:
+    """Record in the journal why the log is incomplete, if it is."""
+    notes = []
     if output.left_open:
-        said.append("the command left processes behind; what they printed after its end is not in the log")
+        notes.append("the command left processes behind; what they printed after it ended is not in the log")
     if output.failure is not None:
-        said.append(f"{LOG_NAME} is not whole: {output.failure.strerror or output.failure}")
+        notes.append(f"{LOG_NAME} is incomplete: {output.failure.strerror or output.failure}")
     with contextlib.suppress(DmlError):
-        for text in said:
-            journal.append(session.registry, "note", text, execution_rid=rid)
+        for note in notes:
+            journal.append(session.registry, "note", note, execution_rid=rid)
 
 
-def _pass_on(child: subprocess.Popen[bytes], error: BaseException) -> None:
-    """Give the program the signal that ended us, and after a while no choice."""
+def _end_program(child: subprocess.Popen[bytes], error: BaseException) -> None:
+    """Forward the signal that ends this process to the program, and kill the program after ``_GRACE`` seconds."""
     number = getattr(error, "number", signal.SIGINT)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child.pid, number)
@@ -147,32 +144,31 @@ def _pass_on(child: subprocess.Popen[bytes], error: BaseException) -> None:
 
 
 def _stage_outputs(session: WorkspaceSession, rid: str, outputs: Path, log: Path) -> None:
-    tables = session.catalog.schema().tables.values()
-    for folder in sorted(path for path in outputs.iterdir() if path.is_dir()):
-        table = asset_table(tables, folder.name)
+    schema = session.catalog.schema()
+    written = sorted(outputs.iterdir()) if outputs.is_dir() else []
+    for folder in (path for path in written if path.is_dir()):
+        table = asset_table(schema, folder.name)
         types = required_terms.available(session.catalog, required_terms.ASSET_TYPE, [table.name])
-        files = [Staging(path, name, types, method=Method.MOVE) for path, name in tree(folder)]
+        files = [StagingRequest(path, name, types, method=Method.MOVE) for path, name in walk_tree(folder)]
         if files:
             stage(session, rid, table, files)
-    stray = sorted(path.name for path in outputs.iterdir() if path.is_file())
+    stray = [path.name for path in written if path.is_file()]
     if stray:
         raise UsageError(
-            f"{safe(stray[0])} lies directly in the outputs directory, so its table is not known",
-            hint=f"Write it as TABLE/{safe(stray[0])}; stage it by hand with `dml exec stage {rid}`.",
+            f"{safe(stray[0])} is directly in the outputs directory, so its table is not known",
+            hint=f"Write it as TABLE/{safe(stray[0])}; stage this one with `dml exec stage {rid}`.",
         )
     if log.is_file() and log.stat().st_size:
-        table = session.catalog.schema().table(f"{ML_SCHEMA}:{EXECUTION_METADATA}")
-        stage(
-            session,
-            rid,
-            table,
-            [Staging(log, LOG_NAME, (), description="What the command printed", method=Method.MOVE)],
-        )
+        table = schema.table(f"{ML_SCHEMA}:{EXECUTION_METADATA}")
+        request = StagingRequest(log, LOG_NAME, (), description="What the command printed", method=Method.MOVE)
+        stage(session, rid, table, [request])
 
 
 def _fail(session: WorkspaceSession, rid: str, message: str) -> None:
-    """Mark it Failed, if it still runs; when that cannot be written either, the error that led here is the one to
-    tell."""
+    """Mark the execution Failed, if it is still Running.
+
+    When even that cannot be written, the error that led here is the one that the user needs.
+    """
     with contextlib.suppress(DmlError):
         row = executions.get_execution(session.registry, rid)
         if effective_status(row.status) is ExecutionStatus.RUNNING:

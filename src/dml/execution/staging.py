@@ -38,7 +38,7 @@ TREE_SEPARATOR = "__"
 
 
 @dataclass(frozen=True)
-class Staging:
+class StagingRequest:
     """A file to be staged.
 
     Attributes:
@@ -58,7 +58,7 @@ class Staging:
     method: Method = Method.SYMLINK
 
 
-def stage(session: WorkspaceSession, rid: str, table: Table, files: Sequence[Staging]) -> list[AssetRow]:
+def stage(session: WorkspaceSession, rid: str, table: Table, files: Sequence[StagingRequest]) -> list[AssetRow]:
     """Register files as outputs of an execution, all or none, and bring them to their staged places.
 
     The same source under the same name again is no error; its types, metadata and description are replaced.
@@ -123,7 +123,7 @@ def unstage(session: WorkspaceSession, rid: str, key: str) -> AssetRow:
     return row
 
 
-def tree(directory: Path) -> Iterator[tuple[Path, str]]:
+def walk_tree(directory: Path) -> Iterator[tuple[Path, str]]:
     """The regular files below a directory with the names they are staged under, in the order of their paths.
 
     A path below the directory becomes one name: its components joined by ``__``. Links to directories are not followed,
@@ -185,7 +185,7 @@ def _drop_torn_line(descriptor: int) -> None:
     os.ftruncate(descriptor, whole)
 
 
-def _staged_asset(table: Table, file: Staging) -> StagedAsset:
+def _staged_asset(table: Table, file: StagingRequest) -> StagedAsset:
     check_metadata(table, file.metadata)
     require_fits(f"The description of {file.name}", file.description)
     for column, value in file.metadata.items():

@@ -1,7 +1,8 @@
-"""Telling the catalog what the registry says about an execution: status, detail, durations.
+"""Synchronizing status, detail and durations of an execution from the registry to the catalog.
 
-A status is written only over the one the catalog is known to hold (compare-and-set); when it holds another, the two are
-reconciled. What could not be written stays marked ``sync_pending`` and is pushed by the next command that writes.
+A status is written only over the one that the catalog is known to hold (compare-and-set); when it holds another, the
+two are reconciled. What could not be written stays marked ``sync_pending``, and the next command that writes to the
+catalog pushes it.
 """
 
 from __future__ import annotations
@@ -42,89 +43,87 @@ _ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
-class Synced:
-    """What came of telling the catalog.
+class SyncResult:
+    """The result of a push.
 
     Attributes:
         row: The execution as the registry has it now.
-        done: Whether the catalog holds the same.
-        problem: Why not, when it could not be reached or did not allow it.
+        error: Why the catalog does not hold the same: it cannot be reached, or refuses the credential. None on success.
     """
 
     row: ExecutionRow
-    done: bool
-    problem: DmlError | None = None
+    error: DmlError | None = None
 
 
-def push(session: WorkspaceSession, rid: str, *, seen: StatusOrMissing = MISSING) -> Synced:
-    """Write the registry's status, detail and durations to the catalog.
+def push(session: WorkspaceSession, row: ExecutionRow, *, seen: StatusOrMissing = MISSING) -> SyncResult:
+    """Write status, detail and durations of a ``sync_pending`` execution to the catalog, and record the confirmation.
 
     Args:
-        session: Where.
-        rid: The execution.
-        seen: The status the catalog is known to hold; looked up when ``MISSING``.
+        session: The workspace and its catalog.
+        row: The execution as the registry has it.
+        seen: The status that the catalog is known to hold; read from the catalog when ``MISSING``.
 
     Returns:
-        Not done, with the problem, when the server cannot be reached or refuses the credential: nothing is lost then.
+        The row afterwards, with the error when the server cannot be reached or refuses the credential; the execution
+        then stays ``sync_pending``.
 
     Raises:
-        ConflictError: The catalog holds a status that contradicts the registry's, or took another one meanwhile; the
-            registry has then taken it over where that is allowed.
+        ConflictError: The catalog holds a status that contradicts the registry's, or its status keeps changing. Where
+            reconciliation allows it, the registry has adopted the catalog's status.
     """
-    row = executions.get_execution(session.registry, rid)
     if not row.sync_pending or row.mode != "online":
-        return Synced(row, done=True)
+        return SyncResult(row)
     try:
         for _ in range(_ATTEMPTS):
-            there = catalog_status(session.catalog, rid) if seen is MISSING else seen
-            if _write(session, row, there):
-                return Synced(executions.get_execution(session.registry, rid), done=True)
+            current = catalog_status(session.catalog, row.rid) if seen is MISSING else seen
+            if _write(session, row, current):
+                return SyncResult(_confirm(session, row))
             seen = MISSING
     except (RetryableError, AuthError) as error:
-        journal.append(session.registry, "error", f"the catalog was not told {row.status}: {error}", execution_rid=rid)
-        return Synced(row, done=False, problem=error)
-    raise ConflictError(f"The status of {rid} keeps changing in the catalog", hint=f"dml exec show {rid}")
+        message = f"status {row.status} not synced to the catalog: {error}"
+        journal.append(session.registry, "error", message, execution_rid=row.rid)
+        return SyncResult(row, error)
+    raise ConflictError(f"The status of {row.rid} keeps changing in the catalog", hint=f"dml exec show {row.rid}")
 
 
-def push_detail(session: WorkspaceSession, rid: str, message: str) -> Synced:
-    """Record a progress message and tell the catalog; no transition. As ``push`` when it cannot be told."""
+def push_detail(session: WorkspaceSession, rid: str, message: str) -> SyncResult:
+    """Record a progress message and write it to the catalog, without a transition. Errors are returned as by ``push``.
+
+    Raises:
+        NotFoundError: The catalog has no such execution.
+    """
     row = set_status_detail(session.registry, rid, message)
     if row.mode != "online":
-        return Synced(row, done=True)
+        return SyncResult(row)
     try:
         if session.catalog.schema().capabilities.status_detail:
-            changed = update(
-                session.catalog,
-                EXECUTION,
-                [{"RID": rid, "Status_Detail": _fitted(row.status_detail)}],
-                columns=["Status_Detail"],
-            )
-            if not changed:
+            values = {"RID": rid, "Status_Detail": _detail(row.status_detail)}
+            if not update(session.catalog, EXECUTION, [values], columns=["Status_Detail"]):
                 raise NotFoundError(f"The catalog has no execution {rid}", hint=f"dml exec resume {rid}")
     except (RetryableError, AuthError) as error:
-        return Synced(row, done=False, problem=error)
+        return SyncResult(row, error)
     if row.extra.get(CATALOG_STATUS, row.status) == row.status:
         set_sync_pending(session.registry, rid, False, if_status=row.status)
-    return Synced(executions.get_execution(session.registry, rid), done=True)
+    return SyncResult(executions.get_execution(session.registry, rid))
 
 
-def push_all(session: WorkspaceSession, *, but: Sequence[str] = ()) -> list[tuple[str, DmlError]]:
-    """Push every status that the catalog has not been told; says which ones could not be, and why.
+def push_all(session: WorkspaceSession, *, exclude: Sequence[str] = ()) -> list[tuple[str, DmlError]]:
+    """Push every execution that is ``sync_pending``; one registry query and no request when there is none.
 
-    Costs nothing when there are none.
+    Returns:
+        RID and error of each execution that could not be synced.
     """
-    problems: list[tuple[str, DmlError]] = []
+    errors: list[tuple[str, DmlError]] = []
     for row in executions.list_executions(session.registry, sync_pending=True):
-        if row.rid in but or row.mode != "online" or creation_unfinished(session, row.rid):
+        if row.rid in exclude or row.mode != "online" or creation_unfinished(session, row.rid):
             continue
         try:
-            result = push(session, row.rid)
-        except DmlError as error:
-            problems.append((row.rid, error))
-            continue
-        if result.problem is not None:
-            problems.append((row.rid, result.problem))
-    return problems
+            error = push(session, row).error
+        except DmlError as conflict:
+            error = conflict
+        if error is not None:
+            errors.append((row.rid, error))
+    return errors
 
 
 def catalog_status(catalog: Catalog, rid: str) -> StatusOrMissing:
@@ -139,7 +138,7 @@ def creation_unfinished(session: WorkspaceSession, rid: str) -> bool:
 
 
 def adopt(session: WorkspaceSession, row: ExecutionRow, status: str, *, reason: str) -> ExecutionRow:
-    """Let the registry take over the catalog's status; staged files and features stay as they are."""
+    """Replace the registry's status by the catalog's; staged files and features stay unchanged. Writes the registry."""
     with session.registry.transaction():
         change = compare_and_set_status(
             session.registry, row.rid, row.status, status, sync_pending=False, extra={CATALOG_STATUS: status}
@@ -149,59 +148,64 @@ def adopt(session: WorkspaceSession, row: ExecutionRow, status: str, *, reason: 
     return change.row
 
 
-def confirm(session: WorkspaceSession, row: ExecutionRow) -> None:
-    """Record that the catalog holds the registry's status; a newer status keeps its mark."""
+def known_catalog_status(row: ExecutionRow) -> StatusOrMissing:
+    """The status that the catalog is known to hold; ``MISSING`` when it is not known."""
+    if row.sync_pending:
+        confirmed: StatusOrMissing = row.extra.get(CATALOG_STATUS, MISSING)
+        return confirmed
+    return row.status if effective_status(row.status) is not None else MISSING
+
+
+def _confirm(session: WorkspaceSession, row: ExecutionRow) -> ExecutionRow:
+    """Record that the catalog holds the registry's status; a newer status stays ``sync_pending``."""
     with session.registry.transaction():
         set_sync_pending(session.registry, row.rid, False, if_status=row.status)
-        executions.update_execution(session.registry, row.rid, extra={CATALOG_STATUS: row.status})
+        return executions.update_execution(session.registry, row.rid, extra={CATALOG_STATUS: row.status})
 
 
-def catalog_values(catalog: Catalog, row: ExecutionRow) -> dict[str, Any]:
-    """What the catalog's row holds besides the status: detail and durations, as far as it has columns for them."""
-    able = catalog.schema().capabilities
+def _catalog_values(catalog: Catalog, row: ExecutionRow) -> dict[str, Any]:
+    """Detail and durations for the catalog's row, as far as the catalog has columns for them."""
+    capabilities = catalog.schema().capabilities
     values: dict[str, Any] = {}
-    if able.status_detail:
-        values["Status_Detail"] = _fitted(row.error or row.reason or row.status_detail)
-    known = {
+    if capabilities.status_detail:
+        values["Status_Detail"] = _detail(row.error or row.reason or row.status_detail)
+    durations = {
         "Duration": row.duration,
         "Execution_Duration": row.duration,
         "Download_Duration": row.download_duration,
         "Upload_Duration": row.upload_duration,
     }
-    values |= {name: known[name] for name in able.durations if known[name] is not None}
+    values |= {name: durations[name] for name in capabilities.durations if durations[name] is not None}
     return values
 
 
-def _fitted(detail: str | None) -> str | None:
-    """The detail as every server takes it; the registry and the journal have the whole."""
-    return None if detail is None else shortened(detail)
+def _detail(text: str | None) -> str | None:
+    """The detail, shortened to what every server indexes; registry and journal have the full text."""
+    return None if text is None else shortened(text)
 
 
-def _write(session: WorkspaceSession, row: ExecutionRow, there: StatusOrMissing) -> bool:
-    """Write over the status that the catalog holds; False when it held another by then."""
-    decision = reconcile(row.status, there, sync_pending=True)
+def _write(session: WorkspaceSession, row: ExecutionRow, current: StatusOrMissing) -> bool:
+    """Replace the catalog's status, if it still is ``current``; return whether it was."""
+    decision = reconcile(row.status, current, sync_pending=True)
     if decision.outcome not in (Outcome.PUSH, Outcome.NOTHING):
-        raise _contradiction(session, row, there, decision)
-    assert there is None or isinstance(there, str)  # noqa: S101 - a missing row is never pushed
-    values = catalog_values(session.catalog, row)
+        raise _contradiction(session, row, current, decision)
+    assert current is None or isinstance(current, str)  # noqa: S101 - a missing row is never pushed
+    values = _catalog_values(session.catalog, row)
     try:
-        done = compare_and_set(session.catalog, EXECUTION, row.rid, "Status", there, row.status, values)
-    except UsageError:  # a server that does not take the detail: the status must not fail for it
+        return compare_and_set(session.catalog, EXECUTION, row.rid, "Status", current, row.status, values)
+    except UsageError:  # the server refuses the detail; the status is synced without it
         values.pop("Status_Detail", None)
-        done = compare_and_set(session.catalog, EXECUTION, row.rid, "Status", there, row.status, values)
-    if done:
-        confirm(session, row)
-    return done
+        return compare_and_set(session.catalog, EXECUTION, row.rid, "Status", current, row.status, values)
 
 
 def _contradiction(
-    session: WorkspaceSession, row: ExecutionRow, there: StatusOrMissing, decision: Reconciliation
+    session: WorkspaceSession, row: ExecutionRow, current: StatusOrMissing, decision: Reconciliation
 ) -> DmlError:
-    if there is MISSING:
+    if current is MISSING:
         return NotFoundError(
             f"The catalog has no execution {row.rid}. {decision.reason}", hint=f"dml exec resume {row.rid}"
         )
-    shown = shown_status(there) if there is None or isinstance(there, str) else "?"
+    shown = shown_status(current) if current is None or isinstance(current, str) else "?"
     if decision.outcome in (Outcome.ADOPT, Outcome.ADOPT_AND_KEEP) and decision.status is not None:
         adopt(session, row, decision.status, reason=decision.reason)
         return ConflictError(f"{row.rid} is {shown} in the catalog. {decision.reason}", hint=f"dml exec show {row.rid}")
@@ -209,12 +213,3 @@ def _contradiction(
         f"{row.rid} is {shown_status(row.status)} here and {shown} in the catalog. {decision.reason}",
         hint=f"dml exec resume {row.rid}",
     )
-
-
-def known_catalog_status(row: ExecutionRow) -> StatusOrMissing:
-    """What the catalog is known to hold for an execution that is not waiting to be pushed; ``MISSING`` when not
-    known."""
-    if row.sync_pending:
-        confirmed: StatusOrMissing = row.extra.get(CATALOG_STATUS, MISSING)
-        return confirmed
-    return row.status if effective_status(row.status) is not None else MISSING

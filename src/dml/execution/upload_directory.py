@@ -7,15 +7,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dml.asset.placement import Method
 from dml.catalog import required_terms
 from dml.errors import NotFoundError, UsageError
-from dml.execution.commit import CommitOptions, bring_files
 from dml.execution.outputs import find_table
-from dml.execution.staging import Staging, stage, tree
+from dml.execution.staging import StagingRequest, stage, walk_tree
 from dml.safe_text import safe
-from dml.upload.batch import collect
-from dml.upload.observer import UploadObserver
+from dml.upload.batch import collect_batch
+from dml.upload.files import upload_files
 from dml.workspace.execution_lock import execution_lock
 
 if TYPE_CHECKING:
@@ -61,7 +59,7 @@ def upload_directory(session: WorkspaceSession, rid: str, directory: Path) -> di
     for folder in sorted(path for path in directory.iterdir() if path.is_dir()):
         table = find_table(session, folder.name)
         types = required_terms.available(session.catalog, required_terms.ASSET_TYPE, [table.name])
-        planned.append((table, [Staging(path, name, types, method=Method.SYMLINK) for path, name in tree(folder)]))
+        planned.append((table, [StagingRequest(path, name, types) for path, name in walk_tree(folder)]))
     sources: dict[str, Path] = {}
     for table, files in planned:
         rows = stage(session, rid, table, files) if files else []
@@ -69,7 +67,8 @@ def upload_directory(session: WorkspaceSession, rid: str, directory: Path) -> di
     if not sources:
         return None
     with execution_lock(session.registry, rid):
-        report = bring_files(session, rid, collect(session, rid, keys=list(sources)), CommitOptions(), UploadObserver())
+        batch = collect_batch(session, rid, keys=list(sources))
+        report = upload_files(session, rid, batch.files, look_up_first=False)
     return {
         sources[asset.key]: FileUploadState(
             UploadState.shared if asset.shared else UploadState.success,

@@ -154,7 +154,7 @@ class RunMonitor:
 
     def _rows(self, session: WorkspaceSession) -> list[ExecutionRow]:
         """The execution of a single run, or the jobs of a sweep that this run started."""
-        from dml.execution.creation import NESTED_IN
+        from dml.execution.finish_creation import NESTED_IN
         from dml.workspace.executions import find_execution, list_executions
 
         if self._progress.parent is not None:

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from dml.errors import ConflictError, DmlError, LockedError
-from dml.execution import creation, lifecycle, sync
+from dml.execution import finish_creation, lifecycle, sync
 from dml.execution.commit import commit
 from dml.execution.configuration import ExecutionConfiguration
 from dml.execution.status import MISSING, ExecutionStatus, effective_status
@@ -150,12 +150,12 @@ def _finish_creations(ml: DerivaML, parent: str) -> None:
     """Finish the interrupted creation of jobs, including their nesting. Writes the registry and the catalog."""
     session = ml.session
     for row in executions.list_executions(session.registry):
-        if row.extra.get(creation.NESTED_IN) != parent or not sync.creation_unfinished(session, row.rid):
+        if row.extra.get(finish_creation.NESTED_IN) != parent or not sync.creation_unfinished(session, row.rid):
             continue
         if effective_status(row.status) is not S.ABORTED:
-            creation.ensure_created(session, row.rid)
+            finish_creation.ensure_created(session, row.rid)
         elif sync.catalog_status(session.catalog, row.rid) is not MISSING:
-            creation.finish_nesting(session, row)
+            finish_creation.finish_nesting(session, row)
 
 
 def _recover(ml: DerivaML, rid: str) -> None:

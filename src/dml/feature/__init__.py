@@ -1,1 +1,1 @@
-"""Features: values that executions give to rows of a catalog; reading, writing and staging them."""
+"""Features: the values that executions give to rows of a catalog, staged, read and written to files."""

@@ -20,12 +20,12 @@ def describe_feature(feature: Feature) -> dict[str, Any]:
         "comment": feature.table.comment,
         "columns": [
             {
-                "name": one.name,
-                "type": one.type,
-                "optional": one.nullok,
-                "terms_of": terms.get(one.name),
-                "asset_of": assets.get(one.name),
+                "name": column.name,
+                "type": column.type,
+                "optional": column.nullok,
+                "terms_of": terms.get(column.name),
+                "asset_of": assets.get(column.name),
             }
-            for one in feature.value_columns
+            for column in feature.value_columns
         ],
     }

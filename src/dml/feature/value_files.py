@@ -1,4 +1,4 @@
-"""Feature values from files: CSV with a header line, or JSON Lines; texts become values of their column's type."""
+"""Reading feature values from files: CSV with a header, or JSON Lines."""
 
 from __future__ import annotations
 
@@ -14,27 +14,30 @@ if TYPE_CHECKING:
     from dml.catalog.model import Column
     from dml.catalog.schema import Feature
 
-_TRUE, _FALSE = ("true", "t", "yes", "1"), ("false", "f", "no", "0")
-_WHOLE = ("int2", "int4", "int8", "serial2", "serial4", "serial8")
-_REAL = ("float4", "float8", "numeric")
+__all__ = ["FLOAT_TYPES", "INTEGER_TYPES", "parse_value", "read_records"]
+
+INTEGER_TYPES = ("int2", "int4", "int8", "serial2", "serial4", "serial8")
+FLOAT_TYPES = ("float4", "float8", "numeric")
+_BOOLEANS = {
+    **dict.fromkeys(("true", "t", "yes", "1"), True),
+    **dict.fromkeys(("false", "f", "no", "0"), False),
+}
 
 
 def read_records(path: Path, feature: Feature) -> list[dict[str, Any]]:
-    """The records of a file, by its suffix: ``.csv``, ``.tsv``, else JSON Lines.
+    """The records of a file: CSV or TSV by its suffix, otherwise JSON Lines.
 
     Raises:
-        UsageError: The file cannot be read, or a line of it is malformed (named by its number).
+        UsageError: The file cannot be read, or a line is malformed; the message has its number.
     """
+    suffix = path.suffix.lower()
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
-            if path.suffix.lower() in (".csv", ".tsv"):
-                delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
-                columns = {column.name: column for column in feature.value_columns}
-                return [
-                    _typed(columns, row, number, path)
-                    for number, row in enumerate(csv.DictReader(stream, delimiter=delimiter), 2)
-                ]
-            return [_object(line, number, path) for number, line in enumerate(stream, 1) if line.strip()]
+            if suffix not in (".csv", ".tsv"):
+                return [_parse_object(line, number, path) for number, line in enumerate(stream, 1) if line.strip()]
+            columns = {column.name: column for column in feature.value_columns}
+            rows = csv.DictReader(stream, delimiter="\t" if suffix == ".tsv" else ",")
+            return [_parse_row(columns, row, number, path) for number, row in enumerate(rows, 2)]
     except OSError as error:
         raise UsageError(f"{safe(path)} cannot be read: {error.strerror}", hint="Name another file.") from error
     except (UnicodeDecodeError, csv.Error) as error:
@@ -43,40 +46,40 @@ def read_records(path: Path, feature: Feature) -> list[dict[str, Any]]:
         ) from error
 
 
-def converted(column: Column, text: str) -> Any:
-    """A text as a value of a column's type; an empty text is null where the column may be null.
+def parse_value(column: Column, text: str) -> Any:
+    """A text as a value of a column's type; an empty text is null where the column is nullable.
 
     Raises:
-        UsageError: The text is no such value.
+        UsageError: The text is not a value of that type.
     """
     if text == "" and column.nullok:
         return None
     try:
-        if column.type in _WHOLE:
+        if column.type in INTEGER_TYPES:
             return int(text)
-        if column.type in _REAL:
+        if column.type in FLOAT_TYPES:
             return float(text)
         if column.type == "boolean":
-            return {**dict.fromkeys(_TRUE, True), **dict.fromkeys(_FALSE, False)}[text.strip().lower()]
+            return _BOOLEANS[text.strip().lower()]
     except (ValueError, KeyError):
         raise UsageError(f"'{safe(text, limit=60)}' does not fit {column.name} ({column.type})") from None
     return text
 
 
-def _typed(columns: dict[str, Column], row: dict[Any, Any], number: int, path: Path) -> dict[str, Any]:
+def _parse_row(columns: dict[str, Column], row: dict[Any, Any], number: int, path: Path) -> dict[str, Any]:
     if None in row or None in row.values():
-        raise UsageError(f"{safe(path)}, line {number}: not as many values as the header has columns")
+        raise UsageError(f"{safe(path)}, line {number}: the number of values differs from the header")
     try:
-        return {name: converted(columns[name], text) if name in columns else text for name, text in row.items()}
+        return {name: parse_value(columns[name], text) if name in columns else text for name, text in row.items()}
     except UsageError as error:
         raise UsageError(f"{safe(path)}, line {number}: {error.message}", hint=error.hint) from error
 
 
-def _object(line: str, number: int, path: Path) -> dict[str, Any]:
+def _parse_object(line: str, number: int, path: Path) -> dict[str, Any]:
     try:
         value = json.loads(line)
     except ValueError as error:
         raise UsageError(f"{safe(path)}, line {number}: {error}") from error
     if not isinstance(value, dict):
-        raise UsageError(f"{safe(path)}, line {number}: no JSON object")
+        raise UsageError(f"{safe(path)}, line {number}: not a JSON object")
     return value

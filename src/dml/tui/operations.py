@@ -23,6 +23,7 @@ from dml.tui.processes import Ended, ProcessEnvironment, end, went_well_or_was_e
 from dml.tui.progress_records import ProgressRecords, last_words
 from dml.tui.run_operations import RunOperations
 from dml.workspace.execution_lock import lock_state
+from dml.workspace.executions import get_execution
 from dml.workspace.process import process_state
 from dml.workspace.session import WorkspaceSession
 
@@ -63,25 +64,25 @@ class Operations:
     def stop(self, rid: str) -> str:
         """``dml exec stop RID``."""
         with self._working() as session:
-            return _told(lifecycle.stop(session, rid))
+            return _describe(lifecycle.stop(session, rid))
 
     def abort(self, rid: str) -> str:
         """``dml exec abort RID``."""
         with self._working() as session:
-            return _told(lifecycle.abort(session, rid))
+            return _describe(lifecycle.abort(session, rid))
 
     def sync(self) -> str:
         """``dml exec sync``."""
         with self._working() as session:
-            problems = push_all(session)
-        if problems:
-            return f"{pluralize(len(problems), 'status', 'statuses')} could not be told: {problems[0][1].message}"
-        return "the catalog knows every status"
+            errors = push_all(session)
+        if errors:
+            return f"{pluralize(len(errors), 'status', 'statuses')} not synced to the catalog: {errors[0][1].message}"
+        return "every status is synced to the catalog"
 
     def collect(self, rid: str) -> str:
         """``dml exec gc RID``."""
         with self._working() as session:
-            freed = sum(gc.collect(session, one) for one in gc.candidates(session, [rid]))
+            freed = sum(gc.collect(session, one) for one in gc.find_candidates(session, [rid]))
         return f"{rid}: {format_size(freed)} freed" if freed else f"{rid}: nothing to do"
 
     def commit(self, rid: str) -> str:
@@ -115,7 +116,8 @@ class Operations:
         if locked:
             self.pause(rid)
         with self._working() as session:
-            return _told(lifecycle.change(session, rid, ExecutionStatus.FAILED, error=CANCELLED))
+            row = get_execution(session.registry, rid)
+            return _describe(lifecycle.change(session, row, ExecutionStatus.FAILED, error=CANCELLED))
 
     def _await_end(self, rid: str, child: subprocess.Popen[bytes], record: Path) -> None:
         """Wait for a commit, so that none stays behind ended, and pass on why it failed; a pause is no failure."""
@@ -129,6 +131,6 @@ class Operations:
         return WorkspaceSession.writing(self._target, self._directory, cache=self._session.cache)
 
 
-def _told(result: Transition) -> str:
+def _describe(result: Transition) -> str:
     text = f"{result.row.rid} is {result.row.status}"
-    return f"{text}; the catalog was not told: {result.problem.message}" if result.problem else text
+    return f"{text}; status not synced to the catalog: {result.sync_error.message}" if result.sync_error else text

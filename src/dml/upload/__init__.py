@@ -1,1 +1,1 @@
-"""Uploads: bringing staged files and feature rows to the catalog."""
+"""Uploads: staged files and feature rows on their way to the catalog."""

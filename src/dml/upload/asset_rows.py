@@ -1,20 +1,20 @@
-"""Asset rows and their edges to executions and types: finding identical content, inserting, linking.
+"""Rows of asset tables, and their associations with executions and types.
 
-Everything here may be repeated: an asset row is known by its URL, which holds the MD5 of its content; edges and types
-are known by their association keys. Rows that are there already are left as they are and found again.
+Every function here can be repeated: an asset row is identified by its URL, which contains the MD5 of its content, and
+an association by its key. Rows that exist already are left unchanged.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from dml.asset.associations import execution_association, type_association
 from dml.catalog import required_terms
 from dml.catalog.rows import Row, insert, select, update
-from dml.catalog.schema import ASSET_TYPE, EXECUTION
 from dml.errors import ConflictError
 from dml.safe_text import safe
 
@@ -24,24 +24,23 @@ if TYPE_CHECKING:
 
 INPUT, OUTPUT = "Input", "Output"
 DIRECTION_TAGS = {INPUT: "Input_File", OUTPUT: "Output_File"}
-"""The Asset_Type that every asset gets besides its own, by its role in the execution."""
+"""Asset type that every asset gets in addition to its own, by its role in the execution."""
 
-_KNOWN_COLUMNS = ("RID", "URL", "Filename", "Length", "MD5", "Description")
+_COLUMNS = ("RID", "URL", "Filename", "Length", "MD5", "Description")
 
 
 @dataclass(frozen=True)
-class OutputFile:
-    """A file that is to be a row of an asset table.
+class AssetFile:
+    """A file to insert as a row of an asset table.
 
     Attributes:
-        key: ``Table/filename``, its name in the registry.
-        url: Where its bytes are, ``/hatrac/<Table>/<md5>.<filename>``.
-        filename: As people see it.
-        length: Bytes.
-        md5_hex: Of its content.
-        description: Markdown, or None.
-        metadata: Values of the table's own columns.
-        types: Asset types, without the direction.
+        key: ``Table/filename`` as in the registry; for a file by reference, the reference.
+        url: Path of the object, ``/hatrac/<Table>/<md5>.<filename>``, or a reference.
+        filename: File name shown to users.
+        length: Size in bytes.
+        md5_hex: MD5 of the content.
+        description: Markdown.
+        metadata: Values of the table's metadata columns.
     """
 
     key: str
@@ -51,18 +50,17 @@ class OutputFile:
     md5_hex: str
     description: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
-    types: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class Placed:
-    """Where a file's row is.
+class StoredAsset:
+    """The catalog's row of a file.
 
     Attributes:
-        rid: The row.
-        url: Its URL, which may carry a version in an older row.
-        shared: Whether the row was there before this commit.
-        description: The row's description.
+        rid: RID of the row.
+        url: Its URL; in older rows it may end in a version.
+        shared: Whether the row existed before this commit.
+        description: Its description.
     """
 
     rid: str
@@ -71,48 +69,47 @@ class Placed:
     description: str | None
 
 
-def find_identical(catalog: Catalog, table: Table, rows: Sequence[OutputFile]) -> dict[str, Placed]:
-    """Rows of the table that hold the same content under the same name already, by key. One request a page of
-    checksums.
+def find_identical(catalog: Catalog, table: Table, files: Sequence[AssetFile]) -> dict[str, StoredAsset]:
+    """Rows of the table with the same content and name as the given files, by key; one request a page of checksums.
 
-    Compared are MD5 with file name, or the URL: older rows name a version at the end of it.
+    MD5 and length must agree, and the file name or the URL; in older rows the URL ends in a version.
     """
-    if not rows:
+    if not files:
         return {}
-    there: dict[str, list[Row]] = {}
-    checksums = sorted({row.md5_hex for row in rows})
-    for found in select(catalog, table.qualified_name, where={"MD5": checksums}, columns=_KNOWN_COLUMNS):
-        there.setdefault(str(found["MD5"]), []).append(found)
-    matches = ((row.key, _match(row, there.get(row.md5_hex, ()))) for row in rows)
-    return {key: _placed(found, shared=True) for key, found in matches if found is not None}
+    candidates: dict[str, list[Row]] = {}
+    checksums = sorted({file.md5_hex for file in files})
+    for row in select(catalog, table.qualified_name, where={"MD5": checksums}, columns=_COLUMNS):
+        candidates.setdefault(str(row["MD5"]), []).append(row)
+    matches = ((file.key, _match(file, candidates.get(file.md5_hex, ()))) for file in files)
+    return {key: _stored(row, shared=True) for key, row in matches if row is not None}
 
 
-def insert_assets(catalog: Catalog, table: Table, rows: Sequence[OutputFile]) -> dict[str, Placed]:
-    """Insert the rows that are not there, in pages, and say where each one is, by key. Writes the catalog.
+def insert_assets(catalog: Catalog, table: Table, files: Sequence[AssetFile]) -> dict[str, StoredAsset]:
+    """Insert the rows of files that are not in the catalog yet, and return the rows of all of them by key.
 
-    The bytes must be in place before.
+    Writes the catalog, in pages. The bytes of the files must be stored before.
 
     Raises:
-        ConflictError: A row conflicts with another one by something else than its URL, or refers to a row or term
-        that is not there.
+        ConflictError: A row conflicts with another row in a column other than the URL, or refers to a row or term that
+            does not exist.
     """
-    written, defaults = _written(table, rows)
+    values, defaults = _values(table, files)
     name = table.qualified_name
     by_url = {
-        str(row["URL"]): _placed(row, shared=False)
-        for row in insert(catalog, name, written, on_conflict="skip", defaults=defaults)
+        str(row["URL"]): _stored(row, shared=False)
+        for row in insert(catalog, name, values, on_conflict="skip", defaults=defaults)
     }
-    skipped = [row.url for row in rows if row.url not in by_url]
+    skipped = [file.url for file in files if file.url not in by_url]
     if skipped:
-        for found in select(catalog, name, where={"URL": skipped}, columns=_KNOWN_COLUMNS):
-            by_url[str(found["URL"])] = _placed(found, shared=True)
-    refused = [row.key for row in rows if row.url not in by_url]
+        for row in select(catalog, name, where={"URL": skipped}, columns=_COLUMNS):
+            by_url[str(row["URL"])] = _stored(row, shared=True)
+    refused = [file.key for file in files if file.url not in by_url]
     if refused:
         raise ConflictError(
             f"{safe(refused[0])} cannot be inserted: another row of {name} has the same value in a unique column",
             hint="Change its metadata, then commit again.",
         )
-    return {row.key: by_url[row.url] for row in rows}
+    return {file.key: by_url[file.url] for file in files}
 
 
 def link_assets(
@@ -124,101 +121,102 @@ def link_assets(
     *,
     with_types: bool = True,
 ) -> None:
-    """Link assets to an execution in a role and give them their types, the direction's tag included. Writes the
-    catalog.
+    """Link assets to an execution and add their types, including the type of their role. Writes the catalog.
 
     Args:
-        catalog: Where to write.
+        catalog: The catalog.
         table: The asset table.
         execution_rid: The execution.
         role: ``Input`` or ``Output``.
         types: RID of each asset → its types.
-        with_types: Write the types; False where they are known to be there.
+        with_types: Whether to write the types; False when they are known to be present.
 
     Raises:
         ConflictError: The table has no association with executions.
     """
     if not types:
         return
-    schema = catalog.schema()
-    calls = [partial(insert, catalog, *_edges(catalog, table, execution_rid, role, types), on_conflict="skip")]
-    types_table = schema.asset_type_table(table) if with_types else None
-    asset_key = types_table.reference_to(table.qualified_name) if types_table else None
-    type_key = types_table.reference_to(ASSET_TYPE) if types_table else None
-    if types_table is not None and asset_key is not None and type_key is not None:
-        tag = required_terms.available(catalog, required_terms.ASSET_TYPE, [DIRECTION_TAGS[role]])
+    calls = [_insert_execution_edges(catalog, table, execution_rid, role, types)]
+    association = type_association(catalog.schema(), table) if with_types else None
+    if association is not None:
+        role_type = required_terms.available(catalog, required_terms.ASSET_TYPE, [DIRECTION_TAGS[role]])
         rows = [
-            {asset_key.columns[0]: rid, type_key.columns[0]: name}
+            {association.asset_column: rid, association.other_column: name}
             for rid, names in types.items()
-            for name in dict.fromkeys((*names, *tag))
+            for name in dict.fromkeys((*names, *role_type))
         ]
         if rows:
-            calls.append(partial(insert, catalog, types_table.qualified_name, rows, on_conflict="skip"))
-    for call in calls:  # one after the other: a server aborts one of two writes that overlap
+            calls.append(partial(insert, catalog, association.table, rows, on_conflict="skip"))
+    for call in calls:  # in sequence, because a server aborts one of two writes that overlap
         call()
 
 
-def describe_shared(catalog: Catalog, table: Table, descriptions: Mapping[str, str]) -> None:
-    """Give shared rows that have no description the one of this commit, by RID. Writes the catalog."""
+def add_descriptions(catalog: Catalog, table: Table, descriptions: Mapping[str, str]) -> None:
+    """Set the descriptions of rows, by RID. Writes the catalog."""
     rows = [{"RID": rid, "Description": text} for rid, text in descriptions.items()]
     if rows:
         update(catalog, table.qualified_name, rows, columns=["Description"])
 
 
-def _edges(catalog: Catalog, table: Table, execution_rid: str, role: str, rids: Iterable[str]) -> tuple[str, list[Row]]:
-    edges = catalog.schema().asset_execution_table(table)
-    asset_key = edges.reference_to(table.qualified_name) if edges else None
-    execution_key = edges.reference_to(EXECUTION) if edges else None
-    if edges is None or asset_key is None or execution_key is None:
+def _insert_execution_edges(
+    catalog: Catalog, table: Table, execution_rid: str, role: str, rids: Iterable[str]
+) -> Callable[[], list[Row]]:
+    association = execution_association(catalog.schema(), table)
+    if association is None:
         raise ConflictError(
             f"{table.qualified_name} has no association with executions",
             hint="Stage into a table made with `create_asset`, or into Execution_Asset.",
         )
-    columns = asset_key.columns[0], execution_key.columns[0]
-    return edges.qualified_name, [{columns[0]: rid, columns[1]: execution_rid, "Asset_Role": role} for rid in rids]
+    rows = [
+        {association.asset_column: rid, association.other_column: execution_rid, "Asset_Role": role} for rid in rids
+    ]
+    return partial(insert, catalog, association.table, rows, on_conflict="skip")
 
 
-def _written(table: Table, rows: Sequence[OutputFile]) -> tuple[list[Row], list[str]]:
-    """The rows as they are sent, and the columns that take their default in all of them.
+def _values(table: Table, files: Sequence[AssetFile]) -> tuple[list[Row], list[str]]:
+    """The rows to send, and the columns in which all of them take the default.
 
-    A column that a POST leaves out is stored as null, so where only some rows leave it out, a plain default is spelt
-    out.
+    ERMrest stores null in a column that a POST leaves out, and takes the default only in columns that the request
+    names. Where only some rows lack a value, the default is therefore written out.
     """
-    written: list[Row] = [
+    rows: list[Row] = [
         {
-            "URL": row.url,
-            "Filename": row.filename,
-            "Length": row.length,
-            "MD5": row.md5_hex,
-            "Description": row.description,
-            **row.metadata,
+            "URL": file.url,
+            "Filename": file.filename,
+            "Length": file.length,
+            "MD5": file.md5_hex,
+            "Description": file.description,
+            **file.metadata,
         }
-        for row in rows
+        for file in files
     ]
     defaults = []
     for column in table.metadata_columns:
         if column.default is None:
             continue
-        lacking = [row for row in written if row.get(column.name) is None]
-        if len(lacking) == len(written):
+        without_value = [row for row in rows if row.get(column.name) is None]
+        if len(without_value) == len(rows):
             defaults.append(column.name)
-        for row in lacking if len(lacking) < len(written) else ():
-            row[column.name] = column.default
-    return written, defaults
+        else:
+            for row in without_value:
+                row[column.name] = column.default
+    return rows, defaults
 
 
-def _match(row: OutputFile, candidates: Sequence[Row]) -> Row | None:
-    same = [found for found in candidates if found.get("Length") == row.length and _same_object(row, found)]
-    return min(same, key=lambda found: (found["URL"] != row.url, str(found["RID"])), default=None)
+def _match(file: AssetFile, candidates: Sequence[Row]) -> Row | None:
+    """The row with the same content, preferably the one with the same URL; the choice is the same in every commit."""
+    same = [row for row in candidates if row.get("Length") == file.length and _is_same_object(file, row)]
+    return min(same, key=lambda row: (row["URL"] != file.url, str(row["RID"])), default=None)
 
 
-def _same_object(row: OutputFile, found: Row) -> bool:
-    path = urlsplit(str(found["URL"])).path if "://" in str(found["URL"]) else str(found["URL"])
+def _is_same_object(file: AssetFile, row: Row) -> bool:
+    url = str(row["URL"])
+    path = urlsplit(url).path if "://" in url else url
     if not path.startswith("/hatrac/"):
         return False  # a reference to bytes elsewhere
     folder, _, name = path.rpartition("/")
-    return f"{folder}/{name.partition(':')[0]}" == row.url or found.get("Filename") == row.filename
+    return f"{folder}/{name.partition(':')[0]}" == file.url or row.get("Filename") == file.filename
 
 
-def _placed(row: Row, *, shared: bool) -> Placed:
-    return Placed(str(row["RID"]), str(row["URL"]), shared, row.get("Description"))
+def _stored(row: Row, *, shared: bool) -> StoredAsset:
+    return StoredAsset(str(row["RID"]), str(row["URL"]), shared, row.get("Description"))

@@ -1,4 +1,4 @@
-"""What an execution has to bring to the catalog: its pending files and features, checked before anything is sent."""
+"""The pending files and feature rows of an execution, all checked before anything is uploaded."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from dml.asset.staged_files import ensure_placed
 from dml.asset.tables import check_metadata
 from dml.catalog import required_terms
-from dml.errors import DmlError, NotFoundError, UsageError
+from dml.errors import NotFoundError, UsageError
 from dml.safe_text import safe
 from dml.workspace import assets, features
 from dml.workspace.assets import AssetRow
@@ -22,22 +22,22 @@ if TYPE_CHECKING:
     from dml.catalog.model import Table
     from dml.workspace.session import WorkspaceSession
 
-PENDING = ("pending", "failed")
-"""Statuses of staged files and features that wait: what failed once is tried again."""
+_UPLOADABLE = ("pending", "failed")
+"""Statuses of staged files and feature rows that a commit uploads."""
 
-_NAMED = 5
+_KEYS_IN_MESSAGE = 5
 
 
 @dataclass(frozen=True)
-class Work:
-    """One file to bring.
+class PendingFile:
+    """A staged file that a commit uploads.
 
     Attributes:
         row: Its record in the registry.
         table: Its asset table.
-        path: Where it is staged.
-        identity: What it was when it was checked.
-        types: Its asset types, as the vocabulary names them.
+        path: Its staged path.
+        identity: Size, time of modification and inode when it was checked.
+        types: Its asset types, spelled as in the vocabulary.
     """
 
     row: AssetRow
@@ -54,113 +54,113 @@ class Work:
 
 @dataclass(frozen=True)
 class Batch:
-    """Everything one execution has to bring.
+    """Everything that one commit uploads.
 
     Attributes:
-        works: Files, by key.
+        files: Files, ordered by key.
         features: Feature rows, in the order of staging.
     """
 
-    works: tuple[Work, ...]
+    files: tuple[PendingFile, ...]
     features: tuple[FeatureRow, ...]
 
-    @property
-    def total_bytes(self) -> int:
-        """Bytes of all files."""
-        return sum(work.identity.size for work in self.works)
-
     def __bool__(self) -> bool:
-        return bool(self.works or self.features)
+        return bool(self.files or self.features)
 
 
-def collect(session: WorkspaceSession, rid: str, *, keys: Iterable[str] | None = None) -> Batch:
-    """The pending files and features of an execution, each file looked at on disk.
+def collect_batch(session: WorkspaceSession, rid: str, *, keys: Iterable[str] | None = None) -> Batch:
+    """Check and return the pending files and feature rows of an execution.
 
     Args:
-        session: Where.
+        session: The workspace.
         rid: The execution.
-        keys: Only these files, and no features; everything when None.
+        keys: Only these files, without feature rows; everything when None.
 
     Raises:
-        NotFoundError: Staged files are missing (named), or a table or type is not in the catalog.
-        UsageError: A file lacks a value that its table demands.
+        NotFoundError: Staged files are missing (the message names them), or a table or type is not in the catalog.
+        UsageError: A file lacks the value of a required column.
     """
     only = None if keys is None else set(keys)
     rows = [
-        row for row in assets.list_assets(session.registry, rid, statuses=PENDING) if only is None or row.key in only
+        row
+        for row in assets.list_assets(session.registry, rid, statuses=_UPLOADABLE)
+        if only is None or row.key in only
     ]
-    staged = features.list_features(session.registry, rid, statuses=PENDING) if only is None else []
-    _refuse_missing(rid, found := [_look(session, row) for row in rows])
-    wanted = {name for row in rows for name in row.asset_types}
-    if wanted:
-        required_terms.require(session.catalog, required_terms.ASSET_TYPE, sorted(wanted))
+    feature_rows = features.list_features(session.registry, rid, statuses=_UPLOADABLE) if only is None else []
+    staged = _find_on_disk(session, rid, rows)
+    type_names = {name for row in rows for name in row.asset_types}
+    if type_names:  # one request for all files
+        required_terms.require(session.catalog, required_terms.ASSET_TYPE, sorted(type_names))
     kinds: dict[tuple[str, str, tuple[str, ...]], _Kind] = {}
-    works = []
-    for row, seen in zip(rows, found, strict=True):
-        named = (row.schema, row.asset_table, row.asset_types)
-        if named not in kinds:
-            kinds[named] = _kind(session, row)
-        works.append(_work(row, kinds[named], seen))
-    return Batch(tuple(works), tuple(staged))
+    files = []
+    for row, (path, identity) in zip(rows, staged, strict=True):
+        key = (row.schema, row.asset_table, row.asset_types)
+        if key not in kinds:
+            kinds[key] = _kind(session, row)
+        _check_columns(row, kinds[key])
+        files.append(PendingFile(row, kinds[key].table, path, identity, kinds[key].types))
+    return Batch(tuple(files), tuple(feature_rows))
 
 
-def by_table(works: Sequence[Work]) -> list[tuple[Table, list[Work]]]:
-    """The works of each table, tables in the order of their names."""
-    tables = {work.table.qualified_name: work.table for work in works}
-    return [(tables[name], [work for work in works if work.table.qualified_name == name]) for name in sorted(tables)]
+def group_by_table(files: Sequence[PendingFile]) -> list[tuple[Table, list[PendingFile]]]:
+    """The files of each table, tables ordered by name."""
+    tables = {file.table.qualified_name: file.table for file in files}
+    return [(tables[name], [file for file in files if file.table.qualified_name == name]) for name in sorted(tables)]
 
 
-def _look(session: WorkspaceSession, row: AssetRow) -> tuple[Path, FileIdentity] | DmlError:
-    try:
-        path = ensure_placed(session, row)
-        return path, file_identity(session.workspace.root, path)
-    except NotFoundError as error:
-        return error
+def summarize_keys(keys: Sequence[str]) -> str:
+    """The first few keys for a message, with the number of the others."""
+    shown = ", ".join(safe(key) for key in keys[:_KEYS_IN_MESSAGE])
+    return shown if len(keys) <= _KEYS_IN_MESSAGE else f"{shown} and {len(keys) - _KEYS_IN_MESSAGE} more"
 
 
-def _refuse_missing(rid: str, found: Sequence[tuple[Path, FileIdentity] | DmlError]) -> None:
-    missing = [one for one in found if isinstance(one, DmlError)]
-    if not missing:
-        return
-    more = "" if len(missing) == 1 else f", and {len(missing) - 1} more"
-    raise NotFoundError(
-        f"{missing[0]}{more}; nothing was sent",
-        hint=f"Put the file back, or forget it with `dml exec unstage {rid} TABLE/NAME`, then commit again.",
-    )
+def _find_on_disk(session: WorkspaceSession, rid: str, rows: Sequence[AssetRow]) -> list[tuple[Path, FileIdentity]]:
+    """Path and identity of each staged file.
+
+    Raises:
+        NotFoundError: Files are missing; the message counts all of them, not only the first.
+    """
+    staged: list[tuple[Path, FileIdentity]] = []
+    missing: list[NotFoundError] = []
+    for row in rows:
+        try:
+            path = ensure_placed(session, row)
+            staged.append((path, file_identity(session.workspace.root, path)))
+        except NotFoundError as error:
+            missing.append(error)
+    if missing:
+        more = "" if len(missing) == 1 else f", and {len(missing) - 1} more"
+        raise NotFoundError(
+            f"{missing[0]}{more}; nothing was sent",
+            hint=f"Restore the file, or unstage it with `dml exec unstage {rid} TABLE/NAME`, then commit again.",
+        )
+    return staged
 
 
 @dataclass(frozen=True)
 class _Kind:
-    """What files of one table and of the same types have in common: the columns that need a value among it."""
+    """What all files of one table with the same types share."""
 
     table: Table
-    demanded: tuple[str, ...]
+    required_columns: tuple[str, ...]
     types: tuple[str, ...]
 
 
 def _kind(session: WorkspaceSession, row: AssetRow) -> _Kind:
     table = session.catalog.schema().table(f"{row.schema}:{row.asset_table}")
-    demanded = tuple(c.name for c in table.metadata_columns if not c.nullok and c.default is None)
+    required = tuple(column.name for column in table.metadata_columns if not column.nullok and column.default is None)
     types = (
         required_terms.require(session.catalog, required_terms.ASSET_TYPE, row.asset_types) if row.asset_types else []
     )
-    return _Kind(table, demanded, tuple(types))
+    return _Kind(table, required, tuple(types))
 
 
-def _work(row: AssetRow, kind: _Kind, seen: tuple[Path, FileIdentity] | DmlError) -> Work:
-    assert not isinstance(seen, DmlError)  # noqa: S101 - refused before
+def _check_columns(row: AssetRow, kind: _Kind) -> None:
     if row.metadata:
         check_metadata(kind.table, row.metadata)
-    lacking = [name for name in kind.demanded if row.metadata.get(name) is None]
-    if lacking:
+    missing = [name for name in kind.required_columns if row.metadata.get(name) is None]
+    if missing:
         raise UsageError(
-            f"{safe(row.key)} needs a value for {', '.join(lacking)}",
-            hint=f"Stage it again with --meta {lacking[0]}=VALUE.",
+            f"{safe(row.key)} needs a value for {', '.join(missing)}",
+            hint=f"Stage it again with --meta {missing[0]}=VALUE.",
         )
-    return Work(row, kind.table, seen[0], seen[1], kind.types)
-
-
-def describe(keys: Sequence[str]) -> str:
-    """A few keys for a message, with the number of those left out."""
-    shown = ", ".join(safe(key) for key in keys[:_NAMED])
-    return shown if len(keys) <= _NAMED else f"{shown} and {len(keys) - _NAMED} more"

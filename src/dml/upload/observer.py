@@ -1,5 +1,5 @@
-"""One observer of an upload for both kinds of listener: dml's ``Progress`` and a ``progress_callback`` as deriva-ml's
-users write it."""
+"""One observer of an upload for both kinds of listener: dml's ``Progress``, and a ``progress_callback`` as users of
+deriva-ml write it."""
 
 from __future__ import annotations
 
@@ -18,68 +18,62 @@ ProgressCallback = Callable[[UploadProgress], object]
 class _File:
     path: Path
     total: int
-    done: int = 0
+    completed: int = 0
 
 
 class UploadObserver:
-    """Tells both listeners what happens to each file; any thread may call it.
+    """Passes what happens to each file on to both listeners; safe to call from any thread.
 
     Args:
-        progress: dml's observer.
-        callback: Called with an ``UploadProgress`` for each event, one at a time; an exception it raises ends the
+        progress: dml's own observer.
+        callback: Called with an ``UploadProgress`` for each event, one call at a time; an exception it raises ends the
             upload.
     """
 
     def __init__(self, progress: Progress = SILENT, callback: ProgressCallback | None = None) -> None:
         self._progress = progress
         self._callback = callback
-        self._guard = threading.RLock()
+        self._lock = threading.RLock()
         self._files: dict[str, _File] = {}
 
     def begin(self, key: str, path: Path, total: int) -> None:
-        """The bytes of a file begin to go up."""
-        with self._guard:
+        """Report that the upload of a file of ``total`` bytes begins."""
+        with self._lock:
             self._files[key] = _File(path, total)
             self._progress.begin(key, total)
-            self._tell(key, "uploading", f"uploading {key}")
+            self._call_back(key, "uploading", f"uploading {key}")
 
     def advance(self, key: str, count: int) -> None:
-        """So many more bytes are done; a negative number when some are sent again."""
-        with self._guard:
-            self._files[key].done += count
+        """Report ``count`` more bytes of a file; a negative number when bytes are sent again."""
+        with self._lock:
+            self._files[key].completed += count
             self._progress.advance(key, count)
-            self._tell(key, "uploading", f"uploading {key}")
+            self._call_back(key, "uploading", f"uploading {key}")
 
     def finish(self, key: str, outcome: str) -> None:
-        """A file is over."""
-        with self._guard:
+        """Report that a file is finished; the outcome is ``failed`` or any text that says what was done."""
+        with self._lock:
             file = self._files.setdefault(key, _File(Path(), 0))
             if outcome != "failed":
-                file.done = file.total
+                file.completed = file.total
             self._progress.finish(key, outcome)
-            self._tell(key, "failed" if outcome == "failed" else "uploaded", f"{key}: {outcome}")
+            self._call_back(key, "failed" if outcome == "failed" else "uploaded", f"{key}: {outcome}")
 
-    def say(self, phase: str, text: str) -> None:
-        """Something about the whole of it."""
-        with self._guard:
+    def announce(self, phase: str, text: str) -> None:
+        """Report a phase of the whole upload; only the callback receives it."""
+        with self._lock:
             if self._callback is not None:
-                done, total = sum(f.done for f in self._files.values()), sum(f.total for f in self._files.values())
-                self._callback(UploadProgress("", "", done, total, _percent(done, total), phase, text))
+                completed = sum(file.completed for file in self._files.values())
+                total = sum(file.total for file in self._files.values())
+                self._callback(UploadProgress("", "", completed, total, _percent(completed, total), phase, text))
 
-    def message(self, text: str) -> None:
-        """One line for people."""
-        self._progress.message(text)
-        self.say("message", text)
-
-    def _tell(self, key: str, phase: str, text: str) -> None:
+    def _call_back(self, key: str, phase: str, text: str) -> None:
         if self._callback is None:
             return
         file = self._files[key]
-        percent = _percent(file.done, file.total)
-        self._callback(
-            UploadProgress(str(file.path), key.partition("/")[2], file.done, file.total, percent, phase, text)
-        )
+        name, percent = key.partition("/")[2], _percent(file.completed, file.total)
+        self._callback(UploadProgress(str(file.path), name, file.completed, file.total, percent, phase, text))
 
 
-def _percent(done: int, total: int) -> float:
-    return 100.0 if total == 0 else max(0.0, min(100.0, 100.0 * done / total))
+def _percent(completed: int, total: int) -> float:
+    return 100.0 if total == 0 else max(0.0, min(100.0, 100.0 * completed / total))

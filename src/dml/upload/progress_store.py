@@ -1,8 +1,8 @@
-"""Telling the other processes of a workspace how far a commit is, at a bounded cost.
+"""The progress of a commit in the registry, where other processes of the workspace can read it, at a bounded cost.
 
-Confirmed pieces are recorded in any case, since a later commit goes on from them. Besides, ``STEP`` more bytes of a
-file are worth a write to the registry, and small files are told of many at a time; what a commit waits for is written
-when it begins and ends to wait. Nothing is decided by what is told, so a write that fails is left out.
+Confirmed chunks are recorded in any case, because a later commit continues from them. Beyond that, a file's byte count
+is written once every ``BYTES_PER_WRITE`` bytes, small files are written many at a time, and a wait is written when it
+begins and when it ends. Nothing depends on these records, so a failed write is ignored.
 """
 
 from __future__ import annotations
@@ -19,65 +19,66 @@ if TYPE_CHECKING:
     from dml.catalog.retry import RetryPolicy, Wait
     from dml.workspace.registry import Registry
 
-__all__ = ["FILES_AT_ONCE", "STEP", "ProgressStore", "telling_waits"]
+__all__ = ["BYTES_PER_WRITE", "FILES_PER_WRITE", "ProgressStore", "record_waits"]
 
-STEP = 8 << 20
-"""Bytes of one file, or of several that ended, between two writes."""
+BYTES_PER_WRITE = 8 << 20
+"""Bytes of one file, or of several finished files, between two writes."""
 
-FILES_AT_ONCE = 64
-"""Files that end between two writes, if they are small."""
+FILES_PER_WRITE = 64
+"""Most finished files between two writes."""
 
 
 class ProgressStore:
-    """Tells of the bytes of the files that one commit sends; ``counter`` may be used in any thread.
+    """Records the bytes sent by one commit.
 
     Args:
-        registry: Where to.
-        rid: The execution.
+        registry: The registry, open for writing.
+        rid: The execution that is committed.
     """
 
     def __init__(self, registry: Registry, rid: str) -> None:
         self._registry = registry
         self._rid = rid
-        self._ended: dict[str, int] = {}
+        self._finished: dict[str, int] = {}
 
     def counter(self, key: str) -> Callable[[int], None]:
-        """Counts the bytes of one file, which one thread sends; takes a negative number when some are sent again."""
-        done = told = 0
+        """A function that counts the bytes of one file; negative when bytes are sent again. For one thread."""
+        sent = recorded = 0
 
-        def count(more: int) -> None:
-            nonlocal done, told
-            done += more
-            if done - told >= STEP or done < told:
-                told = done
-                self._tell({key: done})
+        def count(number: int) -> None:
+            nonlocal sent, recorded
+            sent += number
+            if sent - recorded >= BYTES_PER_WRITE or sent < recorded:
+                recorded = sent
+                self._record({key: sent})
 
         return count
 
-    def end(self, key: str, size: int) -> None:
-        """The store has all bytes of a file; told with others."""
-        self._ended[key] = size
-        if len(self._ended) >= FILES_AT_ONCE or sum(self._ended.values()) >= STEP:
-            ended, self._ended = self._ended, {}
-            self._tell(ended)
+    def finish(self, key: str, size: int) -> None:
+        """Record that the store has all bytes of a file, together with other finished files."""
+        self._finished[key] = size
+        if len(self._finished) >= FILES_PER_WRITE or sum(self._finished.values()) >= BYTES_PER_WRITE:
+            finished, self._finished = self._finished, {}
+            self._record(finished)
 
-    def _tell(self, done: dict[str, int]) -> None:
+    def _record(self, sent: dict[str, int]) -> None:
         with contextlib.suppress(DmlError):
-            uploads.record_bytes_sent(self._registry, self._rid, done)
+            uploads.record_bytes_sent(self._registry, self._rid, sent)
 
 
 @contextlib.contextmanager
-def telling_waits(registry: Registry, rid: str, policy: RetryPolicy) -> Iterator[None]:
-    """Within the block, what a commit waits for is in the registry; afterwards nothing is left of it.
+def record_waits(registry: Registry, rid: str, policy: RetryPolicy) -> Iterator[None]:
+    """Record the waits of a commit in the registry while the block runs, and remove the record at its end.
 
-    A connection that serves several commits at the same time tells each of the waits of all.
+    Commits that share a connection each record the waits of all of them.
     """
-    guard = threading.Lock()
+    lock = threading.Lock()
     repeats = waiting = 0
+    recorded = False
 
     def follow(wait: Wait | None) -> None:
-        nonlocal repeats, waiting
-        with guard:
+        nonlocal repeats, waiting, recorded
+        with lock:
             if wait is None:
                 waiting = max(0, waiting - 1)
             else:
@@ -85,14 +86,16 @@ def telling_waits(registry: Registry, rid: str, policy: RetryPolicy) -> Iterator
                 waiting += wait.attempt == 2
             if wait is None and waiting:
                 return
+            recorded = True
             with contextlib.suppress(DmlError):
                 waits.record_wait(registry, rid, repeats, str(wait) if wait is not None else "")
 
     with contextlib.suppress(DmlError):
-        waits.clear_wait(registry, rid)
+        waits.clear_wait(registry, rid)  # of a commit that was killed
     try:
         with policy.followed_by(follow):
             yield
     finally:
-        with contextlib.suppress(DmlError):
-            waits.clear_wait(registry, rid)
+        if recorded:
+            with contextlib.suppress(DmlError):
+                waits.clear_wait(registry, rid)

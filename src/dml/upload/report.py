@@ -1,4 +1,4 @@
-"""What an upload tells while it goes on (``UploadProgress``) and when it is over (``UploadReport``)."""
+"""What an upload reports: while it runs (``UploadProgress``) and when it has ended (``UploadReport``)."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from typing import Any
 
 from dml.errors import DmlError
 
-__all__ = ["UploadProgress", "UploadReport", "merge"]
+__all__ = ["UploadProgress", "UploadReport", "merge_reports"]
 
 
 @dataclass(frozen=True)
 class UploadProgress:
-    """One moment of an upload, as a ``progress_callback`` receives it.
+    """One event of an upload, as a ``progress_callback`` receives it.
 
     Attributes:
-        file_path: The staged file this is about, empty when it is about all of them.
-        file_name: Its name in the catalog.
-        bytes_completed: Bytes of this file that are done.
-        bytes_total: Its size in bytes.
+        file_path: Path of the staged file; empty when the event is about the whole upload.
+        file_name: Name of the file in the catalog.
+        bytes_completed: Bytes transferred so far, of the file or of the whole upload.
+        bytes_total: Size in bytes, of the file or of all files whose upload has begun.
         percent_complete: 0 to 100.
-        phase: ``hashing``, ``uploading``, ``uploaded``, ``rows`` or ``done``.
-        message: One line for people.
+        phase: ``hashing``, ``uploading``, ``uploaded``, ``failed``, ``rows`` or ``done``.
+        message: The event in one line of text.
     """
 
     file_path: str = ""
@@ -37,13 +37,13 @@ class UploadProgress:
 
 @dataclass(frozen=True)
 class CommittedAsset:
-    """One staged file that the catalog holds now.
+    """A staged file that a commit brought into the catalog.
 
     Attributes:
         key: ``Table/filename`` as it was staged.
-        schema: The table's schema.
-        rid: RID of its row, which may be an earlier row with the same content.
-        shared: Whether the row was there before.
+        schema: Schema of the table.
+        rid: RID of its row, which is an existing row when the catalog already had the same content.
+        shared: Whether the row existed before.
         path: The staged file.
     """
 
@@ -56,20 +56,20 @@ class CommittedAsset:
 
 @dataclass
 class UploadReport:
-    """What a commit did, for one execution or several.
+    """The result of committing one execution or several.
 
     Attributes:
         execution_rids: The executions, in the order in which they were committed.
-        total_uploaded: Files that this commit brought to the catalog.
-        total_failed: Files that it could not bring there; executions, when it is about several.
+        total_uploaded: Files that have a row in the catalog now.
+        total_failed: Files that could not be uploaded; in a merged report, executions.
         per_table: ``schema/table`` → ``{"uploaded": n, "failed": n}``.
-        errors: One sentence each.
+        errors: One sentence for each failure.
         features: Feature rows inserted.
-        bytes_sent: Bytes of files sent, shared content not counted.
-        shared: How many of the uploaded files were in the catalog already, under an earlier row.
-        assets: The files of this commit with their rows.
-        unsynced: Executions whose files and features are all uploaded, but whose status could not be synced to the
-            catalog, with the error. The same commit, the next command that writes, or ``dml exec sync`` syncs it.
+        bytes_sent: Bytes of the files sent; content that the catalog already had is not counted.
+        shared: How many of the uploaded files share an existing row with the same content.
+        assets: The uploaded files with their rows.
+        unsynced: Executions that are fully uploaded, but whose status could not be synced to the catalog → the error.
+            The next commit, the next command that writes to the catalog, or ``dml exec sync`` syncs it.
     """
 
     execution_rids: list[str] = field(default_factory=list)
@@ -84,9 +84,9 @@ class UploadReport:
     unsynced: dict[str, DmlError] = field(default_factory=dict)
 
     def count(self, schema: str, table: str, outcome: str, number: int = 1) -> None:
-        """Add files of one table to the counts; ``outcome`` is ``uploaded`` or ``failed``."""
-        row = self.per_table.setdefault(f"{schema}/{table}", {"uploaded": 0, "failed": 0})
-        row[outcome] += number
+        """Count files of a table; ``outcome`` is ``uploaded`` or ``failed``."""
+        counts = self.per_table.setdefault(f"{schema}/{table}", {"uploaded": 0, "failed": 0})
+        counts[outcome] += number
         if outcome == "uploaded":
             self.total_uploaded += number
         else:
@@ -94,7 +94,7 @@ class UploadReport:
 
     @property
     def nothing_done(self) -> bool:
-        """Whether there was nothing to bring."""
+        """Whether there was nothing to upload."""
         return not (self.total_uploaded or self.total_failed or self.features or self.errors)
 
     def to_mapping(self) -> dict[str, Any]:
@@ -113,21 +113,21 @@ class UploadReport:
         }
 
 
-def merge(reports: Iterable[UploadReport]) -> UploadReport:
-    """One report of several; the order of executions is kept."""
-    whole = UploadReport()
+def merge_reports(reports: Iterable[UploadReport]) -> UploadReport:
+    """Merge reports into one; the order of executions is kept."""
+    merged = UploadReport()
     for report in reports:
-        whole.execution_rids += report.execution_rids
-        whole.errors += report.errors
-        whole.assets += report.assets
-        whole.unsynced |= report.unsynced
-        whole.features += report.features
-        whole.bytes_sent += report.bytes_sent
-        whole.shared += report.shared
-        whole.total_uploaded += report.total_uploaded
-        whole.total_failed += report.total_failed
+        merged.execution_rids += report.execution_rids
+        merged.errors += report.errors
+        merged.assets += report.assets
+        merged.unsynced |= report.unsynced
+        merged.features += report.features
+        merged.bytes_sent += report.bytes_sent
+        merged.shared += report.shared
+        merged.total_uploaded += report.total_uploaded
+        merged.total_failed += report.total_failed
         for table, counts in report.per_table.items():
-            row = whole.per_table.setdefault(table, {"uploaded": 0, "failed": 0})
+            totals = merged.per_table.setdefault(table, {"uploaded": 0, "failed": 0})
             for outcome, number in counts.items():
-                row[outcome] += number
-    return whole
+                totals[outcome] += number
+    return merged

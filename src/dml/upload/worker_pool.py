@@ -1,8 +1,8 @@
-"""Running functions in several threads so that an interruption ends promptly, whatever the threads wait for.
+"""A pool of threads that an interruption ends promptly, whatever its threads wait for.
 
-A pool of the standard library is waited for when the interpreter ends, and a request may take minutes to give up. The
-threads here are left behind instead: they are asked to stop, get ``GRACE`` seconds to record what they reached, and end
-with the process.
+The interpreter waits for the threads of a standard pool before it exits, and a request may take minutes to time out.
+These threads are daemons instead: on an interruption they are cancelled, get ``GRACE`` seconds to record what they
+have done, and are then abandoned.
 """
 
 from __future__ import annotations
@@ -17,171 +17,172 @@ from typing import Any, TypeVar
 
 from dml.errors import DmlError
 
-__all__ = ["GRACE", "Calls", "CancelToken", "Cancelled", "in_parallel"]
+__all__ = ["GRACE", "Calls", "CancelToken", "Cancelled", "run_in_parallel"]
 
 Result = TypeVar("Result")
 
 GRACE = 2.0
-"""Seconds that threads get to end after they were asked to."""
+"""Seconds that cancelled threads get to end."""
 
 
 class Cancelled(DmlError):
-    """Raised in a thread whose work nobody waits for any more."""
+    """Raised in a thread whose result nobody waits for any more."""
 
 
 class CancelToken:
-    """Says to the threads of one piece of work that nobody waits for it.
+    """Cancels the threads of one ``run_in_parallel`` block.
 
     Attributes:
-        is_over: Whether they were left behind: what they reach from then on must change nothing.
+        is_closed: Whether the block has been left; a thread that is still running must not change anything from then
+            on.
     """
 
     def __init__(self) -> None:
-        self.is_over = False
-        self._asked = threading.Event()
+        self.is_closed = False
+        self._event = threading.Event()
 
     @property
-    def is_asked(self) -> bool:
-        """Whether to stop."""
-        return self._asked.is_set()
+    def is_cancelled(self) -> bool:
+        """Whether the threads should stop."""
+        return self._event.is_set()
 
-    def ask(self) -> None:
-        """Ask all threads to stop."""
-        self._asked.set()
+    def cancel(self) -> None:
+        """Tell all threads to stop."""
+        self._event.set()
 
-    def check(self) -> None:
-        """Called by the threads now and then.
+    def raise_if_cancelled(self) -> None:
+        """Stop the calling thread after a cancellation; long-running functions call this regularly.
 
         Raises:
-            GivenUp: They are to stop.
+            Cancelled: The threads should stop.
         """
-        if self._asked.is_set():
-            raise Cancelled("given up, because the command was interrupted")
+        if self._event.is_set():
+            raise Cancelled("cancelled, because the command was interrupted")
 
 
 @dataclass(frozen=True)
-class _Ended:
+class _Finished:
     key: str
     result: Any = None
     defect: BaseException | None = None
 
 
 @dataclass(frozen=True)
-class _Begun:
-    """How many workers there are in all: the last word of the thread that finds the work."""
+class _WorkerCount:
+    """The last item of the feeding thread: how many workers it started."""
 
     workers: int
 
 
 Calls = Iterable[tuple[str, Callable[[], Result]]]
-"""Functions by name, in the order in which they begin."""
+"""Named functions, in the order in which they are started."""
 
 
 @contextlib.contextmanager
-def in_parallel(
-    calls: Calls[Result], jobs: int, stop: CancelToken, *, stop_at: tuple[type[DmlError], ...] = ()
+def run_in_parallel(
+    calls: Calls[Result], jobs: int, token: CancelToken, *, stop_at: tuple[type[DmlError], ...] = ()
 ) -> Iterator[Iterator[tuple[str, Result | DmlError]]]:
-    """Run functions in ``jobs`` threads; within the block what came of each is given as it ends.
+    """Run functions in up to ``jobs`` threads and yield an iterator over their results as they finish.
 
-    The functions are asked for in a thread of their own, ahead of those that run, so that finding the later ones may
-    take time while the first are at work. An exception that leaves the block, such as a signal, asks the threads to
-    stop and leaves behind those that do not.
+    ``calls`` is consumed in a thread of its own, ahead of the workers, so that producing the later functions may take
+    time while the first ones run. An exception that leaves the block, such as a signal, cancels the token and abandons
+    the threads that do not end within ``GRACE`` seconds.
 
     Args:
-        calls: By name; what it raises while it is asked for more is raised once all that were begun have ended.
-        jobs: How many run at the same time.
-        stop: Asked to stop when the block is left early; functions, and what finds them, look at it.
-        stop_at: An error of this kind begins no more functions.
+        calls: The functions. A DmlError raised by the iterable itself is raised after all started functions finished.
+        jobs: How many functions run at the same time.
+        token: Cancelled when the block is left early; the functions and the iterable should check it.
+        stop_at: After an error of one of these types no further functions are started.
     """
-    crew = _WorkerPool(calls, max(1, jobs), stop, stop_at)
-    crew.start()
+    pool = _WorkerPool(calls, max(1, jobs), token, stop_at)
+    pool.start()
     try:
-        yield crew.results()
+        yield pool.results()
     except BaseException:
-        stop.ask()
-        crew.leave(time.monotonic() + GRACE)
+        token.cancel()
+        pool.join(time.monotonic() + GRACE)
         raise
     finally:
-        stop.is_over = True
+        token.is_closed = True
 
 
 class _WorkerPool:
-    """One thread that asks for functions, and up to ``jobs`` that run them, each begun when there is work for it."""
+    """One thread that consumes the functions, and up to ``jobs`` workers, each started when there is work for it."""
 
-    def __init__(self, calls: Calls[Any], jobs: int, stop: CancelToken, stop_at: tuple[type[DmlError], ...]) -> None:
+    def __init__(self, calls: Calls[Any], jobs: int, token: CancelToken, stop_at: tuple[type[DmlError], ...]) -> None:
         self._calls = calls
         self._jobs = jobs
-        self._stop = stop
+        self._token = token
         self._stop_at = stop_at
         self._waiting = SimpleQueue[tuple[str, Callable[[], Any]] | None]()
-        self._ended = SimpleQueue[_Ended | _Begun | None]()
-        self._no_more = threading.Event()
+        self._finished = SimpleQueue[_Finished | _WorkerCount | None]()
+        self._stopped = threading.Event()
         self._failure: DmlError | None = None
-        self._finder = threading.Thread(target=self._find, name="dml-transfer-finder", daemon=True)
+        self._feeder = threading.Thread(target=self._feed, name="dml-transfer-feeder", daemon=True)
         self._workers: list[threading.Thread] = []
 
     def start(self) -> None:
-        """Begin."""
-        self._finder.start()
+        self._feeder.start()
 
     def results(self) -> Iterator[tuple[str, Any]]:
-        """What came of each function, until all have ended."""
-        running = 1  # the finder, which says at its end how many workers it has begun
+        """Name and result of each function, until all threads have ended."""
+        running = 1  # the feeder, which reports at its end how many workers it started
         while running:
-            one = self._ended.get()
-            if one is None:
+            item = self._finished.get()
+            if item is None:
                 running -= 1
-            elif isinstance(one, _Begun):
-                running += one.workers - 1
-            elif one.defect is not None:
-                raise one.defect
+            elif isinstance(item, _WorkerCount):
+                running += item.workers - 1
+            elif item.defect is not None:
+                raise item.defect
             else:
-                yield one.key, one.result
+                yield item.key, item.result
         if self._failure is not None:
             raise self._failure
 
-    def leave(self, limit: float) -> None:
-        """Wait until ``limit`` for the threads to end."""
-        for thread in (self._finder, *self._workers):
-            thread.join(max(0.0, limit - time.monotonic()))
+    def join(self, deadline: float) -> None:
+        """Wait for the threads to end, until ``deadline`` at the latest (monotonic clock)."""
+        for thread in (self._feeder, *self._workers):
+            thread.join(max(0.0, deadline - time.monotonic()))
 
-    def _over(self) -> bool:
-        return self._no_more.is_set() or self._stop.is_asked
+    def _should_stop(self) -> bool:
+        return self._stopped.is_set() or self._token.is_cancelled
 
-    def _find(self) -> None:
+    def _feed(self) -> None:
         try:
             for call in self._calls:
-                if self._over():
+                if self._should_stop():
                     break
                 self._waiting.put(call)
                 if len(self._workers) < self._jobs:
-                    self._workers.append(self._worker(len(self._workers)))
+                    self._workers.append(self._start_worker(len(self._workers)))
         except DmlError as error:
             self._failure = error
-            self._no_more.set()
+            self._stopped.set()
         except BaseException as error:
-            self._ended.put(_Ended("", defect=error))
+            self._finished.put(_Finished("", defect=error))
         finally:
-            self._ended.put(_Begun(len(self._workers)))  # before the first worker can have ended
+            # Queued before the sentinels, so that results() learns the count before the first worker can have ended.
+            self._finished.put(_WorkerCount(len(self._workers)))
             for _ in self._workers:
                 self._waiting.put(None)
 
-    def _worker(self, number: int) -> threading.Thread:
+    def _start_worker(self, number: int) -> threading.Thread:
         thread = threading.Thread(target=self._work, name=f"dml-transfer-{number}", daemon=True)
         thread.start()
         return thread
 
     def _work(self) -> None:
-        while (one := self._waiting.get()) is not None:
-            if self._over():
+        while (call := self._waiting.get()) is not None:
+            if self._should_stop():
                 continue
-            key, call = one
+            key, function = call
             try:
-                self._ended.put(_Ended(key, call()))
+                self._finished.put(_Finished(key, function()))
             except DmlError as error:
                 if isinstance(error, self._stop_at):
-                    self._no_more.set()
-                self._ended.put(_Ended(key, error))
+                    self._stopped.set()
+                self._finished.put(_Finished(key, error))
             except BaseException as error:
-                self._ended.put(_Ended(key, defect=error))
-        self._ended.put(None)
+                self._finished.put(_Finished(key, defect=error))
+        self._finished.put(None)

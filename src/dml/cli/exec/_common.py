@@ -37,12 +37,12 @@ def open_for_reading() -> Iterator[WorkspaceSession]:
 
 
 @contextmanager
-def open_for_writing(*, push: bool = True, but: str = "") -> Iterator[WorkspaceSession]:
+def open_for_writing(*, push: bool = True, exclude: str = "") -> Iterator[WorkspaceSession]:
     """Open the workspace and its catalog for writing; statuses left over from earlier commands are pushed at the end.
 
     Args:
         push: Push the statuses that earlier commands could not push.
-        but: An execution whose status the command itself pushes.
+        exclude: An execution whose status the command itself pushes.
     """
     from dml.workspace.session import WorkspaceSession
 
@@ -53,19 +53,19 @@ def open_for_writing(*, push: bool = True, but: str = "") -> Iterator[WorkspaceS
     ) as session:
         yield session
         if push:
-            push_others(session, but)
+            push_others(session, exclude)
 
 
-def push_others(session: WorkspaceSession, *but: str) -> None:
+def push_others(session: WorkspaceSession, *exclude: str) -> None:
     """Push pending statuses and warn about those that cannot be pushed; the command does not fail for it.
 
     Args:
         session: An open workspace.
-        but: Executions whose status the command itself pushed.
+        exclude: Executions whose status the command itself pushed.
     """
     from dml.execution.sync import push_all
 
-    for rid, problem in push_all(session, but=but):
+    for rid, problem in push_all(session, exclude=exclude):
         current().console.warn(f"{rid}: status not synced to the catalog: {problem.message}", hint="dml exec sync")
 
 
@@ -97,9 +97,9 @@ def announce(command: str, result: Transition, text: str, **more: object) -> Non
         "duration": row.duration,
         **more,
     }
-    if result.problem is not None:
+    if result.sync_error is not None:
         console.warn(
-            f"status not synced to the catalog: {result.problem.message}",
+            f"status not synced to the catalog: {result.sync_error.message}",
             hint="The next command that writes to it will sync it; or run `dml exec sync`.",
         )
     console.emit(f"exec.{command}", payload, lambda: console.print(text if result.changed else f"{text} nothing to do"))

@@ -114,23 +114,13 @@ def start(rid: Rid) -> None:
     from dml.catalog.rids import validate_rid
     from dml.cli.app.progress import showing
     from dml.execution import lifecycle
-    from dml.execution.creation import ensure_created
-    from dml.execution.fetch_inputs import fetch_inputs
-    from dml.execution.status import ExecutionStatus, require_transition
-    from dml.workspace.executions import get_execution
 
     wanted = validate_rid(rid)
     settings = current().settings
-    with open_for_writing(but=wanted) as session:
-        require_transition(get_execution(session.registry, wanted).status, ExecutionStatus.RUNNING)
-        ensure_created(session, wanted)
+    with open_for_writing(exclude=wanted) as session:
         with showing(settings.get("progress"), current().console) as progress:
-            fetched = fetch_inputs(session, wanted, progress=progress, jobs=settings.get("jobs"))
-        result = lifecycle.start(session, wanted)
-        inputs = [
-            {"rid": fetched_input.asset.rid, "path": fetched_input.path, "cached": fetched_input.from_cache}
-            for fetched_input in fetched
-        ]
+            result = lifecycle.begin(session, wanted, progress=progress, jobs=settings.get("jobs"))
+        inputs = [{"rid": file.asset.rid, "path": file.path, "cached": file.from_cache} for file in result.inputs]
         outputs = session.workspace.assets_directory(wanted)
     announce("start", result, f"{wanted} Running.", inputs=inputs, outputs=outputs)
 
@@ -142,7 +132,7 @@ def stop(rid: Rid) -> None:
     from dml.execution import lifecycle
 
     wanted = validate_rid(rid)
-    with open_for_writing(but=wanted) as session:
+    with open_for_writing(exclude=wanted) as session:
         result = lifecycle.stop(session, wanted)
     announce("stop", result, f"{wanted} Stopped.   dml exec commit {wanted}")
 
@@ -156,7 +146,7 @@ def fail(
     from dml.execution import lifecycle
 
     wanted = validate_rid(rid)
-    with open_for_writing(but=wanted) as session:
+    with open_for_writing(exclude=wanted) as session:
         result = lifecycle.fail(session, wanted, message)
     announce("fail", result, f"{wanted} Failed.", error=result.row.error)
 
@@ -170,7 +160,7 @@ def abort(
     from dml.execution import lifecycle
 
     wanted = validate_rid(rid)
-    with open_for_writing(but=wanted) as session:
+    with open_for_writing(exclude=wanted) as session:
         result = lifecycle.abort(session, wanted, reason)
     announce("abort", result, f"{wanted} Aborted.", reason=result.row.reason)
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from dml.catalog.model import Table
     from dml.errors import DmlError
     from dml.execution.commit import CommitOptions
-    from dml.execution.staging import Staging
+    from dml.execution.staging import StagingRequest
     from dml.workspace.session import WorkspaceSession
 
 
@@ -136,7 +136,7 @@ def stage_features(
     """Stage feature values from a file, all or none, validated against columns and vocabularies."""
     from dml.catalog.rids import validate_rid
     from dml.errors import UsageError
-    from dml.feature.staging import find_feature, stage_records
+    from dml.feature.staging import stage_records
     from dml.feature.value_files import read_records
     from dml.formatting import pluralize
 
@@ -146,7 +146,7 @@ def stage_features(
     wanted = validate_rid(rid)
     console = current().console
     with open_for_writing(push=False) as session:
-        feature_table = find_feature(session.catalog.schema(), target, name)
+        feature_table = session.catalog.schema().feature(target, name)
         number = stage_records(session, wanted, feature_table, read_records(file, feature_table))
     payload = {"rid": wanted, "feature": f"{feature_table.target.name}.{feature_table.name}", "records": number}
     text = f"{wanted}: staged {pluralize(number, 'feature row')}"
@@ -254,7 +254,7 @@ def _commit(session: WorkspaceSession, rids: list[str], options: CommitOptions, 
             options=options,
             clean=clean,
             progress=progress,
-            failed=lambda rid, error: problems.append((rid, error)),
+            on_error=lambda rid, error: problems.append((rid, error)),
         )
     if len(rids) == 1 and problems:
         raise problems[0][1]
@@ -304,13 +304,13 @@ def _applied(session: WorkspaceSession, path: Path) -> str:
     import json
 
     from dml.errors import UsageError
-    from dml.execution.commit_plan import refuse_changed
+    from dml.execution.commit_plan import verify_plan
 
     try:
         document = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot read the plan {path}: {error}") from error
-    return refuse_changed(session, document if isinstance(document, dict) else {})
+    return verify_plan(session, document if isinstance(document, dict) else {})
 
 
 def _all(session: WorkspaceSession) -> list[str]:
@@ -344,10 +344,10 @@ def _stagings(
     copy: bool,
     link: bool,
     move: bool,
-) -> list[Staging]:
+) -> list[StagingRequest]:
     from dml.asset.placement import Method
     from dml.errors import NotFoundError, UsageError
-    from dml.execution.staging import Staging, tree
+    from dml.execution.staging import StagingRequest, walk_tree
     from dml.safe_text import safe
 
     if copy + link + move > 1:
@@ -358,19 +358,19 @@ def _stagings(
     sources: list[tuple[Path, str]] = []
     for file in files:
         if file.is_dir():
-            sources += tree(file)
+            sources += walk_tree(file)
         elif file.exists():
             sources.append((file, name or file.name))
         else:
             raise NotFoundError(f"no such file: {safe(file)}")
     if not sources:
         raise NotFoundError(f"no files in {safe(files[0])}")
-    return [Staging(path, as_name, types, metadata, description, method) for path, as_name in sources]
+    return [StagingRequest(path, as_name, types, metadata, description, method) for path, as_name in sources]
 
 
 def _metadata(table: Table, given: list[str]) -> dict[str, Any]:
     from dml.errors import UsageError
-    from dml.feature.value_files import converted
+    from dml.feature.value_files import parse_value
 
     values: dict[str, Any] = {}
     for pair in given:
@@ -378,5 +378,5 @@ def _metadata(table: Table, given: list[str]) -> dict[str, Any]:
         if not equals:
             raise UsageError(f"--meta {pair!r} has no value", hint="Write --meta COLUMN=VALUE.")
         column = table.column(name)
-        values[name] = text if column is None else converted(column, text)
+        values[name] = text if column is None else parse_value(column, text)
     return values

@@ -33,7 +33,7 @@ def resume(rid: Rid, commit: Annotated[bool, Option("--commit", help="Upload pen
     invocation = current()
     console = invocation.console
     report = None
-    with open_for_writing(but=wanted) as session:
+    with open_for_writing(exclude=wanted) as session:
         recovery = resume_execution(session, wanted)
         if commit:
             options = CommitOptions(invocation.settings.get("jobs"), invocation.settings.get("chunk_size"))
@@ -119,12 +119,12 @@ def gc(
     from dml.catalog.rids import validate_rid
     from dml.cli.app.prompts import confirm as ask
     from dml.cli.app.prompts import confirm_rid
-    from dml.execution.gc import candidates, collect
+    from dml.execution.gc import collect, find_candidates
     from dml.formatting import format_size
 
     console = current().console
     with open_for_writing(push=False) as session:
-        collectable = candidates(session, [validate_rid(rid) for rid in rids] if rids else None)
+        collectable = find_candidates(session, [validate_rid(rid) for rid in rids] if rids else None)
         removed: list[dict[str, object]] = []
         if not dry_run and collectable:
             for candidate in collectable:

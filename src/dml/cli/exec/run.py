@@ -57,8 +57,7 @@ def run(
     from dml.cli.app.progress import showing
     from dml.execution.commit import CommitOptions, commit
     from dml.execution.creation import create
-    from dml.execution.fetch_inputs import fetch_inputs
-    from dml.execution.lifecycle import report_progress
+    from dml.execution.lifecycle import begin, report_progress
     from dml.execution.run_program import run_command
     from dml.workspace.executions import get_execution
 
@@ -79,7 +78,7 @@ def run(
         rid = create(session, configuration).rid
         console.say(f"{rid} Created")
         with showing(settings.get("progress"), console) as progress:
-            fetch_inputs(session, rid, progress=progress, jobs=settings.get("jobs"))
+            begin(session, rid, progress=progress, jobs=settings.get("jobs"))
         child_exit = run_command(session, rid, program, _echo(json=invocation.json))
         if not no_commit:
             from dml.errors import DmlError
