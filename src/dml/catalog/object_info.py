@@ -21,6 +21,7 @@ LONGEST_NAME = 228
 """Bytes of an object's name that a Hatrac on a file system takes, percent-encoded; it answers 500 to a longer one."""
 
 _LONGEST_SUFFIX = 40
+_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,20 @@ def stat(catalog: Catalog, url: str) -> ObjectInfo | None:
     headers = done.response.headers
     length = headers.get("Content-Length", "")
     return ObjectInfo(path, int(length) if length.isdigit() else -1, md5_from_base64(headers.get("Content-MD5")))
+
+
+def object_md5(catalog: Catalog, url: str) -> str:
+    """MD5 of a stored object in hexadecimal, computed from its bytes, which are read block by block.
+
+    Raises:
+        NotFoundError: The bytes are not there.
+    """
+    checksum = hashlib.md5(usedforsecurity=False)
+    exchange = catalog.host_exchange("GET", local_path(catalog, url), stream=True)
+    with exchange.response as response:
+        for block in response.iter_content(_BLOCK):
+            checksum.update(block)
+    return checksum.hexdigest()
 
 
 def md5_from_base64(text: str | None) -> str:

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from dml.catalog.connection import Catalog
     from dml.workspace.session import WorkspaceSession
 
-__all__ = ["adopt_from_catalog"]
+__all__ = ["ADOPTED", "adopt_from_catalog"]
+
+ADOPTED = "adopted"
+"""In a row's ``extra``: another workspace made the execution, and this one learned of it from the catalog."""
 
 
 def adopt_from_catalog(session: WorkspaceSession, rid: str) -> ExecutionRow:
@@ -59,7 +62,7 @@ def adopt_from_catalog(session: WorkspaceSession, rid: str) -> ExecutionRow:
             download_duration=stored.get("Download_Duration"),
             upload_duration=stored.get("Upload_Duration"),
             status_detail=stored.get("Status_Detail"),
-            extra={CATALOG_STATUS: status, "adopted": True},
+            extra={CATALOG_STATUS: status, ADOPTED: True},
         )
         inputs.declare_inputs(session.registry, rid, records)
     return row

@@ -7,14 +7,17 @@ one: each step finds what is done and does the rest.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dml.errors import AuthError, ConflictError, DmlError, RetryableError
+from dml.errors import AuthError, ConflictError, DmlError, PartialError, RetryableError
 from dml.execution import lifecycle, sync, unknown_provenance
+from dml.execution.adoption import ADOPTED
 from dml.execution.creation import CREATED_HERE
 from dml.execution.durations import elapsed, format_duration
 from dml.execution.finish_creation import ensure_created
+from dml.execution.recover_outputs import describe_left, stage_unrecorded
 from dml.execution.status import ExecutionStatus, effective_status, require_transition
 from dml.progress import SILENT, Progress
 from dml.upload.batch import Batch, collect_batch
@@ -23,7 +26,7 @@ from dml.upload.files import CHUNK_SIZE, JOBS, upload_files
 from dml.upload.observer import ProgressCallback, UploadObserver
 from dml.upload.progress_store import record_waits
 from dml.upload.report import UploadReport
-from dml.workspace import executions, inputs, intents, journal, liveness
+from dml.workspace import assets, executions, features, inputs, intents, journal, liveness
 from dml.workspace.execution_lock import execution_lock
 from dml.workspace.executions import SWEEP
 
@@ -97,17 +100,39 @@ def commit(
             _refuse_sweep(row)
         row, sync_error = _prepare(session, row)
         try:
+            left = stage_unrecorded(session, rid).left
             batch = collect_batch(session, rid)
         except DmlError as error:
             _record_interruption(session, rid, error)
             raise
         if batch and not inputs.list_inputs(session.registry, rid):
             intents.declare(session.registry, _UNKNOWN_INPUT, rid, execution_rid=rid)
+        unchanged = UploadReport(execution_rids=[rid], unsynced={rid: sync_error} if sync_error is not None else {})
+        if not batch and left:
+            raise _incomplete(rid, left)
+        if not batch and _is_foreign(session, row):
+            return unchanged
         if effective_status(row.status) is S.UPLOADED and not batch:
             if row.error:  # of an earlier commit, whose files have been unstaged since
                 executions.update_execution(session.registry, rid, error=None)
-            return UploadReport(execution_rids=[rid], unsynced={rid: sync_error} if sync_error is not None else {})
-        return _upload(session, row, batch, options, UploadObserver(progress, callback))
+            return unchanged
+        return _upload(session, row, batch, options, UploadObserver(progress, callback), left)
+
+
+def _is_foreign(session: WorkspaceSession, row: ExecutionRow) -> bool:
+    """Whether an execution was only adopted from the catalog and has nothing of its own in this workspace.
+
+    Whoever made it may have outputs waiting elsewhere, so that it is not for this workspace to call it Uploaded.
+    """
+    staged = assets.list_assets(session.registry, row.rid) or features.list_features(session.registry, row.rid)
+    return bool(row.extra.get(ADOPTED)) and not staged
+
+
+def _incomplete(rid: str, left: Mapping[str, str]) -> PartialError:
+    return PartialError(
+        f"{rid}: {describe_left(left)}",
+        hint=f"Stage it with `dml exec stage {rid}`, under a table that exists, or remove it; then commit again.",
+    )
 
 
 def _refuse_sweep(row: ExecutionRow) -> None:
@@ -140,9 +165,14 @@ def _prepare(session: WorkspaceSession, row: ExecutionRow) -> tuple[ExecutionRow
 
 
 def _upload(
-    session: WorkspaceSession, row: ExecutionRow, batch: Batch, options: CommitOptions, observer: UploadObserver
+    session: WorkspaceSession,
+    row: ExecutionRow,
+    batch: Batch,
+    options: CommitOptions,
+    observer: UploadObserver,
+    left: Mapping[str, str],
 ) -> UploadReport:
-    """Upload a batch, from Pending_Upload to Uploaded or Failed."""
+    """Upload a batch, from Pending_Upload to Uploaded or Failed; it is not Uploaded while outputs are ``left``."""
     rid, started = row.rid, session.registry.clock()
     if effective_status(row.status) is not S.PENDING_UPLOAD:
         row = lifecycle.change(session, row, S.PENDING_UPLOAD, error=None).row
@@ -152,6 +182,8 @@ def _upload(
             observer.announce("rows", f"inserting {len(batch.features)} feature rows")
             report.features = insert_features(session, rid, batch.features)
         _link_unknown_input(session, row)
+        if left:
+            raise _incomplete(rid, left)
     except (RetryableError, AuthError) as error:
         _record_interruption(session, rid, error)
         raise

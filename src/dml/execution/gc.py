@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dml.errors import ConflictError
-from dml.execution.cleanup import directory_size, remove_local_files
+from dml.execution.cleanup import directory_size, refuse_unrecorded, remove_local_files
 from dml.execution.local_list import list_local
 from dml.execution.status import ExecutionStatus, effective_status
+from dml.execution.unrecorded import find_unrecorded
 from dml.workspace import journal
 from dml.workspace.execution_lock import execution_lock
 from dml.workspace.files import check_inside, disk_errors
@@ -29,13 +30,15 @@ class Candidate:
         rid: The execution.
         status: Its status.
         bytes: How many bytes the removal frees; links are not counted.
-        discards: Outputs that were never uploaded and would be lost; 0 unless the execution was aborted.
+        discards: Outputs and other files that were never uploaded and would be lost.
+        unrecorded: Those of them that no record knows, as paths below the execution's directory.
     """
 
     rid: str
     status: str
     bytes: int
     discards: int
+    unrecorded: tuple[str, ...] = ()
 
 
 def find_candidates(session: WorkspaceSession, rids: Sequence[str] | None = None) -> list[Candidate]:
@@ -43,8 +46,8 @@ def find_candidates(session: WorkspaceSession, rids: Sequence[str] | None = None
 
     Args:
         session: The workspace.
-        rids: Only these executions. Aborted ones with outputs that were never uploaded are returned only if they are
-            named here.
+        rids: Only these executions. When None, those with files that were never uploaded are in the list as well, so
+            that they can be named; they must not be removed.
 
     Raises:
         ConflictError: A named execution has not ended.
@@ -60,8 +63,12 @@ def find_candidates(session: WorkspaceSession, rids: Sequence[str] | None = None
             message = f"{execution.rid} is {execution.status}: its files are needed"
             raise ConflictError(message, hint=execution.next_command)
         directory = session.workspace.execution_directory(execution.rid)
-        if has_ended and (rids is not None or not pending) and directory.is_dir():
-            candidates.append(Candidate(execution.rid, execution.status, directory_size(directory), pending))
+        if has_ended and directory.is_dir():
+            unrecorded = tuple(str(path) for path in find_unrecorded(session, execution.rid))
+            discards = pending + len(unrecorded)
+            candidates.append(
+                Candidate(execution.rid, execution.status, directory_size(directory), discards, unrecorded)
+            )
     return candidates
 
 
@@ -70,10 +77,12 @@ def collect(session: WorkspaceSession, candidate: Candidate) -> int:
 
     Raises:
         IntegrityError: The catalog lacks something that was uploaded; nothing is removed.
+        ConflictError: Files have appeared that the candidate does not name; nothing is removed.
     """
     if effective_status(candidate.status) is S.UPLOADED:
-        return remove_local_files(session, candidate.rid)
+        return remove_local_files(session, candidate.rid, discard=candidate.unrecorded)
     with execution_lock(session.registry, candidate.rid):
+        refuse_unrecorded(session, candidate.rid, candidate.unrecorded)
         directory = check_inside(session.workspace.root, session.workspace.execution_directory(candidate.rid))
         with disk_errors(directory):
             shutil.rmtree(directory)

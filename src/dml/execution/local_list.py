@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from dml.errors import NotFoundError
 from dml.execution.status import ExecutionStatus, effective_status
+from dml.execution.unrecorded import find_unrecorded
 from dml.execution.upload_progress import UploadUnderWay, uploads_under_way
 from dml.workspace import assets, executions, features, inputs, journal, liveness
 from dml.workspace.assets import AssetRow
@@ -143,6 +144,7 @@ class ExecutionDetails:
         journal: The last entries.
         directory: Where its files are.
         upload: How far the commit is that some process runs now, if one does.
+        unrecorded: Files in the directory that no record knows, as paths below it.
     """
 
     summary: LocalExecution
@@ -153,6 +155,7 @@ class ExecutionDetails:
     journal: tuple[JournalEntry, ...]
     directory: Path
     upload: UploadUnderWay | None = None
+    unrecorded: tuple[str, ...] = ()
 
     def to_mapping(self) -> dict[str, Any]:
         """The details as JSON values."""
@@ -166,6 +169,7 @@ class ExecutionDetails:
             },
             "directory": str(self.directory),
             "upload": self.upload.to_mapping() if self.upload is not None else None,
+            "unrecorded": list(self.unrecorded),
             "input_list": [
                 {"kind": one.kind, "rid": one.rid, "version": one.version, "state": one.state, "path": one.path}
                 for one in self.inputs
@@ -221,8 +225,11 @@ def details_of(session: WorkspaceSession, rid: str, *, journal_entries: int = 5)
             f"The workspace {session.workspace.root} has no execution {rid}",
             hint=f"If the catalog has it: dml exec resume {rid}. Those here: dml exec list.",
         )
+    summary = _summaries(session, [row])[0]
+    # What a run that is under way has written is its own affair until it ends.
+    alive = summary.liveness is not None and summary.liveness.state != "dead"
     return ExecutionDetails(
-        summary=_summaries(session, [row])[0],
+        summary=summary,
         configuration=_configuration(row),
         inputs=tuple(inputs.list_inputs(session.registry, rid)),
         assets=tuple(assets.list_assets(session.registry, rid)),
@@ -230,6 +237,7 @@ def details_of(session: WorkspaceSession, rid: str, *, journal_entries: int = 5)
         journal=tuple(journal.entries(session.registry, rid, limit=journal_entries)),
         directory=session.workspace.execution_directory(rid),
         upload=uploads_under_way(session, [row]).get(rid),
+        unrecorded=() if alive else tuple(str(path) for path in find_unrecorded(session, rid)),
     )
 
 

@@ -15,6 +15,7 @@ from dml.execution import lifecycle, sync
 from dml.execution.adoption import adopt_from_catalog
 from dml.execution.creation import CREATED_HERE
 from dml.execution.finish_creation import ensure_created
+from dml.execution.recover_outputs import describe_left, stage_unrecorded
 from dml.execution.status import (
     MISSING,
     ExecutionStatus,
@@ -24,6 +25,7 @@ from dml.execution.status import (
     reconcile,
     shown_status,
 )
+from dml.formatting import pluralize
 from dml.workspace import executions, journal, liveness
 from dml.workspace.execution_lock import execution_lock
 from dml.workspace.executions import ExecutionRow
@@ -75,6 +77,7 @@ def resume(session: WorkspaceSession, rid: str, *, wait: float = 0.0) -> ResumeR
         actions: list[str] = []
         outcome = _reconcile(session, rid, actions)
         row = _recover(session, executions.get_execution(session.registry, rid), actions)
+        _recover_files(session, row, actions)
         pending = pending_work(session.registry, [rid]).get(rid, Pending())
         if actions:
             journal.append(session.registry, "note", f"resumed: {' '.join(actions)}", execution_rid=rid)
@@ -144,6 +147,17 @@ def _recover(session: WorkspaceSession, row: ExecutionRow, actions: list[str]) -
     why = runner.reason if runner is not None else "no process is recorded for it"
     actions.append(f"Its run has ended ({why}): it is Pending_Upload now.")
     return lifecycle.change(session, row, S.PENDING_UPLOAD).row
+
+
+def _recover_files(session: WorkspaceSession, row: ExecutionRow, actions: list[str]) -> None:
+    """Stage the outputs on disk that no record knows, of a run that is over."""
+    if effective_status(row.status) in (S.RUNNING, S.CREATED, S.ABORTED) or row.mode != "online":
+        return
+    recovery = stage_unrecorded(session, row.rid)
+    if recovery.staged:
+        actions.append(f"Staged {pluralize(len(recovery.staged), 'file')} that no record knew.")
+    if recovery.left:
+        actions.append(f"{describe_left(recovery.left)}.")
 
 
 def _unknown(session: WorkspaceSession, rid: str) -> DmlError:

@@ -1,7 +1,8 @@
 """Running any program as an execution: its output is kept as a log, its files are staged, its exit code is recorded.
 
 The program finds its inputs below ``DML_INPUTS`` (``Table/RID/filename``). What it leaves below ``DML_OUTPUTS`` as
-``Table/path`` becomes an output of that table; the path is turned into one file name as by ``staging.walk_tree``.
+``Table/path`` becomes an output of that table; the path is turned into one file name as by ``staging.walk_tree``. A
+file directly in ``DML_OUTPUTS`` goes to ``Execution_Asset``, a metrics file to ``Execution_Metadata``.
 """
 
 from __future__ import annotations
@@ -15,16 +16,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dml.asset.placement import Method
-from dml.asset.tables import asset_table
-from dml.catalog import required_terms
 from dml.errors import DmlError, NotFoundError, UsageError
 from dml.execution import lifecycle
 from dml.execution.environment import redact_arguments
-from dml.execution.metadata import EXECUTION_METADATA, ML_SCHEMA
 from dml.execution.program_output import ProgramOutput
-from dml.execution.staging import StagingRequest, stage, walk_tree
+from dml.execution.recover_outputs import Recovery, describe_left, stage_unrecorded
 from dml.execution.status import ExecutionStatus, effective_status
+from dml.execution.unrecorded import LOG_NAME, OUTPUTS
 from dml.safe_text import safe
 from dml.workspace import executions, journal
 from dml.workspace.files import make_directory
@@ -32,9 +30,6 @@ from dml.workspace.liveness import Heartbeat
 
 if TYPE_CHECKING:
     from dml.workspace.session import WorkspaceSession
-
-LOG_NAME = "run.log"
-"""Name of the asset with the program's output."""
 
 _GRACE = 30.0
 """Seconds that a program gets to end after a signal was forwarded to it."""
@@ -57,26 +52,29 @@ def run_command(session: WorkspaceSession, rid: str, command: Sequence[str], ech
 
     Raises:
         NotFoundError: There is no such program; the execution is Failed.
-        DmlError: What it wrote cannot be staged; the execution is Failed, and the files stay where they are.
+        DmlError: What it wrote cannot be staged at all; the execution is Failed, and the files stay where they are. A
+            single file that cannot be staged keeps no other from it.
     """
     directory = session.workspace.execution_directory(rid)
-    outputs, log = directory / "outputs", directory / LOG_NAME
+    outputs, log = directory / OUTPUTS, directory / LOG_NAME
     shown = shlex.join(redact_arguments(command))
     with Heartbeat(session.registry, rid, command=shown):
         try:
             journal.append(session.registry, "note", f"running {shown}", execution_rid=rid)
             make_directory(session.workspace.root, outputs)
             code = _run(session, rid, command, outputs, log, echo)
-            _stage_outputs(session, rid, outputs, log)
+            left = _stage_outputs(session, rid).left
         except BaseException as error:
             _fail(session, rid, f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
             with contextlib.suppress(DmlError):
-                _stage_outputs(session, rid, outputs, log)
+                _stage_outputs(session, rid)
             raise
-        if code == 0:
-            lifecycle.stop(session, rid)
-        else:
+        if code != 0:
             lifecycle.fail(session, rid, f"the command ended with exit code {code}")
+        elif left:
+            lifecycle.fail(session, rid, describe_left(left))
+        else:
+            lifecycle.stop(session, rid)
     return code
 
 
@@ -143,25 +141,12 @@ def _end_program(child: subprocess.Popen[bytes], error: BaseException) -> None:
         child.wait()
 
 
-def _stage_outputs(session: WorkspaceSession, rid: str, outputs: Path, log: Path) -> None:
-    schema = session.catalog.schema()
-    written = sorted(outputs.iterdir()) if outputs.is_dir() else []
-    for folder in (path for path in written if path.is_dir()):
-        table = asset_table(schema, folder.name)
-        types = required_terms.available(session.catalog, required_terms.ASSET_TYPE, [table.name])
-        files = [StagingRequest(path, name, types, method=Method.MOVE) for path, name in walk_tree(folder)]
-        if files:
-            stage(session, rid, table, files)
-    stray = [path.name for path in written if path.is_file()]
-    if stray:
-        raise UsageError(
-            f"{safe(stray[0])} is directly in the outputs directory, so its table is not known",
-            hint=f"Write it as TABLE/{safe(stray[0])}; stage this one with `dml exec stage {rid}`.",
-        )
-    if log.is_file() and log.stat().st_size:
-        table = schema.table(f"{ML_SCHEMA}:{EXECUTION_METADATA}")
-        request = StagingRequest(log, LOG_NAME, (), description="What the command printed", method=Method.MOVE)
-        stage(session, rid, table, [request])
+def _stage_outputs(session: WorkspaceSession, rid: str) -> Recovery:
+    """Stage what the program wrote and printed; what cannot be staged is recorded in the journal."""
+    recovery = stage_unrecorded(session, rid)
+    for path, reason in recovery.left.items():
+        journal.append(session.registry, "error", f"{path} cannot be staged: {reason}", execution_rid=rid)
+    return recovery
 
 
 def _fail(session: WorkspaceSession, rid: str, message: str) -> None:

@@ -25,7 +25,7 @@ from dml.safe_text import safe
 from dml.workspace import assets, executions, journal
 from dml.workspace.assets import AssetRow
 from dml.workspace.file_identity import FileIdentity
-from dml.workspace.files import disk_errors, open_inside
+from dml.workspace.files import disk_errors, make_directory, open_inside
 from dml.workspace.layout import safe_file_name
 from dml.workspace.staging import StagedAsset, stage_assets, unstage_asset
 
@@ -143,8 +143,7 @@ def walk_tree(directory: Path) -> Iterator[tuple[Path, str]]:
             path = Path(parent, name)
             if not path.is_file():
                 continue
-            parts = path.relative_to(directory).parts
-            joined = safe_file_name(TREE_SEPARATOR.join(safe_file_name(part) for part in parts))
+            joined = joined_name(path.relative_to(directory).parts)
             if joined in seen:
                 raise ConflictError(
                     f"{safe(seen[joined])} and {safe(path)} would both be staged as {safe(joined)}",
@@ -152,6 +151,15 @@ def walk_tree(directory: Path) -> Iterator[tuple[Path, str]]:
                 )
             seen[joined] = path
             yield path, joined
+
+
+def joined_name(parts: Sequence[str]) -> str:
+    """The one file name of a path below a staged directory.
+
+    Raises:
+        UnsafePathError: A component cannot be part of a file name.
+    """
+    return safe_file_name(TREE_SEPARATOR.join(safe_file_name(part) for part in parts))
 
 
 def write_types(session: WorkspaceSession, row: AssetRow) -> None:
@@ -209,9 +217,48 @@ def _staged_asset(table: Table, file: StagingRequest) -> StagedAsset:
 
 
 def _drop_outdated(session: WorkspaceSession, before: AssetRow | None, row: AssetRow) -> None:
-    """Remove the staged copy of a source that has changed since, so that the present bytes are copied."""
-    if before is not None and row.method in (Method.COPY, Method.LINK) and before.identity != row.identity:
-        remove_placed(session.workspace.root, staged_path(session, row))
+    """Clear the staged path of what an earlier staging left there, unless that is the very file staged now.
+
+    That something lies there does not make it the file: the source may have been replaced, or be staged in another way.
+    A link or copy is removed, its source being elsewhere. Bytes that may be nowhere else (moved here, or written by the
+    program, and never uploaded) are kept in the directory ``replaced``.
+    """
+    path = staged_path(session, row)
+    if before is None or not os.path.lexists(path) or _is_current(path, before, row):
+        return
+    only_copy = before.status != "uploaded" and before.method in (Method.MOVE, Method.WRITTEN, None)
+    if path.is_symlink() or not only_copy:
+        remove_placed(session.workspace.root, path)
+        return
+    kept = _keep_replaced(session, row, path)
+    note = f"{row.key} is staged again; the bytes it had before are kept in {kept}"
+    journal.append(session.registry, "note", note, execution_rid=row.execution_rid)
+
+
+def _is_current(path: Path, before: AssetRow, row: AssetRow) -> bool:
+    """Whether the file at the staged path is the one that is staged now."""
+    if row.source is None:
+        return before.source is None  # the program goes on with the file that it writes itself
+    source = Path(row.source)
+    if row.method == Method.SYMLINK:
+        return path.is_symlink() and path.readlink() == source
+    if path.is_symlink() or not path.is_file():
+        return False
+    if path.samefile(source):
+        return row.method in (Method.LINK, Method.MOVE)  # a move that was interrupted between its two steps
+    return row.method == before.method and row.method != Method.MOVE and before.identity == row.identity
+
+
+def _keep_replaced(session: WorkspaceSession, row: AssetRow, path: Path) -> Path:
+    """Move a file out of its staged path to where nothing is overwritten; the new path."""
+    directory = session.workspace.execution_directory(row.execution_rid) / "replaced" / path.parent.name
+    with disk_errors(directory):
+        make_directory(session.workspace.root, directory)
+    number = 1
+    while os.path.lexists(kept := directory / f"{number}-{path.name}"):
+        number += 1
+    move_out(path, kept)
+    return kept
 
 
 def _take_back(session: WorkspaceSession, rows: Sequence[AssetRow]) -> None:

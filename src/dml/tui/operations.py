@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from dml.errors import ConflictError
 from dml.execution import gc, lifecycle
 from dml.execution import resume as resuming
+from dml.execution.cleanup import refuse_unrecorded
 from dml.execution.status import ExecutionStatus
 from dml.execution.sync import push_all
 from dml.formatting import format_size, pluralize
@@ -82,7 +83,10 @@ class Operations:
     def collect(self, rid: str) -> str:
         """``dml exec gc RID``."""
         with self._working() as session:
-            freed = sum(gc.collect(session, one) for one in gc.find_candidates(session, [rid]))
+            candidates = gc.find_candidates(session, [rid])
+            for candidate in candidates:
+                refuse_unrecorded(session, candidate.rid, ())
+            freed = sum(gc.collect(session, candidate) for candidate in candidates)
         return f"{rid}: {format_size(freed)} freed" if freed else f"{rid}: nothing to do"
 
     def commit(self, rid: str) -> str:

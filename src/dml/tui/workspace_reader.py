@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from dml.errors import DmlError, NotFoundError
 from dml.execution.local_list import LocalExecution, details_of
-from dml.execution.run_program import LOG_NAME
 from dml.execution.status import ExecutionStatus, effective_status
+from dml.execution.unrecorded import LOG_NAME
 from dml.tui.progress_records import ProgressRecords
 from dml.tui.state import Details, Local
 from dml.tui.upload_states import CommitReader

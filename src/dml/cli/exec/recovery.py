@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Exit, Option
 
 from dml.cli.app.framework import command, current
 from dml.cli.exec._common import Rid, Rids, app, open_for_writing, push_others, warn_unsynced
+from dml.safe_text import safe
+
+if TYPE_CHECKING:
+    from dml.execution.gc import Candidate
 
 
 @command(
@@ -124,33 +128,55 @@ def gc(
 
     console = current().console
     with open_for_writing(push=False) as session:
-        collectable = find_candidates(session, [validate_rid(rid) for rid in rids] if rids else None)
+        candidates = find_candidates(session, [validate_rid(rid) for rid in rids] if rids else None)
+        kept = [candidate for candidate in candidates if candidate.discards and not rids]
+        chosen = [candidate for candidate in candidates if candidate not in kept]
         removed: list[dict[str, object]] = []
-        if not dry_run and collectable:
-            for candidate in collectable:
+        if not dry_run and chosen:
+            for candidate in chosen:
                 if candidate.discards:
-                    confirm_rid(
-                        f"{candidate.rid} has {candidate.discards} outputs that were never uploaded.",
-                        candidate.rid,
-                        given=confirm,
-                    )
-            if not all(candidate.discards for candidate in collectable):
-                ask(f"Remove the local files of {', '.join(candidate.rid for candidate in collectable)}?", yes=yes)
-            removed = [{"rid": candidate.rid, "bytes": collect(session, candidate)} for candidate in collectable]
+                    confirm_rid(_losses(candidate), candidate.rid, given=confirm)
+            if not all(candidate.discards for candidate in chosen):
+                ask(f"Remove the local files of {', '.join(candidate.rid for candidate in chosen)}?", yes=yes)
+            removed = [{"rid": candidate.rid, "bytes": collect(session, candidate)} for candidate in chosen]
         if not dry_run:
             push_others(session)
-    listed = [
-        {"rid": each.rid, "status": each.status, "bytes": each.bytes, "never_uploaded": each.discards}
-        for each in collectable
-    ]
 
     def render() -> None:
-        for candidate in collectable:
+        for candidate in chosen:
             lost = f", {candidate.discards} outputs never uploaded" if candidate.discards else ""
             console.print(f"{candidate.rid} {candidate.status}: {format_size(candidate.bytes)}{lost}")
-        if not collectable:
+        for candidate in kept:
+            console.print(f"{candidate.rid} {candidate.status}: kept. {_losses(candidate)}")
+            console.print(f"  To discard them: dml exec gc {candidate.rid} --confirm {candidate.rid}")
+        if not chosen:
             console.print("nothing to do")
         elif dry_run:
             console.print("Nothing was removed.")
 
-    console.emit("exec.gc", {"candidates": listed, "removed": removed}, render)
+    payload = {
+        "candidates": [_candidate(candidate) for candidate in chosen],
+        "kept": [_candidate(candidate) for candidate in kept],
+        "removed": removed,
+    }
+    console.emit("exec.gc", payload, render)
+
+
+def _losses(candidate: Candidate) -> str:
+    """What would be lost, as a sentence."""
+    if not candidate.unrecorded:
+        return f"{candidate.rid} has {candidate.discards} outputs that were never uploaded."
+    staged = candidate.discards - len(candidate.unrecorded)
+    outputs = f" and {staged} staged outputs" if staged else ""
+    more = f" and {len(candidate.unrecorded) - 1} more" if len(candidate.unrecorded) > 1 else ""
+    return f"{safe(candidate.unrecorded[0])}{more}{outputs} were never uploaded."
+
+
+def _candidate(candidate: Candidate) -> dict[str, object]:
+    return {
+        "rid": candidate.rid,
+        "status": candidate.status,
+        "bytes": candidate.bytes,
+        "never_uploaded": candidate.discards,
+        "unrecorded": list(candidate.unrecorded),
+    }

@@ -160,8 +160,21 @@ def _print_outputs(console: Console, details: ExecutionDetails) -> None:
         console.table(columns, [_output(row) for row in details.assets[:_SHOWN_FILES]])
         if len(details.assets) > _SHOWN_FILES:
             console.print(f"  and {len(details.assets) - _SHOWN_FILES} more; all with --json")
+    if details.unrecorded:
+        _print_unrecorded(console, details)
     if details.features:
         console.print(Cell("features", "bold"), f"  {len(details.features)}, {pending.features} pending")
+
+
+def _print_unrecorded(console: Console, details: ExecutionDetails) -> None:
+    """The files in the directory that no record knows, and what to do about them."""
+    rid = details.summary.rid
+    console.print(Cell("not recorded", "bold"), f"  {pluralize(len(details.unrecorded), 'file')} in its directory")
+    for path in details.unrecorded[:_SHOWN_FILES]:
+        console.print(f"  {path}")
+    if len(details.unrecorded) > _SHOWN_FILES:
+        console.print(f"  and {len(details.unrecorded) - _SHOWN_FILES} more; all with --json")
+    console.print(f"  Outputs among them are staged by `dml exec resume {rid}`; stage or remove the others.")
 
 
 def _output(row: AssetRow) -> tuple[object, ...]:
