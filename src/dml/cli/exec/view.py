@@ -30,23 +30,23 @@ _LIST = (
 )
 
 
-def print_list(console: Console, found: Sequence[LocalExecution]) -> None:
+def print_list(console: Console, summaries: Sequence[LocalExecution]) -> None:
     """Print the list, or a message when it is empty."""
-    if not found:
+    if not summaries:
         console.say("no executions   dml exec create --help")
         return
-    console.table(_LIST, [_line(one) for one in found])
+    console.table(_LIST, [_line(summary) for summary in summaries])
 
 
 def print_details(console: Console, details: ExecutionDetails, links: Sequence[tuple[str, object]]) -> None:
     """Print the details of an execution; ``links`` are further rows of the facts."""
-    one = details.summary
-    row = one.row
-    facts: list[tuple[str, object]] = [("status", _status(one))]
+    summary = details.summary
+    row = summary.row
+    facts: list[tuple[str, object]] = [("status", _status(summary))]
     if row.sync_pending:
         facts.append(("", Cell("status not synced to the catalog   dml exec sync", "yellow")))
-    if one.liveness is not None and one.life:
-        facts.append(("process", one.liveness.reason))
+    if summary.liveness is not None and summary.life:
+        facts.append(("process", summary.liveness.reason))
     if details.upload is not None:
         facts += _upload(details.upload)
     facts += [
@@ -66,8 +66,8 @@ def print_details(console: Console, details: ExecutionDetails, links: Sequence[t
     _print_inputs(console, details.inputs)
     _print_outputs(console, details)
     print_entries(console, details.journal)
-    if one.next_command:
-        console.print(Cell("next  "), Cell(one.next_command, "bold"))
+    if summary.next_command:
+        console.print(Cell("next  "), Cell(summary.next_command, "bold"))
 
 
 def print_entries(console: Console, entries: Iterable[JournalEntry]) -> None:
@@ -96,30 +96,34 @@ def print_report(console: Console, report: UploadReport, statuses: Sequence[str]
         console.warn(error)
 
 
-def _line(one: LocalExecution) -> list[object]:
-    row = one.row
-    remark = Cell(one.remark, "red" if row.error else "")
+def _line(summary: LocalExecution) -> list[object]:
+    row = summary.row
+    remark = Cell(summary.remark, "red" if row.error else "")
     return [
         row.rid,
-        _status(one),
-        one.workflow_name or row.workflow_rid or UNKNOWN,
-        one.input_count,
-        _outputs(one),
+        _status(summary),
+        summary.workflow_name or row.workflow_rid or UNKNOWN,
+        summary.input_count,
+        _outputs(summary),
         format_relative_time(row.last_activity),
         remark,
     ]
 
 
-def _status(one: LocalExecution) -> Cell:
-    return liveness_cell(one.status, one.life) if one.life in ("dead", "elsewhere") else status_cell(one.status)
+def _status(summary: LocalExecution) -> Cell:
+    return (
+        liveness_cell(summary.status, summary.life)
+        if summary.life in ("dead", "elsewhere")
+        else status_cell(summary.status)
+    )
 
 
-def _outputs(one: LocalExecution) -> str:
-    parts = [str(one.uploaded)] if one.uploaded or not one.pending else []
-    if one.pending.files:
-        parts.append(f"{one.pending.files} pending")
-    if one.pending.features:
-        parts.append(pluralize(one.pending.features, "feature row"))
+def _outputs(summary: LocalExecution) -> str:
+    parts = [str(summary.uploaded)] if summary.uploaded or not summary.pending else []
+    if summary.pending.files:
+        parts.append(f"{summary.pending.files} pending")
+    if summary.pending.features:
+        parts.append(pluralize(summary.pending.features, "feature row"))
     return ", ".join(parts)
 
 
@@ -146,7 +150,13 @@ def _print_inputs(console: Console, inputs: Sequence[InputRecord]) -> None:
         return
     console.print(Cell("inputs", "bold"))
     rows = [
-        (one.kind, f"{one.rid}@{one.version}" if one.version else one.rid, one.state, one.path or "") for one in inputs
+        (
+            record.kind,
+            f"{record.rid}@{record.version}" if record.version else record.rid,
+            record.state,
+            record.path or "",
+        )
+        for record in inputs
     ]
     console.table([Column("", whole=True), Column("", whole=True), Column(""), Column("")], rows)
 
