@@ -44,7 +44,7 @@ class AssetUse:
         role: ``Input`` or ``Output``.
         status: Its status, verbatim.
         workflow: RID of its workflow.
-        description: Markdown.
+        description: Description of the execution, Markdown.
         created: Creation time of the execution's row, as the catalog writes it.
     """
 

@@ -32,7 +32,7 @@ class FileSpec:
         url: A tag URI, a link, or the path of a local file, which is replaced by its tag URI.
         md5: MD5 of the content, hexadecimal.
         length: Size in bytes.
-        description: Markdown.
+        description: Description of the file, Markdown.
         file_types: Terms of Asset_Type.
     """
 

@@ -23,13 +23,13 @@ class Asset:
     """A file in the catalog.
 
     Attributes:
-        rid: RID.
+        rid: RID of the asset.
         table: Its table, ``schema:Table``.
         filename: Its name in the catalog.
         length: Size in bytes.
         md5: MD5 of its content, hexadecimal.
         url: URL of its bytes, or a reference.
-        description: Markdown.
+        description: Description of the asset, Markdown.
         types: Terms of Asset_Type, sorted.
         metadata: Values of the table's metadata columns.
         created: Creation time of the row, as the catalog writes it.

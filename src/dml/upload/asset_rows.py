@@ -39,7 +39,7 @@ class AssetFile:
         filename: File name shown to users.
         length: Size in bytes.
         md5_hex: MD5 of the content.
-        description: Markdown.
+        description: Description of the file, Markdown.
         metadata: Values of the table's metadata columns.
     """
 
