@@ -20,7 +20,7 @@ T ?=
 CHOSEN := $(if $(T),$(T),-n auto)
 FAST := not slow and not process and not interop and not browser
 
-.PHONY: help setup demo test test-fast test-all test-pythons cover lint format docs site site-serve dist bench lock clean
+.PHONY: help setup demo test test-fast test-all test-pythons cover lint format docs site site-serve dist bench test-versions lock clean
 
 help:  ## Show these targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -82,6 +82,9 @@ dist: $(VENV)-release/.ready  ## Build the sdist and the wheel into dist/ and ch
 
 bench: $(READY)  ## Measure, and print our figures beside the limits.
 	$(BIN)/python -m benchmarks
+
+test-versions: $(READY)  ## Test with the lowest and the newest versions of the libraries with an upper bound.
+	tools/test-versions.sh $(BIN)/uv $(BIN)/python
 
 lock: $(READY)  ## Pin the dependencies, for every Python version that is supported.
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header --all-extras \
