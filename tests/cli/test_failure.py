@@ -13,6 +13,7 @@ import pytest
 from cli.runner import Result, check_message, run
 from dml import directories, errors
 from dml.cli import version as version_module
+from dml.cli.app import supported_versions
 from dml.cli.app.exit_codes import EXIT_CODES
 
 Fail = Callable[[BaseException], Callable[..., Result]]
@@ -29,6 +30,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Fail:
             raise error
 
         monkeypatch.setattr(version_module, "installed", raise_it)
+        monkeypatch.setattr(supported_versions, "find_mismatch", lambda: None)
         return lambda *options: run("version", *options)
 
     return prepare

@@ -15,12 +15,16 @@ import traceback
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dml import directories
 from dml._version import __version__
 from dml.cli.app.output import Console, document, write_line
 from dml.errors import DmlError, RetryableError
 from dml.formatting import abbreviate_home
+
+if TYPE_CHECKING:
+    from dml.cli.app.supported_versions import Mismatch
 
 __all__ = ["report"]
 
@@ -82,9 +86,21 @@ def _ours(error: Exception) -> tuple[DmlError, str | None]:
         return DmlError(f"not permitted: {error.filename}", hint="Check who owns it; see `dml doctor`."), None
     path = _crash_log(error)
     summary = " ".join(str(error).split())[:200]
-    message = f"a defect of dml: {type(error).__name__}{': ' + summary if summary else ''}"
+    cause = f"{type(error).__name__}{': ' + summary if summary else ''}"
     details = f"The details are in {abbreviate_home(Path(path))}." if path else "The details could not be kept."
+    if mismatch := _mismatch():
+        message = f"{mismatch.library} is installed, and dml has not been tried with it: {cause}"
+        return DmlError(_redact(message), hint=f"{mismatch.hint}\n{details}"), path
+    message = f"a defect of dml: {cause}"
     return DmlError(_redact(message), hint=f"{details} `--debug` shows them here; please report it."), path
+
+
+def _mismatch() -> Mismatch | None:
+    from dml.cli.app.supported_versions import find_mismatch
+
+    with suppress(Exception):  # the installed packages may be what is broken
+        return find_mismatch()
+    return None
 
 
 def _crash_log(error: Exception) -> str | None:
