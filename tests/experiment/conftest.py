@@ -1,4 +1,4 @@
-"""Fixtures of the experiment tests: a project for each of the two libraries."""
+"""Fixtures of the experiment tests: projects for either library, and a catalog with inputs."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from targets import Place
 
 @pytest.fixture(params=["dml", "deriva_ml"])
 def project(request: pytest.FixtureRequest, make_project: Callable[..., RetinaProject]) -> RetinaProject:
-    """The retina project, once for either library."""
+    """The retina project, for either library."""
     return make_project(request.param)
 
 
 @pytest.fixture
-def composed() -> Callable[..., Composition]:
-    """Composes a project: ``composed(project, "+experiment=x", multirun=True)``."""
+def compose_project() -> Callable[..., Composition]:
+    """Composes a project: ``compose_project(project, "+experiment=x", multirun=True)``."""
 
     def run(project: RetinaProject, *overrides: str, timeout: float = 60.0, **request: object) -> Composition:
-        found = find_project(directory=project.root)
-        return compose(found, ComposeRequest(overrides=overrides, **request), timeout=timeout)  # type: ignore[arg-type]
+        located = find_project(directory=project.root)
+        return compose(located, ComposeRequest(overrides=overrides, **request), timeout=timeout)  # type: ignore[arg-type]
 
     return run
 
@@ -45,7 +45,7 @@ def sample(catalog: Catalog, domain: str, tmp_path: Path) -> SampleCatalog:
 def retina(
     make_project: Callable[..., RetinaProject], sample: SampleCatalog, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> RetinaProject:
-    """A good project on the test's catalog, entered."""
+    """A project without problems on the test catalog, as the working directory."""
     project = make_project("dml", dataset=sample.dataset, asset=sample.asset)
     monkeypatch.chdir(project.root)
     return project

@@ -1,4 +1,4 @@
-"""Composition by the project's own interpreter."""
+"""Composing a project with its own interpreter."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from experiments import RetinaProject
 Compose = Callable[..., Composition]
 
 
-def test_an_experiment_composes_to_what_its_modules_say(project: RetinaProject, composed: Compose) -> None:
-    found = composed(project, "+experiment=retina_quick", "model_config.hidden=32")
-    assert found.problems == ()
-    (job,) = found.jobs
+def test_composed_experiment(project: RetinaProject, compose_project: Compose) -> None:
+    composition = compose_project(project, "+experiment=retina_quick", "model_config.hidden=32")
+    assert composition.problems == ()
+    (job,) = composition.jobs
     assert job.problem is None
     assert job.config["deriva_ml"]["hostname"] == "local"
     assert job.config["description"] == "Quick look at the retina images"
@@ -24,60 +24,62 @@ def test_an_experiment_composes_to_what_its_modules_say(project: RetinaProject, 
     assert job.config["datasets"][0]["rid"] == "1-DATA"
     assert job.config["workflow"]["workflow_type"] == ["Training"]
     assert job.choices["model_config"] == "retina_quick"
-    assert not found.is_sweep
+    assert not composition.is_sweep
 
 
-def test_the_function_is_found_without_running_anything(project: RetinaProject, composed: Compose) -> None:
-    found = composed(project).function
-    assert found is not None
-    assert found.key == "model_config"
-    assert found.file == (project.root / "src/models/retina_net.py").resolve()
-    assert found.line is not None
-    assert found.file.read_text().splitlines()[found.line - 1].startswith("def train(")
-    assert found.takes("dry_run")
-    assert not found.takes("colour")
+def test_function_is_found_without_running_it(project: RetinaProject, compose_project: Compose) -> None:
+    composition = compose_project(project).function
+    assert composition is not None
+    assert composition.key == "model_config"
+    assert composition.file == (project.root / "src/models/retina_net.py").resolve()
+    assert composition.line is not None
+    assert composition.file.read_text().splitlines()[composition.line - 1].startswith("def train(")
+    assert composition.takes("dry_run")
+    assert not composition.takes("colour")
 
 
-def test_the_library_of_a_project_is_told(make_project: Callable[..., RetinaProject], composed: Compose) -> None:
-    assert composed(make_project("dml", name="one")).api == "dml"
-    assert composed(make_project("deriva_ml", name="two")).api == "deriva_ml"
+def test_library_of_a_project_is_detected(make_project: Callable[..., RetinaProject], compose_project: Compose) -> None:
+    assert compose_project(make_project("dml", name="one")).api == "dml"
+    assert compose_project(make_project("deriva_ml", name="two")).api == "deriva_ml"
 
 
-def test_a_named_multirun_is_expanded_with_its_description(project: RetinaProject, composed: Compose) -> None:
-    found = composed(project, "+multirun=lr_sweep", "model_config.epochs=3")
-    assert found.problems == ()
-    assert found.is_sweep
-    assert found.sweep_name == "lr_sweep"
-    assert found.job_count == 4
-    assert [job.config["model_config"]["learning_rate"] for job in found.jobs] == [0.0001, 0.001, 0.01, 0.1]
-    assert {job.config["model_config"]["epochs"] for job in found.jobs} == {3}
-    description = found.jobs[0].config["description"]
+def test_named_multirun_is_expanded_with_its_description(project: RetinaProject, compose_project: Compose) -> None:
+    composition = compose_project(project, "+multirun=lr_sweep", "model_config.epochs=3")
+    assert composition.problems == ()
+    assert composition.is_sweep
+    assert composition.sweep_name == "lr_sweep"
+    assert composition.job_count == 4
+    assert [job.config["model_config"]["learning_rate"] for job in composition.jobs] == [0.0001, 0.001, 0.01, 0.1]
+    assert {job.config["model_config"]["epochs"] for job in composition.jobs} == {3}
+    description = composition.jobs[0].config["description"]
     assert description == "# Learning rates\n\nIt's a sweep of *four* rates, 'small' to \"large\"."
-    assert found.launcher.endswith("BasicLauncher")
+    assert composition.launcher.endswith("BasicLauncher")
 
 
-def test_a_grid_on_the_command_line_is_a_sweep_when_asked_for(project: RetinaProject, composed: Compose) -> None:
-    found = composed(project, "model_config.epochs=1,2", "+experiment=retina_quick,retina_large", multirun=True)
-    assert found.job_count == 4
-    assert [job.number for job in found.jobs] == [0, 1, 2, 3]
-    assert {tuple(job.overrides) for job in found.jobs} == {
+def test_grid_on_the_command_line_is_a_sweep_on_request(project: RetinaProject, compose_project: Compose) -> None:
+    composition = compose_project(
+        project, "model_config.epochs=1,2", "+experiment=retina_quick,retina_large", multirun=True
+    )
+    assert composition.job_count == 4
+    assert [job.number for job in composition.jobs] == [0, 1, 2, 3]
+    assert {tuple(job.overrides) for job in composition.jobs} == {
         (f"model_config.epochs={epochs}", f"+experiment={name}")
         for epochs in (1, 2)
         for name in ("retina_quick", "retina_large")
     }
-    refused = composed(project, "model_config.epochs=1,2")
+    refused = compose_project(project, "model_config.epochs=1,2")
     assert refused.jobs[0].problem is not None
     assert "epochs" in refused.jobs[0].problem.message
 
 
-def test_only_so_many_jobs_are_composed_and_all_are_counted(project: RetinaProject, composed: Compose) -> None:
-    found = composed(project, "model_config.epochs=range(0,100)", multirun=True, job_limit=3)
-    assert found.job_count == 100
-    assert len(found.jobs) == 3
+def test_job_limit_still_counts_all_jobs(project: RetinaProject, compose_project: Compose) -> None:
+    composition = compose_project(project, "model_config.epochs=range(0,100)", multirun=True, job_limit=3)
+    assert composition.job_count == 100
+    assert len(composition.jobs) == 3
 
 
-def test_a_sweep_that_a_configuration_sets_up_itself_is_one(project: RetinaProject, composed: Compose) -> None:
-    swept = """
+def test_sweep_set_up_by_the_configuration(project: RetinaProject, compose_project: Compose) -> None:
+    text = """
 experiment_store(
     make_config(
         hydra_defaults=["_self_"],
@@ -88,37 +90,37 @@ experiment_store(
 )
 """
     path = project.configs / "experiments.py"
-    path.write_text(path.read_text() + swept)
-    found = composed(project, "+experiment=swept")
-    assert found.problems == ()
-    assert [job.config["model_config"]["epochs"] for job in found.jobs] == [1, 2, 3]
+    path.write_text(path.read_text() + text)
+    composition = compose_project(project, "+experiment=swept")
+    assert composition.problems == ()
+    assert [job.config["model_config"]["epochs"] for job in composition.jobs] == [1, 2, 3]
 
 
-def test_deletions_and_groups_are_passed_on(project: RetinaProject, composed: Compose) -> None:
-    job = composed(project, "~assets", "datasets=no_datasets").jobs[0]
+def test_deletions_and_groups(project: RetinaProject, compose_project: Compose) -> None:
+    job = compose_project(project, "~assets", "datasets=no_datasets").jobs[0]
     assert job.config["datasets"] == []
     assert job.missing == ("assets",)
 
 
-def test_what_there_is_to_choose_is_listed(project: RetinaProject, composed: Compose) -> None:
-    found = composed(project)
-    assert found.groups["experiment"] == ("retina_large", "retina_quick")
-    assert found.groups["deriva_ml"] == ("default_deriva", "local_2")
-    assert "deriva_model" in found.groups[""]
-    assert found.multiruns["quick_vs_large"] == ("+experiment=retina_quick,retina_large",)
-    assert found.notebooks == ("roc",)
+def test_options_are_listed(project: RetinaProject, compose_project: Compose) -> None:
+    composition = compose_project(project)
+    assert composition.groups["experiment"] == ("retina_large", "retina_quick")
+    assert composition.groups["deriva_ml"] == ("default_deriva", "local_2")
+    assert "deriva_model" in composition.groups[""]
+    assert composition.multiruns["quick_vs_large"] == ("+experiment=retina_quick,retina_large",)
+    assert composition.notebooks == ("roc",)
 
 
-def test_every_other_configuration_is_tried_when_asked_for(project: RetinaProject, composed: Compose) -> None:
-    assert composed(project, others=True).others == ()
+def test_other_configurations_are_composed_on_request(project: RetinaProject, compose_project: Compose) -> None:
+    assert compose_project(project, others=True).others == ()
     project.edit("src/configs/roc.py", '"roc_quick"', '"roc_lr_sweep"')
-    (problem,) = composed(project, others=True).others
+    (problem,) = compose_project(project, others=True).others
     assert problem.subject == "notebook roc"
     assert "assets/roc_lr_sweep" in problem.message
 
 
 @pytest.mark.parametrize(
-    ("overrides", "said"),
+    ("overrides", "message"),
     [
         (["+experiment=retina_slow"], "experiment/retina_slow"),
         (["model_config.epoch=3"], "epoch"),
@@ -126,24 +128,24 @@ def test_every_other_configuration_is_tried_when_asked_for(project: RetinaProjec
         (["model_config.epochs=[1"], "epochs"),
     ],
 )
-def test_overrides_that_do_not_fit_are_told(
-    project: RetinaProject, composed: Compose, overrides: list[str], said: str
+def test_invalid_overrides_are_reported(
+    project: RetinaProject, compose_project: Compose, overrides: list[str], message: str
 ) -> None:
-    found = composed(project, *overrides)
-    problems = [*found.problems, *(job.problem for job in found.jobs if job.problem)]
+    composition = compose_project(project, *overrides)
+    problems = [*composition.problems, *(job.problem for job in composition.jobs if job.problem)]
     assert len(problems) == 1
-    assert said in problems[0].message
+    assert message in problems[0].message
 
 
-def test_missing_values_and_dead_interpolations_are_told(
-    make_project: Callable[..., RetinaProject], composed: Compose
+def test_missing_values_and_broken_interpolations_are_reported(
+    make_project: Callable[..., RetinaProject], compose_project: Compose
 ) -> None:
     project = make_project("dml")
     project.edit("src/configs/retina_net.py", "epochs=1", 'epochs="${nowhere}"')
     project.edit("src/configs/retina_net.py", "from hydra_zen import builds", "from hydra_zen import MISSING, builds")
     project.edit("src/configs/retina_net.py", "hidden=64", "hidden=MISSING")
-    quick = composed(project, "model_config=retina_quick").jobs[0]
+    quick = compose_project(project, "model_config=retina_quick").jobs[0]
     assert quick.composed
     assert quick.problem is not None
     assert "nowhere" in quick.problem.message
-    assert composed(project, "model_config=retina_large").jobs[0].missing == ("model_config.hidden",)
+    assert compose_project(project, "model_config=retina_large").jobs[0].missing == ("model_config.hidden",)

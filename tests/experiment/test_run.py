@@ -1,4 +1,4 @@
-"""``dml run``: single runs, dry runs, failures, sweeps with their parent, and resuming."""
+"""``dml run``: single runs, dry runs, failures, sweeps with their parent, and resuming a sweep."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from cli.runner import run
 from dml.catalog.rows import select
 from dml.workspace.executions import get_execution
 from dml.workspace.session import WorkspaceSession
-from experiment.runs import children, executions, succeeded
+from experiment.runs import assert_succeeded, children, executions
 from experiments import RetinaProject
 from preflight.sample_catalog import SampleCatalog
 from targets import Place
 
 
-def test_a_run_makes_one_execution_with_its_provenance(retina: RetinaProject, sample: SampleCatalog) -> None:
+def test_run_creates_one_execution_with_its_provenance(retina: RetinaProject, sample: SampleCatalog) -> None:
     before = set(executions(sample.catalog))
-    result = succeeded(run("run", "+experiment=retina_quick", "--yes", "--json"))
+    result = assert_succeeded(run("run", "+experiment=retina_quick", "--yes", "--json"))
     document = json.loads(result.stdout.splitlines()[-1])
     rid = document["execution"]
     assert set(executions(sample.catalog)) - before == {rid}
@@ -32,24 +32,24 @@ def test_a_run_makes_one_execution_with_its_provenance(retina: RetinaProject, sa
     assert str(workflow["URL"]).endswith("src/models/retina_net.py")
     assert workflow["Version"] == "0.3.1"
     inputs = select(sample.catalog, "deriva-ml:Dataset_Execution", where={"Execution": rid})
-    assert [one["Dataset"] for one in inputs] == [sample.dataset]
+    assert [row["Dataset"] for row in inputs] == [sample.dataset]
     edges = select(sample.catalog, "deriva-ml:Execution_Asset_Execution", where={"Execution": rid})
-    roles = {(one["Execution_Asset"] == sample.asset, one["Asset_Role"]) for one in edges}
+    roles = {(row["Execution_Asset"] == sample.asset, row["Asset_Role"]) for row in edges}
     assert roles == {(True, "Input"), (False, "Output")}
     metadata = select(sample.catalog, "deriva-ml:Execution_Metadata_Execution", where={"Execution": rid})
     names = [
-        one["Filename"]
-        for one in select(
+        row["Filename"]
+        for row in select(
             sample.catalog,
             "deriva-ml:Execution_Metadata",
-            where={"RID": [one["Execution_Metadata"] for one in metadata]},
+            where={"RID": [row["Execution_Metadata"] for row in metadata]},
         )
     ]
     assert any(name.startswith("hydra-") and name.endswith("config.yaml") for name in names)
     assert retina.git("status", "--porcelain") == ""
 
 
-def test_without_a_terminal_a_run_needs_yes(retina: RetinaProject, sample: SampleCatalog) -> None:
+def test_run_needs_yes_without_a_terminal(retina: RetinaProject, sample: SampleCatalog) -> None:
     before = set(executions(sample.catalog))
     result = run("run", "+experiment=retina_quick")
     assert result.code == 2
@@ -57,7 +57,7 @@ def test_without_a_terminal_a_run_needs_yes(retina: RetinaProject, sample: Sampl
     assert set(executions(sample.catalog)) == before
 
 
-def test_the_checks_stop_a_run(retina: RetinaProject, sample: SampleCatalog) -> None:
+def test_failed_checks_stop_a_run(retina: RetinaProject, sample: SampleCatalog) -> None:
     before = set(executions(sample.catalog))
     result = run("run", "workflow.workflow_type=[Nonsense]", "--yes")
     assert result.code == 8
@@ -65,27 +65,27 @@ def test_the_checks_stop_a_run(retina: RetinaProject, sample: SampleCatalog) -> 
     assert set(executions(sample.catalog)) == before
 
 
-def test_what_does_not_compose_is_not_run_without_checks_either(retina: RetinaProject) -> None:
+def test_broken_configuration_is_refused_without_checks_too(retina: RetinaProject) -> None:
     result = run("run", "datasets=none_such", "--yes", "--no-preflight")
     assert result.code == 2
-    there = "Available options in 'datasets': default_dataset, "
-    assert f"Could not find 'datasets/none_such' {there}" in result.stderr
+    options = "Available options in 'datasets': default_dataset, "
+    assert f"Could not find 'datasets/none_such' {options}" in result.stderr
     assert "provider=" not in result.stderr
 
 
-def test_a_dry_run_writes_nothing_to_the_catalog(
+def test_dry_run_writes_no_catalog(
     retina: RetinaProject, sample: SampleCatalog, capfd: pytest.CaptureFixture[str]
 ) -> None:
     before = sample.catalog.snaptime()
-    result = succeeded(run("run", "+experiment=retina_quick", "dry_run=true"))
+    result = assert_succeeded(run("run", "+experiment=retina_quick", "dry_run=true"))
     assert sample.catalog.snaptime() == before
     assert "Dry run: nothing was written" in result.stdout
-    told = capfd.readouterr().err
-    assert "dry run: found 1 dataset, downloaded 1 asset" in told
-    assert "it would have committed 1 file and 0 feature values" in told
+    output = capfd.readouterr().err
+    assert "dry run: found 1 dataset, downloaded 1 asset" in output
+    assert "it would have committed 1 file and 0 feature values" in output
 
 
-def test_a_model_that_raises_fails_its_execution_and_keeps_its_outputs(
+def test_error_of_the_model_fails_the_execution_and_keeps_outputs(
     retina: RetinaProject, sample: SampleCatalog, place: Place
 ) -> None:
     result = run("run", "model_config.learning_rate=0.5", "model_config.fail_at=0.5", "--yes", "--json")
@@ -95,26 +95,26 @@ def test_a_model_that_raises_fails_its_execution_and_keeps_its_outputs(
     row = executions(sample.catalog)[document["execution"]]
     assert row["Status"] == "Failed"
     assert "NaN loss at learning rate 0.5" in str(row["Status_Detail"])
-    with WorkspaceSession.reading(place.target) as workplace:
-        staged = workplace.workspace.staged_path(document["execution"], "Execution_Asset", "weights.json")
+    with WorkspaceSession.reading(place.target) as session:
+        staged = session.workspace.staged_path(document["execution"], "Execution_Asset", "weights.json")
         assert json.loads(staged.read_text())["learning_rate"] == 0.5
 
 
-def test_a_sweep_has_one_parent_and_the_right_children(retina: RetinaProject, sample: SampleCatalog) -> None:
-    result = succeeded(run("run", "+multirun=lr_sweep", "--yes", "--json"))
+def test_sweep_has_one_parent_and_its_jobs_as_children(retina: RetinaProject, sample: SampleCatalog) -> None:
+    result = assert_succeeded(run("run", "+multirun=lr_sweep", "--yes", "--json"))
     document = json.loads(result.stdout.splitlines()[-1])
     parent = document["parent"]
     rows = executions(sample.catalog)
     assert rows[parent]["Status"] == "Uploaded"
     assert str(rows[parent]["Description"]).startswith("# Learning rates")
-    found = children(sample.catalog, parent)
-    assert sorted(found) == [0, 1, 2, 3]
-    assert all(rows[rid]["Status"] == "Uploaded" for rids in found.values() for rid in rids)
-    assert str(rows[found[2][0]]["Description"]).startswith("[Job 2] ")
-    assert "model_config.learning_rate=0.01" in str(rows[found[2][0]]["Description"])
+    nested = children(sample.catalog, parent)
+    assert sorted(nested) == [0, 1, 2, 3]
+    assert all(rows[rid]["Status"] == "Uploaded" for rids in nested.values() for rid in rids)
+    assert str(rows[nested[2][0]]["Description"]).startswith("[Job 2] ")
+    assert "model_config.learning_rate=0.01" in str(rows[nested[2][0]]["Description"])
 
 
-def test_a_failed_job_fails_the_parent_and_is_run_again_on_resume(
+def test_failed_job_fails_the_parent_and_runs_again_on_resume(
     retina: RetinaProject, sample: SampleCatalog, place: Place
 ) -> None:
     marker = retina.root / "fails"
@@ -136,18 +136,18 @@ def test_a_failed_job_fails_the_parent_and_is_run_again_on_resume(
     assert "1 of 4 jobs are not uploaded: job 2 (" in str(row["Status_Detail"])
     assert "NaN loss" in str(row["Status_Detail"])
     marker.unlink()
-    resumed = json.loads(succeeded(run("run", "--resume", parent, "--json")).stdout.splitlines()[-1])
+    resumed = json.loads(assert_succeeded(run("run", "--resume", parent, "--json")).stdout.splitlines()[-1])
     assert [job["status"] for job in resumed["jobs"]] == ["Uploaded"] * 4
     assert executions(sample.catalog)[parent]["Status"] == "Uploaded"
-    found = children(sample.catalog, parent)
-    assert [len(found[number]) for number in range(4)] == [1, 1, 2, 1]
-    with WorkspaceSession.reading(place.target) as workplace:
-        assert get_execution(workplace.registry, parent).status == "Uploaded"
-    again = json.loads(succeeded(run("run", "--resume", parent, "--json")).stdout.splitlines()[-1])
+    nested = children(sample.catalog, parent)
+    assert [len(nested[number]) for number in range(4)] == [1, 1, 2, 1]
+    with WorkspaceSession.reading(place.target) as session:
+        assert get_execution(session.registry, parent).status == "Uploaded"
+    again = json.loads(assert_succeeded(run("run", "--resume", parent, "--json")).stdout.splitlines()[-1])
     assert again["jobs"] == resumed["jobs"]
 
 
-def test_a_sweep_is_resumed_with_the_changes_that_were_accepted(
+def test_resumed_sweep_accepts_uncommitted_changes_again(
     retina: RetinaProject, sample: SampleCatalog, capfd: pytest.CaptureFixture[str]
 ) -> None:
     retina.edit("src/models/retina_net.py", "if learning_rate == fail_at:", "if learning_rate == 0.01:")
@@ -156,15 +156,15 @@ def test_a_sweep_is_resumed_with_the_changes_that_were_accepted(
     assert (
         "job 2 failed: ValueError: NaN loss at learning rate 0.01 (src/models/retina_net.py:" in capfd.readouterr().err
     )
-    parent, _, then = result.stdout.splitlines()[-1].partition(" ")
-    assert then == f"Failed: 3 of 4 jobs uploaded.   dml run --resume {parent} --host local --catalog 1"
+    parent, _, command = result.stdout.splitlines()[-1].partition(" ")
+    assert command == f"Failed: 3 of 4 jobs uploaded.   dml run --resume {parent} --host local --catalog 1"
     retina.edit("src/models/retina_net.py", "if learning_rate == 0.01:", "if learning_rate == fail_at:")
     retina.write("src/models/more.py", "x = 1\n")
-    succeeded(run(*then.split()[-7:], "--json"))
+    assert_succeeded(run(*command.split()[-7:], "--json"))
     assert executions(sample.catalog)[parent]["Status"] == "Uploaded"
 
 
-def test_joblib_with_four_workers_makes_one_parent(retina: RetinaProject, sample: SampleCatalog) -> None:
+def test_joblib_with_four_workers_creates_one_parent(retina: RetinaProject, sample: SampleCatalog) -> None:
     # A process of another launcher finds the project by the environment alone; submitit's are such.
     finds = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import models.retina_net'], check=True)"
     fails = "    if learning_rate == fail_at:"
@@ -172,7 +172,7 @@ def test_joblib_with_four_workers_makes_one_parent(retina: RetinaProject, sample
     retina.commit()
     before = set(executions(sample.catalog))
     overrides = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=4"]
-    result = succeeded(run("run", "+multirun=lr_sweep", *overrides, "--yes", "--json"))
+    result = assert_succeeded(run("run", "+multirun=lr_sweep", *overrides, "--yes", "--json"))
     parent = json.loads(result.stdout.splitlines()[-1])["parent"]
     rows = executions(sample.catalog)
     assert len(set(rows) - before) == 5
@@ -180,9 +180,7 @@ def test_joblib_with_four_workers_makes_one_parent(retina: RetinaProject, sample
     assert rows[parent]["Status"] == "Uploaded"
 
 
-def test_a_worker_killed_in_the_middle_leaves_a_sweep_that_resumes(
-    retina: RetinaProject, sample: SampleCatalog
-) -> None:
+def test_sweep_resumes_after_a_worker_was_killed(retina: RetinaProject, sample: SampleCatalog) -> None:
     marker = retina.root / "kills"
     marker.touch()
     retina.edit(
@@ -202,16 +200,16 @@ def test_a_worker_killed_in_the_middle_leaves_a_sweep_that_resumes(
     assert executions(sample.catalog)[parent]["Status"] == "Failed"
     assert document["jobs"][2]["status"] == "Running"
     marker.unlink()
-    resumed = json.loads(succeeded(run("run", "--resume", parent, "--json")).stdout.splitlines()[-1])
+    resumed = json.loads(assert_succeeded(run("run", "--resume", parent, "--json")).stdout.splitlines()[-1])
     assert [job["status"] for job in resumed["jobs"]] == ["Uploaded"] * 4
     assert executions(sample.catalog)[parent]["Status"] == "Uploaded"
 
 
-def test_only_a_sweep_is_resumed(retina: RetinaProject) -> None:
-    ran = succeeded(run("run", "--yes"))
-    rid, _, then = ran.stdout.splitlines()[-1].partition(" ")
-    assert then == f"Uploaded.   dml lineage {rid} --host local --catalog 1", "only the project names the catalog"
-    assert run(*then.split()[2:]).code == 0
+def test_only_a_sweep_can_be_resumed(retina: RetinaProject) -> None:
+    ran = assert_succeeded(run("run", "--yes"))
+    rid, _, command = ran.stdout.splitlines()[-1].partition(" ")
+    assert command == f"Uploaded.   dml lineage {rid} --host local --catalog 1", "only the project names the catalog"
+    assert run(*command.split()[2:]).code == 0
     assert f"\n{rid} Uploaded · " in ran.stderr, "without a terminal how far the run is comes in lines"
     result = run("run", "--resume", rid)
     assert result.code == 7
@@ -219,29 +217,31 @@ def test_only_a_sweep_is_resumed(retina: RetinaProject) -> None:
     assert run("run", "--resume", "0-0000").code == 6
 
 
-def test_what_there_is_to_choose(retina: RetinaProject) -> None:
-    document = json.loads(succeeded(run("run", "--list-configs", "--json")).stdout)
+def test_list_configs(retina: RetinaProject) -> None:
+    document = json.loads(assert_succeeded(run("run", "--list-configs", "--json")).stdout)
     assert document["groups"]["experiment"] == ["retina_large", "retina_quick"]
     assert "lr_sweep" in document["multiruns"]
-    shown = succeeded(run("run", "--list-configs")).stdout
+    shown = assert_succeeded(run("run", "--list-configs")).stdout
     assert "+multirun=lr_sweep" in shown
 
 
-def test_a_configuration_is_printed(retina: RetinaProject, capfd: pytest.CaptureFixture[str]) -> None:
+def test_package_of_a_configuration_is_printed(retina: RetinaProject, capfd: pytest.CaptureFixture[str]) -> None:
     assert run("run", "+experiment=retina_quick", "--cfg", "job", "--package", "model_config").code == 0
     assert "epochs: 1" in capfd.readouterr().out
 
 
-def test_a_project_for_deriva_ml_is_run_by_its_own_runner(
+def test_deriva_ml_project_is_run_by_its_own_runner(
     make_project: Callable[..., RetinaProject], sample: SampleCatalog, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     project = make_project("deriva_ml", dataset=sample.dataset, asset=sample.asset, name="theirs")
     monkeypatch.chdir(project.root)
-    told = tmp_path / "told.json"
-    monkeypatch.setenv("STAND_IN_RUNNER_TELLS", str(told))
-    document = json.loads(succeeded(run("run", "+experiment=retina_quick", "--yes", "--json")).stdout.splitlines()[-1])
+    output = tmp_path / "told.json"
+    monkeypatch.setenv("STAND_IN_RUNNER_TELLS", str(output))
+    document = json.loads(
+        assert_succeeded(run("run", "+experiment=retina_quick", "--yes", "--json")).stdout.splitlines()[-1]
+    )
     assert document["execution"] == "1-THEIRS"
-    arguments = json.loads(told.read_text())
+    arguments = json.loads(output.read_text())
     assert arguments == [
         "--config-dir",
         str(project.configs),

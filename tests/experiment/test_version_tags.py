@@ -1,4 +1,4 @@
-"""``dml bump``: the next version tag, pushed only when told."""
+"""``dml bump``: the next version tag, pushed only on request."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ def retina(make_project: Callable[..., RetinaProject], monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize(("part", "tag"), [("patch", "v0.3.2"), ("minor", "v0.4.0"), ("major", "v1.0.0")])
-def test_the_next_version_is_tagged(retina: RetinaProject, part: str, tag: str) -> None:
-    made = bump(retina.root / "src", part)
-    assert (made.tag, made.previous, made.pushed) == (tag, "v0.3.1", False)
+def test_next_version_is_tagged(retina: RetinaProject, part: str, tag: str) -> None:
+    result = bump(retina.root / "src", part)
+    assert (result.tag, result.previous, result.pushed) == (tag, "v0.3.1", False)
     assert retina.git("rev-list", "-n", "1", tag).strip() == retina.git("rev-parse", "HEAD").strip()
     assert retina.git("ls-remote", "--tags", "origin", tag) == ""
 
 
-def test_a_tagged_commit_is_left_alone(retina: RetinaProject) -> None:
+def test_tagged_commit_is_left_alone(retina: RetinaProject) -> None:
     first = bump(retina.root, "patch")
     again = bump(retina.root, "patch")
     assert (again.tag, again.existed) == (first.tag, True)
 
 
-def test_a_tag_is_pushed_when_told(retina: RetinaProject) -> None:
+def test_tag_is_pushed_on_request(retina: RetinaProject) -> None:
     assert bump(retina.root, "patch", push=True).pushed
     assert "refs/tags/v0.3.2" in retina.git("ls-remote", "--tags", "origin")
 
 
-def test_a_dry_run_makes_nothing(retina: RetinaProject) -> None:
+def test_dry_run_creates_no_tag(retina: RetinaProject) -> None:
     assert bump(retina.root, "patch", dry_run=True).tag == "v0.3.2"
     assert retina.git("tag") == "v0.3.1\n"
 
@@ -54,13 +54,13 @@ def test_uncommitted_changes_are_refused(retina: RetinaProject) -> None:
     assert bump(retina.root, "patch", allow_dirty=True).tag == "v0.3.2"
 
 
-def test_the_first_tag_and_tags_that_are_no_versions(retina: RetinaProject) -> None:
+def test_first_tag_and_tags_that_are_not_versions(retina: RetinaProject) -> None:
     retina.git("tag", "-d", "v0.3.1")
     retina.git("tag", "nightly")
     assert bump(retina.root, "minor", dry_run=True).tag == "v0.1.0"
 
 
-def test_what_cannot_be_tagged(retina: RetinaProject, tmp_path: Path) -> None:
+def test_refusals(retina: RetinaProject, tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
     with pytest.raises(NotFoundError, match="not in a git repository"):
@@ -75,7 +75,7 @@ def test_what_cannot_be_tagged(retina: RetinaProject, tmp_path: Path) -> None:
         bump(retina.root, "patch", push=True)
 
 
-def test_a_tag_of_another_branch_is_not_made_again(retina: RetinaProject) -> None:
+def test_tag_of_another_branch_is_not_reused(retina: RetinaProject) -> None:
     retina.git("checkout", "-q", "-b", "side")
     retina.git("commit", "-q", "--allow-empty", "-m", "side")
     bump(retina.root, "patch")
@@ -84,7 +84,7 @@ def test_a_tag_of_another_branch_is_not_made_again(retina: RetinaProject) -> Non
         bump(retina.root, "patch")
 
 
-def test_the_command(retina: RetinaProject, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bump_command(retina: RetinaProject, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(retina.root)
     assert "would tag" in run("bump", "patch", "--dry-run").stdout
     assert "git push origin v0.3.2" in run("bump", "patch").stdout

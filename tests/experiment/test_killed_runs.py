@@ -1,4 +1,4 @@
-"""``dml run`` killed in the middle: what goes on by itself, what is refused meanwhile, and what is run again."""
+"""``dml run`` killed at different points: what continues, what is refused meanwhile, and what runs again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from cli.runner import DML, run
 from dml.catalog.rows import select
-from experiment.runs import children, executions, succeeded
+from experiment.runs import assert_succeeded, children, executions
 from experiments import RetinaProject
 from preflight.sample_catalog import SampleCatalog
 
@@ -44,23 +44,23 @@ class TenfoldSweeper(Sweeper):
 
 @pytest.fixture
 def marker(tmp_path: Path) -> Path:
-    """A file; while it is there, the model does what ``behave`` says."""
+    """A file; while it exists, the model runs the inserted statements."""
     path = tmp_path / "misbehave"
     path.touch()
     return path
 
 
-def behave(project: RetinaProject, marker: Path, rate: float, *statements: str) -> None:
-    """Have the model run statements at one learning rate, after it wrote its weights."""
+def insert_statements(project: RetinaProject, marker: Path, rate: float, *statements: str) -> None:
+    """Let the model run statements at one learning rate, after it has written its weights."""
     lines = [f"if learning_rate == {rate} and Path({str(marker)!r}).exists():", "    import os", ""]
-    text = "\n".join(f"    {line}".rstrip() for line in [*lines, *(f"    {one}" for one in statements)])
+    text = "\n".join(f"    {line}".rstrip() for line in [*lines, *(f"    {statement}" for statement in statements)])
     project.edit(
         "src/models/retina_net.py", "    if learning_rate == fail_at:", f"{text}\n    if learning_rate == fail_at:"
     )
 
 
-def spawned(*words: str) -> subprocess.Popen[str]:
-    """``dml run`` as a process group of its own."""
+def start_run(*words: str) -> subprocess.Popen[str]:
+    """Start ``dml run`` in its own process group."""
     return subprocess.Popen(
         [*DML, "run", *words, "--yes"],
         stdout=subprocess.PIPE,
@@ -70,88 +70,94 @@ def spawned(*words: str) -> subprocess.Popen[str]:
     )
 
 
-def where(sample: SampleCatalog) -> list[str]:
-    """The catalog, for commands that read no project."""
+def catalog_options(sample: SampleCatalog) -> list[str]:
+    """The options that select the catalog, for commands outside a project."""
     return ["--host", sample.catalog.target.host, "--catalog", sample.catalog.target.catalog_id]
 
 
-def only_parent(sample: SampleCatalog, before: set[str]) -> str:
-    """The execution made since that has children."""
+def new_parent(sample: SampleCatalog, before: set[str]) -> str:
+    """The only execution with children that was created since."""
     made = set(executions(sample.catalog)) - before
     links = select(sample.catalog, "deriva-ml:Execution_Execution", columns=["Execution"])
     (parent,) = {str(link["Execution"]) for link in links} & made
     return parent
 
 
-def resumed(parent: str) -> dict[str, object]:
-    """What ``dml run --resume`` says, which goes well."""
+def resume(parent: str) -> dict[str, object]:
+    """Run ``dml run --resume``, which succeeds, and return its document."""
     document: dict[str, object] = json.loads(
-        succeeded(run("run", "--resume", parent, "--json")).stdout.splitlines()[-1]
+        assert_succeeded(run("run", "--resume", parent, "--json")).stdout.splitlines()[-1]
     )
     return document
 
 
-def test_the_jobs_go_on_when_dml_run_is_killed_and_are_not_begun_twice(
+def test_jobs_continue_when_dml_run_is_killed_and_do_not_start_twice(
     retina: RetinaProject, sample: SampleCatalog, marker: Path, tmp_path: Path
 ) -> None:
     gate = tmp_path / "gate"
     os.mkfifo(gate)
-    behave(retina, marker, 0.001, "os.kill(os.getppid(), 9)", f"open({str(gate)!r}).read()")
+    insert_statements(retina, marker, 0.001, "os.kill(os.getppid(), 9)", f"open({str(gate)!r}).read()")
     retina.commit()
     before = set(executions(sample.catalog))
-    process = spawned("+multirun=lr_sweep")
+    process = start_run("+multirun=lr_sweep")
     assert process.wait() == -signal.SIGKILL
     with gate.open("w"):  # opens once the second job waits for it
-        parent = only_parent(sample, before)
+        parent = new_parent(sample, before)
         refused = run("run", "--resume", parent)
         assert refused.code == 7
         assert f"the sweep ({parent}) is being run by process" in refused.stderr
         assert f"(the jobs of the sweep {parent})" in refused.stderr
-        assert run("exec", "resume", parent, *where(sample)).code == 7
+        assert run("exec", "resume", parent, *catalog_options(sample)).code == 7
     output, _ = process.communicate()
     assert output.count(" committed\n") == 4
     assert executions(sample.catalog)[parent]["Status"] == "Running"
-    assert resumed(parent)["status"] == "Uploaded"
+    assert resume(parent)["status"] == "Uploaded"
     assert [len(rids) for rids in children(sample.catalog, parent).values()] == [1, 1, 1, 1]
 
 
-def test_a_sweep_whose_every_process_was_killed_runs_what_is_not_done(
+def test_fully_killed_sweep_resumes_its_unfinished_jobs(
     retina: RetinaProject, sample: SampleCatalog, marker: Path
 ) -> None:
-    behave(retina, marker, 0.01, "os.killpg(os.getpgrp(), 9)")
+    insert_statements(retina, marker, 0.01, "os.killpg(os.getpgrp(), 9)")
     retina.commit()
     before = set(executions(sample.catalog))
-    process = spawned("+multirun=lr_sweep", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+    process = start_run("+multirun=lr_sweep", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
     process.communicate()
     assert process.returncode == -signal.SIGKILL
-    parent = only_parent(sample, before)
-    begun = children(sample.catalog, parent)
+    parent = new_parent(sample, before)
+    before_resume = children(sample.catalog, parent)
     marker.unlink()
-    assert f"hint: dml run --resume {parent}" in succeeded(run("exec", "resume", parent, *where(sample))).stderr
-    refused = run("exec", "commit", parent, *where(sample))
+    assert (
+        f"hint: dml run --resume {parent}"
+        in assert_succeeded(run("exec", "resume", parent, *catalog_options(sample))).stderr
+    )
+    refused = run("exec", "commit", parent, *catalog_options(sample))
     assert refused.code == 7
     assert f"{parent} is the parent of a sweep, which is Uploaded when all its jobs are" in refused.stderr
     assert f"hint: dml run --resume {parent}" in refused.stderr
-    shown = json.loads(succeeded(run("exec", "show", parent, "--json", *where(sample))).stdout)
+    shown = json.loads(assert_succeeded(run("exec", "show", parent, "--json", *catalog_options(sample))).stdout)
     assert shown["execution"]["next"] == f"dml run --resume {parent}"
-    assert parent not in succeeded(run("exec", "commit", "--all", "--dry-run", "--json", *where(sample))).stdout
-    document = resumed(parent)
+    assert (
+        parent
+        not in assert_succeeded(run("exec", "commit", "--all", "--dry-run", "--json", *catalog_options(sample))).stdout
+    )
+    document = resume(parent)
     assert document["status"] == "Uploaded"
     rows = executions(sample.catalog)
     after = children(sample.catalog, parent)
     assert [sum(rows[rid]["Status"] == "Uploaded" for rid in after[place]) for place in range(4)] == [1, 1, 1, 1]
-    dead = rows[begun[2][0]]
-    assert dead["Status"] == "Failed"
-    assert "its process ended without reporting an error" in str(dead["Status_Detail"])
+    killed = rows[before_resume[2][0]]
+    assert killed["Status"] == "Failed"
+    assert "its process ended without reporting an error" in str(killed["Status_Detail"])
 
 
-def test_a_single_run_that_was_killed_is_recovered_with_what_it_wrote(
+def test_killed_single_run_is_recovered_with_its_outputs(
     retina: RetinaProject, sample: SampleCatalog, marker: Path
 ) -> None:
-    behave(retina, marker, 0.5, "os.killpg(os.getpgrp(), 9)")
+    insert_statements(retina, marker, 0.5, "os.killpg(os.getpgrp(), 9)")
     retina.commit()
     before = set(executions(sample.catalog))
-    process = spawned("model_config.learning_rate=0.5")
+    process = start_run("model_config.learning_rate=0.5")
     process.communicate()
     assert process.returncode == -signal.SIGKILL
     (rid,) = set(executions(sample.catalog)) - before
@@ -159,7 +165,9 @@ def test_a_single_run_that_was_killed_is_recovered_with_what_it_wrote(
     refused = run("run", "--resume", rid)
     assert refused.code == 7
     assert f"dml exec resume {rid} --commit" in refused.stderr
-    document = json.loads(succeeded(run("exec", "resume", rid, "--commit", "--json", *where(sample))).stdout)
+    document = json.loads(
+        assert_succeeded(run("exec", "resume", rid, "--commit", "--json", *catalog_options(sample))).stdout
+    )
     assert document["status"] == "Uploaded"
     edges = select(
         sample.catalog, "deriva-ml:Execution_Asset_Execution", where={"Execution": rid, "Asset_Role": "Output"}
@@ -167,12 +175,12 @@ def test_a_single_run_that_was_killed_is_recovered_with_what_it_wrote(
     assert len(edges) == 1
 
 
-def test_a_sweeper_that_chooses_while_it_runs_goes_on_with_what_its_jobs_returned(
+def test_adaptive_sweeper_resumes_with_the_results_of_its_jobs(
     retina: RetinaProject, sample: SampleCatalog, marker: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     retina.write("src/hydra_plugins/tenfold.py", SWEEPER)
     retina.edit("src/models/retina_net.py", "else epochs", "else learning_rate")
-    behave(retina, marker, 0.1, "raise ValueError('NaN loss')")
+    insert_statements(retina, marker, 0.1, "raise ValueError('NaN loss')")
     retina.commit()
     chosen = "hydra.sweeper._target_=hydra_plugins.tenfold.TenfoldSweeper"
     result = run("run", "-m", "+experiment=retina_quick", chosen, "--yes", "--json")
@@ -184,19 +192,19 @@ def test_a_sweeper_that_chooses_while_it_runs_goes_on_with_what_its_jobs_returne
     retina.edit("src/hydra_plugins/tenfold.py", '"0.01")', '"0.02")')
     retina.commit()
     assert run("run", "--resume", parent).code == 3
-    told = capfd.readouterr().err
-    assert "model_config.learning_rate=0.02` as job 1, which was `" in told
-    assert f"start a new sweep; dml nested {parent} shows" in told
+    output = capfd.readouterr().err
+    assert "model_config.learning_rate=0.02` as job 1, which was `" in output
+    assert f"start a new sweep; dml nested {parent} shows" in output
 
     retina.edit("src/hydra_plugins/tenfold.py", '"0.02")', '"0.01")')
     retina.commit()
     marker.unlink()
-    assert resumed(parent)["status"] == "Uploaded"
+    assert resume(parent)["status"] == "Uploaded"
     assert [len(rids) for rids in children(sample.catalog, parent).values()] == [1, 1, 2]
 
 
-def test_jobs_do_not_begin_when_dml_run_is_gone(retina: RetinaProject, sample: SampleCatalog, tmp_path: Path) -> None:
-    document = json.loads(succeeded(run("run", "--yes", "--json")).stdout.splitlines()[-1])
+def test_jobs_do_not_start_when_dml_run_has_ended(retina: RetinaProject, sample: SampleCatalog, tmp_path: Path) -> None:
+    document = json.loads(assert_succeeded(run("run", "--yes", "--json")).stdout.splitlines()[-1])
     before = set(executions(sample.catalog))
     request = tmp_path / "request.json"
     sweep = {"target": str(sample.catalog.target), "parent": document["execution"], "done": [], "starter": 1}
@@ -212,12 +220,12 @@ def test_jobs_do_not_begin_when_dml_run_is_gone(retina: RetinaProject, sample: S
     assert set(executions(sample.catalog)) == before
 
 
-DYING = """
+KILLER = """
 import os
 
-import {module} as room
+import {module} as module
 
-insert_rows = room.insert
+insert_rows = module.insert
 
 
 def insert_and_die(catalog, table, *given, **more):
@@ -230,71 +238,69 @@ def insert_and_die(catalog, table, *given, **more):
     return rows
 
 
-room.insert = insert_and_die
+module.insert = insert_and_die
 """
-BEFORE_ITS_ROW = ("dml.execution.creation", "deriva-ml:Execution", False)
-AFTER_ITS_ROW = ("dml.execution.creation", "deriva-ml:Execution", True)
-BEFORE_ITS_NESTING = ("dml.nesting.edit", "deriva-ml:Execution_Execution", False)
-AFTER_ITS_NESTING = ("dml.nesting.edit", "deriva-ml:Execution_Execution", True)
+BEFORE_ROW = ("dml.execution.creation", "deriva-ml:Execution", False)
+AFTER_ROW = ("dml.execution.creation", "deriva-ml:Execution", True)
+BEFORE_NESTING = ("dml.nesting.edit", "deriva-ml:Execution_Execution", False)
+AFTER_NESTING = ("dml.nesting.edit", "deriva-ml:Execution_Execution", True)
 
 
-def killed_while_created(
+def kill_while_creating(
     retina: RetinaProject, sample: SampleCatalog, marker: Path, point: tuple[str, str, bool]
 ) -> tuple[str, str]:
-    """A sweep of which every process was killed while job 2 was created; RIDs of the parent and of that job."""
+    """Start a sweep and kill every process while job 2 is created; return the RIDs of the parent and of that job."""
     module, table, after = point
     path = retina.root / "src" / "models" / "retina_net.py"
-    text = DYING.format(module=module, table=table, marker=str(marker), after=after)
+    text = KILLER.format(module=module, table=table, marker=str(marker), after=after)
     path.write_text(path.read_text() + text)
     retina.commit()
     before = set(executions(sample.catalog))
-    process = spawned("+multirun=lr_sweep", "--no-preflight")
+    process = start_run("+multirun=lr_sweep", "--no-preflight")
     process.communicate()
     assert process.returncode == -signal.SIGKILL
     marker.unlink()
-    parent = only_parent(sample, before)
-    listed = json.loads(succeeded(run("exec", "list", "--json", *where(sample))).stdout)["executions"]
-    known = {str(one["rid"]) for one in listed} - before - {parent}
+    parent = new_parent(sample, before)
+    listed = json.loads(assert_succeeded(run("exec", "list", "--json", *catalog_options(sample))).stdout)["executions"]
+    known = {str(row["rid"]) for row in listed} - before - {parent}
     (child,) = known - {rid for place in (0, 1) for rid in children(sample.catalog, parent)[place]}
-    assert (2 in children(sample.catalog, parent)) == (point == AFTER_ITS_NESTING)
+    assert (2 in children(sample.catalog, parent)) == (point == AFTER_NESTING)
     return parent, child
 
 
-@pytest.mark.parametrize("point", [BEFORE_ITS_ROW, AFTER_ITS_ROW, BEFORE_ITS_NESTING, AFTER_ITS_NESTING])
-def test_a_job_killed_while_it_was_created_is_nested_once_when_the_sweep_is_resumed(
+@pytest.mark.parametrize("point", [BEFORE_ROW, AFTER_ROW, BEFORE_NESTING, AFTER_NESTING])
+def test_job_killed_during_creation_is_nested_once_on_resume(
     retina: RetinaProject, sample: SampleCatalog, marker: Path, point: tuple[str, str, bool]
 ) -> None:
-    parent, child = killed_while_created(retina, sample, marker, point)
-    assert resumed(parent)["status"] == "Uploaded"
-    found, rows = children(sample.catalog, parent), executions(sample.catalog)
-    assert [len(found[place]) for place in range(4)] == [1, 1, 2, 1]
-    assert child in found[2]
+    parent, child = kill_while_creating(retina, sample, marker, point)
+    assert resume(parent)["status"] == "Uploaded"
+    after, rows = children(sample.catalog, parent), executions(sample.catalog)
+    assert [len(after[place]) for place in range(4)] == [1, 1, 2, 1]
+    assert child in after[2]
     assert rows[child]["Status"] == "Aborted"
     assert "its process ended before it started" in str(rows[child]["Status_Detail"])
-    assert [sum(rows[rid]["Status"] == "Uploaded" for rid in found[place]) for place in range(4)] == [1, 1, 1, 1]
-    again = resumed(parent)
+    assert [sum(rows[rid]["Status"] == "Uploaded" for rid in after[place]) for place in range(4)] == [1, 1, 1, 1]
+    again = resume(parent)
     assert again["status"] == "Uploaded"
-    assert children(sample.catalog, parent) == found
+    assert children(sample.catalog, parent) == after
 
 
-def test_a_job_killed_while_it_was_created_is_nested_by_its_own_resume(
+def test_job_killed_during_creation_is_nested_by_its_own_resume(
     retina: RetinaProject, sample: SampleCatalog, marker: Path
 ) -> None:
-    parent, child = killed_while_created(retina, sample, marker, BEFORE_ITS_NESTING)
-    told = succeeded(run("exec", "resume", child, *where(sample)))
-    assert "Finished its creation." in told.stdout + told.stderr
+    parent, child = kill_while_creating(retina, sample, marker, BEFORE_NESTING)
+    output = assert_succeeded(run("exec", "resume", child, *catalog_options(sample)))
+    assert "Finished its creation." in output.stdout + output.stderr
     assert children(sample.catalog, parent)[2] == [child]
-    assert resumed(parent)["status"] == "Uploaded"
+    assert resume(parent)["status"] == "Uploaded"
     assert [len(rids) for rids in children(sample.catalog, parent).values()] == [1, 1, 2, 1]
 
 
-def test_a_job_that_was_given_up_by_hand_after_it_was_killed_is_nested_too(
-    retina: RetinaProject, sample: SampleCatalog, marker: Path
-) -> None:
-    parent, child = killed_while_created(retina, sample, marker, BEFORE_ITS_NESTING)
-    succeeded(run("exec", "abort", child, *where(sample)))
+def test_job_aborted_after_it_was_killed_is_nested(retina: RetinaProject, sample: SampleCatalog, marker: Path) -> None:
+    parent, child = kill_while_creating(retina, sample, marker, BEFORE_NESTING)
+    assert_succeeded(run("exec", "abort", child, *catalog_options(sample)))
     assert 2 not in children(sample.catalog, parent)
-    assert resumed(parent)["status"] == "Uploaded"
-    found = children(sample.catalog, parent)
-    assert len(found[2]) == 2
-    assert child in found[2]
+    assert resume(parent)["status"] == "Uploaded"
+    after = children(sample.catalog, parent)
+    assert len(after[2]) == 2
+    assert child in after[2]

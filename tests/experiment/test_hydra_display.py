@@ -15,7 +15,7 @@ from experiments import RetinaProject
 
 @pytest.fixture
 def retina(make_project: Callable[..., RetinaProject], monkeypatch: pytest.MonkeyPatch) -> RetinaProject:
-    """A project with a notebook, entered; nothing in it is run."""
+    """A project with a notebook as the working directory; nothing in it is run."""
     project = make_project("dml")
     project.write("notebooks/roc.ipynb", "{}")
     monkeypatch.chdir(project.root)
@@ -23,7 +23,7 @@ def retina(make_project: Callable[..., RetinaProject], monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize(
-    ("line", "meant"),
+    ("line", "expected"),
     [
         ("--cfg", "--cfg job"),
         ("--info", "--info all"),
@@ -44,12 +44,12 @@ def retina(make_project: Callable[..., RetinaProject], monkeypatch: pytest.Monke
         ("", ""),
     ],
 )
-def test_only_a_mode_is_the_value_of_an_option_that_shows(line: str, meant: str) -> None:
-    assert with_modes(line.split()) == meant.split()
+def test_only_a_mode_is_the_value_of_a_display_option(line: str, expected: str) -> None:
+    assert with_modes(line.split()) == expected.split()
 
 
 @pytest.mark.parametrize(
-    ("words", "printed", "not_printed"),
+    ("arguments", "printed", "not_printed"),
     [
         (["--cfg", "+experiment=retina_quick"], "epochs: 1\n", "hydra:"),
         (["+experiment=retina_quick", "--cfg"], "epochs: 1\n", "hydra:"),
@@ -60,17 +60,17 @@ def test_only_a_mode_is_the_value_of_an_option_that_shows(line: str, meant: str)
         (["--info", "defaults", "+experiment=retina_quick"], "experiment/retina_quick", "epochs: 1\n"),
     ],
 )
-def test_what_a_run_would_be_given(
-    retina: RetinaProject, capfd: pytest.CaptureFixture[str], words: list[str], printed: str, not_printed: str
+def test_configuration_of_a_run_is_printed(
+    retina: RetinaProject, capfd: pytest.CaptureFixture[str], arguments: list[str], printed: str, not_printed: str
 ) -> None:
-    assert run("run", *words).code == 0
-    told = capfd.readouterr().out
-    assert printed in told
-    assert not_printed not in told
+    assert run("run", *arguments).code == 0
+    arguments_file = capfd.readouterr().out
+    assert printed in arguments_file
+    assert not_printed not in arguments_file
 
 
 @pytest.mark.parametrize(
-    ("words", "printed"),
+    ("arguments", "printed"),
     [
         (["--cfg", "threshold=0.7"], "threshold: 0.7\n"),
         (["--cfg", "job"], "description: ROC curves\n"),
@@ -78,29 +78,35 @@ def test_what_a_run_would_be_given(
         (["threshold=0.7", "--info"], "threshold: 0.7\n"),
     ],
 )
-def test_what_a_notebook_would_be_given(
-    retina: RetinaProject, capfd: pytest.CaptureFixture[str], words: list[str], printed: str
+def test_configuration_of_a_notebook_is_printed(
+    retina: RetinaProject, capfd: pytest.CaptureFixture[str], arguments: list[str], printed: str
 ) -> None:
-    assert run("run-notebook", "notebooks/roc.ipynb", *words).code == 0
+    assert run("run-notebook", "notebooks/roc.ipynb", *arguments).code == 0
     assert printed in capfd.readouterr().out
 
 
-def test_a_project_for_deriva_ml_is_shown_by_its_own_runner(
+def test_deriva_ml_project_is_displayed_by_its_own_runner(
     make_project: Callable[..., RetinaProject], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     project = make_project("deriva_ml", name="theirs")
     project.write("notebooks/roc.ipynb", "{}")
     monkeypatch.chdir(project.root)
-    told = tmp_path / "told.json"
-    monkeypatch.setenv("STAND_IN_RUNNER_TELLS", str(told))
-    where = ["--config-dir", str(project.configs), "--config-name"]
+    arguments_file = tmp_path / "told.json"
+    monkeypatch.setenv("STAND_IN_RUNNER_TELLS", str(arguments_file))
+    config = ["--config-dir", str(project.configs), "--config-name"]
     assert run("run", "--cfg", "+experiment=retina_quick").code == 0
-    assert json.loads(told.read_text()) == [*where, "deriva_model", "+experiment=retina_quick", "--cfg", "job"]
+    assert json.loads(arguments_file.read_text()) == [
+        *config,
+        "deriva_model",
+        "+experiment=retina_quick",
+        "--cfg",
+        "job",
+    ]
     assert run("run-notebook", "notebooks/roc.ipynb", "--info").code == 0
-    assert json.loads(told.read_text()) == [*where, "roc", "--info", "all"]
+    assert json.loads(arguments_file.read_text()) == [*config, "roc", "--info", "all"]
 
 
-def test_a_mode_that_does_not_exist(retina: RetinaProject) -> None:
+def test_unknown_mode(retina: RetinaProject) -> None:
     refused = run("run", "--cfg=everything")
     assert refused.code == 2
     assert "`everything` is not one of `job`, `hydra`, `all`" in refused.stderr
@@ -109,8 +115,8 @@ def test_a_mode_that_does_not_exist(retina: RetinaProject) -> None:
     assert "'everything' is neither an override nor a RID" in refused.stderr
 
 
-def test_what_does_not_compose_is_told_instead_of_shown(retina: RetinaProject) -> None:
-    for words in (["run"], ["run-notebook", "notebooks/roc.ipynb"]):
-        refused = run(*words, "--cfg", "assets=none_such")
+def test_broken_configuration_is_reported_instead_of_printed(retina: RetinaProject) -> None:
+    for arguments in (["run"], ["run-notebook", "notebooks/roc.ipynb"]):
+        refused = run(*arguments, "--cfg", "assets=none_such")
         assert refused.code == 2
         assert "assets/none_such" in refused.stderr

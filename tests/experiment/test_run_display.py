@@ -1,4 +1,4 @@
-"""How far a run is, while it runs: what is followed, and what is shown on a terminal and elsewhere."""
+"""The progress of a run: how it is read from the registry, and how it is displayed on a terminal and elsewhere."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ from terminal import on_terminal
 TARGET = Target("data.example.org", "7")
 
 
-class Told:
+class RecordingDisplay:
     """A run_display that remembers."""
 
     def __init__(self) -> None:
         self.views: list[RunProgress] = []
         self.closed = False
 
-    def show(self, view: RunProgress) -> None:
-        self.views.append(view)
+    def show(self, progress: RunProgress) -> None:
+        self.views.append(progress)
 
     def close(self) -> None:
         self.closed = True
 
 
 @pytest.mark.parametrize(
-    ("view", "text"),
+    ("progress", "text"),
     [
         (RunProgress(2.0), "starting · 2 s"),
         (RunProgress(12.0, "4VP", "running", "epoch 3/50"), "4VP running · 12 s · epoch 3/50"),
@@ -60,50 +60,50 @@ class Told:
         (RunProgress(1.0, "4VP", "running", "\x1b[31mred\x07"), "4VP running · 1 s · ␛[31mred␇"),
     ],
 )
-def test_a_view_in_words(view: RunProgress, text: str) -> None:
-    assert sentence(view) == text
+def test_progress_as_text(progress: RunProgress, text: str) -> None:
+    assert sentence(progress) == text
 
 
-def test_the_registry_is_followed(tmp_path: Path) -> None:
+def test_progress_is_read_from_the_registry(tmp_path: Path) -> None:
     saved, workspace = tmp_path / "execution.json", tmp_path / "workspace"
-    told = Told()
-    with RunMonitor(told, TARGET, workspace, saved, interval=0.0):
+    display = RecordingDisplay()
+    with RunMonitor(display, TARGET, workspace, saved, interval=0.0):
         with WorkspaceSession.writing(TARGET, workspace) as session:
             insert_execution(session.registry, "4-VP", config_json="{}", status="Running", status_detail="epoch 1")
         saved.write_text('{"execution_rid": "4-VP"}')
-    assert told.closed
-    assert told.views[-1].rid == "4-VP"
-    assert (told.views[-1].phase, told.views[-1].detail) == ("running", "epoch 1")
+    assert display.closed
+    assert display.views[-1].rid == "4-VP"
+    assert (display.views[-1].phase, display.views[-1].detail) == ("running", "epoch 1")
 
 
-def test_the_jobs_of_a_sweep_are_followed_and_no_others(tmp_path: Path) -> None:
-    told = Told()
+def test_only_jobs_of_the_sweep_are_monitored(tmp_path: Path) -> None:
+    display = RecordingDisplay()
     with (
         WorkspaceSession.writing(TARGET, tmp_path / "workspace") as session,
-        RunMonitor(told, TARGET, tmp_path / "workspace", tmp_path / "none", parent="6-A0", interval=0.0),
+        RunMonitor(display, TARGET, tmp_path / "workspace", tmp_path / "none", parent="6-A0", interval=0.0),
     ):
         for rid, parent in (("6-A2", "6-A0"), ("6-A4", "6-A0"), ("9-Z9", "9-Z0")):
             insert_execution(session.registry, rid, config_json="{}", extra={NESTED_IN: parent})
         compare_and_set_status(session.registry, "6-A2", "Created", "Uploaded")
-    assert (told.views[-1].jobs, told.views[-1].jobs_done) == (2, 1)
-    assert (told.views[-1].rid, told.views[-1].phase) == ("6-A4", "downloading inputs")
+    assert (display.views[-1].jobs, display.views[-1].jobs_done) == (2, 1)
+    assert (display.views[-1].rid, display.views[-1].phase) == ("6-A4", "downloading inputs")
 
 
-def test_lines_come_with_news_and_now_and_then() -> None:
+def test_lines_are_printed_on_changes_and_periodically() -> None:
     lines: list[str] = []
     now = [0.0]
     progress = SimpleNamespace(message=lines.append)
-    shown = StatusLines(progress, clock=lambda: now[0], interval=30.0)  # type: ignore[arg-type]
+    lines_display = StatusLines(progress, clock=lambda: now[0], interval=30.0)  # type: ignore[arg-type]
     for seconds, phase in ((0, "starting"), (1, "running"), (2, "running"), (31, "running"), (40, "Uploaded")):
         now[0] = seconds
-        shown.show(RunProgress(float(seconds), "4VP", phase))
+        lines_display.show(RunProgress(float(seconds), "4VP", phase))
     assert lines == ["4VP starting · 0 s", "4VP running · 1 s", "4VP running · 31 s", "4VP Uploaded · 40 s"]
 
 
 @pytest.mark.parametrize(
     ("progress", "json", "verbosity"), [("auto", True, 0), ("auto", False, -1), ("none", False, 0)]
 )
-def test_programs_and_the_quiet_are_told_nothing(progress: str, json: bool, verbosity: int) -> None:
+def test_no_display_with_json_quiet_or_none(progress: str, json: bool, verbosity: int) -> None:
     invocation = SimpleNamespace(
         settings={"progress": progress}, json=json, console=SimpleNamespace(verbosity=verbosity)
     )
@@ -112,7 +112,7 @@ def test_programs_and_the_quiet_are_told_nothing(progress: str, json: bool, verb
 
 @pytest.fixture
 def screen(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[int, TextIO]]:
-    """A terminal of 40 columns and 10 rows: where to read what it shows, and the stream to write to."""
+    """A terminal of 40 columns and 10 rows: the descriptor to read its output from, and the stream to write to."""
     reading, writing = os.openpty()
     fcntl.ioctl(writing, termios.TIOCSWINSZ, struct.pack("HHHH", 10, 40, 0, 0))
     monkeypatch.setenv("TERM", "xterm-256color")
@@ -121,35 +121,31 @@ def screen(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[int, TextIO]]:
     os.close(reading)
 
 
-def test_the_bottom_row_of_a_terminal_is_kept_and_given_back(
-    screen: tuple[int, TextIO], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_bottom_row_is_reserved_and_released(screen: tuple[int, TextIO], monkeypatch: pytest.MonkeyPatch) -> None:
     reading, stream = screen
     monkeypatch.setattr(sys, "stderr", stream)
     assert BottomLine.is_possible()
     line = BottomLine()
     line.show(RunProgress(3.0, "4VP", "running", "a detail that is longer than the terminal is wide"))
-    shown = os.read(reading, 4096).decode()
-    assert "\x1b[1;9r" in shown, "the rows above scroll among themselves"
-    assert "\x1b[10;1H" in shown
-    assert "4VP running · 3 s · a detail" in shown
-    assert "wide" not in shown
+    lines_display = os.read(reading, 4096).decode()
+    assert "\x1b[1;9r" in lines_display, "the rows above scroll among themselves"
+    assert "\x1b[10;1H" in lines_display
+    assert "4VP running · 3 s · a detail" in lines_display
+    assert "wide" not in lines_display
     line.show(RunProgress(4.0, "4VP", "running"))
     assert "\x1b[1;9r" not in os.read(reading, 4096).decode()
     line.close()
     assert "\x1b[r" in os.read(reading, 4096).decode()
 
 
-def test_a_terminal_that_can_nothing_gets_lines(screen: tuple[int, TextIO], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dumb_terminal_gets_lines(screen: tuple[int, TextIO], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", screen[1])
     monkeypatch.setenv("TERM", "dumb")
     invocation = SimpleNamespace(settings={"progress": "auto"}, json=False, console=SimpleNamespace(verbosity=0))
     assert isinstance(run_display(invocation), StatusLines)  # type: ignore[arg-type]
 
 
-def test_a_run_on_a_terminal_says_which_execution_it_is_and_how_it_was_interrupted(
-    retina: RetinaProject, sample: SampleCatalog, tmp_path: Path
-) -> None:
+def test_interrupted_run_on_a_terminal(retina: RetinaProject, sample: SampleCatalog, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     waits = f"    open({str(gate)!r}).read()\n    if learning_rate == fail_at:"

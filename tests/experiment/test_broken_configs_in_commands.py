@@ -1,4 +1,4 @@
-"""Configuration modules that print, raise, loop and exit, met by each command: a report with file and line, no hang."""
+"""Each command on configuration modules that print, raise, loop or exit: a report with file and line, and no hang."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ COMMANDS = {
     "the notebook's configuration": ["run-notebook", "notebooks/roc.ipynb", "--cfg"],
     "the notebook's parameters": ["run-notebook", "notebooks/roc.ipynb", "--inspect"],
 }
-CHECKED = ("preflight", "run", "a sweep", "a notebook")
-"""Those that show the report of the checks."""
+CHECKING_COMMANDS = ("preflight", "run", "a sweep", "a notebook")
+"""The commands that print the report of the checks."""
 
-BAD = {
+BROKEN_MODULES = {
     "raises": ("x = 1\nraise ValueError('no good')\n", "ValueError: no good", 2),
     "exits": ("import sys\nsys.exit(3)\n", "called sys.exit(3)", 2),
     "loops": ("x = 1\nwhile True:\n    pass\n", "the configuration modules did not finish within 3 s", 2),
@@ -37,7 +37,7 @@ BAD = {
 
 @pytest.fixture
 def retina(make_project: Callable[..., RetinaProject], monkeypatch: pytest.MonkeyPatch) -> RetinaProject:
-    """A project with a notebook, entered; nothing of it can be run."""
+    """A project with a notebook as the working directory; nothing in it can be run."""
     project = make_project("dml")
     project.write("notebooks/roc.ipynb", "{}")
     monkeypatch.chdir(project.root)
@@ -45,30 +45,28 @@ def retina(make_project: Callable[..., RetinaProject], monkeypatch: pytest.Monke
     return project
 
 
-def tried(command: str) -> Result:
-    """What a command says."""
+def run_command(command: str) -> Result:
+    """Run a command with a short time limit."""
     return run(*COMMANDS[command], "--timeout", "3")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-@pytest.mark.parametrize("how", BAD)
-def test_what_a_module_does_is_told_by_each_command(
-    retina: RetinaProject, place: Place, command: str, how: str
-) -> None:
-    text, message, line = BAD[how]
+@pytest.mark.parametrize("kind", BROKEN_MODULES)
+def test_each_command_reports_a_broken_module(retina: RetinaProject, place: Place, command: str, kind: str) -> None:
+    text, message, line = BROKEN_MODULES[kind]
     retina.write("src/configs/bad.py", text)
-    result = tried(command)
-    assert result.code == (8 if command in CHECKED else 2)
-    told = result.stdout if command in CHECKED else result.stderr
-    assert message in told
-    assert "src/configs/bad.py:" in told
-    if how != "loops":
-        assert f"src/configs/bad.py:{line}" in told
+    result = run_command(command)
+    assert result.code == (8 if command in CHECKING_COMMANDS else 2)
+    report = result.stdout if command in CHECKING_COMMANDS else result.stderr
+    assert message in report
+    assert "src/configs/bad.py:" in report
+    if kind != "loops":
+        assert f"src/configs/bad.py:{line}" in report
     assert not find_workspace(place.target).root.exists()
 
 
-def test_the_list_as_a_document_says_why_it_is_empty(retina: RetinaProject) -> None:
-    retina.write("src/configs/bad.py", BAD["loops"][0])
+def test_json_list_contains_the_problem(retina: RetinaProject) -> None:
+    retina.write("src/configs/bad.py", BROKEN_MODULES["loops"][0])
     result = run("run", "--list-configs", "--json", "--timeout", "3")
     assert result.code == 2
     assert result.json["problems"] == ["the configuration modules did not finish within 3 s"]
@@ -76,9 +74,9 @@ def test_the_list_as_a_document_says_why_it_is_empty(retina: RetinaProject) -> N
 
 
 @pytest.mark.parametrize("command", ["preflight", "the list", "the notebook's list"])
-def test_what_a_module_prints_is_no_result(retina: RetinaProject, command: str) -> None:
-    quiet = tried(command)
+def test_output_of_modules_is_not_part_of_the_result(retina: RetinaProject, command: str) -> None:
+    quiet = run_command(command)
     retina.write("src/configs/noisy.py", "print('loaded', flush=True)\n")
-    noisy = tried(command)
+    noisy = run_command(command)
     assert (noisy.code, noisy.stderr) == (0, quiet.stderr)
     assert "loaded" not in noisy.stdout
