@@ -1,9 +1,9 @@
-"""The WSGI application of an embedded catalog: routes, admission and the text of refusals.
+"""The WSGI application of an embedded catalog: routing, authentication and error responses.
 
-``/ermrest`` and ``/hatrac`` are answered by their services from the request's raw, still
-percent-encoded path; ``/authn/session`` by ``authn``. What every answer has in common is decided
-here: who may ask, which paths are refused before any service sees them, and that a refusal is one
-line of plain text and an unexpected exception a logged 500 without its traceback.
+``/ermrest`` and ``/hatrac`` are handled by their services, which receive the raw, percent-encoded path;
+``/authn/session`` is handled by ``authn``. This module authenticates requests, rejects invalid paths
+before they reach a service, and turns exceptions into responses: an HTTP error becomes one line of plain
+text, an unexpected exception a 500 whose traceback is only logged.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from werkzeug import Request, Response
 from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, NotFound, RequestURITooLarge
 
 from dml.directories import embedded_directory
-from dml.embedded.authn import Client, Gate, respond_session
+from dml.embedded.authn import Authenticator, Client, respond_session
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 APACHE_PATH_LIMIT = 4050
-"""Bytes of path above which Apache in front of a DERIVA server answers an HTML 404."""
+"""Length of a path in bytes above which Apache in front of a DERIVA server responds with an HTML 404."""
 
 _URI_LIMIT = 8190
-_READING = frozenset({"GET", "HEAD", "OPTIONS"})
+_READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _ASCII = "".join(map(chr, range(0x21, 0x7F)))
 _APACHE_404 = (
     '<!DOCTYPE HTML PUBLIC "-//IETF//DTD HTML 2.0//EN">\n<html><head>\n<title>404 Not Found</title>\n'
@@ -50,16 +50,16 @@ class _Service(Protocol):
 class Application:
     """A WSGI callable that serves the catalogs and objects stored below one directory.
 
-    Safe to call from many threads, and from a child after a fork. Several processes may have
-    applications on one root at the same time.
+    Thread-safe, and safe to call in a child process after a fork. Several processes may open
+    applications on the same root.
 
     Args:
-        root: The directory; made when first needed.
-        token: What each request must carry as cookie ``webauthn`` or bearer token; None makes
-            every caller the local owner.
+        root: The directory; created by the first request.
+        token: The token that requests must carry in the cookie ``webauthn`` or as a bearer token; None
+            to treat every request as the local owner's.
         read_only: Refuse every method that writes (403).
-        apache_path_limit: Answer paths longer than 4,050 bytes as the Apache of a DERIVA server does,
-            by an HTML 404, so that clients meet the same wire.
+        apache_path_limit: Respond to paths longer than 4,050 bytes with an HTML 404, as the Apache of a
+            DERIVA server does, so that clients see the same limit.
     """
 
     def __init__(
@@ -67,21 +67,21 @@ class Application:
     ) -> None:
         self.root = Path(root)
         self.read_only = read_only
-        self._gate = Gate(token)
+        self._authenticator = Authenticator(token)
         self._apache_path_limit = apache_path_limit
         self._services: dict[str, _Service] = {}
         self._lock = threading.Lock()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer one request; never raises for what a client sent."""
+        """Handle one request; no request makes it raise."""
         request = Request(environ)
         try:
             response = self._respond(request)
-        except HTTPException as refusal:
-            response = _refusal(refusal, environ)
+        except HTTPException as error:
+            response = _error_response(error, environ)
         except Exception as error:
-            response = _failure(error, request)
-        # The words as every server says them; werkzeug shouts.
+            response = _exception_response(error, request)
+        # The standard reason phrase (RFC 9110), which werkzeug writes in capitals.
         response.status = f"{response.status_code} {HTTPStatus(response.status_code).phrase}"
         return response(environ, start_response)
 
@@ -89,14 +89,14 @@ class Application:
         path = raw_path(request)
         if self._apache_path_limit and len(path) > APACHE_PATH_LIMIT:
             return Response(_APACHE_404, 404, content_type="text/html; charset=iso-8859-1")
-        _refuse_hostile(path)
+        _check_segments(path)
         if path == "/authn/session":
-            return respond_session(request, self._gate.client_of(request))
-        client = self._gate.admit(request)
+            return respond_session(request, self._authenticator.find_client(request))
+        client = self._authenticator.authenticate(request)
         name, slash, rest = path.removeprefix("/").partition("/")
         if name not in ("ermrest", "hatrac"):
-            raise NotFound(f"nothing is served at this path; try /ermrest/ or /hatrac/, not {name[:40]!r}")
-        if self.read_only and request.method not in _READING:
+            raise NotFound(f"no service is named {name[:40]!r}; the services are /ermrest/ and /hatrac/")
+        if self.read_only and request.method not in _READ_METHODS:
             raise Forbidden("this catalog is served read-only")
         return self._service(name).respond(request, slash + rest, client)
 
@@ -109,7 +109,7 @@ class Application:
         return service
 
     def _open_service(self, name: str) -> _Service:
-        # Each is loaded by its first request: a client of objects need not wait for a parser of paths.
+        # Imported on first use: a client of the object store need not load ERMrest's path parser.
         self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
         if name == "hatrac":
             from dml.embedded.hatrac.service import Hatrac
@@ -121,13 +121,13 @@ class Application:
 
 
 def raw_path(request: Request) -> str:
-    """The request's path as the client wrote it: percent-encoded, without the query, pure ASCII.
+    """The request's path as the client sent it: percent-encoded ASCII, without the query.
 
-    ``PATH_INFO`` cannot serve: it is decoded, so that an encoded slash is lost in it.
+    ``PATH_INFO`` cannot be used because it is decoded: an encoded slash could not be told from a separator.
 
     Raises:
         RequestURITooLarge: The URI is longer than 8 KiB (414).
-        BadRequest: It is not a path (400).
+        BadRequest: The request target is not a path (400).
     """
     uri = request.environ.get("REQUEST_URI") or request.environ.get("RAW_URI") or ""
     if not uri:
@@ -143,41 +143,41 @@ def raw_path(request: Request) -> str:
     return quote(path.encode("latin-1", "replace"), safe=_ASCII)
 
 
-def _refuse_hostile(path: str) -> None:
-    """Refuse dot segments, in whatever encoding, and bytes that no name can hold."""
+def _check_segments(path: str) -> None:
+    """Reject dot segments, encoded or not, and NUL bytes."""
     for segment in path.split("/"):
         decoded = unquote_to_bytes(segment)
         if b"\x00" in decoded:
-            raise NotFound("a path cannot hold a NUL")
+            raise NotFound("a path cannot contain a NUL byte")
         if decoded in (b".", b".."):
-            raise BadRequest("a path cannot hold the segments `.` and `..`")
+            raise BadRequest("a path cannot contain the segments `.` and `..`")
 
 
-def _refusal(refusal: HTTPException, environ: WSGIEnvironment) -> Response:
-    if refusal.response is not None and isinstance(refusal.response, Response):
-        return refusal.response
-    code = refusal.code or 500
-    words = " ".join(str(refusal.description or "").split())
-    response = _text(code, f"{code} {refusal.name}" + (f": {words}" if words else ""))
-    for name, value in refusal.get_headers(environ):
+def _error_response(error: HTTPException, environ: WSGIEnvironment) -> Response:
+    if error.response is not None and isinstance(error.response, Response):
+        return error.response
+    code = error.code or 500
+    description = " ".join(str(error.description or "").split())
+    response = _text(code, f"{code} {error.name}" + (f": {description}" if description else ""))
+    for name, value in error.get_headers(environ):
         if name.lower() not in ("content-type", "content-length"):
             response.headers.add(name, value)
     return response
 
 
-def _failure(error: Exception, request: Request) -> Response:
-    """What is no refusal: a lost client, a full disk and a busy database say so; the rest is a defect, and logged."""
-    words = str(error)
+def _exception_response(error: Exception, request: Request) -> Response:
+    """The response to a lost connection, a full disk, a locked database, or, logged, to any other exception."""
+    message = str(error)
     if isinstance(error, (TimeoutError, ConnectionError)):
-        return _text(408, "408 Request Timeout: the request's body stopped coming")
+        return _text(408, "408 Request Timeout: the request body was not received completely")
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return _text(507, "507 Insufficient Storage: the disk of the embedded catalog is full")
-    if isinstance(error, sqlite3.OperationalError) and "is full" in words:
+    if isinstance(error, sqlite3.OperationalError) and "is full" in message:
         return _text(507, "507 Insufficient Storage: the disk of the embedded catalog is full")
-    if isinstance(error, sqlite3.OperationalError) and "is locked" in words:
-        return _text(503, "503 Service Unavailable: another process keeps the embedded catalog busy")
+    if isinstance(error, sqlite3.OperationalError) and "is locked" in message:
+        return _text(503, "503 Service Unavailable: another process has locked the embedded catalog")
     _log.error("%s %s failed", request.method, request.environ.get("PATH_INFO", ""), exc_info=error)
-    return _text(500, "500 Internal Server Error: the embedded catalog failed; its log says why")
+    return _text(500, "500 Internal Server Error: the embedded catalog failed; see its log")
 
 
 def _text(code: int, text: str) -> Response:
@@ -189,10 +189,10 @@ _applications_lock = threading.Lock()
 
 
 def open_application(root: Path | None = None) -> Application:
-    """The application on a root directory, the same one for every caller of this process.
+    """The application on a root directory; one instance per directory in each process.
 
     Args:
-        root: The directory; by default where the catalogs of the host ``local`` are kept.
+        root: The directory; by default the one that stores the catalogs of the host ``local``.
     """
     directory = (embedded_directory() if root is None else Path(root)).absolute()
     with _applications_lock:
@@ -203,20 +203,19 @@ def open_application(root: Path | None = None) -> Application:
 
 
 def release_applications() -> None:
-    """Let go of every application of this process, for one that goes through many roots.
+    """Forget all applications of this process, for a process that uses many roots.
 
-    The files of each close with the last connection that uses it; the next caller of ``open_application``
-    opens them anew.
+    The files of each are closed with their last connection; ``open_application`` then creates a new instance.
     """
     with _applications_lock:
         _applications.clear()
 
 
-def _forget_after_fork() -> None:
-    """A child opens its own: a lock or a connection may have been in use when the parent forked."""
+def _reset_after_fork() -> None:
+    """Drop inherited applications in a child process: their locks and connections may be in use in the parent."""
     global _applications_lock
     _applications_lock = threading.Lock()
     _applications.clear()
 
 
-os.register_at_fork(after_in_child=_forget_after_fork)
+os.register_at_fork(after_in_child=_reset_after_fork)

@@ -1,9 +1,9 @@
-"""Who is asking: the one local owner, known by a token when there is one.
+"""Authentication of requests to an embedded catalog, and DERIVA's ``/authn/session`` resource.
 
-The embedded catalog has a single identity. Without a token (in process, where whoever opens the
-files owns them) every request is the owner's. With a token (served on a port) a request must carry
-it, as the cookie ``webauthn`` or as a bearer token, the two ways in which DERIVA clients identify
-themselves. The session document has the shape of DERIVA's ``/authn/session``.
+An embedded catalog has a single identity, the local owner. Without a token (in process, where the
+caller has access to the files anyway) every request is made by the owner. With a token (served on a
+port) a request must carry it in the cookie ``webauthn`` or as a bearer token, the two credentials that
+DERIVA clients send. The session document has the form of DERIVA's webauthn service.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ _LIFETIME = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Client:
-    """An identity as the catalog records it (RCB, RMB) and shows it.
+    """An identity, as recorded in rows (RCB, RMB) and in ``ERMrest_Client``.
 
     Attributes:
-        id: A URL that is stable for ever; what rows hold.
+        id: A permanent URL; the value of RCB and RMB.
         display_name: A short name for people.
-        full_name: The long one.
+        full_name: The full name.
     """
 
     id: str
@@ -42,55 +42,55 @@ LOCAL_OWNER = Client(id="https://local/dml/owner", display_name="owner", full_na
 """The only client of an embedded catalog."""
 
 
-class Gate:
-    """Decides whose request it is.
+class Authenticator:
+    """Authenticates requests.
 
     Args:
-        token: What a request must carry, or None when every caller is the local owner.
+        token: The token that requests must carry; None to treat every request as the local owner's.
     """
 
     def __init__(self, token: str | None) -> None:
         self._token = None if token is None else token.encode()
 
-    def client_of(self, request: Request) -> Client | None:
-        """The client of a request; None when it carries no token, or a wrong one."""
+    def find_client(self, request: Request) -> Client | None:
+        """The client of a request; None if its token is missing or wrong."""
         if self._token is None or any(hmac.compare_digest(self._token, sent) for sent in _tokens(request)):
             return LOCAL_OWNER
         return None
 
-    def admit(self, request: Request) -> Client:
+    def authenticate(self, request: Request) -> Client:
         """The client of a request.
 
         Raises:
             Unauthorized: The token is missing or wrong (401).
         """
-        client = self.client_of(request)
+        client = self.find_client(request)
         if client is None:
             raise Unauthorized(
-                "a session is needed: send the token as the cookie `webauthn` or as a bearer token",
+                "authentication is required: send the token in the cookie `webauthn` or as a bearer token",
                 www_authenticate=WWWAuthenticate("bearer", {"realm": "dml"}),
             )
         return client
 
 
 def respond_session(request: Request, client: Client | None) -> Response:
-    """Answer ``/authn/session``: the session document, 404 without a session.
+    """Respond to ``/authn/session`` with the session document.
 
-    ``PUT`` asks a real server to prolong the session; sessions here do not end, so it shows it again.
+    On a DERIVA server ``PUT`` extends the session; sessions here do not expire, so it returns the same document.
 
     Raises:
-        NotFound: There is no session.
-        MethodNotAllowed: Any method but GET, HEAD and PUT.
+        NotFound: The request has no session.
+        MethodNotAllowed: The method is not GET, HEAD or PUT.
     """
     if request.method not in ("GET", "HEAD", "PUT"):
-        raise MethodNotAllowed(["GET", "HEAD", "PUT"], f"{request.method} is not possible on a session")
+        raise MethodNotAllowed(["GET", "HEAD", "PUT"], f"{request.method} is not allowed for a session")
     if client is None:
-        raise NotFound("there is no session")
+        raise NotFound("no session")
     now = datetime.now(UTC)
-    described = {"id": client.id, "display_name": client.display_name, "full_name": client.full_name}
+    identity = {"id": client.id, "display_name": client.display_name, "full_name": client.full_name}
     document = {
-        "client": described,
-        "attributes": [described],
+        "client": identity,
+        "attributes": [identity],
         "since": now.isoformat(sep=" "),
         "expires": (now + _LIFETIME).isoformat(sep=" "),
         "seconds_remaining": int(_LIFETIME.total_seconds()),

@@ -1,9 +1,9 @@
-"""Serving an application on loopback, for clients in other processes: HTTP/1.1, with TLS or without.
+"""An HTTP/1.1 server on the loopback interface, with or without TLS, for clients in other processes.
 
-The server is cheroot's, a pool of threads, with two changes. A connection takes a thread only once
-there is something to read, and the TLS handshake happens in that thread: so a client that connects
-and stays silent, or never finishes its handshake, keeps nobody else waiting. And what a refused
-request still sends is thrown away in pieces, not read into memory at once.
+The server is cheroot's thread pool with two changes. A connection occupies a thread only once there is
+data to read, and the TLS handshake runs in that thread, so clients that send nothing or do not finish
+their handshake do not delay others. The unread rest of a request body is discarded in blocks instead of
+being read into memory at once.
 """
 
 from __future__ import annotations
@@ -51,21 +51,21 @@ def serve(
     on_ready: Callable[[str], None] = lambda _url: None,
     allow_remote: bool = False,
 ) -> None:
-    """Serve until SIGINT or SIGTERM; requests under way have five seconds to finish.
+    """Serve until SIGINT or SIGTERM; requests in progress have five seconds to finish.
 
-    To be called in the main thread, whose handlers for the two signals it replaces meanwhile.
+    Must be called in the main thread. The handlers of both signals are replaced until it returns.
 
     Args:
-        application: What answers.
-        host: The interface, by name or address.
-        port: The port; 0 for any free one.
+        application: The WSGI application.
+        host: The interface, as a name or an address.
+        port: The port; 0 to choose a free port.
         tls: The certificate, or None for plain HTTP.
         on_ready: Called with the base URL once connections are accepted.
         allow_remote: Whether an interface other than loopback may be used.
 
     Raises:
-        UsageError: The interface is not loopback and ``allow_remote`` is not said.
-        ConflictError: The port is taken.
+        UsageError: The interface is not loopback and ``allow_remote`` is false.
+        ConflictError: The port is in use.
     """
     stop = threading.Event()
     previous = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -87,21 +87,25 @@ def running(
     port: int = 0,
     allow_remote: bool = False,
 ) -> Iterator[str]:
-    """Serve in threads of their own while the block runs; yields the base URL.
+    """Serve in background threads while the block runs; yield the base URL.
 
-    With TLS on the loopback the URL says ``localhost``, the name to which DERIVA clients send cookies.
+    With TLS on loopback the host of the URL is ``localhost``, to which DERIVA clients send cookies.
 
     Raises:
-        UsageError: The interface is not loopback and ``allow_remote`` is not said.
-        ConflictError: The port is taken.
+        UsageError: The interface is not loopback and ``allow_remote`` is false.
+        ConflictError: The port is in use.
     """
     if not allow_remote and not is_loopback(host):
         raise UsageError(
-            f"{host} can be reached from other machines, and whoever has the token owns the catalogs",
-            hint="Serve on 127.0.0.1, or say that remote clients are wanted.",
+            f"{host} can be reached from other machines, and every holder of the token has full access",
+            hint="Serve on 127.0.0.1, or allow remote clients explicitly.",
         )
     server = _Server(
-        (host, port), _draining(application), numthreads=_THREADS, timeout=_TIMEOUT, request_queue_size=_BACKLOG
+        (host, port),
+        _drain_request_bodies(application),
+        numthreads=_THREADS,
+        timeout=_TIMEOUT,
+        request_queue_size=_BACKLOG,
     )
     if tls is not None:
         server.ssl_adapter = _LazyHandshake(str(tls.certificate), str(tls.key))
@@ -109,7 +113,7 @@ def running(
         server.prepare()
     except OSError as error:
         raise ConflictError(
-            f"cannot serve on {host}:{port}: {error.strerror or error}", hint="Choose another --port, or none."
+            f"cannot serve on {host}:{port}: {error.strerror or error}", hint="Choose another --port, or omit it."
         ) from error
     thread = threading.Thread(target=server.serve, name="dml-serve", daemon=True)
     thread.start()
@@ -121,7 +125,7 @@ def running(
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an interface, by name or address, can be reached from this machine only."""
+    """Whether an interface, given as a name or an address, can be reached from this machine only."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -136,7 +140,7 @@ def _url(address: tuple[str, int], secure: bool) -> str:
 
 
 class _LazyHandshake(BuiltinSSLAdapter):
-    """Wraps an accepted socket without a word to the client; the handshake is the worker's."""
+    """Wraps an accepted socket without a handshake, which runs later in the worker thread."""
 
     def wrap(self, sock: socket.socket) -> tuple[ssl.SSLSocket, dict[str, str]]:
         try:
@@ -144,12 +148,12 @@ class _LazyHandshake(BuiltinSSLAdapter):
         except OSError as error:
             raise FatalSSLAlert(
                 *error.args
-            ) from error  # gone already; anything else would end the accepting loop's turn
+            ) from error  # the client has disconnected; any other exception would stop the accept loop
         return secured, {"wsgi.url_scheme": "https", "HTTPS": "on"}
 
 
 class _Connection(HTTPConnection):
-    """A connection that does its handshake in the thread that is to read its first request."""
+    """A connection whose TLS handshake runs in the thread that reads its first request."""
 
     _is_ready = False
 
@@ -160,12 +164,12 @@ class _Connection(HTTPConnection):
         return bool(super().communicate())  # type: ignore[no-untyped-call]
 
     def close(self) -> None:
-        """Close the connection with its writer, which would otherwise write once more when it is collected.
+        """Close the connection and its writer, which would otherwise flush when it is garbage-collected.
 
-        That fails, as the socket is closed by then, and Python 3.13 and later print such failures.
+        That flush fails because the socket is already closed, and Python 3.13 and later print such failures.
         """
         with contextlib.suppress(OSError, ValueError):
-            self.socket.settimeout(0)  # what the client has not taken is not waited for
+            self.socket.settimeout(0)  # do not wait for the client to read the rest
         with contextlib.suppress(OSError, ValueError):
             self.wfile.close()
         super().close()
@@ -187,7 +191,7 @@ class _Connection(HTTPConnection):
 
 
 class _Server(wsgi.Server):
-    """cheroot's server, without a limit on connections that wait, and logging instead of printing."""
+    """cheroot's server without a limit on idle connections, and with logging instead of printing."""
 
     ConnectionClass = _Connection
     keep_alive_conn_limit = None  # type: ignore[assignment]
@@ -196,14 +200,14 @@ class _Server(wsgi.Server):
 
     def process_conn(self, conn: Any) -> None:
         if conn.last_used is None:
-            # Just accepted: it waits among the idle ones until its client says something.
+            # Just accepted: treat it as idle until the client sends data.
             self._connections.put(conn)  # type: ignore[attr-defined]
         else:
             super().process_conn(conn)
 
     def put_conn(self, conn: Any) -> None:
         if isinstance(conn.socket, ssl.SSLSocket) and self.ready and conn.socket.pending():
-            # The next request is here already, where the selector cannot see it.
+            # The next request is already in the TLS buffer, which the selector cannot see.
             super().process_conn(conn)
         else:
             super().put_conn(conn)
@@ -212,10 +216,10 @@ class _Server(wsgi.Server):
         _log.log(level, "%s", msg, exc_info=traceback)
 
 
-def _draining(application: WSGIApplication) -> WSGIApplication:
-    """The application, followed by reading in pieces what it left of the request's body.
+def _drain_request_bodies(application: WSGIApplication) -> WSGIApplication:
+    """Wrap an application so that the unread rest of the request body is discarded in blocks.
 
-    The server would read it at once, however large, before it answers.
+    cheroot would otherwise read it in one piece, whatever its size, before it responds.
     """
 
     def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -1,7 +1,7 @@
-"""A certificate for this machine's own loopback, signed by an authority that lives on this machine.
+"""A TLS certificate for the loopback interface, signed by a certificate authority local to this machine.
 
-Made once, below the data directory, and made anew when it nears its end; the authority outlives the
-certificates, so whoever trusts it once need not do so again. Keys are readable by their owner only.
+Both are created below the data directory. The certificate is renewed before it expires; the authority is
+valid longer, so a client that trusts it accepts renewed certificates. Keys are readable by their owner only.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from dml.directories import data_directory
 
 NAMES = ("localhost", "127.0.0.1", "::1")
-"""What the certificate is for."""
+"""The subject alternative names of the certificate."""
 
 _LIFETIME = datetime.timedelta(days=397)
 _RENEWAL = datetime.timedelta(days=30)
@@ -24,10 +24,10 @@ _RENEWAL = datetime.timedelta(days=30)
 
 @dataclass(frozen=True)
 class TlsFiles:
-    """PEM files.
+    """Paths of the PEM files.
 
     Attributes:
-        authority: The authority's certificate; what a client must trust.
+        authority: The authority's certificate, which clients must trust.
         certificate: The server's certificate with its chain.
         key: The server's private key.
     """
@@ -38,7 +38,7 @@ class TlsFiles:
 
     @property
     def how_to_trust(self) -> str:
-        """A sentence that tells a user how clients come to accept the certificate."""
+        """A sentence that tells a user how to make clients accept the certificate."""
         return (
             f"Clients accept it with REQUESTS_CA_BUNDLE={shlex.quote(str(self.authority))}; "
             "deriva-py does not verify the host name localhost and needs nothing."
@@ -46,27 +46,27 @@ class TlsFiles:
 
 
 def ensure_tls_files(directory: Path | None = None) -> TlsFiles:
-    """The certificate for the loopback, made or renewed when need be.
+    """Return the loopback certificate; create or renew it if necessary.
 
     Safe to call from several processes at once.
 
     Args:
-        directory: Where the files are; by default ``tls`` in the data directory.
+        directory: The directory of the files; ``tls`` in the data directory when None.
     """
     home = data_directory() / "tls" if directory is None else directory
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     files = TlsFiles(home / "authority.pem", home / "certificate.pem", home / "key.pem")
     with (home / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not _is_good(files.certificate) or not files.key.exists() or not _is_good(files.authority):
-            _make(files, home / "authority-key.pem")
+        if not _is_current(files.certificate) or not files.key.exists() or not _is_current(files.authority):
+            _create(files, home / "authority-key.pem")
     return files
 
 
-def _make(files: TlsFiles, authority_key: Path) -> None:
+def _create(files: TlsFiles, authority_key: Path) -> None:
     import trustme
 
-    if _is_good(files.authority) and authority_key.exists():
+    if _is_current(files.authority) and authority_key.exists():
         authority = trustme.CA.from_pem(files.authority.read_bytes(), authority_key.read_bytes())
     else:
         authority = trustme.CA(organization_name="dml", organization_unit_name="certificates of this machine")
@@ -78,8 +78,8 @@ def _make(files: TlsFiles, authority_key: Path) -> None:
     _write(files.certificate, b"".join(blob.bytes() for blob in leaf.cert_chain_pems))
 
 
-def _is_good(certificate: Path) -> bool:
-    """Whether a certificate is there and has a month left."""
+def _is_current(certificate: Path) -> bool:
+    """Whether a certificate exists and is valid for at least 30 more days."""
     from cryptography import x509
 
     try:
@@ -90,10 +90,10 @@ def _is_good(certificate: Path) -> bool:
 
 
 def _write(path: Path, content: bytes) -> None:
-    part = path.with_name(f"{path.name}.part")
-    part.unlink(missing_ok=True)
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+    temporary = path.with_name(f"{path.name}.part")
+    temporary.unlink(missing_ok=True)
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    part.replace(path)
+    temporary.replace(path)

@@ -1,8 +1,8 @@
-"""A requests transport adapter that calls a WSGI application in process: no socket, no port.
+"""A requests transport adapter that calls a WSGI application in process, without a socket.
 
-Mounted on a session, it makes the embedded catalog look like any server to the client above it:
-the raw request URI, both bodies as streams, cookies, redirects and broken answers behave as they
-do over HTTP. The application runs in the thread of the caller.
+To a client of the session it is mounted on, the embedded catalog looks like any server: the raw request
+URI, streamed request and response bodies, cookies, redirects and broken responses behave as over HTTP.
+The application runs in the caller's thread.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 
 class WsgiAdapter(BaseAdapter):
-    """Answers the requests of a session by calling a WSGI application.
+    """Sends the requests of a session to a WSGI application.
 
-    It holds no state of its own, so one adapter serves any number of sessions, threads and forks.
+    The adapter is stateless: it can be shared by any number of sessions, threads and forked processes.
 
     Args:
         application: The WSGI callable.
@@ -51,12 +51,12 @@ class WsgiAdapter(BaseAdapter):
         cert: bytes | str | tuple[bytes | str, bytes | str] | None = None,  # noqa: ARG002
         proxies: Mapping[str, str] | None = None,  # noqa: ARG002
     ) -> Response:
-        """Answer one request. Timeouts, certificates and proxies have no meaning here and are ignored.
+        """Send one request. Timeouts, certificates and proxies are ignored.
 
         The body of the response is produced as it is read; closing the response closes the
-        application's iterable, read or not.
+        application's iterable, even if it was not read to the end.
         """
-        answer = _Answer(self.application, _environ(request))
+        answer = _ApplicationResponse(self.application, _environ(request))
         headers = HTTPHeaderDict(answer.headers)
         raw = HTTPResponse(
             body=answer.body,
@@ -66,7 +66,7 @@ class WsgiAdapter(BaseAdapter):
             version=11,
             preload_content=False,
             decode_content=False,
-            original_response=_Original(answer),  # type: ignore[arg-type]
+            original_response=_OriginalResponse(answer),  # type: ignore[arg-type]
             request_method=request.method,
         )
         response = Response()
@@ -82,7 +82,7 @@ class WsgiAdapter(BaseAdapter):
         return response
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: the adapter holds no resources."""
 
 
 def _environ(request: PreparedRequest) -> WSGIEnvironment:
@@ -121,7 +121,7 @@ def _string(value: str | bytes) -> str:
 
 
 class _RequestBody(io.RawIOBase):
-    """The request's body (None, text, bytes, a file or an iterable of bytes) as a readable stream."""
+    """A request body (None, text, bytes, a file or an iterable of bytes) as a readable stream."""
 
     def __init__(self, body: Any) -> None:
         self._read: Callable[[int], str | bytes] | None = None
@@ -156,8 +156,8 @@ def _encoded(part: str | bytes | bytearray | memoryview) -> bytes | bytearray | 
     return part.encode() if isinstance(part, str) else memoryview(part).cast("B")
 
 
-class _Answer:
-    """What the application answers: its status, its headers and a body not yet read."""
+class _ApplicationResponse:
+    """The application's response: its status, its headers and its unread body."""
 
     def __init__(self, application: WSGIApplication, environ: WSGIEnvironment) -> None:
         self.status = 0
@@ -178,14 +178,14 @@ class _Answer:
 
         iterable = application(environ, start_response)
         parts = iter(iterable)
-        # An application may start its response only when its first part is asked for.
+        # PEP 3333 lets an application call start_response as late as the first iteration.
         while not self.status:
             written.append(next(parts))
         self.body = _ResponseBody(written, parts, iterable)
 
 
 class _ResponseBody(io.RawIOBase):
-    """The application's iterable as a readable stream that closes it at its end."""
+    """The application's iterable as a readable stream; closing the stream closes the iterable."""
 
     def __init__(self, first: list[bytes], parts: Iterator[bytes], iterable: Iterable[bytes]) -> None:
         self._first = first
@@ -213,8 +213,8 @@ class _ResponseBody(io.RawIOBase):
         try:
             return next(self._parts, None)
         except Exception as error:
-            # Over HTTP the connection would break here; the client's library knows what to do with that.
-            raise ConnectionResetError("the application failed while it answered") from error
+            # Over HTTP the connection would break here, which client libraries handle.
+            raise ConnectionResetError("the application failed while sending its response") from error
 
     def close(self) -> None:
         if not self.closed:
@@ -224,10 +224,10 @@ class _ResponseBody(io.RawIOBase):
                 close()
 
 
-class _Original:
-    """What requests and urllib3 ask of an ``http.client`` response: the header lines, for the cookies."""
+class _OriginalResponse:
+    """The part of an ``http.client`` response that requests and urllib3 use: the headers, to extract cookies."""
 
-    def __init__(self, answer: _Answer) -> None:
+    def __init__(self, answer: _ApplicationResponse) -> None:
         self.msg = HTTPMessage()
         for name, value in answer.headers:
             self.msg[name] = value

@@ -105,7 +105,7 @@ def test_a_kill_before_the_row_leaves_nothing(store: Store, script: str) -> None
 def test_a_kill_after_the_row_loses_nothing(store: Store) -> None:
     script = """
         from dml.embedded.hatrac.storage import Storage
-        Storage._settle = die
+        Storage._remove_unreferenced = die
         session.put(URL, data=b"abc")
     """
     assert run(script, store.root).returncode == -signal.SIGKILL
@@ -117,7 +117,7 @@ def test_a_kill_during_a_deletion_completes_it(store: Store) -> None:
     script = """
         from dml.embedded.hatrac.storage import Storage
         session.put(URL, data=b"abc")
-        Storage._settle = die
+        Storage._remove_unreferenced = die
         session.delete(URL)
     """
     assert run(script, store.root).returncode == -signal.SIGKILL

@@ -225,7 +225,7 @@ def test_a_job_that_two_processes_received_is_read_to_finish(store: Store, files
 def test_the_job_longest_without_a_chunk_is_followed_no_more(
     store: Store, files_read: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(digests, "JOBS_FOLLOWED", 2)
+    monkeypatch.setattr(digests, "MAX_TRACKED_JOBS", 2)
     data = bytes(range(200))
     jobs = [open_job(store, data, 100) for _ in range(3)]
     for position in (0, 1):

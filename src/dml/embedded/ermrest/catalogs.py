@@ -23,7 +23,7 @@ from werkzeug.exceptions import BadRequest, Conflict, Forbidden, NotFound
 from dml.embedded.authn import Client
 from dml.embedded.ermrest.model import Model
 from dml.embedded.ermrest.model_history import ModelLedger
-from dml.embedded.ermrest.public_schema import found_catalog, register_client
+from dml.embedded.ermrest.public_schema import initialize_catalog, register_client
 from dml.embedded.ermrest.rows import integrity_conflict
 from dml.embedded.ermrest.storage import BUSY_SECONDS, State, Storage, Transaction, read_state
 from dml.embedded.ermrest.times import decode_snaptime, encode_snaptime
@@ -166,7 +166,7 @@ class Catalogs:
         unfinished = self._directory / f".{number}.{os.getpid()}.sqlite"
         try:
             storage = Storage.create(unfinished)
-            found_catalog(storage, client, annotations, owners)
+            initialize_catalog(storage, client, annotations, owners)
             storage.close()
             _publish(unfinished, self._path(number))
         except FileExistsError:

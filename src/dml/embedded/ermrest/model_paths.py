@@ -12,7 +12,7 @@ from werkzeug.exceptions import BadRequest, Conflict, NotFound
 from dml.embedded.ermrest import documents
 from dml.embedded.ermrest.model import Column, ForeignKey, Key, Model, Root, Schema, Table
 
-__all__ = ["Place", "decoded", "find"]
+__all__ = ["Resource", "decode_segment", "find_resource"]
 
 Kind = Literal[
     "catalog", "schemas", "schema", "tables", "table", "columns", "column", "keys", "key", "foreignkeys", "foreignkey"
@@ -21,7 +21,7 @@ _PARTS = ("comment", "annotation", "acl", "acl_binding")
 
 
 @dataclass(frozen=True)
-class Place:
+class Resource:
     """An element of the model, or a collection of them, and the part of it that is meant.
 
     Attributes:
@@ -46,7 +46,7 @@ class Place:
         return self.elements[0]
 
     def document(self, model: Model) -> Any:
-        """What a GET of the place shows."""
+        """What a GET of the resource shows."""
         if self.kind == "schemas":
             return {schema.name: documents.schema_document(model, schema) for schema in model.schemas.values()}
         if self.kind == "schema":
@@ -100,17 +100,17 @@ class _Walk:
 
     def name(self) -> str | None:
         segment = self.next()
-        return None if segment is None else decoded(segment)
+        return None if segment is None else decode_segment(segment)
 
     def names(self) -> list[str] | None:
         segment = self.next()
-        return None if segment is None else [decoded(name) for name in segment.split(",")]
+        return None if segment is None else [decode_segment(name) for name in segment.split(",")]
 
     def done(self) -> bool:
         return not self._segments
 
 
-def decoded(text: str) -> str:
+def decode_segment(text: str) -> str:
     """A segment of a path without its percent-encoding; 400 when it is not UTF-8."""
     try:
         return unquote(text, errors="strict")
@@ -118,90 +118,90 @@ def decoded(text: str) -> str:
         raise BadRequest("The path is not UTF-8.") from None
 
 
-def find(model: Model, segments: list[str]) -> Place:
+def find_resource(model: Model, segments: list[str]) -> Resource:
     """What the segments name, from ``schema``, ``annotation``, ``acl`` or ``comment`` on; 404 when there is none."""
     walk = _Walk([segment for index, segment in enumerate(segments) if segment or index < len(segments) - 1])
     first = walk.next()
-    root = Place("catalog", elements=(model.root,))
-    place = _schema(model, walk) if first == "schema" else _part(root, first, walk)
+    root = Resource("catalog", elements=(model.root,))
+    resource = _schema(model, walk) if first == "schema" else _part(root, first, walk)
     if not walk.done():
         raise NotFound("There is nothing at this path.")
-    return place
+    return resource
 
 
-def _part(place: Place, word: str | None, walk: _Walk) -> Place:
+def _part(resource: Resource, word: str | None, walk: _Walk) -> Resource:
     """The part of an element that the next segments name, or the element itself."""
     if word is None:
-        return place
+        return resource
     fields = {"comment": "comment", "annotation": "annotations", "acl": "acls", "acl_binding": "acl_bindings"}
-    if word not in _PARTS or not hasattr(place.elements[0], fields[word]):
+    if word not in _PARTS or not hasattr(resource.elements[0], fields[word]):
         raise NotFound(f'There is no "{word[:40]}" here.')
-    return replace(place, part=word, item=None if word == "comment" else walk.name())
+    return replace(resource, part=word, item=None if word == "comment" else walk.name())
 
 
-def _schema(model: Model, walk: _Walk) -> Place:
+def _schema(model: Model, walk: _Walk) -> Resource:
     name = walk.name()
     if name is None:
-        return Place("schemas")
+        return Resource("schemas")
     schema = model.find_schema(name)
     if schema is None:
         # Not found for every method but the POST that would make it.
-        return Place("schema", None, None, (), None, name) if walk.done() else _missing(f'Schema "{name}"')
+        return Resource("schema", None, None, (), None, name) if walk.done() else _missing(f'Schema "{name}"')
     word = walk.next()
     if word != "table":
-        return _part(Place("schema", schema, None, (schema,)), word, walk)
+        return _part(Resource("schema", schema, None, (schema,)), word, walk)
     name = walk.name()
     if name is None:
-        return Place("tables", schema)
+        return Resource("tables", schema)
     table = model.find_table(schema.name, name)
     if table is None:
         return _missing(f'Table "{schema.name}:{name}"')
     return _table(model, schema, table, walk)
 
 
-def _missing(what: str) -> Place:
+def _missing(what: str) -> Resource:
     raise NotFound(f"{what} does not exist.")
 
 
-def _table(model: Model, schema: Schema, table: Table, walk: _Walk) -> Place:
+def _table(model: Model, schema: Schema, table: Table, walk: _Walk) -> Resource:
     word = walk.next()
     finder = _WITHIN.get(word or "")
     if finder is not None:
-        return finder(model, Place("table", schema, table, (table,)), walk)
-    return _part(Place("table", schema, table, (table,)), word, walk)
+        return finder(model, Resource("table", schema, table, (table,)), walk)
+    return _part(Resource("table", schema, table, (table,)), word, walk)
 
 
-def _column(_model: Model, place: Place, walk: _Walk) -> Place:
-    name, table = walk.name(), place.elements[0]
+def _column(_model: Model, resource: Resource, walk: _Walk) -> Resource:
+    name, table = walk.name(), resource.elements[0]
     if name is None:
-        return replace(place, kind="columns")
+        return replace(resource, kind="columns")
     column = table.find_column(name) if isinstance(table, Table) else None
     if column is None:
         return _missing(f'Column "{name}"')
-    return _part(replace(place, kind="column", elements=(column,)), walk.next(), walk)
+    return _part(replace(resource, kind="column", elements=(column,)), walk.next(), walk)
 
 
-def _key(_model: Model, place: Place, walk: _Walk) -> Place:
-    names, table = walk.names(), cast(Table, place.elements[0])
+def _key(_model: Model, resource: Resource, walk: _Walk) -> Resource:
+    names, table = walk.names(), cast(Table, resource.elements[0])
     if names is None:
-        return replace(place, kind="keys")
+        return replace(resource, kind="keys")
     for key in table.keys:
         if set(table.names(key.columns)) == set(names):
-            return _part(replace(place, kind="key", elements=(key,)), walk.next(), walk)
+            return _part(replace(resource, kind="key", elements=(key,)), walk.next(), walk)
     return _missing(f"A key on ({', '.join(names)})")
 
 
-def _foreign_key(model: Model, place: Place, walk: _Walk) -> Place:
+def _foreign_key(model: Model, resource: Resource, walk: _Walk) -> Resource:
     """``foreignkey/columns/reference/schema:table/columns``, each level narrower than the one before."""
-    names, table = walk.names(), cast(Table, place.elements[0])
+    names, table = walk.names(), cast(Table, resource.elements[0])
     if names is None:
-        return replace(place, kind="foreignkeys")
+        return replace(resource, kind="foreignkeys")
     found = [one for one in table.foreign_keys if set(table.names(one.columns)) == set(names)]
     word = walk.next()
     if word == "reference":
         segment = walk.next()
         if segment is not None:
-            target = [decoded(part) for part in segment.split(":")]
+            target = [decode_segment(part) for part in segment.split(":")]
             found = [one for one in found if list(model.qualified(model.tables[one.table]))[-len(target) :] == target]
             names = walk.names()
             if names is not None:
@@ -209,10 +209,10 @@ def _foreign_key(model: Model, place: Place, walk: _Walk) -> Place:
         word = walk.next()
     if not found:
         return _missing("Such a foreign key")
-    return _part(replace(place, kind="foreignkey", elements=tuple(found)), word, walk)
+    return _part(replace(resource, kind="foreignkey", elements=tuple(found)), word, walk)
 
 
-_WITHIN: dict[str, Callable[[Model, Place, _Walk], Place]] = {
+_WITHIN: dict[str, Callable[[Model, Resource, _Walk], Resource]] = {
     "column": _column,
     "key": _key,
     "foreignkey": _foreign_key,

@@ -15,7 +15,7 @@ from dml.embedded.ermrest.element_documents import policy
 from dml.embedded.ermrest.model import Model, Root, Schema, Table
 from dml.embedded.ermrest.model_change import Change
 from dml.embedded.ermrest.model_history import record
-from dml.embedded.ermrest.model_paths import Place, find
+from dml.embedded.ermrest.model_paths import Resource, find_resource
 from dml.embedded.ermrest.request_bodies import read_document
 from dml.embedded.ermrest.times import encode_snaptime
 
@@ -55,8 +55,8 @@ def respond_model(
     with catalog.writing(client, rebuilds=True) as (transaction, view):
         responses.check_match(request, view.model_etag())
         change = Change(transaction, view.model.draft())
-        place = find(change.draft, segments)
-        status, answer = _write(request.method, change, place, document)
+        resource = find_resource(change.draft, segments)
+        status, answer = _write(request.method, change, resource, document)
         record(transaction, change.draft)
         version = transaction.time if change.draft.changed else view.model.version
         etag = f"0.{version:x}-model"
@@ -79,22 +79,22 @@ def _document(request: Request, segments: list[str]) -> Any:
 def _read(request: Request, catalog: Catalog, segments: list[str], snapshot: str | None) -> Response:
     with catalog.reading(snapshot) as view:
         etag = view.model_etag()
-        place = find(view.model, segments)
-        if place.kind == "schema" and not place.elements:
-            raise NotFound(f'Schema "{place.item}" does not exist.')
+        resource = find_resource(view.model, segments)
+        if resource.kind == "schema" and not resource.elements:
+            raise NotFound(f'Schema "{resource.item}" does not exist.')
         answer = responses.unchanged(request, etag)
         if answer is not None:
             return answer
-        if place.part == "comment":
-            return _comment(place, etag)
-        if place.part is not None:
-            return responses.document(_part(place), etag)
-        shown = place.document(view.model)
-        return responses.document({**_root(view), "schemas": shown} if place.kind == "schemas" else shown, etag)
+        if resource.part == "comment":
+            return _comment(resource, etag)
+        if resource.part is not None:
+            return responses.document(_part(resource), etag)
+        shown = resource.document(view.model)
+        return responses.document({**_root(view), "schemas": shown} if resource.kind == "schemas" else shown, etag)
 
 
-def _comment(place: Place, etag: str) -> Response:
-    comment = place.element.comment
+def _comment(resource: Resource, etag: str) -> Response:
+    comment = resource.element.comment
     if comment is None:
         raise NotFound("There is no comment.")
     response = Response(comment, content_type="text/plain; charset=utf-8")
@@ -105,50 +105,50 @@ def _comment(place: Place, etag: str) -> Response:
 _FIELDS = {"annotation": "annotations", "acl": "acls", "acl_binding": "acl_bindings"}
 
 
-def _part(place: Place) -> Any:
-    found = getattr(place.element, _FIELDS[str(place.part)])
-    if place.item is None:
+def _part(resource: Resource) -> Any:
+    found = getattr(resource.element, _FIELDS[str(resource.part)])
+    if resource.item is None:
         return found
-    if place.item not in found:
-        raise NotFound(f'There is no {place.part} "{place.item}".')
-    return found[place.item]
+    if resource.item not in found:
+        raise NotFound(f'There is no {resource.part} "{resource.item}".')
+    return found[resource.item]
 
 
 Answer = tuple[int, Callable[[Model], Any] | None]
 
 
-def _write(method: str, change: Change, place: Place, document: Any) -> Answer:
-    if place.part == "comment":
-        return _write_comment(method, change, place, document)
-    if place.part is not None:
-        return _write_part(method, change, place, document)
-    if place.kind == "schema" and not place.elements and method != "POST":
-        raise NotFound(f'Schema "{place.item}" does not exist.')
+def _write(method: str, change: Change, resource: Resource, document: Any) -> Answer:
+    if resource.part == "comment":
+        return _write_comment(method, change, resource, document)
+    if resource.part is not None:
+        return _write_part(method, change, resource, document)
+    if resource.kind == "schema" and not resource.elements and method != "POST":
+        raise NotFound(f'Schema "{resource.item}" does not exist.')
     writer = {"POST": _create, "PUT": _alter, "DELETE": _drop}.get(method)
     if writer is None:
         raise MethodNotAllowed(description=f"{method} is not allowed here.")
-    return writer(change, place, document)
+    return writer(change, resource, document)
 
 
-def _create(change: Change, place: Place, document: Any) -> Answer:
-    if place.kind == "schema":
-        tables.create_schema(change, {"schema_name": place.schema.name if place.schema else place.item})
+def _create(change: Change, resource: Resource, document: Any) -> Answer:
+    if resource.kind == "schema":
+        tables.create_schema(change, {"schema_name": resource.schema.name if resource.schema else resource.item})
         return 201, None
     if document is None:
         raise BadRequest("The request needs a document.")
-    if place.kind == "schemas":
+    if resource.kind == "schemas":
         made = tables.create_all(change, document if isinstance(document, list) else [document])
-        places = [_shown(one) for one in made]
-        return 201, lambda model: _one_or_all(document, [show(model) for show in places])
-    if place.kind == "tables" and place.schema is not None:
-        schema = place.schema
+        shown = [_shown(one) for one in made]
+        return 201, lambda model: _one_or_all(document, [show(model) for show in shown])
+    if resource.kind == "tables" and resource.schema is not None:
+        schema = resource.schema
         created = tables.create_tables(change, [(schema, one) for one in _as_list(document)])
         return 201, lambda model: _one_or_all(
             document, [documents.table_document(model, model.tables[table.id]) for table in created]
         )
-    if place.table is None:
+    if resource.table is None:
         raise MethodNotAllowed(description="Nothing can be created here.")
-    return _create_within(change, place, document)
+    return _create_within(change, resource, document)
 
 
 def _shown(element: Schema | Table) -> Callable[[Model], Any]:
@@ -166,100 +166,100 @@ def _one_or_all(document: Any, shown: list[Any]) -> Any:
     return shown if isinstance(document, list) else shown[0]
 
 
-def _create_within(change: Change, place: Place, document: Any) -> Answer:
-    number = place.table.id if place.table is not None else 0
-    if place.kind == "columns":
+def _create_within(change: Change, resource: Resource, document: Any) -> Answer:
+    number = resource.table.id if resource.table is not None else 0
+    if resource.kind == "columns":
         made = [columns.add_column(change, change.draft.tables[number], one) for one in _as_list(document)]
         return 201, lambda _: _one_or_all(document, [documents.column_document(one) for one in made])
-    if place.kind == "keys":
+    if resource.kind == "keys":
         keys = [constraints.add_key(change, change.draft.tables[number], one) for one in _as_list(document)]
         return 201, lambda model: _one_or_all(
             document, [documents.key_document(model, model.tables[number], key) for key in keys]
         )
-    if place.kind == "foreignkeys":
+    if resource.kind == "foreignkeys":
         added = constraints.add_foreign_keys(change, change.draft.tables[number], _as_list(document))
         return 201, lambda model: [documents.foreign_key_document(model, model.tables[number], one) for one in added]
     raise MethodNotAllowed(description="Nothing can be created here.")
 
 
-def _alter(change: Change, place: Place, document: Any) -> Answer:
-    table = change.draft.tables[place.table.id] if place.table is not None else None
-    if place.kind == "schema":
-        schema = tables.alter_schema(change, place.element, document)
+def _alter(change: Change, resource: Resource, document: Any) -> Answer:
+    table = change.draft.tables[resource.table.id] if resource.table is not None else None
+    if resource.kind == "schema":
+        schema = tables.alter_schema(change, resource.element, document)
         return 200, lambda model: documents.schema_document(model, schema)
     if table is None:
         raise MethodNotAllowed(description="This cannot be replaced as a whole.")
-    if place.kind == "table":
+    if resource.kind == "table":
         altered = tables.alter_table(change, table, document)
         return 200, lambda model: documents.table_document(model, altered)
-    if place.kind == "column":
-        column = columns.alter_column(change, table, place.element, document)
+    if resource.kind == "column":
+        column = columns.alter_column(change, table, resource.element, document)
         return 200, lambda _: documents.column_document(column)
-    if place.kind == "key":
-        key = constraints.alter_key(change, table, place.element, document)
+    if resource.kind == "key":
+        key = constraints.alter_key(change, table, resource.element, document)
         return 200, lambda model: documents.key_document(model, model.tables[table.id], key)
-    if place.kind == "foreignkey":
-        one = constraints.alter_foreign_key(change, table, place.element, document)
+    if resource.kind == "foreignkey":
+        one = constraints.alter_foreign_key(change, table, resource.element, document)
         return 200, lambda model: documents.foreign_key_document(model, model.tables[table.id], one)
     raise MethodNotAllowed(description="This cannot be replaced as a whole.")
 
 
-def _drop(change: Change, place: Place, _document: Any) -> Answer:
-    table = change.draft.tables[place.table.id] if place.table is not None else None
-    if place.kind == "schema":
-        tables.drop_schema(change, place.element)
-    elif place.kind == "table" and table is not None:
+def _drop(change: Change, resource: Resource, _document: Any) -> Answer:
+    table = change.draft.tables[resource.table.id] if resource.table is not None else None
+    if resource.kind == "schema":
+        tables.drop_schema(change, resource.element)
+    elif resource.kind == "table" and table is not None:
         tables.drop_table(change, table)
-    elif place.kind == "column" and table is not None:
-        columns.drop_column(change, table, place.element)
-    elif place.kind == "key" and table is not None:
-        constraints.drop_key(change, table, place.element)
-    elif place.kind == "foreignkey" and table is not None:
-        for one in place.elements:
+    elif resource.kind == "column" and table is not None:
+        columns.drop_column(change, table, resource.element)
+    elif resource.kind == "key" and table is not None:
+        constraints.drop_key(change, table, resource.element)
+    elif resource.kind == "foreignkey" and table is not None:
+        for one in resource.elements:
             constraints.drop_foreign_key(change, change.draft.tables[table.id], one)  # type: ignore[arg-type]
     else:
         raise MethodNotAllowed(description="This cannot be deleted.")
     return 204, None
 
 
-def _write_comment(method: str, change: Change, place: Place, document: Any) -> Answer:
+def _write_comment(method: str, change: Change, resource: Resource, document: Any) -> Answer:
     if method == "PUT":
         if document is not None and not isinstance(document, str):
             raise BadRequest("A comment must be text.")
-        place.put(change.draft, comment=document or "")
+        resource.put(change.draft, comment=document or "")
     elif method == "DELETE":
-        if place.element.comment is None:
+        if resource.element.comment is None:
             raise NotFound("There is no comment.")
-        place.put(change.draft, comment=None)
+        resource.put(change.draft, comment=None)
     else:
         raise MethodNotAllowed(description=f"{method} is not allowed for a comment.")
     return 204, None
 
 
-def _write_part(method: str, change: Change, place: Place, document: Any) -> Answer:
-    field = _FIELDS[str(place.part)]
-    present: dict[str, Any] = dict(getattr(place.element, field))
+def _write_part(method: str, change: Change, resource: Resource, document: Any) -> Answer:
+    field = _FIELDS[str(resource.part)]
+    present: dict[str, Any] = dict(getattr(resource.element, field))
     status = 204
     if method == "PUT":
-        given = {place.item: document} if place.item is not None else document
+        given = {resource.item: document} if resource.item is not None else document
         if not isinstance(given, dict):
             raise BadRequest(f'All of "{field}" must be replaced by an object.')
-        if place.part != "annotation":
+        if resource.part != "annotation":
             given, status = policy({field: given}, field), 200
-        elif place.item is not None and place.item not in present:
+        elif resource.item is not None and resource.item not in present:
             status = 201
-        whole = place.item is None and not (isinstance(place.element, Root) and place.part == "acl")
+        whole = resource.item is None and not (isinstance(resource.element, Root) and resource.part == "acl")
         present = given if whole else {**present, **given}
     elif method == "DELETE":
-        if place.item is not None and place.item not in present:
-            raise NotFound(f'There is no {place.part} "{place.item}".')
-        present = {name: one for name, one in present.items() if place.item is not None and name != place.item}
+        if resource.item is not None and resource.item not in present:
+            raise NotFound(f'There is no {resource.part} "{resource.item}".')
+        present = {name: one for name, one in present.items() if resource.item is not None and name != resource.item}
     else:
         raise MethodNotAllowed(description=f"{method} is not allowed for {field}.")
-    if isinstance(place.element, Root) and place.part == "acl":
+    if isinstance(resource.element, Root) and resource.part == "acl":
         present = {name: [] for name in documents.CATALOG_ACLS} | present
         if not present["owner"]:
             raise Conflict("A catalog must keep an owner.")
-    place.put(change.draft, **{field: present})
-    shown = present.get(place.item) if place.item is not None else present
+    resource.put(change.draft, **{field: present})
+    shown = present.get(resource.item) if resource.item is not None else present
     return (status, None) if status != 200 else (200, lambda _: shown)

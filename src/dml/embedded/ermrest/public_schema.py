@@ -14,7 +14,7 @@ from dml.embedded.ermrest.model_history import record
 from dml.embedded.ermrest.request_bodies import Rows
 from dml.embedded.ermrest.storage import Storage, Transaction
 
-__all__ = ["found_catalog", "register_client"]
+__all__ = ["initialize_catalog", "register_client"]
 
 
 def _column(name: str, kind: str = "text", nullok: bool = True) -> dict[str, Any]:
@@ -55,7 +55,7 @@ _PUBLIC = {
 }  # fmt: skip
 
 
-def found_catalog(storage: Storage, client: Client, annotations: dict[str, Any], owners: list[str]) -> None:
+def initialize_catalog(storage: Storage, client: Client, annotations: dict[str, Any], owners: list[str]) -> None:
     """Give a new file its first model, with the client who made it as owner."""
     with storage.writing(client.id, rebuilds=True) as transaction:
         draft = Model(0, Root({}, {}), {}, {})

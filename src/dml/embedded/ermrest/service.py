@@ -16,7 +16,7 @@ from dml.embedded.authn import Client
 from dml.embedded.ermrest import responses
 from dml.embedded.ermrest.catalogs import Catalogs
 from dml.embedded.ermrest.data_resource import respond_data, respond_entity_rid
-from dml.embedded.ermrest.model_paths import decoded
+from dml.embedded.ermrest.model_paths import decode_segment
 from dml.embedded.ermrest.model_resource import FEATURES, respond_model, respond_status
 from dml.embedded.ermrest.request_bodies import read_document
 
@@ -59,7 +59,7 @@ class Ermrest:
             raise NotFound("There is nothing at this path.")
         if len(segments) == 1 or segments[1:] == [""]:
             return self._create(request, client)
-        return self._in_catalog(request, decoded(segments[1]), segments[2:], client)
+        return self._in_catalog(request, decode_segment(segments[1]), segments[2:], client)
 
     def _advertise(self, request: Request) -> Response:
         if request.method not in _READS:
@@ -99,7 +99,7 @@ class Ermrest:
         if api in _DATA and len(segments) > 1:
             return respond_data(request, catalog, client, api, "/".join(segments[1:]), snapshot)
         if api == "entity_rid" and len(segments) == 2:
-            return respond_entity_rid(request, catalog, decoded(segments[1]), snapshot)
+            return respond_entity_rid(request, catalog, decode_segment(segments[1]), snapshot)
         if api in _MODEL:
             return respond_model(request, catalog, client, segments, snapshot)
         if api == "textfacet":

@@ -1,7 +1,7 @@
-"""The checksums of what arrives in chunks, computed while the next chunk is on its way.
+"""Checksums of chunked uploads, computed in the background while further chunks arrive.
 
-Finishing a job would otherwise read all its bytes once more while the client waits. What is known here is a help only:
-of a job whose chunks came in another order, or to another process, nothing is known, and its file is read instead.
+Without them, finishing a job would read the whole file while the client waits. They are an optimization only: for a
+job whose chunks arrive out of order or at another process there is no digest, and its file is read instead.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 _BLOCK = 1 << 20
-JOBS_FOLLOWED = 64
-"""Jobs that are followed at the same time; of the one that was longest without a chunk nothing is known any more."""
+MAX_TRACKED_JOBS = 64
+"""Maximum number of jobs tracked at the same time; the least recently used job is dropped first."""
 
 
 @dataclass
-class _Followed:
-    """What is known of one job.
+class _JobDigests:
+    """The digests of one job.
 
     Attributes:
-        hashes: The running hash by checksum; changed by the one thread that computes.
-        length: Bytes that were received, from the beginning without a gap.
-        computed: Ends when all of them went into the hashes.
-        is_broken: Whether some could not be read.
+        hashes: The running hash of each checksum; updated by the worker thread only.
+        length: Number of contiguous bytes received from the start of the file.
+        computed: Completes when all these bytes are hashed.
+        is_broken: Whether reading the file failed.
     """
 
     hashes: dict[str, hashlib._Hash]
@@ -38,13 +38,13 @@ class _Followed:
 
 
 class RunningDigests:
-    """The digests of the jobs whose chunks come one after the other.
+    """The digests of jobs whose chunks arrive in order.
 
-    Safe to use in many threads, and in a child after a fork, which knows nothing of its parent's jobs.
+    Thread-safe, and safe to use in a child process after a fork, where tracking starts empty.
 
     Args:
-        algorithms: The algorithm of each checksum, by the name of its metadata.
-        open_file: Opens the file of a job for reading; its descriptor.
+        algorithms: The hash algorithm of each checksum, by metadata field.
+        open_file: Opens the file of a job for reading and returns its descriptor.
     """
 
     def __init__(self, algorithms: dict[str, str], open_file: Callable[[str], int]) -> None:
@@ -53,58 +53,58 @@ class RunningDigests:
         self._begin()
 
     def _begin(self) -> None:
-        self._jobs: OrderedDict[str, _Followed] = OrderedDict()
+        self._jobs: OrderedDict[str, _JobDigests] = OrderedDict()
         self._guard = threading.Lock()
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="dml-digests")
         self._process = os.getpid()
 
     def _after_fork(self) -> None:
-        """The parent's worker does not exist in a child, and its lock may be held by a thread that does not either."""
+        """Reset in a child process: the parent's threads do not exist here, and one of them may hold the lock."""
         if self._process != os.getpid():
             self._begin()
 
     def received(self, file_id: str, offset: int, length: int, checksums: list[str]) -> None:
-        """A chunk was written to a job's file.
+        """Record that a chunk was written to a job's file.
 
         Args:
-            file_id: The file.
-            offset: Where the chunk begins, in bytes.
-            length: How many bytes it has.
-            checksums: What the job is to be checked by.
+            file_id: The id of the file.
+            offset: The chunk's position in bytes.
+            length: The chunk's length in bytes.
+            checksums: The checksums that finishing the job verifies.
         """
         self._after_fork()
         with self._guard:
             job = self._jobs.pop(file_id, None)
             if offset == 0 and job is None and checksums:
-                job = _Followed(
+                job = _JobDigests(
                     {name: hashlib.new(self._algorithms[name], usedforsecurity=False) for name in checksums}
                 )
             if job is None or job.length != offset:
                 return
             self._jobs[file_id] = job
-            while len(self._jobs) > JOBS_FOLLOWED:
+            while len(self._jobs) > MAX_TRACKED_JOBS:
                 self._jobs.popitem(last=False)
             job.length += length
             job.computed = self._worker.submit(self._compute, job, file_id, offset, length)
 
     def take(self, file_id: str, length: int) -> dict[str, str]:
-        """The base64 digests of a job's whole file by checksum, none if they are not known; forgets the job.
+        """Stop tracking a job and return the base64 digests of its file by checksum; empty if they are not known.
 
         Args:
-            file_id: The file.
-            length: Bytes that it has.
+            file_id: The id of the file.
+            length: The file's length in bytes.
         """
         self._after_fork()
         with self._guard:
             job = self._jobs.pop(file_id, None)
         if job is None or job.computed is None or job.length != length:
             return {}
-        job.computed.result()  # one thread computes in the order of arrival: with the last one, all are done
+        job.computed.result()  # a single worker computes in order, so all earlier chunks are done too
         if job.is_broken:
             return {}
         return {name: base64.b64encode(running.digest()).decode() for name, running in job.hashes.items()}
 
-    def _compute(self, job: _Followed, file_id: str, offset: int, length: int) -> None:
+    def _compute(self, job: _JobDigests, file_id: str, offset: int, length: int) -> None:
         end = offset + length
         try:
             descriptor = self._open(file_id)

@@ -1,4 +1,4 @@
-"""What is said about content: type, suggested file name and checksums, checked where they enter."""
+"""The metadata of object versions: content type, content disposition and checksums, validated on input."""
 
 from __future__ import annotations
 
@@ -17,41 +17,43 @@ _TYPE = re.compile(r"[\x20-\x7e]{1,1000}")
 _DIGEST_SIZES = {"content-md5": 16, "content-sha256": 32}
 
 FIELDS = ("content-type", "content-disposition", *CHECKSUMS)
-"""All metadata there is, by lower-case header name."""
+"""The supported metadata fields, as lower-case header names."""
 
 
-class Given(Protocol):
+class Fields(Protocol):
     """A dictionary, or the headers of a request."""
 
     def get(self, key: str, /) -> Any: ...
 
 
-def checked(given: Given) -> dict[str, str]:
-    """The metadata among some values, each in its valid form.
+def validate(fields: Fields) -> dict[str, str]:
+    """Select the metadata fields from headers or a document, and validate and normalize each.
 
     Raises:
-        BadRequest: A checksum is not base64 of a digest, a disposition is not
-            ``filename*=UTF-8''NAME`` with a plain file name, or a type cannot be a header.
+        BadRequest: A checksum is not the base64 form of a digest, a disposition is not
+            ``filename*=UTF-8''NAME`` with a plain file name, or a type is not a valid header value.
     """
-    return {field: _valid(field, value) for field in FIELDS if (value := given.get(field)) is not None}
+    return {field: _validate_field(field, value) for field in FIELDS if (value := fields.get(field)) is not None}
 
 
-def _valid(field: str, given: object) -> str:
-    if not isinstance(given, str):
+def _validate_field(field: str, raw: object) -> str:
+    if not isinstance(raw, str):
         raise BadRequest(f"{field} must be text")
-    value = given.strip()
+    value = raw.strip()
     if field in CHECKSUMS:
-        return _digest(field, value)
+        return _normalize_digest(field, value)
     if field == "content-disposition":
         match = _DISPOSITION.fullmatch(value)
         if match is None or re.search(rb"[/\\\x00]", unquote_to_bytes(match[1])):
-            raise BadRequest("content-disposition must be filename*=UTF-8''NAME, NAME percent-encoded and no path")
+            raise BadRequest(
+                "content-disposition must be filename*=UTF-8''NAME, with NAME percent-encoded and not a path"
+            )
     elif not _TYPE.fullmatch(value):
-        raise BadRequest("content-type holds characters that no header can")
+        raise BadRequest("content-type contains characters that are not allowed in a header")
     return value
 
 
-def _digest(field: str, value: str) -> str:
+def _normalize_digest(field: str, value: str) -> str:
     try:
         digest = base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError) as error:

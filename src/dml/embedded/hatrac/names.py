@@ -1,7 +1,7 @@
 """Hatrac's path grammar: ``/name/space/object[:version][;resource[/argument…]]``.
 
-Names are kept in one canonical percent-encoding, so that ``%41`` and ``A`` are one name. They are
-keys in a database and parts of URLs, never names of files.
+Names are stored in a canonical percent-encoding, so that ``%41`` and ``A`` are the same name. They are
+used as database keys and in URLs, never as file names.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ _SEGMENT = re.compile(r"(?:[-._~A-Za-z0-9]|%[0-9A-Fa-f]{2})+")
 _VERSION = re.compile(r"[A-Z0-9]{1,64}")
 
 LONGEST_NAME = 228
-"""Bytes of the last part of an object's name, percent-encoded: with ``:`` and the 26 characters of a version's id it
-is the name of a file, which takes 255."""
+"""Maximum bytes of the last segment of an object's name, percent-encoded. Hatrac stores a version in a file named by
+this segment, ``:`` and a version id of 26 characters, and a file name can have 255 bytes."""
 
 ROOT = "/"
-"""The namespace that holds all others and is always there."""
+"""The root namespace, which always exists and contains all others."""
 
 
 @dataclass(frozen=True)
 class Address:
-    """What a request's path names.
+    """The parsed path of a request.
 
     Attributes:
         name: The canonical name below ``/hatrac``, ``/`` for the root.
-        version: The version asked for, or None for the name itself.
-        resource: ``upload``, ``versions``, ``metadata`` or ``acl``; None for the thing itself.
-        arguments: What follows the resource, percent-decoded.
+        version: The version id in the path, or None.
+        resource: The sub-resource, such as ``upload``, ``versions``, ``metadata`` or ``acl``; None without one.
+        arguments: The segments after the sub-resource, percent-decoded.
     """
 
     name: str
@@ -41,10 +41,10 @@ class Address:
 
 
 def parse_address(path: str) -> Address:
-    """Read a raw path below ``/hatrac``.
+    """Parse a raw path below ``/hatrac``.
 
     Raises:
-        BadRequest: It is not of Hatrac's grammar.
+        BadRequest: The path does not follow Hatrac's grammar.
     """
     left, semicolon, right = path.partition(";")
     segments = [segment for segment in left.split("/") if segment]
@@ -52,7 +52,7 @@ def parse_address(path: str) -> Address:
     if segments and ":" in segments[-1]:
         segments[-1], _, version = segments[-1].partition(":")
         if not _VERSION.fullmatch(version):
-            raise BadRequest("this is not the id of a version")
+            raise BadRequest("invalid version id")
     name = ROOT + "/".join(_canonical(segment) for segment in segments)
     if not semicolon:
         return Address(name, version)
@@ -61,30 +61,30 @@ def parse_address(path: str) -> Address:
 
 
 def parent_of(name: str) -> str:
-    """The namespace that holds a name; the root holds itself."""
+    """The namespace that contains a name; the root is its own parent."""
     return name.rpartition("/")[0] or ROOT
 
 
 def filename_of(name: str) -> str:
-    """The last part of a name, still percent-encoded."""
+    """The last segment of a name, still percent-encoded."""
     return name.rpartition("/")[2]
 
 
 def is_too_long(name: str) -> bool:
-    """Whether a server that keeps objects as files cannot store an object of this name."""
+    """Whether a Hatrac server, which stores objects as files, cannot store an object of this name."""
     return len(filename_of(name)) > LONGEST_NAME
 
 
 def url_of(name: str, version: str | None = None) -> str:
-    """The path under which a client finds a name or one version of it."""
+    """The URL path of a name or of one of its versions."""
     return f"/hatrac{name}" + (f":{version}" if version else "")
 
 
 def _canonical(segment: str) -> str:
     if not _SEGMENT.fullmatch(segment):
-        raise BadRequest("a name holds letters, digits and `-._~`; everything else must be percent-encoded")
+        raise BadRequest("a name consists of letters, digits and `-._~`; other characters must be percent-encoded")
     decoded = unquote_to_bytes(segment)
-    # Here they would do no harm; a client that writes the name to its own disk is another matter.
+    # Harmless in this store, but a client may use the name as a path on its own disk.
     if any(part in (b".", b"..") for part in decoded.replace(b"\\", b"/").split(b"/")):
-        raise BadRequest("`.` and `..` are not names, nor parts of names")
+        raise BadRequest("a name cannot contain the segments `.` and `..`")
     return quote(decoded, safe="")

@@ -1,8 +1,8 @@
-"""What the object store knows: names, their versions and upload jobs, in one SQLite file.
+"""The index of the object store: names, object versions and upload jobs in one SQLite database.
 
-Rows only; the bytes are ``storage``'s. Any number of threads and processes may have the file open:
-each thread has its own connection, none crosses a fork, and every change is one immediate
-transaction, so what a change was decided on still holds when it is made.
+The contents of objects are in ``storage``. Any number of threads and processes may open the database:
+each thread has its own connection, connections are not shared across a fork, and every change is one
+``BEGIN IMMEDIATE`` transaction, so the state it was checked against cannot change before it commits.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ PRAGMA user_version = 2;
 
 @dataclass(frozen=True)
 class Name:
-    """A bound name, namespace or object, that is not deleted."""
+    """The name of a namespace or an object that exists and is not deleted."""
 
     id: int
     path: str
@@ -95,18 +95,18 @@ class Version:
 
     @property
     def url(self) -> str:
-        """The path of this very version."""
+        """The path of this version, as opposed to the object's latest one."""
         return url_of(self.path, self.version)
 
     @property
     def etag(self) -> str:
-        """What identifies its content, unquoted."""
+        """The ETag of the content, without quotes."""
         return self.version
 
 
 @dataclass(frozen=True)
 class Job:
-    """An upload job; lengths in bytes. Of one that ``is_rewritten`` a chunk was sent more than once."""
+    """An upload job; lengths in bytes. ``is_rewritten``: some chunk was sent more than once."""
 
     id: int
     name_id: int
@@ -126,18 +126,18 @@ class Job:
 
     @property
     def last_position(self) -> int:
-        """The number of the last chunk; -1 when there is nothing to send."""
+        """The position of the last chunk; -1 for an empty object."""
         return -(-self.content_length // self.chunk_length) - 1
 
 
-_left_by_a_fork: list[sqlite3.Connection] = []
+_inherited_connections: list[sqlite3.Connection] = []
 
 
-class Directory:
-    """The SQLite file of one object store.
+class ObjectIndex:
+    """The SQLite database that indexes one object store.
 
     Args:
-        path: The file; made here when it is not there.
+        path: The database file; created if it does not exist.
     """
 
     def __init__(self, path: Path) -> None:
@@ -159,8 +159,8 @@ class Directory:
         if opened is not None and opened[0] == os.getpid():
             return opened[1]
         if opened is not None:
-            # The parent's: to use it, or even to close it, here would harm the parent's.
-            _left_by_a_fork.append(opened[1])
+            # Inherited from the parent process: using or closing it here could drop the parent's locks.
+            _inherited_connections.append(opened[1])
         connection = sqlite3.connect(self._path, timeout=60, isolation_level=None)
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA synchronous = FULL")
@@ -169,8 +169,8 @@ class Directory:
         return connection
 
     @contextlib.contextmanager
-    def change(self) -> Iterator[sqlite3.Connection]:
-        """One immediate transaction; rolled back when the block raises."""
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Run the block in an immediate transaction; roll back if it raises."""
         connection = self.connection()
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -181,17 +181,17 @@ class Directory:
                 connection.execute("ROLLBACK")
             raise
 
-    def wants(self, file_id: str) -> bool:
-        """Whether a version or a job has this file."""
+    def is_referenced(self, file_id: str) -> bool:
+        """Whether a version or an upload job refers to this file."""
         statement = "SELECT 1 FROM version WHERE file_id = :file UNION ALL SELECT 1 FROM job WHERE file_id = :file"
         return self.connection().execute(statement, {"file": file_id}).fetchone() is not None
 
 
 def find_name(connection: sqlite3.Connection, path: str) -> Name | None:
-    """The name bound at a path; None when it never was.
+    """The name at a path; None if it was never created.
 
     Raises:
-        Conflict: It was deleted and cannot be used again.
+        Conflict: The name was deleted; as in Hatrac, it cannot be used again.
     """
     row = connection.execute("SELECT * FROM name WHERE path = ?", (path,)).fetchone()
     if row is None:
@@ -202,73 +202,73 @@ def find_name(connection: sqlite3.Connection, path: str) -> Name | None:
 
 
 def resolve_name(connection: sqlite3.Connection, path: str) -> Name:
-    """The name bound at a path.
+    """The name at a path.
 
     Raises:
-        NotFound: There is none, or it was deleted.
+        NotFound: The name does not exist or was deleted.
     """
     try:
         name = find_name(connection, path)
     except Conflict as error:
         raise NotFound(f"{url_of(path)} was deleted") from error
     if name is None:
-        raise NotFound(f"there is no {url_of(path)}")
+        raise NotFound(f"{url_of(path)} does not exist")
     return name
 
 
 def create_name(connection: sqlite3.Connection, path: str, *, is_object: bool, parents: bool, owner: str) -> Name:
-    """Bind a name that is free, and its parents when asked to.
+    """Create a name that does not exist, and with ``parents`` its missing parent namespaces.
 
     Raises:
-        NotFound: Its parent namespace is not there.
-        Conflict: A parent is an object, or was deleted.
+        NotFound: The parent namespace does not exist and ``parents`` is false.
+        Conflict: A parent is an object or was deleted.
     """
     missing = [path]
-    while (holder := find_name(connection, parent_of(missing[-1]))) is None:
+    while (parent := find_name(connection, parent_of(missing[-1]))) is None:
         if not parents:
-            raise NotFound(f"there is no namespace {url_of(parent_of(path))}; ?parents=true would make it")
+            raise NotFound(f"namespace {url_of(parent_of(path))} does not exist; ?parents=true creates it")
         missing.append(parent_of(missing[-1]))
-    if holder.is_object:
-        raise Conflict(f"{url_of(holder.path)} is an object, it cannot hold names")
+    if parent.is_object:
+        raise Conflict(f"{url_of(parent.path)} is an object and cannot contain names")
     acls = {"owner": [owner]}
-    for made in reversed(missing):
+    for new_path in reversed(missing):
         inserted = connection.execute(
             "INSERT INTO name (parent_id, path, is_object, acls) VALUES (?, ?, ?, ?)",
-            (holder.id, made, is_object and made == path, json.dumps(acls)),
+            (parent.id, new_path, is_object and new_path == path, json.dumps(acls)),
         )
-        holder = Name(inserted.lastrowid or 0, made, is_object and made == path, acls)
-    return holder
+        parent = Name(inserted.lastrowid or 0, new_path, is_object and new_path == path, acls)
+    return parent
 
 
-def refuse_too_long(directory: Directory, path: str, request: Request, owner: str) -> None:
-    """Fail as a server whose file system cannot keep an object of this name, which stays bound without content.
+def refuse_too_long(index: ObjectIndex, path: str, request: Request, owner: str) -> None:
+    """Refuse a name that a Hatrac server cannot store as a file; as there, the name itself is created without content.
 
     Raises:
         InternalServerError: The name is too long (500).
-        NotFound, Conflict: As ``create_name``.
+        NotFound, Conflict: As in ``create_name``.
     """
     if not is_too_long(path):
         return
-    with directory.change() as connection:
+    with index.transaction() as connection:
         if find_name(connection, path) is None:
             parents = request.args.get("parents", "").lower() == "true"
             create_name(connection, path, is_object=True, parents=parents, owner=owner)
-    raise InternalServerError(f"an object's name takes at most {LONGEST_NAME} bytes, percent-encoded")
+    raise InternalServerError(f"the name of an object can have at most {LONGEST_NAME} bytes, percent-encoded")
 
 
-def check_place(connection: sqlite3.Connection, path: str, *, parents: bool) -> None:
-    """Refuse what ``create_name`` would refuse, and make nothing."""
-    above = parent_of(path)
-    while (holder := find_name(connection, above)) is None:
+def check_parent(connection: sqlite3.Connection, path: str, *, parents: bool) -> None:
+    """Raise what ``create_name`` would raise, without creating anything."""
+    parent_path = parent_of(path)
+    while (parent := find_name(connection, parent_path)) is None:
         if not parents:
-            raise NotFound(f"there is no namespace {url_of(above)}; ?parents=true would make it")
-        above = parent_of(above)
-    if holder.is_object:
-        raise Conflict(f"{url_of(holder.path)} is an object, it cannot hold names")
+            raise NotFound(f"namespace {url_of(parent_path)} does not exist; ?parents=true creates it")
+        parent_path = parent_of(parent_path)
+    if parent.is_object:
+        raise Conflict(f"{url_of(parent.path)} is an object and cannot contain names")
 
 
 def children(connection: sqlite3.Connection, name: Name) -> list[str]:
-    """The names that a namespace holds, sorted."""
+    """The names in a namespace, sorted."""
     rows = connection.execute("SELECT path FROM name WHERE parent_id = ? AND NOT is_deleted ORDER BY path", (name.id,))
     return [row["path"] for row in rows]
 
@@ -279,7 +279,7 @@ _BELOW = (
 
 
 def files_below(connection: sqlite3.Connection, name: Name) -> list[str]:
-    """The ids of the files of a name and of everything below it."""
+    """The file ids of a name and of all names below it."""
     rows = connection.execute(
         _BELOW + "SELECT file_id FROM version WHERE name_id IN (SELECT id FROM below) "  # noqa: S608
         "UNION ALL SELECT file_id FROM job WHERE name_id IN (SELECT id FROM below)",
@@ -289,19 +289,19 @@ def files_below(connection: sqlite3.Connection, name: Name) -> list[str]:
 
 
 def delete_name(connection: sqlite3.Connection, name: Name) -> None:
-    """Delete a name with everything below it, for ever.
+    """Delete a name and all names below it permanently.
 
     Raises:
-        Conflict: It is the root.
+        Conflict: The name is the root namespace.
     """
     if name.path == ROOT:
         raise Conflict("the root namespace cannot be deleted")
-    for change in (
+    for statement in (
         "DELETE FROM version WHERE name_id IN (SELECT id FROM below)",
         "DELETE FROM job WHERE name_id IN (SELECT id FROM below)",
         "UPDATE name SET is_deleted = 1 WHERE id IN (SELECT id FROM below)",
     ):
-        connection.execute(_BELOW + change, (name.id,))
+        connection.execute(_BELOW + statement, (name.id,))
 
 
 _VERSIONS = "SELECT version.*, name.path FROM version JOIN name ON name.id = version.name_id "
@@ -314,11 +314,11 @@ def current_version(connection: sqlite3.Connection, name: Name) -> Version | Non
 
 
 def resolve_version(connection: sqlite3.Connection, name: Name, version: str | None) -> Version:
-    """A version of an object, the latest one when none is named.
+    """A version of an object; the latest if ``version`` is None.
 
     Raises:
-        NotFound: There is no such version.
-        Conflict: The object has no version at all: only upload jobs have touched it.
+        NotFound: The version does not exist.
+        Conflict: The object has no version yet, only upload jobs.
     """
     if version is None:
         latest = current_version(connection, name)
@@ -327,7 +327,7 @@ def resolve_version(connection: sqlite3.Connection, name: Name, version: str | N
         return latest
     row = connection.execute(_VERSIONS + "WHERE name.id = ? AND version = ?", (name.id, version)).fetchone()
     if row is None:
-        raise NotFound(f"there is no {url_of(name.path, version)}")
+        raise NotFound(f"{url_of(name.path, version)} does not exist")
     return _version(row)
 
 
@@ -339,7 +339,7 @@ def versions(connection: sqlite3.Connection, name: Name) -> list[Version]:
 def add_version(
     connection: sqlite3.Connection, name: Name, file_id: str, length: int, metadata: dict[str, str], owner: str
 ) -> str:
-    """Make the bytes of a file the latest version of an object; the version's id, which is the file's."""
+    """Make a file the latest version of an object; return the version's id, which is the file id."""
     connection.execute(
         "INSERT INTO version (name_id, version, file_id, length, metadata, acls) VALUES (?, ?, ?, ?, ?, ?)",
         (name.id, file_id, file_id, length, json.dumps(metadata), json.dumps({"owner": [owner]})),
@@ -359,7 +359,7 @@ def resolve_job(connection: sqlite3.Connection, name: Name, job: str) -> Job:
     """An open upload job of an object.
 
     Raises:
-        NotFound: There is none: never opened, cancelled or finished.
+        NotFound: No such job is open: it never existed, or was cancelled or finished.
     """
     row = connection.execute(_JOBS + "WHERE name.id = ? AND job.job = ?", (name.id, job)).fetchone()
     if row is None:

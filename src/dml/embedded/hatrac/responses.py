@@ -1,4 +1,4 @@
-"""How the object store answers: conditions on ETags, content with its headers, slices of it, documents."""
+"""Responses of the object store: conditional requests and byte ranges (RFC 9110), contents and documents."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from dml.embedded.hatrac.storage import CHECKSUMS, Slice, Storage
 
 
 def check_conditions(request: Request, etag: str | None) -> bool:
-    """Whether a read may be answered 304.
+    """Evaluate ``If-Match`` and ``If-None-Match`` (RFC 9110, section 13); return whether to respond 304.
 
     Args:
-        request: Its ``If-Match`` and ``If-None-Match`` are looked at.
-        etag: The unquoted ETag of what is there; None when nothing is.
+        request: The request.
+        etag: The unquoted ETag of the current state; None if the resource does not exist.
 
     Raises:
-        PreconditionFailed: A condition does not hold, and this is not a read that 304 answers.
+        PreconditionFailed: A condition is false, other than ``If-None-Match`` of a GET or HEAD (412).
     """
     if "If-Match" in request.headers and (etag is None or etag not in request.if_match):
-        raise PreconditionFailed("If-Match does not hold for what is stored")
+        raise PreconditionFailed("If-Match does not match the current state")
     if "If-None-Match" in request.headers and etag is not None and request.if_none_match.contains_weak(etag):
         if request.method in ("GET", "HEAD"):
             return True
-        raise PreconditionFailed("If-None-Match does not hold: it is there already")
+        raise PreconditionFailed("If-None-Match matches the current state: the resource exists already")
     return False
 
 
 def content(request: Request, version: Version, storage: Storage) -> Response:
-    """The bytes of a version, the slice of them that was asked for, or 304.
+    """The content of a version or the requested byte range of it, or 304.
 
-    The file is open before the answer begins, so that a deletion meanwhile does not cut it short.
+    The file is opened before the response starts, so deleting the version does not truncate the response.
 
     Raises:
-        RequestedRangeNotSatisfiable: The slice begins after the end (416).
+        RequestedRangeNotSatisfiable: The range starts after the end of the content (416).
     """
     if check_conditions(request, version.etag):
         return _with_etag(_bare(HTTPStatus.NOT_MODIFIED), version.etag)
@@ -50,7 +50,7 @@ def content(request: Request, version: Version, storage: Storage) -> Response:
     headers = response.headers
     headers["Content-Type"] = version.metadata.get("content-type", "application/octet-stream")
     headers["Content-Length"] = str(stop - start)
-    # Where deriva-py finds the version of an object that it need not upload again.
+    # deriva-py reads the version from this header when it skips the upload of an existing object.
     headers["Content-Location"] = version.url
     headers["Content-Disposition"] = version.metadata.get(
         "content-disposition", f"filename*=UTF-8''{filename_of(version.path)}"
@@ -76,14 +76,14 @@ def document(request: Request, body: Any, etag: str) -> Response:
 
 
 def text(request: Request, body: str, etag: str) -> Response:
-    """One value as plain text, or 304."""
+    """A value as plain text, or 304."""
     if check_conditions(request, etag):
         return _with_etag(_bare(HTTPStatus.NOT_MODIFIED), etag)
     return _with_etag(Response(body + "\n", content_type="text/plain"), etag)
 
 
 def created(url: str) -> Response:
-    """201 with the path of what was made, as header and as body."""
+    """201 with the path of the new resource in ``Location`` and as body."""
     response = Response(url + "\n", HTTPStatus.CREATED, content_type="text/uri-list")
     response.headers["Location"] = url
     return response
@@ -106,18 +106,24 @@ def _with_etag(response: Response, etag: str) -> Response:
 
 
 def _slice(request: Request, version: Version) -> tuple[int | None, int]:
-    """First byte and end of the slice asked for; (None, length) for the whole.
+    """Start and end offset of the requested range; (None, length) for the whole content.
 
-    A header that is no single slice of bytes is ignored, as HTTP allows.
+    A Range header that is not a single byte range is ignored, as RFC 9110 (section 14.2) allows.
     """
-    asked = request.range
+    requested = request.range
     if_range = request.if_range
     current = if_range.etag is None or if_range.etag == version.etag
-    if asked is None or asked.units != "bytes" or len(asked.ranges) != 1 or not current or if_range.date is not None:
+    if (
+        requested is None
+        or requested.units != "bytes"
+        or len(requested.ranges) != 1
+        or not current
+        or if_range.date is not None
+    ):
         return None, version.length
-    start, stop = asked.ranges[0]
+    start, stop = requested.ranges[0]
     if start < 0:
         start = max(0, version.length + start)
     if start >= version.length:
-        raise RequestedRangeNotSatisfiable(version.length, "bytes", "the slice begins after the end of the object")
+        raise RequestedRangeNotSatisfiable(version.length, "bytes", "the range starts after the end of the object")
     return start, version.length if stop is None else min(stop, version.length)

@@ -1,9 +1,9 @@
-"""The bytes of objects: one file each, named by an id of ours, below ``objects/``.
+"""The contents of objects: one file each below ``objects/``, named by a random id.
 
-A file is an object only when a row says so; there is no other mark of completeness. While it is
-undecided whether a row wants some files, a marker in ``pending/`` lists them, locked by the process
-at work. A marker without a holder is what a killed process left: ``sweep`` removes it, and those of
-its files that no row wants.
+A file belongs to an object only if a row of the object index refers to it. Before a request creates or
+deletes files, it lists them in a marker file in ``pending/``, which it keeps locked until the index is
+committed. An unlocked marker was left by a process that was killed: ``sweep`` removes it together with
+the listed files that no row refers to.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from werkzeug.exceptions import BadRequest
 
 _BLOCK = 1 << 20
 CHECKSUMS = {"content-md5": "md5", "content-sha256": "sha256"}
-"""The metadata that is a base64 digest, and the algorithm of each."""
+"""The hash algorithm of each metadata field that is a base64 digest."""
 
 
 class Readable(Protocol):
@@ -35,7 +35,7 @@ class Storage:
     """The files below one directory.
 
     Args:
-        root: The directory; made here.
+        root: The directory; created if it does not exist.
     """
 
     def __init__(self, root: Path) -> None:
@@ -45,11 +45,11 @@ class Storage:
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def path(self, file_id: str) -> Path:
-        """Where the bytes of a file id are, or will be."""
+        """The path of the file with an id, whether or not it exists."""
         return self._objects / file_id[:2].lower() / file_id
 
     def create(self, file_id: str) -> int:
-        """Make the file of a new id; its descriptor, for reading and writing."""
+        """Create the file of a new id; return its descriptor, open for reading and writing."""
         path = self.path(file_id)
         if not path.parent.is_dir():
             path.parent.mkdir(exist_ok=True, mode=0o700)
@@ -57,7 +57,7 @@ class Storage:
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
 
     def open(self, file_id: str, *, write: bool = False) -> int:
-        """Open the file of an id; its descriptor.
+        """Open the file of an id and return its descriptor.
 
         Raises:
             FileNotFoundError: It was deleted.
@@ -65,29 +65,29 @@ class Storage:
         return os.open(self.path(file_id), (os.O_RDWR if write else os.O_RDONLY) | os.O_NOFOLLOW)
 
     def make_durable(self, file_id: str, descriptor: int) -> None:
-        """Bring a file's bytes and its name to the disk; to be done before a row may want it."""
+        """Flush a file and its directory entry to disk; required before a row refers to the file."""
         os.fsync(descriptor)
         _flush_directory(self.path(file_id).parent)
 
     @contextlib.contextmanager
-    def undecided(self, file_ids: list[str], is_wanted: Callable[[str], bool]) -> Iterator[None]:
-        """Hold a marker of files while they and their rows change; afterwards keep what a row wants.
+    def pending(self, file_ids: list[str], is_referenced: Callable[[str], bool]) -> Iterator[None]:
+        """Hold a marker that lists files while the block runs; then delete those that no row refers to.
 
         Args:
-            file_ids: The files.
-            is_wanted: Whether a committed row wants a file.
+            file_ids: The ids of the files.
+            is_referenced: Whether a committed row refers to a file.
         """
         marker, descriptor = self._mark()
         try:
             os.write(descriptor, "".join(f"{file_id}\n" for file_id in file_ids).encode())
             yield
         finally:
-            self._settle(marker, descriptor, is_wanted)
+            self._remove_unreferenced(marker, descriptor, is_referenced)
             os.close(descriptor)
 
-    def sweep(self, is_wanted: Callable[[str], bool]) -> int:
-        """Settle what killed processes left; how many files that were."""
-        settled = 0
+    def sweep(self, is_referenced: Callable[[str], bool]) -> int:
+        """Remove the markers and unreferenced files of killed processes; return the number of markers."""
+        removed = 0
         for marker in sorted(self._pending.iterdir()):
             try:
                 descriptor = os.open(marker, os.O_RDWR | os.O_NOFOLLOW)
@@ -98,35 +98,35 @@ class Storage:
             except BlockingIOError:
                 continue
             else:
-                self._settle(marker, descriptor, is_wanted)
-                settled += 1
+                self._remove_unreferenced(marker, descriptor, is_referenced)
+                removed += 1
             finally:
                 os.close(descriptor)
-        return settled
+        return removed
 
     def _mark(self) -> tuple[Path, int]:
         while True:
             marker = self._pending / new_id()
             descriptor = os.open(marker, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            # A sweep may have taken the empty marker for a leftover before we held it.
+            # A concurrent sweep may have removed the marker before it was locked.
             if os.fstat(descriptor).st_nlink:
                 return marker, descriptor
             os.close(descriptor)
 
-    def _settle(self, marker: Path, descriptor: int, is_wanted: Callable[[str], bool]) -> None:
+    def _remove_unreferenced(self, marker: Path, descriptor: int, is_referenced: Callable[[str], bool]) -> None:
         with open(descriptor, "rb", closefd=False) as listed:
             listed.seek(0)
-            # A last line without its end was cut short by a kill, before any of the files was touched.
+            # A last line without a newline was cut short by a kill, before any file was created or deleted.
             for line in listed:
                 file_id = line.decode().rstrip("\n")
-                if line.endswith(b"\n") and not is_wanted(file_id):
+                if line.endswith(b"\n") and not is_referenced(file_id):
                     self.path(file_id).unlink(missing_ok=True)
         marker.unlink(missing_ok=True)
 
 
 def new_id() -> str:
-    """A random id of 26 capital letters and digits, as Hatrac gives to versions and jobs."""
+    """A random id of 26 capital letters and digits, the format of Hatrac's version and job ids."""
     return base64.b32encode(secrets.token_bytes(16)).decode().rstrip("=")
 
 
@@ -135,13 +135,13 @@ def receive(stream: Readable, length: int, descriptor: int, offset: int, checksu
 
     Args:
         stream: The body.
-        length: How many bytes it must have.
+        length: The expected length in bytes.
         descriptor: The file.
-        offset: Where in it the body goes, in bytes.
-        checksums: Base64 digests by their header's name, lower case.
+        offset: The position in the file, in bytes.
+        checksums: Expected base64 digests by lower-case header name.
 
     Raises:
-        BadRequest: The body ends early, or has another checksum.
+        BadRequest: The body ends early or does not match a checksum.
     """
     hashes = {name: hashlib.new(CHECKSUMS[name], usedforsecurity=False) for name in checksums}
     remaining = length
@@ -156,7 +156,7 @@ def receive(stream: Readable, length: int, descriptor: int, offset: int, checksu
         remaining -= len(block)
     for name, running in hashes.items():
         if base64.b64encode(running.digest()).decode() != checksums[name]:
-            raise BadRequest(f"the body does not have the {name} that the request says")
+            raise BadRequest(f"the body does not match the {name} of the request")
 
 
 def digest_of(path: Path, checksum: str) -> str:
@@ -172,12 +172,12 @@ def digest_of(path: Path, checksum: str) -> str:
 
 
 class Slice:
-    """The bytes of a slice of an open file, in blocks of 256 KiB; closing it closes the descriptor.
+    """Iterates over a byte range of an open file in blocks of 256 KiB; closing it closes the descriptor.
 
     Args:
-        descriptor: The file; this object's from now on.
-        start: The first byte.
-        length: How many bytes.
+        descriptor: The file; the slice takes ownership of it.
+        start: The offset of the first byte.
+        length: The number of bytes.
     """
 
     def __init__(self, descriptor: int, start: int, length: int) -> None:
@@ -193,7 +193,7 @@ class Slice:
             raise StopIteration
         block = os.pread(self._file.fileno(), min(_BLOCK // 4, self._length), self._start)
         if not block:
-            raise OSError(f"the object's file ends {self._length} bytes too early")
+            raise OSError(f"the object's file is {self._length} bytes too short")
         self._start += len(block)
         self._length -= len(block)
         return block

@@ -1,8 +1,9 @@
-"""Upload jobs: an object that arrives in chunks, in any order, over any number of connections.
+"""Hatrac's upload jobs: objects uploaded in chunks, in any order, over any number of connections.
 
-A job has one file, into which each chunk is written where it belongs; finishing the job only hashes
-that file and turns the job's row into a version's, whatever its size. Writers of chunks hold the
-file's lock shared and the finish holds it alone, so that no late chunk changes a finished object.
+A job has one file, and each chunk is written at its offset. Finishing the job only hashes the file and
+replaces the job's row by a version's row, so its cost does not include copying. Requests that write a
+chunk hold a shared lock on the file and finishing holds an exclusive one, so a late chunk cannot change
+a finished object.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ from dml.embedded.hatrac import metadata, responses
 from dml.embedded.hatrac.digests import RunningDigests
 from dml.embedded.hatrac.names import Address, url_of
 from dml.embedded.hatrac.object_index import (
-    Directory,
     Job,
     Name,
+    ObjectIndex,
     add_version,
     create_name,
     current_version,
@@ -41,10 +42,10 @@ _DOCUMENT_LIMIT = 1 << 20
 
 
 class Uploads:
-    """The jobs of one object store."""
+    """The upload jobs of one object store."""
 
-    def __init__(self, directory: Directory, storage: Storage) -> None:
-        self._directory = directory
+    def __init__(self, index: ObjectIndex, storage: Storage) -> None:
+        self._index = index
         self._storage = storage
         self._digests = RunningDigests(CHECKSUMS, storage.open)
 
@@ -55,10 +56,10 @@ class Uploads:
                 return self._open(request, address, client)
             case "GET" | "HEAD", 0:
                 name = self._object(address)
-                urls = [job.url for job in jobs(self._directory.connection(), name)]
+                urls = [job.url for job in jobs(self._index.connection(), name)]
                 return Response(json.dumps(urls) + "\n", content_type="application/json")
             case "GET" | "HEAD", 1:
-                return Response(json.dumps(_described(self._job(address))) + "\n", content_type="application/json")
+                return Response(json.dumps(_job_document(self._job(address))) + "\n", content_type="application/json")
             case "POST", 1:
                 return self._finish(address, client)
             case "DELETE", 1:
@@ -66,19 +67,22 @@ class Uploads:
             case "PUT", 2:
                 return self._put_chunk(request, address)
             case _, 0 | 1 | 2:
-                raise MethodNotAllowed(None, f"{request.method} is not possible here")
-        raise NotFound("upload jobs have no further resources")
+                raise MethodNotAllowed(None, f"{request.method} is not allowed here")
+        raise NotFound("upload jobs have no further sub-resources")
 
     def _open(self, request: Request, address: Address, client: Client) -> Response:
-        """Open a job; binds the name when it is free."""
-        asked = _read_document(request)
-        chunk_length, content_length = _count(asked, "chunk-length"), _count(asked, "content-length")
+        """Open a job; creates the object's name if it does not exist."""
+        document = _read_document(request)
+        chunk_length, content_length = (
+            _read_byte_count(document, "chunk-length"),
+            _read_byte_count(document, "content-length"),
+        )
         if chunk_length == 0:
             raise BadRequest("chunk-length must be at least 1")
-        described = metadata.checked(asked)
-        refuse_too_long(self._directory, address.name, request, client.id)
+        fields = metadata.validate(document)
+        refuse_too_long(self._index, address.name, request, client.id)
         job = new_id()
-        with self._storage.undecided([job], self._directory.wants), self._directory.change() as connection:
+        with self._storage.pending([job], self._index.is_referenced), self._index.transaction() as connection:
             os.close(self._storage.create(job))
             name = find_name(connection, address.name)
             if name is None:
@@ -91,7 +95,7 @@ class Uploads:
             connection.execute(
                 "INSERT INTO job (name_id, job, file_id, chunk_length, content_length, metadata, owner)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (name.id, job, job, chunk_length, content_length, json.dumps(described), client.id),
+                (name.id, job, job, chunk_length, content_length, json.dumps(fields), client.id),
             )
         return responses.created(f"{url_of(name.path)};upload/{job}")
 
@@ -99,36 +103,36 @@ class Uploads:
         job = self._job(address)
         text = address.arguments[1]
         if not (text.isascii() and text.isdigit()):
-            raise BadRequest(f"{text!r} is not the number of a chunk")
+            raise BadRequest(f"{text!r} is not a chunk number")
         position = int(text)
         if request.content_length is None:
-            raise LengthRequired("a chunk needs a Content-Length")
+            raise LengthRequired("a chunk requires a Content-Length")
         if position > job.last_position:
             raise Conflict(f"chunk {position} is out of range: the last one is {job.last_position}")
-        # The last chunk's length is checked when the job is finished, as a real server does.
+        # Hatrac checks the length of the last chunk only when the job is finished.
         if position < job.last_position and request.content_length != job.chunk_length:
             raise Conflict(
                 f"chunk {position} has {request.content_length} bytes, not the {job.chunk_length} of the job"
             )
-        checksums = {name: value for name, value in metadata.checked(request.headers).items() if name in CHECKSUMS}
+        checksums = {name: value for name, value in metadata.validate(request.headers).items() if name in CHECKSUMS}
         with self._locked(job, fcntl.LOCK_SH) as descriptor:
             self._job(address)
             chunk, offset, length = (job.id, position), position * job.chunk_length, request.content_length
-            if self._directory.connection().execute(_RECEIVED + " AND position = ?", chunk).fetchone():
-                # Until it is written again it must not count as received: the writing may break off.
-                with self._directory.change() as connection:
-                    _drop_chunk(connection, *chunk)
+            if self._index.connection().execute(_RECEIVED + " AND position = ?", chunk).fetchone():
+                # The chunk must not count as received until it is rewritten: the request may break off.
+                with self._index.transaction() as connection:
+                    _forget_chunk(connection, *chunk)
             receive(request.stream, length, descriptor, offset, checksums)
             os.fdatasync(descriptor)
-            with self._directory.change() as connection:
+            with self._index.transaction() as connection:
                 resolve_job(connection, resolve_name(connection, job.path), job.job)
-                _drop_chunk(connection, *chunk)  # another request may have brought it meanwhile
+                _forget_chunk(connection, *chunk)  # a concurrent request may have sent it too
                 connection.execute("INSERT INTO chunk VALUES (?, ?, ?)", (*chunk, length))
             self._digests.received(job.file_id, offset, length, [name for name in CHECKSUMS if name in job.metadata])
         return responses.no_content()
 
     def _finish(self, address: Address, client: Client) -> Response:
-        """Check that everything is there and make it the object's latest version."""
+        """Check that the upload is complete and make it the object's latest version."""
         job = self._job(address)
         with self._locked(job, fcntl.LOCK_EX) as descriptor:
             job = self._job(address)
@@ -140,9 +144,9 @@ class Uploads:
                 if expected is None:
                     continue
                 if (known.get(checksum) or digest_of(self._storage.path(job.file_id), checksum)) != expected:
-                    raise Conflict(f"what was uploaded does not have the {checksum} that the job says")
+                    raise Conflict(f"the uploaded content does not match the {checksum} of the job")
             self._storage.make_durable(job.file_id, descriptor)
-            with self._directory.change() as connection:
+            with self._index.transaction() as connection:
                 name = resolve_name(connection, job.path)
                 resolve_job(connection, name, job.job)
                 connection.execute("DELETE FROM job WHERE id = ?", (job.id,))
@@ -152,26 +156,26 @@ class Uploads:
     def _cancel(self, address: Address) -> Response:
         job = self._job(address)
         with (
-            self._storage.undecided([job.file_id], self._directory.wants),
-            self._directory.change() as connection,
+            self._storage.pending([job.file_id], self._index.is_referenced),
+            self._index.transaction() as connection,
         ):
             if connection.execute("DELETE FROM job WHERE id = ?", (job.id,)).rowcount == 0:
-                raise NotFound(f"{job.url} was finished or cancelled meanwhile")
+                raise NotFound(f"{job.url} was finished or cancelled during the request")
         return responses.no_content()
 
     def _received_length(self, job: Job) -> int:
-        """The bytes of the object that a job makes: all that it announced, or none when none came.
+        """The length of the uploaded object in bytes: the announced length, or 0 if no chunk was received.
 
         Raises:
-            Conflict: Some came, but not all.
+            Conflict: Only some of the content was received.
         """
-        rows = self._directory.connection().execute(_RECEIVED, (job.id,))
+        rows = self._index.connection().execute(_RECEIVED, (job.id,))
         lengths = {row["position"]: row["length"] for row in rows}
         if not lengths:
             return 0
         missing = job.last_position + 1 - len(lengths)
         if missing or sum(lengths.values()) != job.content_length:
-            problem = f"{missing} chunks are missing" if missing else "the last chunk has another length"
+            problem = f"{missing} chunks are missing" if missing else "the last chunk has the wrong length"
             raise Conflict(f"the upload is not complete: {problem}")
         return job.content_length
 
@@ -180,7 +184,7 @@ class Uploads:
         try:
             descriptor = self._storage.open(job.file_id, write=True)
         except FileNotFoundError as error:
-            raise NotFound(f"{job.url} was cancelled meanwhile") from error
+            raise NotFound(f"{job.url} was cancelled during the request") from error
         try:
             fcntl.flock(descriptor, mode)
             yield descriptor
@@ -188,25 +192,25 @@ class Uploads:
             os.close(descriptor)
 
     def _object(self, address: Address) -> Name:
-        name = resolve_name(self._directory.connection(), address.name)
+        name = resolve_name(self._index.connection(), address.name)
         if not name.is_object:
-            raise NotFound(f"{url_of(name.path)} is a namespace, it has no upload jobs")
+            raise NotFound(f"{url_of(name.path)} is a namespace and has no upload jobs")
         return name
 
     def _job(self, address: Address) -> Job:
-        return resolve_job(self._directory.connection(), self._object(address), address.arguments[0])
+        return resolve_job(self._index.connection(), self._object(address), address.arguments[0])
 
 
 _RECEIVED = "SELECT position, length FROM chunk WHERE job_id = ?"
 
 
-def _drop_chunk(connection: sqlite3.Connection, job_id: int, position: int) -> None:
-    """A chunk that was received before is to be written again, or was: what was computed of it holds no longer."""
+def _forget_chunk(connection: sqlite3.Connection, job_id: int, position: int) -> None:
+    """Remove a chunk's row, if any, and mark the job as rewritten: its running digests are then invalid."""
     if connection.execute("DELETE FROM chunk WHERE job_id = ? AND position = ?", (job_id, position)).rowcount:
         connection.execute("UPDATE job SET is_rewritten = 1 WHERE id = ?", (job_id,))
 
 
-def _described(job: Job) -> dict[str, Any]:
+def _job_document(job: Job) -> dict[str, Any]:
     return {
         "url": job.url,
         "target": url_of(job.path),
@@ -219,22 +223,22 @@ def _described(job: Job) -> dict[str, Any]:
 
 def _read_document(request: Request) -> dict[str, Any]:
     if request.mimetype != "application/json":
-        raise BadRequest("an upload job is described by a JSON object of type application/json")
+        raise BadRequest("an upload job must be described by a JSON object of type application/json")
     if request.content_length is not None and request.content_length > _DOCUMENT_LIMIT:
-        raise BadRequest("this is too long for the description of an upload job")
+        raise BadRequest("the description of the upload job is too long")
     try:
-        asked = json.loads(request.stream.read(_DOCUMENT_LIMIT))
+        document = json.loads(request.stream.read(_DOCUMENT_LIMIT))
     except ValueError as error:
         raise BadRequest(f"the body is not JSON: {error}") from error
-    if not isinstance(asked, dict):
-        raise BadRequest("an upload job is described by a JSON object")
-    return asked
+    if not isinstance(document, dict):
+        raise BadRequest("an upload job must be described by a JSON object")
+    return document
 
 
-def _count(asked: dict[str, Any], field: str) -> int:
-    value = asked.get(field)
+def _read_byte_count(document: dict[str, Any], field: str) -> int:
+    value = document.get(field)
     if isinstance(value, str) and value.isascii() and value.isdigit():
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << 62:
-        raise BadRequest(f"an upload job needs {field}, a number of bytes")
+        raise BadRequest(f"an upload job requires {field}, a number of bytes")
     return value
