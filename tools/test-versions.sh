@@ -9,7 +9,8 @@ cd "$(dirname "$0")/.."
 uv=$1 python=$2
 libraries="deriva hydra-core requests textual typer urllib3"
 tests="tests/cli/test_frame.py tests/cli/test_parameters.py tests/cli/test_completion.py tests/cli/test_reference.py
-    tests/cli/test_loaded_modules.py tests/cli/test_supported_versions.py tests/catalog/test_session.py
+    tests/cli/test_loaded_modules.py tests/cli/test_supported_versions.py tests/cli/test_output.py
+    tests/cli/test_prompts.py tests/cli/test_failure.py tests/cli/test_config.py tests/catalog/test_session.py
     tests/catalog/test_credentials.py tests/tui/test_crash.py tests/experiment/test_compose.py"
 
 pattern=$(tr ' ' '|' <<<"$libraries")
