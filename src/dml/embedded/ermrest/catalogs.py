@@ -1,8 +1,8 @@
-"""Which catalogs there are, and one consistent state of a catalog to read or to change.
+"""The catalogs below a root directory, and transactions that read or change a catalog.
 
-Below the root: ``ermrest/registry.sqlite`` gives out catalog ids, never one twice; ``ermrest/N.sqlite``
-is catalog N. A catalog exists as long as its file does: the registry may be lost, or older than a file that was put
-back from a backup, so a new catalog never takes a name that a file has.
+``ermrest/registry.sqlite`` below the root assigns catalog ids and never reuses one; ``ermrest/N.sqlite`` is catalog
+N. A catalog exists if its file exists: the registry may be lost, or older than a file restored from a backup, so a
+new catalog never takes the id of an existing file.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ _CATALOG_FILE = re.compile(r"0*([1-9][0-9]{0,9})\.sqlite(-wal|-shm|-journal)?")
 
 @dataclass(frozen=True)
 class View:
-    """A catalog as one read transaction sees it.
+    """A catalog as seen by one read transaction.
 
     Attributes:
-        time: The time of the state that is read: of the snapshot, or of the last change.
-        snapshot: The snapshot's time, None for the catalog as it is.
+        time: The time of the state that is read: the snapshot's time or that of the latest change.
+        snapshot: The snapshot's time; None for the current state.
     """
 
     connection: sqlite3.Connection
@@ -49,7 +49,7 @@ class View:
     snapshot: int | None
 
     def data_etag(self, tables: set[int], kind: str) -> str:
-        """The ETag of what is read from some tables: it changes when one of them or the model does."""
+        """The ETag of data read from some tables; it changes with their rows and with the model."""
         if self.snapshot is not None:
             return f"{encode_snaptime(self.snapshot)}-{kind}"
         listed = ", ".join(f"{table:d}" for table in tables)
@@ -57,13 +57,13 @@ class View:
         return f"{self.model.version:x}.{time or 0:x}-{kind}"
 
     def model_etag(self) -> str:
-        """The ETag of documents of the model."""
+        """The ETag of model documents."""
         return f"{self.snapshot or 0:x}.{self.model.version:x}-model"
 
 
 @dataclass(frozen=True)
 class Catalog:
-    """One catalog, opened."""
+    """An open catalog."""
 
     id: str
     storage: Storage
@@ -71,34 +71,34 @@ class Catalog:
     clients: set[str]
 
     def view(self, connection: sqlite3.Connection, snapshot: str | None) -> View:
-        """What a connection in a transaction sees; 409 for a snapshot from before the catalog.
+        """The state that a transaction of a connection reads; 409 for a snapshot older than the catalog.
 
-        As in ERMrest an id between two changes means the state after the earlier one, and one later than all
-        changes the latest state.
+        As in ERMrest, a snapshot id between two changes selects the state after the earlier one, and an id after
+        the latest change selects the latest state.
         """
         state = read_state(connection)
         if snapshot is None:
             return View(connection, state, self.ledger.at(connection, state.model), state.time, None)
         time = decode_snaptime(snapshot)
         if time is None or time < state.created:
-            raise Conflict(f'"{snapshot[:40]}" is no snapshot of this catalog.')
+            raise Conflict(f'"{snapshot[:40]}" is not a snapshot of this catalog.')
         time = min(time, state.time)
         return View(connection, state, self.model_at(connection, time), time, time)
 
     def model_at(self, connection: sqlite3.Connection, time: int) -> Model:
-        """The model as it was at a time."""
+        """The model at a point in time."""
         (version,) = connection.execute("SELECT max(time) FROM model_change WHERE time <= ?", (time,)).fetchone()
         return self.ledger.at(connection, version or 0)
 
     @contextmanager
     def reading(self, snapshot: str | None) -> Iterator[View]:
-        """A state to read within the block."""
+        """Open a read transaction for the block."""
         with self.storage.reading() as connection:
             yield self.view(connection, snapshot)
 
     @contextmanager
     def writing(self, client: Client, *, rebuilds: bool = False) -> Iterator[tuple[Transaction, View]]:
-        """A change, kept when the block ends; 409 when a constraint is broken by it."""
+        """Open a write transaction, committed when the block ends; 409 if it violates a constraint."""
         model: Model | None = None
         try:
             with self.storage.writing(client.id, rebuilds=rebuilds) as transaction:
@@ -124,7 +124,7 @@ class Catalogs:
         _ALIVE.add(self)
 
     def after_fork(self) -> None:
-        """Make usable in a child process, where another thread may have held a lock."""
+        """Replace the lock in a child process, where a thread of the parent may have held it."""
         self._guard = threading.Lock()
         for catalog in self._opened.values():
             catalog.ledger.after_fork()
@@ -134,7 +134,7 @@ class Catalogs:
         return self._directory / f"{number}.sqlite"
 
     def open(self, number: str) -> Catalog:
-        """The catalog of that id; 404 when there is none."""
+        """The catalog with an id; 404 if it does not exist."""
         known = self._opened.get(number)
         if known is not None and known.storage.exists():
             return known
@@ -146,23 +146,25 @@ class Catalogs:
             self._opened[number] = catalog
             return catalog
 
-    def create(self, client: Client, annotations: dict[str, Any], owners: list[str], wanted: object = None) -> str:
-        """Make a new catalog and return its id.
+    def create(
+        self, client: Client, annotations: dict[str, Any], owners: list[str], requested_id: object = None
+    ) -> str:
+        """Create a catalog and return its id.
 
         Args:
-            client: Who makes it.
+            client: The client that creates it.
             annotations: The catalog's annotations.
-            owners: Its owners; kept, not enforced.
-            wanted: The id it is to have, a number; None for the next one.
+            owners: Its owners; stored, not enforced.
+            requested_id: The id, a number; None for the next free id.
 
         Raises:
-            BadRequest: The wanted id is no number (400).
-            Conflict: It is taken, or was once (409).
+            BadRequest: The requested id is not a number (400).
+            Conflict: The requested id is or was in use (409).
         """
         if self._read_only:
             raise Forbidden("This service is read-only.")
         self._directory.mkdir(parents=True, exist_ok=True)
-        number = self._claim_id(wanted)
+        number = self._claim_id(requested_id)
         unfinished = self._directory / f".{number}.{os.getpid()}.sqlite"
         try:
             storage = Storage.create(unfinished)
@@ -175,30 +177,30 @@ class Catalogs:
             _remove(unfinished)
         return number
 
-    def _claim_id(self, wanted: object) -> str:
-        """An id that neither the registry nor a file has had; entered into the registry."""
-        if wanted is not None and not (
-            str(wanted).isascii() and str(wanted).isdigit() and 0 < int(str(wanted)) < 2**31
+    def _claim_id(self, requested_id: object) -> str:
+        """Reserve an id that is in neither the registry nor a file name; return it."""
+        if requested_id is not None and not (
+            str(requested_id).isascii() and str(requested_id).isdigit() and 0 < int(str(requested_id)) < 2**31
         ):
-            raise BadRequest("The id of a catalog is a number here.")
+            raise BadRequest("The id of a catalog must be a number.")
         registry = sqlite3.connect(self._directory / "registry.sqlite", timeout=BUSY_SECONDS, isolation_level=None)
         try:
             registry.execute("CREATE TABLE IF NOT EXISTS catalog (id INTEGER PRIMARY KEY AUTOINCREMENT)")
             for taken in self._ids_of_files():
                 registry.execute("INSERT OR IGNORE INTO catalog VALUES (?)", (taken,))
-            number = None if wanted is None else int(str(wanted))
+            number = None if requested_id is None else int(str(requested_id))
             return str(registry.execute("INSERT INTO catalog VALUES (?)", (number,)).lastrowid)
         except sqlite3.IntegrityError:
-            raise Conflict(f"Catalog {wanted} exists already, or did once.") from None
+            raise Conflict(f"Catalog {requested_id} exists already or was deleted.") from None
         finally:
             registry.close()
 
     def _ids_of_files(self) -> set[int]:
-        """The ids that files of this directory have, of logs that outlived their catalog too."""
+        """The ids in the file names of this directory, including write-ahead logs left without their catalog."""
         return {int(match[1]) for path in self._directory.iterdir() if (match := _CATALOG_FILE.fullmatch(path.name))}
 
     def delete(self, catalog: Catalog) -> None:
-        """Remove a catalog with its file."""
+        """Delete a catalog and its file."""
         if self._read_only:
             raise Forbidden("This service is read-only.")
         with self._guard:
@@ -219,16 +221,16 @@ os.register_at_fork(after_in_child=_after_fork)
 
 
 def _publish(unfinished: Path, path: Path) -> None:
-    """Give a finished file its name.
+    """Move a finished file to its final path.
 
     Raises:
-        FileExistsError: Something has that name; it is left as it is.
+        FileExistsError: The path exists; it is not changed.
     """
     try:
-        os.link(unfinished, path)  # unlike a rename, it never replaces
+        os.link(unfinished, path)  # unlike a rename, a link never replaces a file
     except FileExistsError:
         raise
-    except OSError:  # a file system without hard links: the name is taken first, by an empty file of our own
+    except OSError:  # no hard links on this file system: reserve the path with an empty file
         path.touch(exist_ok=False)
         unfinished.rename(path)
 

@@ -102,7 +102,7 @@ def _converted(change: Change, table: Table, column: Column, changed: Column) ->
     if column.type == changed.type:
         return changed, table
     parts = [*table.foreign_keys, *(one for _, one in change.draft.referring(table))]
-    if any(column.rid in (*one.columns, *one.referenced) for one in parts):
+    if any(column.rid in (*part.columns, *part.referenced) for part in parts):
         raise Conflict(f'Column "{column.name}" takes part in a foreign key; its type cannot change.')
     changed = replace(changed, stored=f"c{table.columns_made + 1}")
     table = replace(table, columns_made=table.columns_made + 1).with_column(changed)
@@ -130,12 +130,12 @@ def drop_column(change: Change, table: Table, column: Column) -> None:
     """Remove a column with its own keys and foreign keys; 409 when another table refers to it."""
     if column.name in SYSTEM_COLUMNS:
         raise Forbidden(f'System column "{column.name}" cannot be removed.')
-    for key in [one for one in table.keys if column.rid in one.columns]:
+    for key in [candidate for candidate in table.keys if column.rid in candidate.columns]:
         drop_key(change, table, key)
         table = change.draft.tables[table.id]
-    for foreign_key in [one for one in table.foreign_keys if column.rid in one.columns]:
+    for foreign_key in [candidate for candidate in table.foreign_keys if column.rid in candidate.columns]:
         drop_foreign_key(change, table, foreign_key)
         table = change.draft.tables[table.id]
-    changed = replace(table, columns=tuple(one for one in table.columns if one.rid != column.rid))
+    changed = replace(table, columns=tuple(other for other in table.columns if other.rid != column.rid))
     change.draft.put(changed)
     sqlite_tables.follow(change.connection, changed)

@@ -1,4 +1,4 @@
-"""Changes of keys and foreign keys: what documents ask for, checked, done in the draft and in SQLite."""
+"""Changes of keys and foreign keys: validation of documents, and their application to the draft and to SQLite."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ACTIONS = ("NO ACTION", "RESTRICT", "CASCADE", "SET NULL")
 
 
 def with_key(change: Change, table: Table, document: Any) -> Table:
-    """A table with one more key, put into the draft; SQLite does not know of it yet."""
+    """Add a key to a table in the draft only, not in SQLite; return the changed table."""
     described = read_object(document, "a key")
     names = read_list(described, "unique_columns")
     if not names or len(set(map(str, names))) < len(names):
@@ -30,7 +30,7 @@ def with_key(change: Change, table: Table, document: Any) -> Table:
     columns = tuple(table.column(str(name)).rid for name in names)
     if any(set(key.columns) == set(columns) for key in table.keys):
         raise Conflict(f'Table "{table.name}" has a key on {", ".join(map(str, names))} already.')
-    taken = {key.name for one in change.draft.tables.values() if one.schema == table.schema for key in one.keys}
+    taken = {key.name for other in change.draft.tables.values() if other.schema == table.schema for key in other.keys}
     name = constraint_name(described, f"{table.name}_{'_'.join(map(str, names))}_key", taken)
     changed = replace(table, keys=(*table.keys, Key(change.rid(), name, columns, **common_fields(described))))
     change.draft.put(changed)
@@ -38,7 +38,7 @@ def with_key(change: Change, table: Table, document: Any) -> Table:
 
 
 def add_key(change: Change, table: Table, document: Any) -> Key:
-    """Add a unique key; 409 when there is one on these columns, or rows that share values."""
+    """Add a unique key; 409 if the columns have a key already or rows share values."""
     changed = with_key(change, table, document)
     sqlite_tables.follow(change.connection, changed)
     return changed.keys[-1]
@@ -50,10 +50,13 @@ def alter_key(change: Change, table: Table, key: Key, document: Any) -> Key:
     changed = replace(key, **common_fields(described))
     if described.get("names"):
         others = {
-            one.name for each in change.draft.tables.values() if each.schema == table.schema for one in each.keys
+            present.name
+            for other in change.draft.tables.values()
+            if other.schema == table.schema
+            for present in other.keys
         } - {key.name}
         changed = replace(changed, name=constraint_name(described, key.name, others))
-    change.draft.put(replace(table, keys=tuple(changed if one.rid == key.rid else one for one in table.keys)))
+    change.draft.put(replace(table, keys=tuple(changed if other.rid == key.rid else other for other in table.keys)))
     return changed
 
 
@@ -64,21 +67,21 @@ def drop_key(change: Change, table: Table, key: Key) -> None:
     for other, foreign_key in change.draft.referring(table):
         if set(foreign_key.referenced) == set(key.columns):
             raise Conflict(f'Key "{key.name}" is needed by foreign key "{foreign_key.name}" of "{other.name}".')
-    changed = replace(table, keys=tuple(one for one in table.keys if one.rid != key.rid))
+    changed = replace(table, keys=tuple(other for other in table.keys if other.rid != key.rid))
     change.draft.put(changed)
     sqlite_tables.follow(change.connection, changed)
 
 
 def _side(document: Document, key: str) -> list[dict[str, Any]]:
-    found = [read_object(one, "a foreign key column") for one in read_list(document, key)]
-    if not found:
+    columns = [read_object(member, "a foreign key column") for member in read_list(document, key)]
+    if not columns:
         raise BadRequest(f'The document of a foreign key needs "{key}".')
-    return found
+    return columns
 
 
 def _referenced_table(change: Change, table: Table, sides: list[dict[str, Any]]) -> Table:
     own_schema, own_name = change.draft.qualified(table)
-    names = {(str(one.get("schema_name", own_schema)), str(one.get("table_name", own_name))) for one in sides}
+    names = {(str(side.get("schema_name", own_schema)), str(side.get("table_name", own_name))) for side in sides}
     if len(names) > 1:
         raise BadRequest("A foreign key must refer to one table.")
     schema, name = names.pop()
@@ -91,32 +94,34 @@ def _referenced_table(change: Change, table: Table, sides: list[dict[str, Any]])
 def _action(document: Document, key: str, present: str = "NO ACTION") -> str:
     action = str(document.get(key) or present).upper()
     if action == "SET DEFAULT":
-        raise exceptions.NotImplemented("SET DEFAULT is not done by this catalog; use SET NULL or CASCADE.")
+        raise exceptions.NotImplemented("SET DEFAULT is not supported by this catalog; use SET NULL or CASCADE.")
     if action not in _ACTIONS:
         raise BadRequest(f'"{key}" must be one of {", ".join(_ACTIONS)}.')
     return action
 
 
 def with_foreign_key(change: Change, table: Table, document: Any) -> ForeignKey:
-    """Put one more foreign key of a table into the draft; SQLite does not know of it yet."""
+    """Add a foreign key to a table in the draft only, not in SQLite."""
     described = read_object(document, "a foreign key")
     own, theirs = _side(described, "foreign_key_columns"), _side(described, "referenced_columns")
     qualified = change.draft.qualified(table)
-    if any((one.get("schema_name", qualified[0]), one.get("table_name", qualified[1])) != qualified for one in own):
+    if any(
+        (column.get("schema_name", qualified[0]), column.get("table_name", qualified[1])) != qualified for column in own
+    ):
         raise BadRequest("The columns of a foreign key must belong to its table.")
     if len(own) != len(theirs):
         raise BadRequest("Both sides of a foreign key must name as many columns.")
     target = _referenced_table(change, table, theirs)
-    columns = tuple(table.column(str(one.get("column_name"))).rid for one in own)
-    referenced = tuple(target.column(str(one.get("column_name"))).rid for one in theirs)
+    columns = tuple(table.column(str(column.get("column_name"))).rid for column in own)
+    referenced = tuple(target.column(str(column.get("column_name"))).rid for column in theirs)
     if len(set(columns)) < len(columns) or len(set(referenced)) < len(referenced):
         raise BadRequest("A foreign key can name each column once.")
     if not any(set(key.columns) == set(referenced) for key in target.keys):
         raise Conflict(f'Table "{target.name}" has no key on {", ".join(target.names(referenced))}.')
-    for one, other in zip(columns, referenced, strict=True):
-        if table.by_rid(one).type.storage != target.by_rid(other).type.storage:
+    for own_rid, other_rid in zip(columns, referenced, strict=True):
+        if table.by_rid(own_rid).type.storage != target.by_rid(other_rid).type.storage:
             raise Conflict(
-                f'"{table.by_rid(one).name}" and "{target.by_rid(other).name}" have types that never are equal.'
+                f'"{table.by_rid(own_rid).name}" and "{target.by_rid(other_rid).name}" have different types.'
             )
     pairs = set(zip(columns, referenced, strict=True))
     for present in table.foreign_keys:
@@ -125,7 +130,7 @@ def with_foreign_key(change: Change, table: Table, document: Any) -> ForeignKey:
     proposed = f"{table.name}_{'_'.join(table.names(columns))}_fkey"
     foreign_key = ForeignKey(
         rid=change.rid(),
-        name=constraint_name(described, proposed, {one.name for one in table.foreign_keys}),
+        name=constraint_name(described, proposed, {other.name for other in table.foreign_keys}),
         columns=columns,
         table=target.id,
         referenced=referenced,
@@ -138,7 +143,7 @@ def with_foreign_key(change: Change, table: Table, document: Any) -> ForeignKey:
 
 
 def add_foreign_keys(change: Change, table: Table, documents: list[Any]) -> list[ForeignKey]:
-    """Add foreign keys; 409 when one is there already, or rows refer to nothing."""
+    """Add foreign keys; 409 if one exists already or rows refer to rows that do not exist."""
     made = [with_foreign_key(change, change.draft.tables[table.id], document) for document in documents]
     sqlite_tables.rebuild(change.connection, change.draft.tables[table.id], change.draft)
     return made
@@ -154,10 +159,10 @@ def alter_foreign_key(change: Change, table: Table, foreign_key: ForeignKey, doc
         **common_fields(described, "acls", "acl_bindings"),
     )
     if described.get("names"):
-        others = {one.name for one in table.foreign_keys} - {foreign_key.name}
+        others = {other.name for other in table.foreign_keys} - {foreign_key.name}
         changed = replace(changed, name=constraint_name(described, foreign_key.name, others))
     result = replace(
-        table, foreign_keys=tuple(changed if one.rid == foreign_key.rid else one for one in table.foreign_keys)
+        table, foreign_keys=tuple(changed if other.rid == foreign_key.rid else other for other in table.foreign_keys)
     )
     change.draft.put(result)
     if (changed.on_delete, changed.on_update) != (foreign_key.on_delete, foreign_key.on_update):
@@ -167,6 +172,6 @@ def alter_foreign_key(change: Change, table: Table, foreign_key: ForeignKey, doc
 
 def drop_foreign_key(change: Change, table: Table, foreign_key: ForeignKey) -> None:
     """Remove a foreign key; the columns stay."""
-    changed = replace(table, foreign_keys=tuple(one for one in table.foreign_keys if one.rid != foreign_key.rid))
+    changed = replace(table, foreign_keys=tuple(other for other in table.foreign_keys if other.rid != foreign_key.rid))
     change.draft.put(changed)
     sqlite_tables.rebuild(change.connection, changed, change.draft)

@@ -56,11 +56,13 @@ def policy(document: Document, key: str) -> dict[str, Any]:
     found = read_mapping(document, key)
     if key == "acls":
         return {name: members for name, members in found.items() if _acl(name, members) is not None}
-    return {name: _binding(name, one) for name, one in found.items()}
+    return {name: _binding(name, members) for name, members in found.items()}
 
 
 def _acl(name: str, members: Any) -> list[str] | None:
-    if members is not None and (not isinstance(members, list) or not all(isinstance(one, str) for one in members)):
+    if members is not None and (
+        not isinstance(members, list) or not all(isinstance(member, str) for member in members)
+    ):
         raise BadRequest(f'ACL "{name}" must be a list of texts.')
     return members
 

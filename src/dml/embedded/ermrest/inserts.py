@@ -134,7 +134,7 @@ def complete_rows(
     system: dict[str, Stored] = {
         "RCT": transaction.stamp, "RMT": transaction.stamp, "RCB": transaction.client, "RMB": transaction.client,
     }  # fmt: skip
-    place = {column.rid: index for index, column in enumerate(sent)}
+    positions = {column.rid: index for index, column in enumerate(sent)}
     serials = {column.rid: _serial_start(transaction, table, column) for column in table.columns if _is_serial(column)}
     made = []
     for number, (values, rid) in enumerate(zip(stored, rids, strict=True)):
@@ -143,7 +143,7 @@ def complete_rows(
             if column.name == "RID":
                 row.append(rid)
             elif column.name not in defaulted:
-                row.append(values[place[column.rid]])
+                row.append(values[positions[column.rid]])
             elif column.name in system:
                 row.append(system[column.name])
             elif column.rid in serials:
@@ -183,14 +183,14 @@ def store_rows(
     columns = ["began", *(column.stored for column in table.columns)]
     beginning = f"INSERT INTO t{table.id:d} ({', '.join(columns)}) VALUES "  # noqa: S608
     ending = " ON CONFLICT DO NOTHING RETURNING RID" if skip_conflicts else ""
-    one = f"({', '.join('?' * len(columns))})"
+    placeholders = f"({', '.join('?' * len(columns))})"
     at_once = max(1, _VALUES_AT_ONCE // len(columns))
     inserted: set[Stored] = set()
     for begin in range(0, len(made), at_once):
         page = made[begin : begin + at_once]
         values = [value for row in page for value in (transaction.time, *row)]
-        found = transaction.connection.execute(beginning + ", ".join([one] * len(page)) + ending, values)
-        inserted.update(rid for (rid,) in found)
+        written = transaction.connection.execute(beginning + ", ".join([placeholders] * len(page)) + ending, values)
+        inserted.update(rid for (rid,) in written)
     if not skip_conflicts:
         return list(made)
     rid = next(index for index, column in enumerate(table.columns) if column.name == "RID")

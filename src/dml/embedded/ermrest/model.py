@@ -1,8 +1,8 @@
 """The model of a catalog: schemas, tables, columns, keys and foreign keys, as immutable records.
 
-A table and a column are known inside by numbers that never change (``t12``, ``c3``); names only
-belong to documents and URLs. So a rename touches one record, no name ever reaches SQL, and older
-snapshots keep reading the columns they had.
+Internally a table or column is identified by a number that never changes (``t12``, ``c3``); names occur
+only in documents and URLs. A rename therefore changes one record, no name reaches SQL, and older snapshots
+still read the columns they had.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Document = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """What belongs to the catalog itself."""
+    """The annotations and ACLs of the catalog itself."""
 
     annotations: Document
     acls: Document
@@ -103,14 +103,14 @@ class Table:
     acl_bindings: Document = field(default_factory=dict)
 
     def column(self, name: str) -> Column:
-        """The column of that name; 409 when there is none."""
+        """The column with a name; 409 if it does not exist."""
         for column in self.columns:
             if column.name == name:
                 return column
         raise Conflict(f'Table "{self.name}" has no column "{name}".')
 
     def find_column(self, name: str) -> Column | None:
-        """The column of that name, if there is one."""
+        """The column with a name; None if it does not exist."""
         return next((column for column in self.columns if column.name == name), None)
 
     def by_rid(self, rid: str) -> Column:
@@ -127,14 +127,14 @@ class Table:
 
     def with_column(self, column: Column) -> Table:
         """This table with one column replaced, found by its RID."""
-        return replace(self, columns=tuple(column if one.rid == column.rid else one for one in self.columns))
+        return replace(self, columns=tuple(column if other.rid == column.rid else other for other in self.columns))
 
 
 class Model:
-    """All of one version of a model, found by name.
+    """One version of the model, with lookup by name.
 
-    Treated as read-only, except for the copy a change of the model works on (``draft``), where
-    ``put`` and ``remove`` record what is to be written.
+    Read-only by convention, except for the copy that a change works on (``draft``), where ``put`` and
+    ``remove`` record which elements to write.
     """
 
     def __init__(self, version: int, root: Root, schemas: Mapping[int, Schema], tables: Mapping[int, Table]) -> None:
@@ -168,7 +168,7 @@ class Model:
         self._index()
 
     def remove(self, element: Schema | Table) -> None:
-        """Take an element out of this draft."""
+        """Remove an element from this draft."""
         if isinstance(element, Schema):
             del self.schemas[element.id]
             self.changed.add(("schema", element.id))
@@ -178,18 +178,18 @@ class Model:
         self._index()
 
     def find_schema(self, name: str) -> Schema | None:
-        """The schema of that name, if there is one."""
-        found = self._schema_names.get(name)
-        return None if found is None else self.schemas[found]
+        """The schema with a name; None if it does not exist."""
+        schema_id = self._schema_names.get(name)
+        return None if schema_id is None else self.schemas[schema_id]
 
     def find_table(self, schema: str, name: str) -> Table | None:
-        """The table of that qualified name, if there is one."""
+        """The table with a qualified name; None if it does not exist."""
         schema_id = self._schema_names.get(schema)
-        found = None if schema_id is None else self._table_names.get((schema_id, name))
-        return None if found is None else self.tables[found]
+        table_id = None if schema_id is None else self._table_names.get((schema_id, name))
+        return None if table_id is None else self.tables[table_id]
 
     def tables_named(self, name: str) -> list[Table]:
-        """The tables of that name in all schemas."""
+        """The tables with a name, in all schemas."""
         return [table for table in self.tables.values() if table.name == name]
 
     def tables_of(self, schema: Schema) -> Iterator[Table]:
@@ -197,13 +197,13 @@ class Model:
         return (table for table in self.tables.values() if table.schema == schema.id)
 
     def referring(self, table: Table) -> list[tuple[Table, ForeignKey]]:
-        """The foreign keys that point at a table, each with the table it belongs to."""
+        """The foreign keys that reference a table, each with the table it belongs to."""
         if self._referring is None:
-            found: dict[int, list[tuple[Table, ForeignKey]]] = {}
-            for one in self.tables.values():
-                for foreign_key in one.foreign_keys:
-                    found.setdefault(foreign_key.table, []).append((one, foreign_key))
-            self._referring = found
+            referring: dict[int, list[tuple[Table, ForeignKey]]] = {}
+            for referrer in self.tables.values():
+                for foreign_key in referrer.foreign_keys:
+                    referring.setdefault(foreign_key.table, []).append((referrer, foreign_key))
+            self._referring = referring
         return self._referring.get(table.id, [])
 
     def qualified(self, table: Table) -> tuple[str, str]:

@@ -81,10 +81,10 @@ class ModelLedger:
             for kind, number, began, text in connection.execute(wanted, {"version": version}):
                 if (kind, number, began) not in self._elements:
                     self._elements[kind, number, began] = _element(kind, json.loads(text))
-        found = [self._elements[row] for row in rows]
-        root = next((one for one in found if isinstance(one, Root)), Root({}, {}))
-        schemas = {one.id: one for one in found if isinstance(one, Schema)}
-        tables = {one.id: one for one in found if isinstance(one, Table)}
+        elements = [self._elements[row] for row in rows]
+        root = next((element for element in elements if isinstance(element, Root)), Root({}, {}))
+        schemas = {element.id: element for element in elements if isinstance(element, Schema)}
+        tables = {element.id: element for element in elements if isinstance(element, Table)}
         return Model(version, root, schemas, tables)
 
 

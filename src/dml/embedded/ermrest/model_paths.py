@@ -1,4 +1,4 @@
-"""Finding what a path below a catalog names in its model: ``/schema/S/table/T/column/C`` and its like."""
+"""Resolution of model paths, such as ``/schema/S/table/T/column/C``, to elements of the model."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _PARTS = ("comment", "annotation", "acl", "acl_binding")
 
 @dataclass(frozen=True)
 class Resource:
-    """An element of the model, or a collection of them, and the part of it that is meant.
+    """A resource of the model: an element, a collection of elements, or a part of an element.
 
     Attributes:
-        kind: What is meant; a plural is the collection within ``schema`` or ``table``.
-        elements: The element itself; several foreign keys may share their columns.
-        part: ``comment``, ``annotation``, ``acl`` or ``acl_binding`` of the element, if one is meant.
+        kind: The kind of resource; a plural is the collection in ``schema`` or ``table``.
+        elements: The element; more than one if several foreign keys share their columns.
+        part: ``comment``, ``annotation``, ``acl`` or ``acl_binding``; None for the element itself.
         item: Which annotation or ACL; None for all of them.
     """
 
@@ -40,13 +40,13 @@ class Resource:
 
     @property
     def element(self) -> Any:
-        """The one element meant; 409 when the path fits several."""
+        """The single element; 409 if the path matches several."""
         if len(self.elements) != 1:
-            raise Conflict("The path fits more than one foreign key; name the referenced columns.")
+            raise Conflict("The path matches more than one foreign key; name the referenced columns.")
         return self.elements[0]
 
     def document(self, model: Model) -> Any:
-        """What a GET of the resource shows."""
+        """The document that GET returns."""
         if self.kind == "schemas":
             return {schema.name: documents.schema_document(model, schema) for schema in model.schemas.values()}
         if self.kind == "schema":
@@ -54,7 +54,7 @@ class Resource:
         if self.kind == "tables" and self.schema is not None:
             return [documents.table_document(model, table) for table in model.tables_of(self.schema)]
         if self.table is None:
-            raise NotFound("There is nothing at this path.")
+            raise NotFound("No resource has this path.")
         return self._in_table(model, self.table)
 
     def _in_table(self, model: Model, table: Table) -> Any:
@@ -68,8 +68,10 @@ class Resource:
             return [documents.key_document(model, table, key) for key in table.keys]
         if self.kind == "key":
             return documents.key_document(model, table, self.element)
-        found = table.foreign_keys if self.kind == "foreignkeys" else cast("tuple[ForeignKey, ...]", self.elements)
-        return [documents.foreign_key_document(model, table, foreign_key) for foreign_key in found]
+        foreign_keys = (
+            table.foreign_keys if self.kind == "foreignkeys" else cast("tuple[ForeignKey, ...]", self.elements)
+        )
+        return [documents.foreign_key_document(model, table, foreign_key) for foreign_key in foreign_keys]
 
     def put(self, draft: Model, **fields: Any) -> None:
         """Replace fields of the element in a draft."""
@@ -79,18 +81,20 @@ class Resource:
             return
         table = draft.tables[self.table.id] if self.table is not None else None
         if table is None:
-            raise NotFound("There is nothing at this path.")
+            raise NotFound("No resource has this path.")
         if isinstance(changed, Column):
             draft.put(table.with_column(changed))
         elif isinstance(changed, Key):
-            draft.put(replace(table, keys=tuple(changed if one.rid == changed.rid else one for one in table.keys)))
+            draft.put(
+                replace(table, keys=tuple(changed if other.rid == changed.rid else other for other in table.keys))
+            )
         else:
-            kept = tuple(changed if one.rid == changed.rid else one for one in table.foreign_keys)
+            kept = tuple(changed if other.rid == changed.rid else other for other in table.foreign_keys)
             draft.put(replace(table, foreign_keys=kept))
 
 
 class _Walk:
-    """The segments of a path that are left, each percent-encoded."""
+    """The remaining segments of a path, percent-encoded."""
 
     def __init__(self, segments: list[str]) -> None:
         self._segments = segments
@@ -111,7 +115,7 @@ class _Walk:
 
 
 def decode_segment(text: str) -> str:
-    """A segment of a path without its percent-encoding; 400 when it is not UTF-8."""
+    """Percent-decode a path segment; 400 if it is not UTF-8."""
     try:
         return unquote(text, errors="strict")
     except UnicodeDecodeError:
@@ -119,18 +123,18 @@ def decode_segment(text: str) -> str:
 
 
 def find_resource(model: Model, segments: list[str]) -> Resource:
-    """What the segments name, from ``schema``, ``annotation``, ``acl`` or ``comment`` on; 404 when there is none."""
+    """Resolve segments that start with ``schema``, ``annotation``, ``acl`` or ``comment``; 404 if nothing matches."""
     walk = _Walk([segment for index, segment in enumerate(segments) if segment or index < len(segments) - 1])
     first = walk.next()
     root = Resource("catalog", elements=(model.root,))
     resource = _schema(model, walk) if first == "schema" else _part(root, first, walk)
     if not walk.done():
-        raise NotFound("There is nothing at this path.")
+        raise NotFound("No resource has this path.")
     return resource
 
 
 def _part(resource: Resource, word: str | None, walk: _Walk) -> Resource:
-    """The part of an element that the next segments name, or the element itself."""
+    """The part of an element named by the next segments, or the element itself."""
     if word is None:
         return resource
     fields = {"comment": "comment", "annotation": "annotations", "acl": "acls", "acl_binding": "acl_bindings"}
@@ -145,7 +149,7 @@ def _schema(model: Model, walk: _Walk) -> Resource:
         return Resource("schemas")
     schema = model.find_schema(name)
     if schema is None:
-        # Not found for every method but the POST that would make it.
+        # POST creates the schema; every other method responds 404.
         return Resource("schema", None, None, (), None, name) if walk.done() else _missing(f'Schema "{name}"')
     word = walk.next()
     if word != "table":
@@ -192,24 +196,34 @@ def _key(_model: Model, resource: Resource, walk: _Walk) -> Resource:
 
 
 def _foreign_key(model: Model, resource: Resource, walk: _Walk) -> Resource:
-    """``foreignkey/columns/reference/schema:table/columns``, each level narrower than the one before."""
+    """``foreignkey/columns/reference/schema:table/columns``; each level narrows the selection."""
     names, table = walk.names(), cast(Table, resource.elements[0])
     if names is None:
         return replace(resource, kind="foreignkeys")
-    found = [one for one in table.foreign_keys if set(table.names(one.columns)) == set(names)]
+    foreign_keys = [
+        foreign_key for foreign_key in table.foreign_keys if set(table.names(foreign_key.columns)) == set(names)
+    ]
     word = walk.next()
     if word == "reference":
         segment = walk.next()
         if segment is not None:
-            target = [decode_segment(part) for part in segment.split(":")]
-            found = [one for one in found if list(model.qualified(model.tables[one.table]))[-len(target) :] == target]
+            qualified_name = [decode_segment(part) for part in segment.split(":")]
+            foreign_keys = [
+                foreign_key
+                for foreign_key in foreign_keys
+                if list(model.qualified(model.tables[foreign_key.table]))[-len(qualified_name) :] == qualified_name
+            ]
             names = walk.names()
             if names is not None:
-                found = [one for one in found if set(model.tables[one.table].names(one.referenced)) == set(names)]
+                foreign_keys = [
+                    foreign_key
+                    for foreign_key in foreign_keys
+                    if set(model.tables[foreign_key.table].names(foreign_key.referenced)) == set(names)
+                ]
         word = walk.next()
-    if not found:
+    if not foreign_keys:
         return _missing("Such a foreign key")
-    return _part(replace(resource, kind="foreignkey", elements=tuple(found)), word, walk)
+    return _part(replace(resource, kind="foreignkey", elements=tuple(foreign_keys)), word, walk)
 
 
 _WITHIN: dict[str, Callable[[Model, Resource, _Walk], Resource]] = {

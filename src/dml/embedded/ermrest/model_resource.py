@@ -138,11 +138,11 @@ def _create(change: Change, resource: Resource, document: Any) -> Answer:
         raise BadRequest("The request needs a document.")
     if resource.kind == "schemas":
         made = tables.create_all(change, document if isinstance(document, list) else [document])
-        shown = [_shown(one) for one in made]
+        shown = [_shown(element) for element in made]
         return 201, lambda model: _one_or_all(document, [show(model) for show in shown])
     if resource.kind == "tables" and resource.schema is not None:
         schema = resource.schema
-        created = tables.create_tables(change, [(schema, one) for one in _as_list(document)])
+        created = tables.create_tables(change, [(schema, entry) for entry in _as_list(document)])
         return 201, lambda model: _one_or_all(
             document, [documents.table_document(model, model.tables[table.id]) for table in created]
         )
@@ -169,16 +169,18 @@ def _one_or_all(document: Any, shown: list[Any]) -> Any:
 def _create_within(change: Change, resource: Resource, document: Any) -> Answer:
     number = resource.table.id if resource.table is not None else 0
     if resource.kind == "columns":
-        made = [columns.add_column(change, change.draft.tables[number], one) for one in _as_list(document)]
-        return 201, lambda _: _one_or_all(document, [documents.column_document(one) for one in made])
+        made = [columns.add_column(change, change.draft.tables[number], entry) for entry in _as_list(document)]
+        return 201, lambda _: _one_or_all(document, [documents.column_document(column) for column in made])
     if resource.kind == "keys":
-        keys = [constraints.add_key(change, change.draft.tables[number], one) for one in _as_list(document)]
+        keys = [constraints.add_key(change, change.draft.tables[number], entry) for entry in _as_list(document)]
         return 201, lambda model: _one_or_all(
             document, [documents.key_document(model, model.tables[number], key) for key in keys]
         )
     if resource.kind == "foreignkeys":
         added = constraints.add_foreign_keys(change, change.draft.tables[number], _as_list(document))
-        return 201, lambda model: [documents.foreign_key_document(model, model.tables[number], one) for one in added]
+        return 201, lambda model: [
+            documents.foreign_key_document(model, model.tables[number], foreign_key) for foreign_key in added
+        ]
     raise MethodNotAllowed(description="Nothing can be created here.")
 
 
@@ -199,8 +201,8 @@ def _alter(change: Change, resource: Resource, document: Any) -> Answer:
         key = constraints.alter_key(change, table, resource.element, document)
         return 200, lambda model: documents.key_document(model, model.tables[table.id], key)
     if resource.kind == "foreignkey":
-        one = constraints.alter_foreign_key(change, table, resource.element, document)
-        return 200, lambda model: documents.foreign_key_document(model, model.tables[table.id], one)
+        foreign_key = constraints.alter_foreign_key(change, table, resource.element, document)
+        return 200, lambda model: documents.foreign_key_document(model, model.tables[table.id], foreign_key)
     raise MethodNotAllowed(description="This cannot be replaced as a whole.")
 
 
@@ -215,8 +217,8 @@ def _drop(change: Change, resource: Resource, _document: Any) -> Answer:
     elif resource.kind == "key" and table is not None:
         constraints.drop_key(change, table, resource.element)
     elif resource.kind == "foreignkey" and table is not None:
-        for one in resource.elements:
-            constraints.drop_foreign_key(change, change.draft.tables[table.id], one)  # type: ignore[arg-type]
+        for foreign_key in resource.elements:
+            constraints.drop_foreign_key(change, change.draft.tables[table.id], foreign_key)  # type: ignore[arg-type]
     else:
         raise MethodNotAllowed(description="This cannot be deleted.")
     return 204, None
@@ -253,7 +255,9 @@ def _write_part(method: str, change: Change, resource: Resource, document: Any) 
     elif method == "DELETE":
         if resource.item is not None and resource.item not in present:
             raise NotFound(f'There is no {resource.part} "{resource.item}".')
-        present = {name: one for name, one in present.items() if resource.item is not None and name != resource.item}
+        present = {
+            name: value for name, value in present.items() if resource.item is not None and name != resource.item
+        }
     else:
         raise MethodNotAllowed(description=f"{method} is not allowed for {field}.")
     if isinstance(resource.element, Root) and resource.part == "acl":

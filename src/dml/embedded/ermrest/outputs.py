@@ -71,9 +71,13 @@ def show_item(plan: Plan, bind: Bind, item: ast.Item, api: str) -> list[Shown]:
     if item.alias is not None:
         raise BadRequest("The wildcard * cannot be given an alias.")
     if source.alias is None:
-        return [show_column(plan, plan.context, one, one.name) for one in plan.nodes[plan.context].table.columns]
+        return [
+            show_column(plan, plan.context, column, column.name) for column in plan.nodes[plan.context].table.columns
+        ]
     node = _aliased(plan, source.alias)
-    return [show_column(plan, node, one, f"{source.alias}:{one.name}") for one in plan.nodes[node].table.columns]
+    return [
+        show_column(plan, node, column, f"{source.alias}:{column.name}") for column in plan.nodes[node].table.columns
+    ]
 
 
 def _aliased(plan: Plan, alias: str) -> int:
@@ -118,16 +122,17 @@ def _aggregate_rows(plan: Plan, node: int, function: str, name: str, *, whole: b
     columns = plan.nodes[node].table.columns
     lists = [columns[start : start + 60] for start in range(0, len(columns), 60)]
     items = ", ".join(
-        f"json_array({', '.join(_json_item(f'n{node}.{one.stored}', one.type) for one in part)})" for part in lists
+        f"json_array({', '.join(_json_item(f'n{node}.{column.stored}', column.type) for column in part)})"
+        for part in lists
     )
-    showers = [_item_shower(one.type) for one in columns]
+    showers = [_item_shower(column.type) for column in columns]
 
     def show(text: str) -> list[dict[str, Any]]:
         found = []
         for row in json.loads(text):
             values = [value for part in row for value in part]
             shown = (shower(value) for shower, value in zip(showers, values, strict=True))
-            found.append(dict(zip((one.name for one in columns), shown, strict=True)))
+            found.append(dict(zip((column.name for column in columns), shown, strict=True)))
         return found
 
     distinct = "DISTINCT " if function == "array_d" else ""

@@ -40,7 +40,7 @@ def _grouped(word: str, parts: Sequence[str]) -> str:
 def condition(plan: Plan, node: int, predicate: ast.Predicate, bind: Bind) -> str:
     """The SQL condition for a predicate whose bare columns belong to table ``node`` of the plan."""
     if isinstance(predicate, ast.Junction):
-        return _grouped(predicate.word, [condition(plan, node, one, bind) for one in predicate.operands])
+        return _grouped(predicate.word, [condition(plan, node, operand, bind) for operand in predicate.operands])
     if isinstance(predicate, ast.Negation):
         return f"(NOT {condition(plan, node, predicate.operand, bind)})"
     if predicate.column is None:
@@ -59,8 +59,8 @@ def _anywhere(plan: Plan, node: int, predicate: ast.Compare | ast.IsNull, bind: 
     """``*::regexp::…``: some column of the table that holds text."""
     if isinstance(predicate, ast.IsNull) or predicate.operator not in ("regexp", "ciregexp", "ts"):
         raise BadRequest("Only ::regexp::, ::ciregexp:: and ::ts:: can search all columns.")
-    columns: list[Column] = [one for one in plan.nodes[node].table.columns if one.type.family == "text"]
-    return _grouped("OR", [_test(f"n{node}.{one.stored}", one.type, predicate, bind) for one in columns])
+    columns: list[Column] = [column for column in plan.nodes[node].table.columns if column.type.family == "text"]
+    return _grouped("OR", [_test(f"n{node}.{column.stored}", column.type, predicate, bind) for column in columns])
 
 
 def _test(value: str, kind: Type, predicate: ast.Compare, bind: Bind) -> str:
@@ -74,7 +74,7 @@ def _test(value: str, kind: Type, predicate: ast.Compare, bind: Bind) -> str:
         return f"({value} {_SIGNS[operator]} {bind(literals[0])})"
     if operator == "=" and predicate.quantifier == "any":
         if kind.family in ("float", "numeric"):
-            return f"({value} IN ({', '.join(bind(one) for one in dict.fromkeys(literals))}))"
+            return f"({value} IN ({', '.join(bind(literal) for literal in dict.fromkeys(literals))}))"
         return f"({value} IN (SELECT value FROM json_each({bind(json.dumps(literals, ensure_ascii=False))})))"  # noqa: S608
     lowest, highest = min(literals), max(literals)  # type: ignore[type-var]
     if operator == "=":

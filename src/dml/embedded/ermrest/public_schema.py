@@ -1,4 +1,4 @@
-"""The tables every catalog has in schema ``public``, and the first transaction that makes them."""
+"""ERMrest's built-in tables in schema ``public``, and the first transaction of a catalog, which creates them."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ _PUBLIC = {
 
 
 def initialize_catalog(storage: Storage, client: Client, annotations: dict[str, Any], owners: list[str]) -> None:
-    """Give a new file its first model, with the client who made it as owner."""
+    """Create the initial model in a new file; without ``owners`` the client becomes the owner."""
     with storage.writing(client.id, rebuilds=True) as transaction:
         draft = Model(0, Root({}, {}), {}, {})
         acls: dict[str, Any] = {name: [] for name in CATALOG_ACLS}
@@ -68,7 +68,7 @@ def initialize_catalog(storage: Storage, client: Client, annotations: dict[str, 
 
 
 def register_client(transaction: Transaction, model: Model, client: Client) -> None:
-    """Make sure that ERMrest_Client has a row for who is writing."""
+    """Insert the client into ERMrest_Client if it has no row there."""
     table = model.find_table("public", "ERMrest_Client")
     if table is None:
         return

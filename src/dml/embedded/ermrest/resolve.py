@@ -153,7 +153,7 @@ def _joined(model: Model, plan: Plan, element: ast.TableStep | ast.Reference | a
         return _explicit(model, plan, element)
     if isinstance(element, ast.TableStep):
         left, right = plan.nodes[plan.context].table, find_table(model, element.name)
-        found = [one for one in _references(model, left) if one[0].id == right.id]
+        found = [reference for reference in _references(model, left) if reference[0].id == right.id]
         what = f'between "{left.name}" and "{right.name}"'
         return _only(plan.context, found, what)
     return _by_columns(model, plan, element)
@@ -177,7 +177,7 @@ def _references(model: Model, table: Table) -> list[_Found]:
 def _pairs(
     left: Table, lefts: tuple[str, ...], right: Table, rights: tuple[str, ...]
 ) -> tuple[tuple[Column, Column], ...]:
-    return tuple((left.by_rid(one), right.by_rid(other)) for one, other in zip(lefts, rights, strict=True))
+    return tuple((left.by_rid(own), right.by_rid(other)) for own, other in zip(lefts, rights, strict=True))
 
 
 def _only(node: int, found: list[_Found], what: str) -> Node:
@@ -195,18 +195,20 @@ def _by_columns(model: Model, plan: Plan, element: ast.Reference) -> Node:
     if len(first) == 1 or (len(first) == 2 and first[0] in plan.aliases):
         columns = [plan.column(name) for name in element.columns]
         node = columns[0][0]
-        if any(one != node for one, _ in columns):
+        if any(other != node for other, _ in columns):
             raise BadRequest("The columns of a reference must belong to one table.")
         left = plan.nodes[node].table
         wanted = {column.rid for _, column in columns}
-        found = [one for one in _references(model, left) if {pair[0].rid for pair in one[1]} == wanted]
+        found = [
+            reference for reference in _references(model, left) if {pair[0].rid for pair in reference[1]} == wanted
+        ]
     else:
         right, theirs = _table_columns(model, element.columns)
         wanted = {column.rid for column in theirs}
         found = [
-            one
-            for one in _references(model, left)
-            if one[0].id == right.id and {pair[1].rid for pair in one[1]} == wanted
+            reference
+            for reference in _references(model, left)
+            if reference[0].id == right.id and {pair[1].rid for pair in reference[1]} == wanted
         ]
     return _only(node, found, f'over ({", ".join(":".join(name) for name in element.columns)}) at "{left.name}"')
 
@@ -225,7 +227,7 @@ def _explicit(model: Model, plan: Plan, element: ast.Join) -> Node:
         raise BadRequest("Both sides of a join must name as many columns.")
     lefts = [plan.column(name) for name in element.left]
     node = lefts[0][0]
-    if any(one != node for one, _ in lefts):
+    if any(other != node for other, _ in lefts):
         raise BadRequest("The columns of a join must belong to one table.")
     if len(element.right[0]) < 2:
         raise BadRequest("The right side of a join must name its table, as in (column)=(schema:table:column).")

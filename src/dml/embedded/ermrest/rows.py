@@ -103,8 +103,8 @@ def upsert(transaction: Transaction, table: Table, rows: Rows) -> Written:
     """
     of_keys = columns_of_keys(table)
     own = [(column.name, column) for column in table.columns if column.name not in SYSTEM_COLUMNS]
-    keys = [one for one in own if one[1].rid in of_keys]
-    targets = [one for one in own if one[1].rid not in of_keys]
+    keys = [pair for pair in own if pair[1].rid in of_keys]
+    targets = [pair for pair in own if pair[1].rid not in of_keys]
     if not keys:
         raise Conflict("Entity PUT requires at least one client-managed key for input correlation.")
     check_header(rows, {column.name for column in table.columns}, {name for name, _ in own})
@@ -123,7 +123,7 @@ def upsert(transaction: Transaction, table: Table, rows: Rows) -> Written:
     if fresh:
         sent = [column for _, column in keys + targets]
         new_rids = list[Stored](transaction.next_rids(len(fresh)))
-        made = complete_rows(transaction, table, sent, [list(one) for one in fresh], new_rids, set(SYSTEM_COLUMNS))
+        made = complete_rows(transaction, table, sent, [list(row) for row in fresh], new_rids, set(SYSTEM_COLUMNS))
         for values in made:
             require_values(table, table.columns, values)
         order = [table.columns.index(column) for column in sent]
@@ -174,7 +174,7 @@ def integrity_conflict(error: sqlite3.IntegrityError, model: Model) -> Conflict:
         first = text.removeprefix("UNIQUE constraint failed: ").split(", ")
         table = model.tables.get(int(first[0].partition(".")[0][1:]))
         if table is not None:
-            stored = {one.partition(".")[2] for one in first}
+            stored = {column.partition(".")[2] for column in first}
             names = [column.name for column in table.columns if column.stored in stored]
             return Conflict(f'A row of table "{table.name}" with the same {", ".join(names)} exists already.')
     if text.startswith("FOREIGN KEY"):

@@ -1,6 +1,6 @@
-"""ERMrest on SQLite: which resource a path names, and who answers for it.
+"""ERMrest on SQLite: routing of requests to the resources of a catalog.
 
-Speaks the wire of ERMrest 0.5 (https://github.com/informatics-isi-edu/ermrest) for one local owner.
+Implements the HTTP interface of ERMrest 0.5 (https://github.com/informatics-isi-edu/ermrest) for one local owner.
 ACLs and bindings are kept and shown, not enforced; full-text search is refused.
 """
 
@@ -32,7 +32,7 @@ class Ermrest:
 
     Args:
         root: The directory; catalogs are in ``root/ermrest``, one SQLite file each.
-        read_only: Refuse whatever would change something (403).
+        read_only: Refuse every change (403).
     """
 
     def __init__(self, root: Path, read_only: bool = False) -> None:
@@ -56,7 +56,7 @@ class Ermrest:
         if not segments or segments == [""]:
             return self._advertise(request)
         if segments[0] != "catalog":
-            raise NotFound("There is nothing at this path.")
+            raise NotFound("No resource has this path.")
         if len(segments) == 1 or segments[1:] == [""]:
             return self._create(request, client)
         return self._in_catalog(request, decode_segment(segments[1]), segments[2:], client)
@@ -68,7 +68,7 @@ class Ermrest:
 
     def _create(self, request: Request, client: Client) -> Response:
         if request.method != "POST":
-            raise MethodNotAllowed(description="Catalogs cannot be listed; POST makes one.")
+            raise MethodNotAllowed(description="Catalogs cannot be listed; POST creates a catalog.")
         given: Any = read_document(request) if request.get_data() else {}
         if not isinstance(given, dict):
             raise BadRequest("The document of a catalog must be an object.")

@@ -92,19 +92,19 @@ def compile_read(path: DataPath, plan: Plan, limit: int | None, snapshot: int | 
         shown = [show_column(plan, plan.context, column, column.name) for column in table.columns]
         keys = 0
     else:
-        groups = [one for item in path.groups for one in show_item(plan, statement.bind, item, path.api)]
-        shown = groups + [one for item in path.outputs for one in show_item(plan, statement.bind, item, path.api)]
+        groups = [output for item in path.groups for output in show_item(plan, statement.bind, item, path.api)]
+        shown = groups + [output for item in path.outputs for output in show_item(plan, statement.bind, item, path.api)]
         keys = len(groups)
-        if any(one.aggregated for one in groups):
+        if any(group.aggregated for group in groups):
             raise BadRequest("A group key cannot be an aggregate.")
     _check_names(shown)
-    text = f"SELECT {', '.join(f'{one.sql} AS o{index}' for index, one in enumerate(shown))} {statement.rows()}"
+    text = f"SELECT {', '.join(f'{item.sql} AS o{index}' for index, item in enumerate(shown))} {statement.rows()}"
     if path.api == "attributegroup":
         text += f" GROUP BY {', '.join(f'o{index}' for index in range(keys))}"
     elif path.api in ("entity", "attribute") and not plan.one_row_each():
         text += f" GROUP BY n{plan.context}.RID"
     text = _ordered(statement, path, shown, text, limit)
-    return Query(text, statement.values, tuple(one.output for one in shown))
+    return Query(text, statement.values, tuple(item.output for item in shown))
 
 
 def compile_targets(plan: Plan) -> Query:
@@ -116,10 +116,10 @@ def compile_targets(plan: Plan) -> Query:
 
 def _check_names(shown: list[Shown]) -> None:
     seen: set[str] = set()
-    for one in shown:
-        if one.output.name in seen:
-            raise BadRequest(f'Output column name "{one.output.name}" appears more than once.')
-        seen.add(one.output.name)
+    for item in shown:
+        if item.output.name in seen:
+            raise BadRequest(f'Output column name "{item.output.name}" appears more than once.')
+        seen.add(item.output.name)
 
 
 def _ordered(statement: _Statement, path: DataPath, shown: list[Shown], text: str, limit: int | None) -> str:
@@ -145,8 +145,8 @@ def _ordered(statement: _Statement, path: DataPath, shown: list[Shown], text: st
 
 
 def _sort_index(path: DataPath, shown: list[Shown], name: str) -> int:
-    for index, one in enumerate(shown):
-        if one.output.name == name:
+    for index, item in enumerate(shown):
+        if item.output.name == name:
             return index
     if path.api == "entity":
         raise Conflict(f'Sort key "{name}" is no column of this table.')

@@ -61,7 +61,7 @@ def _create_triggers(connection: sqlite3.Connection, table: Table, columns: list
         f"INSERT INTO h{number} (id, began, ended, {listed}) "  # noqa: S608
         f"SELECT id, began, {END_OF_TIME}, {listed} FROM t{number} WHERE id = NEW.id"
     )
-    # A version that began in this very transaction was never seen by anyone: it goes without a trace.
+    # A row version created in this transaction was never visible to a reader, so it leaves no history.
     end = (
         f"DELETE FROM h{number} WHERE id = OLD.id AND began = OLD.began AND began = {_NOW}; "  # noqa: S608
         f"UPDATE h{number} SET ended = {_NOW} WHERE id = OLD.id AND began = OLD.began"
@@ -69,7 +69,7 @@ def _create_triggers(connection: sqlite3.Connection, table: Table, columns: list
     touch = f"UPDATE change SET time = {_NOW} WHERE tid = {number} AND time <> {_NOW}"  # noqa: S608
     connection.execute(f"""CREATE TRIGGER t{number}_inserted AFTER INSERT ON t{number} BEGIN
         INSERT INTO location VALUES (NEW.RID, NEW.began, {END_OF_TIME}, {number}); {remember}; {touch}; END""")  # noqa: S608
-    # The update within does not fire this trigger again: SQLite's triggers do not recurse unless told to.
+    # The nested UPDATE does not fire this trigger again: SQLite's recursive_triggers is off by default.
     connection.execute(f"""CREATE TRIGGER t{number}_updated AFTER UPDATE ON t{number} BEGIN
         {end};
         UPDATE t{number} SET began = {_NOW}, RMT = (SELECT time_text FROM state), RMB = (SELECT client FROM state)
@@ -82,17 +82,17 @@ def _create_triggers(connection: sqlite3.Connection, table: Table, columns: list
 
 
 def _index_columns(table: Table) -> dict[str, bool]:
-    """What is to be indexed: column lists, and whether each is unique."""
-    found: dict[str, bool] = {}
+    """The column lists to index, and whether each is unique."""
+    indexes: dict[str, bool] = {}
     for foreign_key in table.foreign_keys:
-        found[", ".join(table.by_rid(rid).stored for rid in foreign_key.columns)] = False
+        indexes[", ".join(table.by_rid(rid).stored for rid in foreign_key.columns)] = False
     for key in table.keys:
-        found[", ".join(table.by_rid(rid).stored for rid in key.columns)] = True
-    return found
+        indexes[", ".join(table.by_rid(rid).stored for rid in key.columns)] = True
+    return indexes
 
 
 def follow(connection: sqlite3.Connection, table: Table) -> None:
-    """Bring indexes and the checks of NULL in line with the model; 409 when the rows do not allow it."""
+    """Make indexes and NOT NULL checks match the model; 409 if existing rows violate them."""
     name = f"t{table.id:d}"
     wanted = {
         f"{name}_{'u' if unique else 'i'}_{columns.replace(', ', '_')}": columns
@@ -130,10 +130,10 @@ def add_column(connection: sqlite3.Connection, table: Table, column: Column) -> 
 
 
 def rebuild(connection: sqlite3.Connection, table: Table, model: Model) -> None:
-    """Make the rows' table anew with the foreign keys it has now.
+    """Recreate the table of rows with its current foreign keys.
 
-    SQLite cannot add a foreign key to a table. Its own checks are off meanwhile, so the rows are checked
-    here: 409 when one points at nothing.
+    SQLite cannot add a foreign key to an existing table. Its foreign key checks are off during the rebuild, so
+    the rows are checked here: 409 if a row refers to a row that does not exist.
     """
     name, columns = f"t{table.id:d}", _stored_columns(connection, table)
     copied = f"id, began, {', '.join(columns)}"
@@ -147,7 +147,7 @@ def rebuild(connection: sqlite3.Connection, table: Table, model: Model) -> None:
 
 
 def check_references(connection: sqlite3.Connection, table: Table) -> None:
-    """409 when a row of the table refers to a row that is not there."""
+    """Check the foreign keys of all rows of a table; 409 if a referenced row does not exist."""
     if connection.execute(f"PRAGMA foreign_key_check(t{table.id:d})").fetchone():
         raise Conflict(f'Rows of table "{table.name}" refer to rows that do not exist.')
 

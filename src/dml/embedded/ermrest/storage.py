@@ -28,13 +28,13 @@ _KEPT = 4
 """Readers' connections kept open: each holds a page cache and a copy of the file's own schema in memory."""
 
 ABORTED = "Transaction aborted."
-"""What ERMrest says when two writes overlap, also of different tables: nothing was done, and a repeat is harmless."""
+"""ERMrest's message when two writes overlap, even on different tables: nothing was changed, so a retry is safe."""
 
 OVERLAPPING_WRITES = "DML_EMBEDDED_OVERLAPPING_WRITES"
 """The environment variable that makes overlapping writes fail (``abort``) as on a real server instead of wait."""
 
 FIRST_RID = 32**4 // 2
-"""RIDs start at ``1-0000``, so that they sort as they were given out for the first 16 million."""
+"""RIDs start at ``1-0000``, so that the first 16 million sort in the order of assignment."""
 
 _BOOKKEEPING = """
 PRAGMA journal_mode = WAL;
@@ -64,7 +64,7 @@ class Connection(sqlite3.Connection):
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Where a catalog stands: time of the last change, of the last change of the model, of its creation."""
+    """The times of a catalog's latest change, of its latest model change and of its creation."""
 
     time: int
     model: int
@@ -89,10 +89,10 @@ class Transaction:
     client: str
 
     def next_rids(self, count: int) -> list[str]:
-        """RIDs never given out before and used by no row."""
-        found: list[str] = []
-        while len(found) < count:
-            wanted = count - len(found)
+        """Reserve RIDs that were never assigned and that no row uses."""
+        rids: list[str] = []
+        while len(rids) < count:
+            wanted = count - len(rids)
             (first,) = self.connection.execute("SELECT next_rid FROM state").fetchone()
             self.connection.execute("UPDATE state SET next_rid = ?", (first + wanted,))
             fresh = [encode_rid(number) for number in range(first, first + wanted)]
@@ -103,8 +103,8 @@ class Transaction:
             else:
                 probe = "SELECT 1 FROM location WHERE rid = ?"
                 taken = {rid for rid in fresh if self.connection.execute(probe, (rid,)).fetchone()}
-            found += [rid for rid in fresh if rid not in taken]
-        return found
+            rids += [rid for rid in fresh if rid not in taken]
+        return rids
 
     def next_element(self) -> int:
         """A number for a new schema or table."""
@@ -129,7 +129,7 @@ class Storage:
 
     @classmethod
     def create(cls, path: Path) -> Storage:
-        """Make the file, with its bookkeeping and nothing else."""
+        """Create the file with empty bookkeeping tables."""
         connection = sqlite3.connect(path, isolation_level=None)
         try:
             connection.executescript(_BOOKKEEPING)
@@ -143,7 +143,7 @@ class Storage:
         return cls(path)
 
     def exists(self) -> bool:
-        """Whether the file is still there; another process may have deleted the catalog."""
+        """Whether the file still exists; another process may have deleted the catalog."""
         return self.path.exists()
 
     def close(self) -> None:
@@ -182,8 +182,7 @@ class Storage:
         return connection
 
     def take(self) -> Connection:
-        """A connection for one reader, inside a read transaction with a limit of time; give it back with
-        ``give_back``."""
+        """Open a read transaction with a time limit on a pooled connection; return it with ``give_back``."""
         self.after_fork()
         try:
             connection = self._idle.pop()
@@ -245,7 +244,7 @@ class Storage:
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        """The turn of one writer of this process; others wait, or are refused as on a real server."""
+        """Hold this process's write lock; other writers wait, or are refused as by ERMrest."""
         if not self._writing.acquire(blocking=not aborts_overlapping_writes()):
             raise ServiceUnavailable(ABORTED)
         try:
@@ -254,7 +253,7 @@ class Storage:
             self._writing.release()
 
     def _begin(self, connection: Connection) -> None:
-        """Begin a write; a writer of another process is waited for, or refuses this one."""
+        """Begin a write transaction; wait for writers of other processes, or refuse the write if there are any."""
         if not aborts_overlapping_writes():
             connection.execute("BEGIN IMMEDIATE")
             return
@@ -280,12 +279,12 @@ _INHERITED: list[object] = []
 
 
 def aborts_overlapping_writes() -> bool:
-    """Whether a write that overlaps another one is answered 503, which programs should be tried with."""
+    """Whether overlapping writes fail with 503, to test how clients handle it."""
     return os.environ.get(OVERLAPPING_WRITES) == "abort"
 
 
 def read_state(connection: sqlite3.Connection) -> State:
-    """Where the catalog stands in the current transaction."""
+    """The catalog's state in the current transaction."""
     time, model, created = connection.execute("SELECT time, model, created FROM state").fetchone()
     return State(time, model, created)
 

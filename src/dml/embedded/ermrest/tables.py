@@ -154,7 +154,7 @@ def alter_table(change: Change, table: Table, document: Any) -> Table:
 
 def drop_table(change: Change, table: Table) -> None:
     """Remove a table; its rows stay in older snapshots. 409 when another table refers to it."""
-    others = {one.name for one, _ in change.draft.referring(table) if one.id != table.id}
+    others = {other.name for other, _ in change.draft.referring(table) if other.id != table.id}
     if others:
         raise Conflict(f'Table "{table.name}" is still referred to by {", ".join(sorted(others))}.')
     if change.draft.schemas[table.schema].name == "public" and table.name.startswith("ERMrest_"):
