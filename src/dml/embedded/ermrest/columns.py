@@ -1,4 +1,4 @@
-"""Changes of columns: what documents ask for, checked, done in the draft and in SQLite."""
+"""Changes of columns: validation of documents, and their application to the draft and to SQLite."""
 
 from __future__ import annotations
 

@@ -218,7 +218,7 @@ _WRITERS: dict[tuple[str, str], _Writer] = {
 
 
 def respond_entity_rid(request: Request, catalog: Catalog, rid: str, snapshot: str | None) -> Response:
-    """Where the row of a RID is, or was: ``{RID, schema_name, table_name}``, with ``deleted_at`` once it is gone."""
+    """Respond with the table of a row's RID: ``{RID, schema_name, table_name}``, and ``deleted_at`` if deleted."""
     if request.method not in ("GET", "HEAD"):
         raise MethodNotAllowed(description="A RID can only be looked up.")
     with catalog.reading(snapshot) as view:

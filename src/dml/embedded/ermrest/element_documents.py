@@ -1,4 +1,4 @@
-"""Reading the documents that describe elements of the model: each field checked, each refusal with a text."""
+"""Reading and validation of the documents that describe elements of the model."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def read_object(document: Any, what: str) -> dict[str, Any]:
 
 
 def read_name(document: Document, key: str, what: str) -> str:
-    """A name of a document; 400 when it is none."""
+    """A name in a document; 400 if it is not valid."""
     name = document.get(key)
     if not isinstance(name, str) or not name or "\0" in name:
         raise BadRequest(f'The document of {what} needs a text "{key}".')
@@ -52,7 +52,7 @@ def read_mapping(document: Document, key: str) -> dict[str, Any]:
 
 
 def policy(document: Document, key: str) -> dict[str, Any]:
-    """ACLs or ACL bindings of a document, checked in form; they are kept and shown, not enforced."""
+    """The ACLs or ACL bindings of a document; their form is validated, but they are not enforced."""
     found = read_mapping(document, key)
     if key == "acls":
         return {name: members for name, members in found.items() if _acl(name, members) is not None}
@@ -76,7 +76,7 @@ def _binding(name: str, binding: Any) -> Any:
 
 
 def common_fields(document: Document, *fields: str) -> dict[str, Any]:
-    """The fields every element has, as far as the document holds them."""
+    """The fields common to all elements that the document contains."""
     found: dict[str, Any] = {}
     if "comment" in document:
         found["comment"] = _comment(document)
@@ -87,7 +87,7 @@ def common_fields(document: Document, *fields: str) -> dict[str, Any]:
 
 
 def read_type(document: Any) -> Type:
-    """The type a column document names; 400 when there is none such."""
+    """The type of a column document; 400 if it does not exist."""
     if isinstance(document, str):
         document = {"typename": document}
     described = read_object(document, "a column type")
@@ -101,7 +101,7 @@ def read_type(document: Any) -> Type:
 
 
 def constraint_name(document: Document, proposed: str, taken: set[str]) -> str:
-    """The name a document gives its constraint, or one made of ``proposed``; 409 when it is taken."""
+    """The constraint's name in a document, or a free name derived from ``proposed``; 409 if it is in use."""
     names = document.get("names")
     if names:
         given = names[0][-1] if isinstance(names, list) and isinstance(names[0], list) and names[0] else None
@@ -118,7 +118,7 @@ def constraint_name(document: Document, proposed: str, taken: set[str]) -> str:
 
 
 def checked_default(kind: Type, default: Any) -> Any:
-    """A default that fits its type; 400 otherwise."""
+    """A default value that is valid for its type; 400 otherwise."""
     if default is not None:
         try:
             kind.from_json(default)

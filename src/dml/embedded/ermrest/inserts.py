@@ -1,4 +1,4 @@
-"""Inserting rows: values checked by type, defaults and system columns filled, RIDs given out."""
+"""Insertion of rows: type checks, default values, system columns and RIDs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Written = tuple[list[Named], list[Sequence[Stored]]]
 """Output names with their columns, and the rows written."""
 
 _VALUES_AT_ONCE = 999
-"""Values bound in one statement: what every SQLite takes."""
+"""Maximum number of values bound in one statement, within the limit of every SQLite build."""
 
 
 def columns_of_keys(table: Table) -> set[str]:
@@ -34,7 +34,7 @@ def columns_of_keys(table: Table) -> set[str]:
 
 
 def read_cell(row: Mapping[str, Any], name: str, column: Column, rows: Rows) -> Stored:
-    """A value of the body; a list that is absent is an empty one, anything else absent is NULL."""
+    """A value of the body; a missing array is empty, any other missing value is NULL."""
     try:
         if rows.as_text:
             text = row.get(name)
@@ -47,7 +47,7 @@ def read_cell(row: Mapping[str, Any], name: str, column: Column, rows: Rows) -> 
 
 
 def require_values(table: Table, columns: Sequence[Column], values: Sequence[Stored]) -> None:
-    """Refuse a row that cannot be stored: no value where NULL cannot be (409), one that cannot be indexed (400)."""
+    """Refuse a row with NULL in a NOT NULL column (409) or a value that cannot be indexed (400)."""
     for column, value in zip(columns, values, strict=True):
         if value is None and not column.nullok:
             raise Conflict(f'Column "{column.name}" of table "{table.name}" cannot be NULL.')
@@ -55,7 +55,7 @@ def require_values(table: Table, columns: Sequence[Column], values: Sequence[Sto
 
 
 def require_distinct(keys: Collection[tuple[Stored, ...]]) -> None:
-    """400 when two input rows have the same key; NULL is like nothing else."""
+    """Refuse input rows that share a key (400); as in SQL, NULL does not equal NULL."""
     whole = [key for key in keys if key and None not in key]
     if len(set(whole)) < len(whole):
         raise BadRequest("Multiple input rows share the same unique key information.")
@@ -78,7 +78,7 @@ def insert(
         model: The model as it is.
         table: Where the rows go.
         rows: What was sent.
-        defaults: Columns to fill with their default, whatever was sent.
+        defaults: Columns to fill with their default even if a value was sent.
         nondefaults: System columns to take from what was sent.
         skip_conflicts: Leave out rows that conflict with stored ones.
 
@@ -107,7 +107,7 @@ def insert(
 def _rids(
     transaction: Transaction, model: Model, table: Table, sent: list[str], stored: list[list[Stored]]
 ) -> list[Stored]:
-    """A RID for each row: what was sent if it counts, a new one otherwise."""
+    """A RID for each row: the sent ones if RID is a sent column, otherwise new ones."""
     if "RID" not in sent:
         return list(transaction.next_rids(len(stored)))
     position = sent.index("RID")
@@ -175,7 +175,7 @@ def _serial_start(transaction: Transaction, table: Table, column: Column) -> int
 def store_rows(
     transaction: Transaction, table: Table, made: list[list[Stored]], skip_conflicts: bool
 ) -> list[Sequence[Stored]]:
-    """Insert whole rows; the ones that were inserted.
+    """Insert complete rows and return those that were inserted.
 
     Many rows go in with one statement: SQLite copies every page that a statement with triggers touches, so that it can
     undo the statement alone, and with a statement a row those copies cost three times what the row does.

@@ -1,4 +1,4 @@
-"""What a data path says, before its names are looked up: immutable records made by the parser."""
+"""The parsed form of a data path, before its names are resolved: immutable records built by the parser."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Quantifier = Literal["any", "all"]
 
 @dataclass(frozen=True, slots=True)
 class Compare:
-    """``column::op::value``, or with ``any(…)``/``all(…)``; ``column`` None stands for ``*``."""
+    """``column::op::value``, or with ``any(…)``/``all(…)``; ``column`` is None for ``*``."""
 
     column: Name | None
     operator: str
@@ -79,7 +79,7 @@ class Join:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """``$alias``: go on from an earlier table."""
+    """``$alias``: continue from an earlier table."""
 
     alias: str
 
@@ -156,7 +156,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Modifiers:
-    """What follows the path proper."""
+    """The modifiers after the path: sort keys and page boundaries."""
 
     sort: tuple[SortKey, ...] = ()
     pages: tuple[Page, ...] = ()

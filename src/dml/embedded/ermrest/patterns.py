@@ -164,7 +164,7 @@ def _set(pattern: str, start: int) -> tuple[str, int]:
 
 
 def check(pattern: str, ignore_case: bool) -> None:
-    """Refuse a text that is no regular expression.
+    """Refuse a text that is not a valid regular expression.
 
     Raises:
         ValueError: With a sentence for the user.

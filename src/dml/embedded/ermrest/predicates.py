@@ -22,7 +22,7 @@ _SIGNS = {"=": "=", "lt": "<", "leq": "<=", "gt": ">", "geq": ">="}
 
 
 def read_value(kind: Type, text: str) -> Stored:
-    """A literal of a URL; 400 when it is none of that type."""
+    """Parse a literal of a URL; 400 if it is not valid for its type."""
     try:
         return kind.from_text(text)
     except ValueError as error:

@@ -50,7 +50,7 @@ def _refuse_constant(name: str) -> Any:
 
 
 def read_document(request: Request) -> Any:
-    """The JSON document of a body; 400 when it is none."""
+    """The JSON document of a body; 400 if it is not JSON."""
     document = _json(_text(request))
     _require_shallow(document)
     return document
@@ -64,7 +64,7 @@ def _require_shallow(value: Any) -> None:
 
 
 def read_rows(request: Request) -> Rows:
-    """The rows of a body by its Content-Type (JSON when there is none); 400 or 415 when it holds none."""
+    """The rows of a body, read by its Content-Type (default JSON); 400 or 415 if it cannot be read."""
     kind = request.mimetype or "application/json"
     if kind == "text/csv":
         return _csv_rows(_text(request))

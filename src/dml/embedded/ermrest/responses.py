@@ -1,4 +1,4 @@
-"""Answers: rows as a JSON array, as a stream of JSON objects or as CSV; documents; ETags."""
+"""Responses: rows as a JSON array, a stream of JSON objects or CSV; documents; ETags (RFC 9110)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Row = Sequence[Any]
 
 
 def accepted(request: Request, options: dict[str, str]) -> str:
-    """The content type to answer with: by ``?accept=``, else by the header Accept; JSON when neither decides."""
+    """The content type of the response: from ``?accept=``, else from the Accept header, else JSON."""
     wanted = options.get("accept")
     if wanted:
         kind = _BY_NAME.get(wanted, wanted)
@@ -40,7 +40,7 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def _objects(outputs: Sequence[Output], rows: Iterable[Row]) -> Iterator[dict[str, Any]]:
-    """Each row as the object that stands for it in JSON."""
+    """Each row as a JSON object."""
     names = [output.name for output in outputs]
     showers = [(index, output.show) for index, output in enumerate(outputs) if output.show is not None]
     for row in rows:
@@ -77,7 +77,7 @@ def _csv_lines(outputs: Sequence[Output], rows: Iterable[Row]) -> Iterator[str]:
 
 
 def _text(kind: str, outputs: Sequence[Output], rows: Iterable[Row]) -> Iterator[str]:
-    """The answer's text in pieces."""
+    """The text of the response, in chunks."""
     if kind == JSON:
         return _array(_objects(outputs, rows))
     lines = _csv_lines(outputs, rows) if kind == CSV else map(_encode, _objects(outputs, rows))
@@ -85,7 +85,7 @@ def _text(kind: str, outputs: Sequence[Output], rows: Iterable[Row]) -> Iterator
 
 
 def _array(objects: Iterator[dict[str, Any]]) -> Iterator[str]:
-    """A JSON array, many rows encoded at a time: that costs a third of encoding each."""
+    """A JSON array; many rows are encoded at a time, which costs a third of encoding them one by one."""
     before = "["
     while batch := list(islice(objects, _CHUNK)):
         yield before + _encode(batch)[1:-1]
@@ -107,7 +107,7 @@ def rows_response(
     download: str | None = None,
     when_done: Callable[[], None] | None = None,
 ) -> Response:
-    """An answer of rows. Many rows are streamed; ``when_done`` is called once none is needed any more."""
+    """A response of rows, streamed if there are many; ``when_done`` is called after the last row is read."""
     streamed = False
     try:
         head = list(islice(rows, _CHUNK))
@@ -134,7 +134,7 @@ def document(value: Any, etag: str | None, status: int = 200) -> Response:
 
 
 def empty(status: int, etag: str | None) -> Response:
-    """An answer without a body."""
+    """A response without a body."""
     response = Response(b"", status, content_type="text/plain" if status == 201 else None)
     if status == 204:
         response.headers.pop("Content-Type", None)
@@ -150,7 +150,7 @@ def _tagged(response: Response, etag: str | None) -> Response:
 
 
 def unchanged(request: Request, etag: str) -> Response | None:
-    """304 when the client holds this state already."""
+    """A 304 response if the client's ``If-None-Match`` matches the current state, else None."""
     held = request.headers.get("If-None-Match")
     if held and request.method in ("GET", "HEAD") and parse_etags(held).contains_weak(etag):
         response = empty(304, etag)
@@ -160,7 +160,7 @@ def unchanged(request: Request, etag: str) -> Response | None:
 
 
 def check_match(request: Request, etag: str) -> None:
-    """412 when the state is not the one the client's ``If-Match`` names, or is one it excludes."""
+    """Refuse a write whose ``If-Match`` does not match or whose ``If-None-Match`` matches (412)."""
     wanted = request.headers.get("If-Match")
     state = etag.rpartition("-")[0]
     if wanted and wanted.strip() != "*":

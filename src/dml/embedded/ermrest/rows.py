@@ -1,4 +1,4 @@
-"""Changing rows that are there: update, upsert, clear and delete, each for a whole request or not at all."""
+"""Changes of existing rows: update, upsert, clear and delete; each request succeeds or fails as a whole."""
 
 from __future__ import annotations
 

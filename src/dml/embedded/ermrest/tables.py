@@ -1,4 +1,4 @@
-"""Changes of schemas and tables: what documents ask for, checked, done in the draft and in SQLite."""
+"""Changes of schemas and tables: validation of documents, and their application to the draft and to SQLite."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = [
 
 
 def create_schema(change: Change, document: Document) -> Schema:
-    """Add a schema, without its tables; 409 when there is one of that name."""
+    """Add a schema without its tables; 409 if the name is in use."""
     name = read_name(document, "schema_name", "a schema")
     if change.draft.find_schema(name):
         raise Conflict(f'Schema "{name}" exists already.')

@@ -1,4 +1,4 @@
-"""How long a read of a catalog may take: a query without an end must not keep a thread and a processor for ever."""
+"""The time limit of reads, so that a runaway query does not occupy a thread and a processor indefinitely."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ _INSTRUCTIONS = 100_000
 
 
 class TimeLimit:
-    """The end of the statements that run on one connection; without an end until it is started."""
+    """The deadline of the statements of one connection; there is none until ``start`` is called."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._end: float | None = None
         connection.set_progress_handler(self._expired, _INSTRUCTIONS)
 
     def start(self, seconds: float | None = None) -> None:
-        """Let the statements from now on end after some seconds; ``READ_SECONDS`` when None."""
+        """Set the deadline, in seconds from now; ``READ_SECONDS`` when None."""
         self._end = time.monotonic() + (READ_SECONDS if seconds is None else seconds)
 
     def clear(self) -> None:
-        """Let statements take as long as they need."""
+        """Remove the deadline."""
         self._end = None
 
     def remaining(self) -> float | None:
-        """Seconds that are left, more than 0; None without an end."""
+        """The remaining seconds, more than 0; None without a deadline."""
         return None if self._end is None else max(self._end - time.monotonic(), 0.001)
 
     @property
     def passed(self) -> bool:
-        """Whether the time is over."""
+        """Whether the deadline has passed."""
         return self._end is not None and time.monotonic() >= self._end
 
     def _expired(self) -> int:

@@ -53,7 +53,7 @@ def encode_snaptime(microseconds: int) -> str:
 
 
 def decode_snaptime(text: str) -> int | None:
-    """The transaction time a snapshot id stands for, or None when it is no such id."""
+    """The transaction time of a snapshot id; None if the id is not valid."""
     digits = text.upper().replace("-", "")
     if not digits or len(digits) > 12:
         return None

@@ -61,7 +61,7 @@ class Type:
         return f"{self.base.storage}[]" if self.is_array and self.base else self.family
 
     def document(self) -> dict[str, Any]:
-        """The type as it stands in a column document."""
+        """The type as written in a column document."""
         found: dict[str, Any] = {"typename": self.name}
         if self.base is not None:
             found["is_array" if self.is_array else "is_domain"] = True
@@ -394,7 +394,7 @@ _TYPES = _known_types()
 
 
 def find_type(name: str) -> Type:
-    """The type of that name; ``ValueError`` when this catalog has none such."""
+    """The type with a name; ``ValueError`` if this catalog does not support it."""
     try:
         return _TYPES[name]
     except (KeyError, TypeError):
