@@ -254,7 +254,7 @@ def preflight_scene() -> tuple[Dashboard, Script]:
         await pilot.press("down")
         projects.groups.put(None)
         await pilot.press("enter")
-        await until(pilot, lambda: "all is well" in text_of(app), "the second is checked")
+        await until(pilot, lambda: "✔ passed" in text_of(app), "the second is checked")
         await pilot.press("up")
         for group in dict.fromkeys(one.group for one in results):
             projects.groups.put((group, tuple(one for one in results if one.group == group)))

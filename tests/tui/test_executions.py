@@ -75,7 +75,7 @@ def test_filter_as_you_type_and_escape_takes_it_away() -> None:
         assert len(_rids(pilot)) == 7
         await pilot.press("slash", *"xyz")
         await pilot.pause()
-        assert "None of these." in text_of(app)
+        assert "No matching executions." in text_of(app)
         await pilot.press("escape")
         await pilot.pause()
         assert len(_rids(pilot)) == 7
@@ -261,7 +261,7 @@ def test_copy_open_and_go() -> None:
         await pilot.press("colon", *"9-none", "enter")
         await until(pilot, lambda: "No row 9-NONE" in text_of(app), "it is said")
         await pilot.press("colon", *"upl", "enter")
-        await until(pilot, lambda: "Nothing is on its way." in text_of(app), "a screen by the beginning of its name")
+        await until(pilot, lambda: "No uploads." in text_of(app), "a screen by the beginning of its name")
 
     drive(app, script)
 

@@ -113,7 +113,7 @@ def test_rids_are_copied_and_opened_from_every_screen(monkeypatch: pytest.Monkey
         await pilot.press("5")
         await until(pilot, lambda: "Not checked yet" in text_of(app), "the project is read")
         await pilot.press("enter")
-        await until(pilot, lambda: "all is well" in text_of(app), "it is checked")
+        await until(pilot, lambda: "✔ passed" in text_of(app), "it is checked")
         await copied(pilot, "1-ABC 2-GHI")
 
     drive(app, script, size=(120, 30))

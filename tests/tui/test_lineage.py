@@ -44,15 +44,13 @@ def test_from_an_execution_and_from_a_typed_rid(live: Dashboard, committed: tupl
     async def script(pilot: Pilot[None]) -> None:
         await until(pilot, lambda: "✔ Uploaded" in text_of(live), "it is read")
         await pilot.press("l")
-        await until(
-            pilot, lambda: f"What led to {rid}" in text_of(live) and "Train · ✔" in text_of(live), "its lineage"
-        )
+        await until(pilot, lambda: f"Lineage of {rid}" in text_of(live) and "Train · ✔" in text_of(live), "its lineage")
         await until(pilot, lambda: f"$ dml lineage {rid}" in text_of(live))
         await pilot.press("colon", *asset, "enter")
         await until(pilot, lambda: "model.bin · Execution_Asset · 7 B" in text_of(live), "the file")
         await until(pilot, lambda: f"{rid} Train · ✔ Uploaded" in text_of(live), "and who made it")
         await pilot.press("down", "f")
-        await until(pilot, lambda: f"What was made from {rid}" in text_of(live), "the other direction")
+        await until(pilot, lambda: f"Descendants of {rid}" in text_of(live), "the other direction")
         await until(pilot, lambda: f"output  {asset} model.bin" in text_of(live), "what it made")
         await until(pilot, lambda: f"$ dml lineage {rid} --forward" in text_of(live))
 
@@ -71,7 +69,7 @@ def test_what_another_process_makes_and_nests_shows_when_asked_again(
         await pilot.press("colon", *rid, "enter")
         await until(pilot, lambda: f"{rid} Train · ○ Created" in text_of(live), "it has made nothing")
         await pilot.press("f")
-        await until(pilot, lambda: f"What was made from {rid}" in text_of(live), "forward")
+        await until(pilot, lambda: f"Descendants of {rid}" in text_of(live), "forward")
         (tmp_path / "model.bin").write_bytes(b"w" * 5120)
         run("exec", "start", rid)
         run("exec", "stage", rid, tmp_path / "model.bin")

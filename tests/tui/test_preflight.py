@@ -47,7 +47,7 @@ def test_checks_show_as_they_come_in_in_their_groups(fed: Fed) -> None:
         assert "$ dml preflight +experiment=retina_quick" in text_of(app)
         await pilot.press("enter")
         await until(pilot, lambda: "▲ 0 of 13 groups" in text_of(app), "the checks run")
-        assert text_of(app).count("… looking") == 13
+        assert text_of(app).count("… running") == 13
         projects.groups.put(("datasets", (broken,)))
         await until(pilot, lambda: "1-DEF: no version 2.1.1 [/x]" in text_of(app), "a group came in")
         assert "fix: edit src/configs/datasets.py:31" in text_of(app)
@@ -65,7 +65,7 @@ def test_checks_show_as_they_come_in_in_their_groups(fed: Fed) -> None:
         assert app.clipboard == "1-DEF 2-GHI"
         await pilot.press("tab")
         await until(pilot, lambda: "retina_large" not in text_of(app), "the checks take the screen")
-        assert "1 check failed: mend, then c checks again" in text_of(app)
+        assert "1 check failed: fix, then press c to check again" in text_of(app)
         await pilot.press("escape", "down")
         await until(pilot, lambda: "$ dml preflight +experiment=retina_large" in text_of(app), "back in the list")
 
@@ -85,10 +85,10 @@ def test_a_run_starts_after_its_checks_passed_and_one_question(fed: Fed) -> None
         assert not isinstance(app.screen, Question), "what was not checked does not run"
         projects.groups.put(None)
         await pilot.press("c")
-        await until(pilot, lambda: "✔ all is well" in text_of(app), "it passes")
+        await until(pilot, lambda: "✔ passed" in text_of(app), "it passes")
         await pilot.press("r")
         await until(pilot, lambda: "Run lr_sweep now?" in text_of(app), "it asks")
-        assert "goes on when you leave" in text_of(app)
+        assert "keeps running after you quit" in text_of(app)
         assert "dml run +multirun=lr_sweep --yes" in text_of(app)
         await pilot.press("n", "r")
         await until(pilot, lambda: isinstance(app.screen, Question), "no runs nothing")
@@ -130,7 +130,7 @@ def test_a_defect_in_the_checks_is_said_and_they_can_be_made_again(fed: Fed) -> 
         projects.reports["retina_quick"] = Report((), RunSummary())
         projects.groups.put(None)
         await pilot.press("enter")
-        await until(pilot, lambda: "✔ all is well" in text_of(app), "it passes")
+        await until(pilot, lambda: "✔ passed" in text_of(app), "it passes")
 
     drive(app, script)
 
@@ -168,7 +168,7 @@ def test_a_real_experiment_is_checked_run_and_uploaded(
         await until(pilot, lambda: "retina_quick" in text_of(live), "the project is read")
         await until(pilot, lambda: "lr_sweep" in text_of(live))
         await pilot.press("enter")
-        await until(pilot, lambda: "Nothing would fail: r runs it" in text_of(live), "it passes")
+        await until(pilot, lambda: "All checks passed: press r to run" in text_of(live), "it passes")
         assert sample.dataset in text_of(live)
         await pilot.press("r", "y")
         said = lambda: [one.message for one in live._notifications]  # noqa: E731

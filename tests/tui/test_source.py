@@ -30,12 +30,12 @@ def test_the_workspace_stops_and_is_followed_again(
     monkeypatch.setattr(LocalReader, "read", sometimes)
 
     async def script(pilot: Pilot[None]) -> None:
-        await until(pilot, lambda: "Following the workspace stopped: ValueError" in _said(live), "it is said")
-        assert "F5 tries again" in _said(live)
-        await until(pilot, lambda: "registry: stopped, F5 tries again" in text_of(live), "and stays said")
+        await until(pilot, lambda: "Updates from the workspace stopped: ValueError" in _said(live), "it is said")
+        assert "Press F5 to retry" in _said(live)
+        await until(pilot, lambda: "registry: stopped, F5 to retry" in text_of(live), "and stays said")
         await until(pilot, lambda: "owner" in text_of(live), "the catalog goes on")
         await pilot.press("f5")
-        await until(pilot, lambda: _said(live).count("Following the workspace stopped") == 2, "still broken")
+        await until(pilot, lambda: _said(live).count("Updates from the workspace stopped") == 2, "still broken")
         broken[0] = False
         await pilot.press("f5")
         await until(pilot, lambda: execution.execution_rid in text_of(live), "it is followed again")
@@ -59,7 +59,7 @@ def test_the_catalog_stops_and_is_followed_again(
     monkeypatch.setattr(RemoteReader, "poll", sometimes)
 
     async def script(pilot: Pilot[None]) -> None:
-        await until(pilot, lambda: "Following the catalog stopped: KeyError" in _said(live), "it is said")
+        await until(pilot, lambda: "Updates from the catalog stopped: KeyError" in _said(live), "it is said")
         await until(pilot, lambda: "no answer since" in text_of(live), "and stays said")
         await until(pilot, lambda: execution.execution_rid in text_of(live), "the workspace goes on")
         broken[0] = False

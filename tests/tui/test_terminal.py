@@ -18,7 +18,7 @@ from terminal import TerminalSession, on_terminal
 SIZES = ((80, 24), (120, 40))
 WORDS = {
     "executions": "No executions here yet",
-    "uploads": "Nothing is on its way.",
+    "uploads": "No uploads.",
     "cache": "Nothing is cached",
     "lineage": "Type : and a RID",
     "preflight": "No project here",

@@ -121,7 +121,7 @@ def test_a_commit_of_another_process_shows_piece_by_piece(
                     assert file.rate
                 let_go(other)
             let_go(other, pieces)
-            await until(pilot, lambda: "Nothing is on its way." in text_of(live), "it is done")
+            await until(pilot, lambda: "No uploads." in text_of(live), "it is done")
 
     drive(live, script, size=(160, 30))
     assert "Uploaded" in run("exec", "show", rid)
@@ -143,7 +143,7 @@ def test_pause_and_resume_an_upload(live: Dashboard, large: str, place: Place, r
         await until(pilot, lambda: (one := _commit(live)) is None or one.holder is not None, "it goes on")
         going = _file(live)
         assert going is None or going.done >= paused.done
-        await until(pilot, lambda: "Nothing is on its way." in text_of(live), "it is done")
+        await until(pilot, lambda: "No uploads." in text_of(live), "it is done")
 
     drive(live, script, size=(160, 30))
     assert "Uploaded" in run("exec", "show", large)

@@ -115,7 +115,7 @@ def test_other_interfaces_are_refused(address: str) -> None:
 
 
 def test_a_port_that_is_taken_is_said() -> None:
-    with listen("127.0.0.1", 0) as taken, pytest.raises(ConflictError, match="nothing can listen on"):
+    with listen("127.0.0.1", 0) as taken, pytest.raises(ConflictError, match="cannot listen on"):
         listen("127.0.0.1", taken.getsockname()[1])
 
 

@@ -157,9 +157,9 @@ class Dashboard(ResilientApp[None]):
         log = record_crash(error, f"following the {event.part}")
         self.crashes.append(error)
         place = f" The details are in {log}." if log is not None else ""
-        self.say(f"Following the {event.part} stopped: {what}. F5 tries again.{place}", "defect", bad=True)
+        self.say(f"Updates from the {event.part} stopped: {what}. Press F5 to retry.{place}", "defect", bad=True)
         if event.part == WORKSPACE:
-            self.local = replace(self.local, problem="stopped, F5 tries again")
+            self.local = replace(self.local, problem="stopped, F5 to retry")
         else:
             self.remote = replace(self.remote, lost_since=self.remote.lost_since or self.now(), problem=what)
         self._show_state()

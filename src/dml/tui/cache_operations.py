@@ -83,5 +83,5 @@ class CacheOperations:
         said, _ = child.communicate()
         words = "\n".join(safe(line, limit=300) for line in said.decode("utf-8", "replace").splitlines()[-4:])
         if child.returncode:
-            raise DmlError(words or f"{verb} {name} ended badly")
+            raise DmlError(words or f"{verb} {name} failed")
         return words or f"{name}: done"

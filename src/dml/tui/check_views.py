@@ -22,7 +22,7 @@ COLUMNS: Final = (
     RowColumn("Experiment", 12),
     RowColumn("Checks", 24),
     RowColumn("Kind", 10, rank=1),
-    RowColumn("What", 0),
+    RowColumn("Description", 0),
 )
 
 SIGNS: Final = {
@@ -60,7 +60,7 @@ def _summary(one: CheckState) -> RowCell:
     warnings = pluralize(warned, "warning") if warned else ""
     if failed:
         return RowCell(f"✖ {failed} failed" + (f", {warnings}" if warnings else ""), "bad")
-    return RowCell(f"! {warnings}", "warn") if warnings else RowCell("✔ all is well", "good")
+    return RowCell(f"! {warnings}", "warn") if warnings else RowCell("✔ passed", "good")
 
 
 def grid_of(one: CheckState) -> Table:
@@ -75,7 +75,7 @@ def grid_of(one: CheckState) -> Table:
         if group in one.groups:
             _add_group(grid, group, one.groups[group])
         elif one.is_running:
-            grid.add_row(Text(group), Text("… looking", style="dim"), "")
+            grid.add_row(Text(group), Text("… running", style="dim"), "")
     if one.report is not None:
         grid.add_row("", "", "")
         _add_summary(grid, one.report.summary)
@@ -127,5 +127,5 @@ def _end(report: Report) -> str:
     checks, requests = pluralize(len(report.results), "check"), pluralize(report.requests, "request")
     spent = f"{checks} in {format_duration(report.seconds)}, {requests}"
     if not report.passed:
-        return f"{pluralize(report.count(State.FAILED), 'check')} failed: mend, then c checks again. {spent}."
-    return f"Nothing would fail: r runs it. {spent}; nothing was written."
+        return f"{pluralize(report.count(State.FAILED), 'check')} failed: fix, then press c to check again. {spent}."
+    return f"All checks passed: press r to run. {spent}; nothing was written."

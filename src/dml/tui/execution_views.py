@@ -29,7 +29,7 @@ COLUMNS: Final = (
     RowColumn("To upload", 16),
     RowColumn("Age", 10, rank=2),
     RowColumn("Duration", 10, rank=3, right=True),
-    RowColumn("What", 0),
+    RowColumn("Details", 0),
 )
 
 

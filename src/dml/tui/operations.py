@@ -111,7 +111,7 @@ class Operations:
         if holder is None or process_state(holder) != "alive" or holder.pid == os.getpid():
             raise ConflictError(f"no process of this machine uploads {rid}", hint=f"dml exec show {rid}")
         end(holder)
-        return f"{rid}: the upload is paused; commit goes on"
+        return f"{rid}: the upload is paused; commit resumes it"
 
     def cancel(self, rid: str) -> str:
         """End the process that commits an execution, if there is one, and mark it Failed."""
@@ -126,7 +126,7 @@ class Operations:
     def _await_end(self, rid: str, child: subprocess.Popen[bytes], record: Path) -> None:
         """Wait for a commit, so that none stays behind ended, and pass on why it failed; a pause is no failure."""
         if not went_well_or_was_ended(child.wait()):
-            self._tell(f"commit {rid}", last_words(record) or f"{rid}: the upload ended badly", False)
+            self._tell(f"commit {rid}", last_words(record) or f"{rid}: the upload failed", False)
 
     def _tell(self, title: str, words: str, went_well: bool) -> None:
         self.ended(title, words, went_well)

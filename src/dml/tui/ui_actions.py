@@ -48,9 +48,7 @@ class OwnActions:
     def open_in_browser(self, subjects: Sequence[ActionTarget]) -> None:
         """Open rows in Chaise."""
         if self._link is None:
-            self._app.say(
-                "An embedded catalog has no pages to show; `dml exec show` and the lineage here do.", bad=True
-            )
+            self._app.say("An embedded catalog has no web pages; use `dml exec show` or the Lineage screen.", bad=True)
             return
         for rid in [rid for one in subjects for rid in one.rids][:_OPENED]:
             self._app.open_url(self._link(rid))
@@ -89,11 +87,11 @@ class OwnActions:
             self._explore(f"{rid}{at}{version}", "backward")
 
     def show_lineage(self, subjects: Sequence[ActionTarget]) -> None:
-        """Show what led to it."""
+        """Show its lineage: what it was derived from."""
         self._explore(subjects[0].name, "backward")
 
     def show_descendants(self, subjects: Sequence[ActionTarget]) -> None:
-        """Show what was made from it."""
+        """Show what was derived from it."""
         self._explore(subjects[0].rid, "forward")
 
     def show_nested(self, subjects: Sequence[ActionTarget]) -> None:

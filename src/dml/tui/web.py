@@ -63,7 +63,7 @@ def listen(address: str, port: int) -> socket.socket:
     """
     if not is_loopback(address):
         raise UsageError(
-            f"{address} can be reached from other machines, and whoever reaches the dashboard acts as you",
+            f"{address} can be reached from other machines, and anyone who opens the dashboard acts as you",
             hint=f"Leave --host-interface out; from elsewhere: ssh -L {port or 8000}:127.0.0.1:{port or 8000} HOST",
         )
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
@@ -71,7 +71,7 @@ def listen(address: str, port: int) -> socket.socket:
         return socket.create_server((address, port), family=family)
     except OSError as error:
         raise ConflictError(
-            f"nothing can listen on {address} port {port}: {error.strerror}",
+            f"cannot listen on {address} port {port}: {error.strerror}",
             hint="Leave --port out to take a free one.",
         ) from error
 
@@ -116,13 +116,13 @@ class WebDashboard(Server):  # type: ignore[misc, unused-ignore]
         async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
             # A page elsewhere may give its own name our address, or call us from a script.
             if request.host != host or request.headers.get("Origin", self.public_url) != self.public_url:
-                raise web.HTTPForbidden(text=f"This is {self.public_url}, for its own pages only.\n")
+                raise web.HTTPForbidden(text=f"Only pages of {self.public_url} may send requests.\n")
             if request.path == "/" and self._knows(request.query.get("token")):
                 found = web.HTTPFound("/")
                 found.set_cookie(self._cookie, self._token, httponly=True, samesite="Strict")
                 raise found
             if not self._knows(request.cookies.get(self._cookie)):
-                raise web.HTTPForbidden(text="Open the address that `dml tui --web` said; it holds a token.\n")
+                raise web.HTTPForbidden(text="Open the address that `dml tui --web` printed; it contains a token.\n")
             response = await handler(request)
             if not response.prepared:
                 response.headers["Content-Security-Policy"] = policy

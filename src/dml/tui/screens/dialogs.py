@@ -48,7 +48,7 @@ class Question(ModalScreen[bool]):
             if self._command:
                 yield Static(Text(self._command, style="dim"), id="same-command")
             if self._typed:
-                yield Static(Text(f"What would be lost was never uploaded. Type {self._typed} to go on:"))
+                yield Static(Text(f"These files were never uploaded. Type {self._typed} to continue:"))
                 yield Input(id="typed", compact=True)
             with Horizontal(id="answers"):
                 yield Button("Yes (y)", id="yes", compact=True, disabled=bool(self._typed))

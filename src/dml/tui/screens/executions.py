@@ -25,7 +25,7 @@ class ExecutionsScreen(DashboardScreen):
     title_shown = "Executions"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("right_square_bracket", "tab(1)", "Next tab", show=False),
-        Binding("left_square_bracket", "tab(-1)", "Tab before", show=False),
+        Binding("left_square_bracket", "tab(-1)", "Previous tab", show=False),
         Binding("enter", "zoom", "Details", show=False),
         Binding("escape", "back", "Back", show=False),
         *(Binding(order.key, f"order('{order.name}')", f"By {order.name}", show=False) for order in ORDERS),
@@ -103,8 +103,8 @@ class ExecutionsScreen(DashboardScreen):
         """Keys of this screen that are no actions."""
         orders = ", ".join(f"{order.key} {order.name}" for order in ORDERS)
         return [
-            ("[ ]", "The tab before, the next tab."),
-            ("enter", "Details over the whole screen, and back."),
+            ("[ ]", "Previous tab, next tab."),
+            ("enter", "Toggle full-screen details."),
             ("capital", f"Sort: {orders}."),
         ]
 
@@ -163,7 +163,7 @@ class ExecutionsScreen(DashboardScreen):
 
     def _why_empty(self) -> str:
         if self._by_rid:
-            return "None of these."
+            return "No matching executions."
         return "No executions here yet: dml demo, or dml exec create --help"
 
     def _cells(self, one: LocalExecution) -> Sequence[RowCell]:

@@ -18,9 +18,9 @@ from dml.tui.lineage_branches import Branch
 from dml.tui.screens.dashboard_screen import DashboardScreen
 
 WAYS = {
-    "backward": ("What led to {rid}", "dml lineage {rid}"),
-    "forward": ("What was made from {rid}", "dml lineage {rid} --forward"),
-    "nested": ("What is nested in {rid}", "dml nested {rid}"),
+    "backward": ("Lineage of {rid}", "dml lineage {rid}"),
+    "forward": ("Descendants of {rid}", "dml lineage {rid} --forward"),
+    "nested": ("Executions nested in {rid}", "dml nested {rid}"),
 }
 _STYLES = {"execution": "bold", "remark": "dim"}
 
@@ -92,7 +92,7 @@ class LineageScreen(DashboardScreen):
 
     def extra_keys(self) -> Sequence[tuple[str, str]]:
         """Keys of this screen that are no actions."""
-        return [("enter", "Open or close a branch."), (": RID", "Begin with another row.")]
+        return [("enter", "Open or close a branch."), (": RID", "Start from another row.")]
 
     def on_tree_node_expanded(self, event: Tree.NodeExpanded[Branch]) -> None:
         """Fill a branch when it is opened for the first time."""

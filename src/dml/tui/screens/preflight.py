@@ -76,7 +76,7 @@ class PreflightScreen(DashboardScreen):
         """Read the project anew; the checks that were made stay."""
         if not self._is_reading:
             self._is_reading = True
-            self._say(Text("Reading the project here …", style="dim"))
+            self._say(Text("Reading the project …", style="dim"))
             self._in_thread(self._read)
 
     def check(self, experiment: ProjectExperiment) -> None:
@@ -101,7 +101,7 @@ class PreflightScreen(DashboardScreen):
 
     def extra_keys(self) -> Sequence[tuple[str, str]]:
         """Keys of this screen that are no actions."""
-        return [("enter", "Check it."), ("tab", "The checks over the whole screen, and back.")]
+        return [("enter", "Check it."), ("tab", "Toggle full-screen checks.")]
 
     def on_row_list_highlighted(self, event: RowList.Highlighted) -> None:
         """Show the checks of another one."""
@@ -164,7 +164,7 @@ class PreflightScreen(DashboardScreen):
         except DmlError as error:
             problem = f"{error.message}\n{error.hint or ''}".strip()
         except Exception:
-            self._post(lambda: self._take_end(experiment, problem="a defect of dml ended the checks"))
+            self._post(lambda: self._take_end(experiment, problem="an internal error ended the checks"))
             raise
         else:
             self._post(lambda: self._take_end(experiment, report=report))
@@ -198,7 +198,7 @@ class PreflightScreen(DashboardScreen):
 
     def _show_checks(self) -> None:
         project = self._project or ProjectState()
-        self.rows.empty_text = "" if project.root is None else "Nothing to run: its configurations name none."
+        self.rows.empty_text = "" if project.root is None else "Nothing to run: the project defines no experiments."
         self.rows.show([self._checks.get(one, CheckState(one)) for one in project.experiments])
         self.settled()
 

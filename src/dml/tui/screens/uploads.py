@@ -24,7 +24,7 @@ class UploadsScreen(DashboardScreen):
 
     def compose_body(self) -> ComposeResult:
         """The list, and what there is to say about the commit under the cursor."""
-        yield RowList(COLUMNS, _key, cells_of, first=_rid, empty="Nothing is on its way.", id="uploads")
+        yield RowList(COLUMNS, _key, cells_of, first=_rid, empty="No uploads.", id="uploads")
         yield Static(id="upload-notes", markup=False)
 
     @property
@@ -78,7 +78,7 @@ def _notes(line: UploadLine) -> list[Text]:
     commit, file = line
     notes = [Text(safe(numbers_of(line)))]
     if commit.holder is None:
-        notes += [Text("No process uploads it; commit goes on where it stopped.")]
+        notes += [Text("No process is uploading it; commit resumes where it stopped.")]
     else:
         who = f"pid {commit.holder.pid} on {commit.holder.host}, {commit.holder.command or 'a process'}"
         away = "" if commit.reachable else " (on another machine: it cannot be paused from here)"
@@ -86,7 +86,7 @@ def _notes(line: UploadLine) -> list[Text]:
     if file is not None and file.error:
         notes.append(Text(f"✖ {safe(file.error)}", style="red"))
     elif commit.error:
-        notes.append(Text(f"the last time: {safe(commit.error)}", style="yellow"))
+        notes.append(Text(f"last error: {safe(commit.error)}", style="yellow"))
     if commit.note:
         notes.append(Text(safe(commit.note)))
     return notes

@@ -117,7 +117,7 @@ def _about_catalog(found: ExecutionDetails, remote: Remote) -> Iterable[Text]:
             text.append(f" (as of {remote.polled_at.astimezone():%H:%M}, no answer since)")
         text.append(f" {safe(remote.problem, limit=200)}")
     elif there != row.status:
-        text.append(" differs; it is told by `dml exec sync`" if row.sync_pending else " differs", "yellow")
+        text.append(" differs; status not synced to the catalog" if row.sync_pending else " differs", "yellow")
     yield _labelled("catalog", text)
 
 
