@@ -271,7 +271,7 @@ def test_an_embedded_catalog_has_no_page() -> None:
 
     async def script(pilot: Pilot[None]) -> None:
         await pilot.press("o")
-        await until(pilot, lambda: any("no pages" in one.message for one in app._notifications), "it is said")
+        await until(pilot, lambda: any("no web pages" in one.message for one in app._notifications), "it is said")
 
     drive(app, script)
 
@@ -302,7 +302,7 @@ def test_the_palette_holds_what_applies() -> None:
         assert "Stop" not in titles
         await pilot.press("ctrl+p")
         await pilot.press(*"Resume")
-        await until(pilot, lambda: "Bring registry" in text_of(app), "the palette found it")
+        await until(pilot, lambda: "Reconcile the registry" in text_of(app), "the palette found it")
         await pilot.press("enter")
         await pilot.press("enter")
         await until(pilot, lambda: operations.calls == [("resume", "4W8")], "the palette did it")

@@ -75,7 +75,7 @@ def test_without_the_token_from_another_page_or_by_another_name_nothing_answers(
         for path in ("/", "/?token=wrong", "/ws", "/static/js/textual.js", "/download/x"):
             async with session.get(f"{base}{path}") as answer:
                 assert answer.status == 403, path
-                assert "holds a token" in await answer.text()
+                assert "contains a token" in await answer.text()
         async with session.get(served.opening) as answer:
             assert answer.status == 200
         for headers in ({"Origin": "http://evil.example"}, {"Origin": "null"}, {"Host": "evil.example"}):
