@@ -221,7 +221,7 @@ def parse_data_path(api: str, text: str) -> DataPath:
         BadRequest: It does not follow the grammar (400).
     """
     if api not in _KINDS:
-        raise BadRequest(f'"{api}" is no kind of data.')
+        raise BadRequest(f'"{api}" is not a data resource.')
     pieces = text.split("/")
     last, at, modifiers = pieces[-1].partition("@")
     pieces[-1] = last

@@ -139,7 +139,7 @@ def _part(resource: Resource, word: str | None, walk: _Walk) -> Resource:
         return resource
     fields = {"comment": "comment", "annotation": "annotations", "acl": "acls", "acl_binding": "acl_bindings"}
     if word not in _PARTS or not hasattr(resource.elements[0], fields[word]):
-        raise NotFound(f'There is no "{word[:40]}" here.')
+        raise NotFound(f'This element has no "{word[:40]}".')
     return replace(resource, part=word, item=None if word == "comment" else walk.name())
 
 

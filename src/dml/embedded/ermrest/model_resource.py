@@ -96,7 +96,7 @@ def _read(request: Request, catalog: Catalog, segments: list[str], snapshot: str
 def _comment(resource: Resource, etag: str) -> Response:
     comment = resource.element.comment
     if comment is None:
-        raise NotFound("There is no comment.")
+        raise NotFound("The element has no comment.")
     response = Response(comment, content_type="text/plain; charset=utf-8")
     response.set_etag(etag)
     return response
@@ -110,7 +110,7 @@ def _part(resource: Resource) -> Any:
     if resource.item is None:
         return found
     if resource.item not in found:
-        raise NotFound(f'There is no {resource.part} "{resource.item}".')
+        raise NotFound(f'The element has no {resource.part} "{resource.item}".')
     return found[resource.item]
 
 
@@ -231,7 +231,7 @@ def _write_comment(method: str, change: Change, resource: Resource, document: An
         resource.put(change.draft, comment=document or "")
     elif method == "DELETE":
         if resource.element.comment is None:
-            raise NotFound("There is no comment.")
+            raise NotFound("The element has no comment.")
         resource.put(change.draft, comment=None)
     else:
         raise MethodNotAllowed(description=f"{method} is not allowed for a comment.")
@@ -254,7 +254,7 @@ def _write_part(method: str, change: Change, resource: Resource, document: Any) 
         present = given if whole else {**present, **given}
     elif method == "DELETE":
         if resource.item is not None and resource.item not in present:
-            raise NotFound(f'There is no {resource.part} "{resource.item}".')
+            raise NotFound(f'The element has no {resource.part} "{resource.item}".')
         present = {
             name: value for name, value in present.items() if resource.item is not None and name != resource.item
         }

@@ -109,7 +109,7 @@ def _aggregate(plan: Plan, item: ast.Item, source: ast.Aggregate, api: str) -> S
         return Shown(Output(name, result, result.shower()), f"{function}({value})", aggregated=True)
     if function in ("min", "max") and kind.family not in ("boolean", "json", "array", "uuid"):
         return Shown(Output(name, kind, kind.shower()), f"{function}({value})", aggregated=True)
-    raise BadRequest(f'There is no aggregate {function}(…) of a column of type {kind.name} such as "{column.name}".')
+    raise BadRequest(f'Aggregate {function}(…) does not accept type {kind.name} of column "{column.name}".')
 
 
 def _aggregate_rows(plan: Plan, node: int, function: str, name: str, *, whole: bool) -> Shown:
@@ -118,7 +118,7 @@ def _aggregate_rows(plan: Plan, node: int, function: str, name: str, *, whole: b
     if function == "cnt_d":
         return Shown(Output(name, _INTEGER, None), f"count(DISTINCT n{node}.RID)", aggregated=True)
     if function not in ("array", "array_d"):
-        raise BadRequest(f"There is no aggregate {function}(*).")
+        raise BadRequest(f"Aggregate {function}(*) does not exist.")
     columns = plan.nodes[node].table.columns
     lists = [columns[start : start + 60] for start in range(0, len(columns), 60)]
     items = ", ".join(

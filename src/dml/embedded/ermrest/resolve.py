@@ -57,7 +57,7 @@ class Plan:
                 raise BadRequest(f'Alias "{name[0]}" is not bound in this path.')
             node = self.aliases[name[0]]
         elif len(name) != 1:
-            raise BadRequest(f'"{":".join(name)}" is no column of this path.')
+            raise BadRequest(f'"{":".join(name)}" is not a column of this path.')
         return node, self.nodes[node].table.column(name[-1])
 
     def keeps_unmatched(self) -> bool:
@@ -182,7 +182,7 @@ def _pairs(
 
 def _only(node: int, found: list[_Found], what: str) -> Node:
     if not found:
-        raise Conflict(f"There is no foreign key {what}.")
+        raise Conflict(f"No foreign key exists {what}.")
     if len(found) > 1:
         raise Conflict(f"There are {len(found)} foreign keys {what}; write the columns to join by.")
     return Node(found[0][0], Link(node, found[0][1]))

@@ -104,4 +104,4 @@ class Ermrest:
             return respond_model(request, catalog, client, segments, snapshot)
         if api == "textfacet":
             raise exceptions.NotImplemented("This catalog has no full-text search.")
-        raise NotFound(f'There is no "{api[:40]}" in a catalog.')
+        raise NotFound(f'A catalog has no resource "{api[:40]}".')

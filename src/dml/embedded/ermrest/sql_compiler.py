@@ -149,7 +149,7 @@ def _sort_index(path: DataPath, shown: list[Shown], name: str) -> int:
         if item.output.name == name:
             return index
     if path.api == "entity":
-        raise Conflict(f'Sort key "{name}" is no column of this table.')
+        raise Conflict(f'Sort key "{name}" is not a column of this table.')
     raise BadRequest(f'Sort key "{name}" is not among the output columns.')
 
 
