@@ -1,4 +1,4 @@
-"""Runs one ``dml`` command for a tool, as a process of its own, and gives its JSON document back.
+"""Runs one ``dml`` command for a tool, in a separate process, and returns its JSON document.
 
 So a tool's result is the command's result by construction, its error the command's error with its hint, and a command
 that dies takes no server with it. What a caller says never becomes an option: values are written ``--option=value``,

@@ -1,4 +1,4 @@
-"""Carrying out an action: its plan, its question, its work in a thread, and the line that says what came of it."""
+"""Carrying out an action: its plan, its question, its work in a thread, and the notice that reports its result."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Performer:
     """Carries out the actions of the table.
 
     Args:
-        app: The application, which asks and says.
+        app: The application, which shows questions and notices.
         operations: What ``work`` and ``plan`` of an action name.
         own: What ``here`` of an action names.
     """
@@ -81,7 +81,7 @@ class Performer:
             self._in_thread(partial(self._work, action, subject), action)
 
     def _work(self, action: Action, subject: ActionTarget | None) -> None:
-        """In a thread: call the operation and say what came of it."""
+        """In a thread: call the operation and report its result."""
         function = attrgetter(action.work)(self._operations)
         said = self._run_logged(lambda: function(subject.name) if subject is not None else function(), action)
         if said is not None:

@@ -28,11 +28,11 @@ class CacheOperations:
         self._place = place
 
     def warm(self, name: str) -> str:
-        """``dml cache warm NAME``, in a process of its own; returns what it said at its end."""
+        """``dml cache warm NAME``, in a separate process; returns the last lines of its output."""
         return self._apart(name, "warm")
 
     def verify(self, name: str) -> str:
-        """``dml cache verify NAME``, in a process of its own; returns what it said at its end."""
+        """``dml cache verify NAME``, in a separate process; returns the last lines of its output."""
         return self._apart(name, "verify")
 
     def pin(self, name: str) -> str:

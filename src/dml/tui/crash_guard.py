@@ -18,7 +18,7 @@ from dml.workspace.redaction import redact
 
 
 def record_crash(error: BaseException, part: str) -> Path | None:
-    """Write the traceback of a defect to a file of its own; None when even that is impossible."""
+    """Write the traceback of a defect to a separate file; None when even that is impossible."""
     now = datetime.now(UTC)
     path = directories.state_directory() / "crashes" / f"{now:%Y%m%dT%H%M%S%f}-{os.getpid()}-tui.txt"
     text = f"dml {__version__}, dashboard, {part}\n\n{''.join(traceback.format_exception(error))}"

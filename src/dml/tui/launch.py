@@ -45,7 +45,7 @@ def run(target: Target, directory: Path, cache: Path | None = None) -> int:
 
 
 def _connect(target: Target) -> Catalog:
-    """A connection that gives up at once: the next poll is the next try."""
+    """A connection that does not retry: the next poll is the next attempt."""
     from dml.catalog.connection import connect
     from dml.catalog.retry import RetryPolicy
 

@@ -1,4 +1,4 @@
-"""Lineage and nesting for a tree that opens step by step: asks the catalog in a thread, gives back labelled branches.
+"""Lineage and nesting for a tree that opens step by step: asks the catalog in a thread, returns labelled branches.
 
 A branch says what can be opened below it; nothing below is made before it is asked for. The walk itself is one call of
 the lineage room, so that opening further costs no request; nesting is read a level at a time.

@@ -20,7 +20,7 @@ class CacheState:
 
     Attributes:
         items: Its entries.
-        free: Bytes free on its disk; None when it cannot be told.
+        free: Bytes free on its disk; None when unknown.
         root: Its directory.
     """
 

@@ -86,7 +86,7 @@ class CheckState:
 
     @property
     def fixes(self) -> list[str]:
-        """What mends what was found, each once."""
+        """The commands that fix the failed checks, each once."""
         return list(dict.fromkeys(one.fix for one in self.results if one.fix))
 
     @property

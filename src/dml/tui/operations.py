@@ -1,6 +1,6 @@
 """What actions on executions do: the functions of the command line, called in a thread; and commits in a process apart.
 
-Each returns one line for people. A commit is ``dml exec commit RID`` in a session of its own, so that it survives the
+Each returns one line for people. A commit is ``dml exec commit RID`` in a separate session, so that it survives the
 dashboard however that ends.
 """
 
@@ -90,7 +90,7 @@ class Operations:
         return f"{rid}: {format_size(freed)} freed" if freed else f"{rid}: nothing to do"
 
     def commit(self, rid: str) -> str:
-        """``dml exec commit RID``, in a process of its own; returns once it runs."""
+        """``dml exec commit RID``, in a separate process; returns once it runs."""
         records = ProgressRecords(self._directory)
         path = records.begin(rid)
         child = self._session.begin(["exec", "commit", rid, "--progress", "json"], record=path)

@@ -1,4 +1,4 @@
-"""Processes that the dashboard begins: ``dml`` itself in a session of its own, so that it outlives the dashboard."""
+"""Processes that the dashboard begins: ``dml`` itself in a separate session, so that it outlives the dashboard."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dml.target import Target
 
 GRACE_SECONDS = 5.0
-"""A process that was told to end and does not is killed after this time; nothing is lost by that."""
+"""A process that does not end after SIGTERM is killed after this time; nothing is lost by that."""
 
 Ended = Callable[[str, str, bool], object]
 """Called from a thread when a process ended: what it did, its last words, whether it went well."""

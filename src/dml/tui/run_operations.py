@@ -1,4 +1,4 @@
-"""Starting an experiment from the dashboard: ``dml run … --yes`` in a process of its own, with its log in a file."""
+"""Starting an experiment from the dashboard: ``dml run … --yes`` in a separate process, with its log in a file."""
 
 from __future__ import annotations
 

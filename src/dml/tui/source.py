@@ -105,7 +105,7 @@ class LiveSource:
         self._wake_remote.set()
 
     def _keep_following(self, part: str, follow: Callable[[], None], wake: threading.Event) -> None:
-        """Follow one side until the end; a defect is told, and a refresh tries again. The other side goes on."""
+        """Follow one side until the end; a defect is reported, and a refresh retries. The other side continues."""
         while not self._stopped.is_set():
             try:
                 follow()

@@ -74,7 +74,7 @@ class Commit:
 
     @property
     def seconds_left(self) -> float | None:
-        """Seconds until the rest arrives at the present rate; None when that cannot be told."""
+        """Seconds until the rest arrives at the present rate; None when unknown."""
         return (self.total - self.done) / self.rate if self.rate else None
 
 

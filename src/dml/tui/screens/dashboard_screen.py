@@ -92,7 +92,7 @@ class DashboardScreen(ResilientScreen[None]):
         return ()
 
     def read_again(self) -> None:
-        """Read anew what the source of snapshots does not read."""
+        """Reload what the source of snapshots does not read."""
 
     def typed(self, text: str) -> None:
         """What was typed after ``/``."""

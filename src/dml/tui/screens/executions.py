@@ -109,7 +109,7 @@ class ExecutionsScreen(DashboardScreen):
         ]
 
     def on_row_list_highlighted(self, event: RowList.Highlighted) -> None:
-        """Look closely at another execution."""
+        """Show the details of another execution."""
         event.stop()
         self.settle()
 
@@ -156,7 +156,7 @@ class ExecutionsScreen(DashboardScreen):
         self.show_state()
 
     def settled(self) -> None:
-        """Look closely at the execution under the cursor."""
+        """Show the details of the execution under the cursor."""
         self.dashboard.look_at(self.rows.cursor)
         self.dashboard.guarded(self.show_details, "details")
         super().settled()

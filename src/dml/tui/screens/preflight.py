@@ -73,7 +73,7 @@ class PreflightScreen(DashboardScreen):
             self.read_again()
 
     def read_again(self) -> None:
-        """Read the project anew; the checks that were made stay."""
+        """Reload the project; results of earlier checks are kept."""
         if not self._is_reading:
             self._is_reading = True
             self._say(Text("Reading the project …", style="dim"))

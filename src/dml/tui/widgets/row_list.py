@@ -243,7 +243,7 @@ class RowList(ScrollView, Generic[Item], can_focus=True):
         self.post_message(self.Highlighted(self, key))
 
     def _refresh_row(self, place: int) -> None:
-        """Draw the line of a row anew, where it is in sight; a part above or below asks for nothing."""
+        """Redraw the line of a row where it is in sight; a part above or below asks for nothing."""
         line = place - round(self.scroll_y) + 1
         if 0 < line < self.size.height:
             self.refresh(Region(0, line, self.size.width, 1))
