@@ -240,8 +240,8 @@ def insert_and_die(catalog, table, *given, **more):
 
 module.insert = insert_and_die
 """
-BEFORE_ROW = ("dml.execution.creation", "deriva-ml:Execution", False)
-AFTER_ROW = ("dml.execution.creation", "deriva-ml:Execution", True)
+BEFORE_ROW = ("dml.execution.finish_creation", "deriva-ml:Execution", False)
+AFTER_ROW = ("dml.execution.finish_creation", "deriva-ml:Execution", True)
 BEFORE_NESTING = ("dml.nesting.edit", "deriva-ml:Execution_Execution", False)
 AFTER_NESTING = ("dml.nesting.edit", "deriva-ml:Execution_Execution", True)
 

@@ -1,8 +1,6 @@
-"""``DerivaML``: the Python API, with the names that users of deriva-ml know.
+"""The import path of the Python API for programs that come from deriva-ml; it contains no logic.
 
-A facade: each method says what it does in the words of the room that does it, and does nothing of its own. The methods
-are plain functions whose first argument is the ``DerivaML``, by subject in the modules of this package. Making one
-costs no request. Nothing happens when it is collected: an execution lives until it is stopped, failed or aborted.
+``DerivaML`` and the enumerations are defined in ``dml.api``. ``Status`` is deprecated and warns when it is used.
 """
 
 from typing import TYPE_CHECKING, Any
