@@ -33,7 +33,7 @@ def test_a_pattern_without_an_end_is_stopped(labels: Wire, monkeypatch: pytest.M
 
 def test_others_are_answered_while_a_pattern_is_matched(labels: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
     """The thread that matches lets others run: this one would not end before the limit otherwise."""
-    monkeypatch.setattr(time_limit, "READ_SECONDS", 5.0)
+    monkeypatch.setattr(time_limit, "READ_SECONDS", 2.0)
     ended = threading.Event()
 
     def endless() -> None:
