@@ -71,10 +71,6 @@ def cycles(graph: dict[str, set[str]]) -> list[list[str]]:
     return components
 
 
-ROOMS = ("api", "asset", "execution", "feature", "upload")
-"""Rooms that are checked: no cycle contains a module of one of them."""
-
-
 @pytest.fixture(scope="module")
 def graph() -> dict[str, set[str]]:
     """Module → the modules that it imports when it is imported or one of its functions runs."""
@@ -82,11 +78,9 @@ def graph() -> dict[str, set[str]]:
     return {name: imported_modules(path, known) - {name} for name, path in known.items()}
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_no_module_of_the_room_imports_itself(graph: dict[str, set[str]], room: str) -> None:
-    prefix = f"dml.{room}."
-    assert any(name.startswith(prefix) for name in graph)
-    assert [cycle for cycle in cycles(graph) if any(name.startswith(prefix) for name in cycle)] == []
+def test_no_module_imports_itself(graph: dict[str, set[str]]) -> None:
+    assert len(graph) > 500
+    assert cycles(graph) == []
 
 
 def test_cycles_are_found_through_functions_and_not_through_type_checking(tmp_path: Path) -> None:

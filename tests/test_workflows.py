@@ -66,6 +66,6 @@ def test_the_workflows_run_targets_of_the_makefile() -> None:
         for job in _yaml(workflow)["jobs"].values():
             made = [command.split()[1:] for command in _commands(job) if command.split()[0] == "make"]
             assert made
-            called |= {word for command in made for word in command if "=" not in word}
+            called |= {command[0] for command in made}
     assert called == {"lint", "test-fast", "dist", "site", "test-all", "test"}
     assert called <= targets

@@ -87,7 +87,7 @@ def find_executions_consuming(catalog: Catalog, rid: str) -> list[ExecutionRecor
     rid = validate_rid(rid)
     location = locate(catalog, [rid]).get(rid)
     if location is None:
-        raise NotFoundError(f"no row {rid} in {catalog.target}")
+        raise NotFoundError(f"No row {rid} in {catalog.target}")
     if location.qualified_name == "deriva-ml:Dataset":
         return find_executions(catalog, dataset=rid, dataset_role="input")
     if not catalog.schema().table(location.qualified_name).is_asset:

@@ -59,7 +59,7 @@ def resolve_rids(
     missing = [rid for rid in unique if rid not in locations]
     if missing:
         more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
-        raise NotFoundError(f"no row {missing[0]} in {self.catalog.target}{more}")
+        raise NotFoundError(f"No row {missing[0]} in {self.catalog.target}{more}")
     return {rid: locations[rid] for rid in unique}
 
 

@@ -114,7 +114,7 @@ def start_walk(catalog: Catalog, reference: str, *, preload_limit: int, backward
     gather(first)
     location = locations.get(rid)
     if location is None:
-        raise NotFoundError(f"no row {rid} in {catalog.target}", hint="Check the RID, --host and --catalog.")
+        raise NotFoundError(f"No row {rid} in {catalog.target}", hint="Check the RID, --host and --catalog.")
     reader = Reader(catalog, edge_tables(catalog.schema()))
     _check_has_lineage(reader, location, version)
     rows: list[Row] = []

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from typer import TyperException
 
-from dml.cli.app.typer_internals import context_of
 from dml.errors import DmlError, UsageError
 
 if TYPE_CHECKING:
@@ -34,17 +33,15 @@ def unknown_command(group: Group, context: Context, name: str) -> UsageError:
     known = [command for command, _ in group.visible(context)]
     path = context.command_path
     near = [f"{path} {word}" for word in difflib.get_close_matches(name, known, n=3, cutoff=0.6)]
-    suggestions = list(dict.fromkeys([*_elsewhere(name), *near]))[:4]
+    suggestions = list(dict.fromkeys([*_elsewhere(context, name), *near]))[:4]
     hint = f"Did you mean {_alternatives(suggestions)}?" if suggestions else f"`{path} --help` lists the commands."
     return UsageError(f"`{path}` has no command `{name}`", hint=hint)
 
 
-def _elsewhere(name: str) -> list[str]:
+def _elsewhere(context: Context, name: str) -> list[str]:
     """Commands of other groups with exactly this name; their modules are loaded only for this answer."""
-    from dml.cli.app.commands import root
-
-    top = root()
-    base = context_of(top, "dml")
+    base = context.find_root()
+    top = cast("Group", base.command)
     matches = []
     for entry, _ in top.visible(base):
         candidate = top.get_command(base, entry)
