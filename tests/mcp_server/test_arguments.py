@@ -119,7 +119,7 @@ def test_hints_of_commands_speak_of_arguments(story: Story) -> None:
         assert told == ("An execution needs a workflow\nhint: Give workflow_name and workflow_type, or workflow=.")
         assert "--description TEXT`" in await session.refused("list_workflows", workflow_type="Trainin")
         told = await session.refused("get_execution", execution_rid="1-ZZZZ")
-        assert told == "No row 1-ZZZZ in local/1\nhint: Check the RID, and host and catalog."
+        assert told == "No row 1-ZZZZ in local/1\nhint: Check the RID, host and catalog."
         told = await session.refused("get_execution", execution_rid=story.model)
         assert told.startswith(f"{story.model} is no execution: Asset\nhint: get_lineage")
 
