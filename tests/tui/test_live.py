@@ -83,7 +83,9 @@ def test_actions_do_what_their_commands_do(live: Dashboard, execution: Execution
         await until(pilot, lambda: not execution.working_dir.exists(), "its files are gone")
         await pilot.press("ctrl+s")
         await until(
-            pilot, lambda: any("knows every status" in one.message for one in live._notifications), "the catalog knows"
+            pilot,
+            lambda: any("every status is synced" in one.message for one in live._notifications),
+            "the catalog knows",
         )
 
     drive(live, script, size=(120, 40))

@@ -64,14 +64,14 @@ import sys
 from dml.cli.__main__ import main
 from dml.workspace import uploads
 
-remember = uploads.remember_chunk
+record = uploads.record_chunk
 
 def gated(registry, rid, key, job, done):
-    remember(registry, rid, key, job, done)
+    record(registry, rid, key, job, done)
     if key.endswith("model.bin"):
         sys.stdin.readline()  # a piece goes only when it is let go
 
-uploads.remember_chunk = gated
+uploads.record_chunk = gated
 main()
 """
 
